@@ -1,0 +1,36 @@
+# Language, warnings and the instrumentation a preset asks for.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON) # _GNU_SOURCE: Linux is the platform
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+set(BELAY_SANITIZE "" CACHE STRING "list for -fsanitize=, e.g. address,undefined")
+option(BELAY_FUZZ "build the libFuzzer targets (clang)" OFF)
+option(BELAY_COVERAGE "gcov instrumentation" OFF)
+option(BELAY_PLANTED_BUGS "compile the planted bugs that the simulation must find" OFF)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_definitions(_GNU_SOURCE BELAY_VERSION_STRING="${PROJECT_VERSION}")
+add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+                    -Wpointer-arith -Wvla -Wwrite-strings -Wundef -fno-strict-aliasing
+                    -fno-omit-frame-pointer -fstack-protector-strong)
+if(BELAY_SANITIZE)
+  add_compile_options(-fsanitize=${BELAY_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${BELAY_SANITIZE})
+endif()
+if(BELAY_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(BELAY_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
+if(BELAY_PLANTED_BUGS)
+  add_compile_definitions(BELAY_PLANTED_BUGS=1)
+endif()

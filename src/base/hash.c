@@ -1,0 +1,52 @@
+#include "base/hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/pack.h"
+
+uint64_t belay_hash64(struct belay_str s)
+{
+    return XXH3_64bits(s.p, s.n);
+}
+
+struct belay_hash128 belay_hash128(struct belay_str s)
+{
+    XXH128_hash_t h = XXH3_128bits(s.p, s.n);
+    return (struct belay_hash128){ h.high64, h.low64 };
+}
+
+struct belay_hash128 belay_hash128_parts(const struct belay_str *parts, size_t count)
+{
+    XXH3_state_t state;
+    XXH3_128bits_reset(&state);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t len[8];
+        belay_store_u64(len, parts[i].n);
+        XXH3_128bits_update(&state, len, sizeof len);
+        XXH3_128bits_update(&state, parts[i].p, parts[i].n);
+    }
+    XXH128_hash_t h = XXH3_128bits_digest(&state);
+    return (struct belay_hash128){ h.high64, h.low64 };
+}
+
+void belay_hex(const void *p, size_t n, char *ret_hex)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *b = p;
+    for (size_t i = 0; i < n; i++) {
+        ret_hex[2 * i] = digits[b[i] >> 4];
+        ret_hex[2 * i + 1] = digits[b[i] & 15];
+    }
+}
+
+void belay_hash128_hex(struct belay_hash128 h, char ret_hex[33])
+{
+    uint8_t b[16];
+    for (int i = 0; i < 8; i++) {
+        b[i] = (uint8_t)(h.hi >> (56 - 8 * i));
+        b[8 + i] = (uint8_t)(h.lo >> (56 - 8 * i));
+    }
+    belay_hex(b, sizeof b, ret_hex);
+    ret_hex[32] = '\0';
+}

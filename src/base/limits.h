@@ -1,0 +1,61 @@
+/* limits.h - every cap in one place.  A limit that users may set has its default here and its
+ * hard bound beside it. */
+#ifndef BELAY_BASE_LIMITS_H
+#define BELAY_BASE_LIMITS_H
+
+#define BELAY_KIB(n) ((size_t)(n) * 1024)
+#define BELAY_MIB(n) ((size_t)(n) * 1024 * 1024)
+
+/* messages */
+#define BELAY_MESSAGE_BYTES_DEFAULT BELAY_MIB(1)
+#define BELAY_MESSAGE_BYTES_MAX BELAY_MIB(16)
+#define BELAY_HEADERS_MAX 100
+#define BELAY_NAME_BYTES_MAX 200 /* of a topic, flow, saga, connection, step */
+#define BELAY_KEY_BYTES_MAX 1024 /* of a message key, saga id, idempotency key */
+
+/* json */
+#define BELAY_JSON_DEPTH_DEFAULT 512
+#define BELAY_JSON_BYTES_MAX BELAY_MIB(16)
+
+/* expr */
+#define BELAY_EXPR_STEPS_DEFAULT 1000000
+#define BELAY_EXPR_DEPTH_DEFAULT 256
+#define BELAY_EXPR_BYTES_DEFAULT BELAY_MIB(16)
+#define BELAY_EXPR_SOURCE_BYTES_MAX BELAY_KIB(256)
+
+/* store */
+#define BELAY_BLOCK_BYTES 4096
+#define BELAY_SEGMENT_BYTES_DEFAULT BELAY_MIB(16)
+#define BELAY_COMMIT_BYTES_MAX BELAY_MIB(20)  /* one commit: a hard-size message and its records */
+#define BELAY_COMMIT_BYTES_SOFT BELAY_MIB(1)  /* a commit closes beyond this */
+#define BELAY_JOURNAL_TAIL_BYTES_MAX BELAY_MIB(64) /* that recovery applies */
+#define BELAY_JOURNAL_RESERVE_BYTES BELAY_MIB(8)   /* for acks, dead letters, checkpoints when full */
+#define BELAY_OVERLAY_BYTES_MAX BELAY_MIB(8)       /* the active overlay; the frozen one as much */
+#define BELAY_TAIL_CACHE_BYTES BELAY_MIB(4)        /* bodies kept in memory behind the append */
+#define BELAY_STATE_KEY_BYTES_MAX 511
+
+/* broker */
+#define BELAY_TOPICS_MAX 4096
+#define BELAY_SUBSCRIPTIONS_MAX 4096
+#define BELAY_PREFETCH_DEFAULT 256 /* read ahead of a subscription, messages */
+#define BELAY_LANE_CONCURRENCY_DEFAULT 32
+#define BELAY_LANE_READ_AHEAD_MAX 1024
+#define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
+
+/* flow and saga */
+#define BELAY_FLOW_STEPS_MAX 256
+#define BELAY_SAGA_STEPS_MAX 64
+#define BELAY_PROGRESS_BYTES_MAX BELAY_MIB(1) /* body and variables kept between the calls of a run */
+#define BELAY_PUBLISH_PER_RUN_MAX 1024
+#define BELAY_CALL_TIMEOUT_MS_DEFAULT 30000
+#define BELAY_CALL_RESPONSE_BYTES_DEFAULT BELAY_MIB(1)
+
+/* http */
+#define BELAY_HTTP_HEADER_BYTES_MAX BELAY_KIB(32)
+#define BELAY_HTTP_TARGET_BYTES_MAX BELAY_KIB(8)
+#define BELAY_HTTP_CONNECTIONS_DEFAULT 1024
+#define BELAY_HTTP_HEADER_TIMEOUT_MS 10000
+#define BELAY_HTTP_BODY_TIMEOUT_MS 30000
+#define BELAY_HTTP_IDLE_TIMEOUT_MS 60000
+
+#endif

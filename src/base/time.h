@@ -1,0 +1,20 @@
+/* time.h - the unit of time.  Instants are microseconds since the Unix epoch (engine time:
+ * monotone, recorded); durations carry their unit in the name (timeout_ms). */
+#ifndef BELAY_BASE_TIME_H
+#define BELAY_BASE_TIME_H
+
+#include <stdint.h>
+
+typedef int64_t belay_time;
+
+#define BELAY_TIME_NEVER INT64_MAX
+#define BELAY_US_PER_MS 1000
+#define BELAY_US_PER_S 1000000
+
+static inline belay_time belay_time_add_ms(belay_time t, int64_t ms)
+{
+    return ms > (BELAY_TIME_NEVER - t) / BELAY_US_PER_MS ? BELAY_TIME_NEVER
+                                                         : t + ms * BELAY_US_PER_MS;
+}
+
+#endif
