@@ -29,10 +29,6 @@
 #include "base/status.h"
 #include "base/str.h"
 
-struct belay_field { /* a header, or a named parameter of the call */
-    struct belay_str name, value;
-};
-
 struct belay_call_request {
     uint64_t id;                      /* of the caller; comes back in the outcome */
     const struct belay_field *params; /* what the connector's operation needs, e.g. method, path */

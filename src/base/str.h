@@ -13,6 +13,10 @@ struct belay_str {
     size_t n;
 };
 
+struct belay_field { /* a header, or a named parameter */
+    struct belay_str name, value;
+};
+
 #define BELAY_STR(literal) ((struct belay_str){ "" literal, sizeof(literal) - 1 })
 #define BELAY_STR_INIT(literal) { "" literal, sizeof(literal) - 1 }
 #define BELAY_STR_NONE ((struct belay_str){ NULL, 0 })

@@ -1,0 +1,255 @@
+/* definition.h - what a configuration means: connections, topics, apis, flows, sagas, compiled.
+ * config makes it from YAML; engine, flow and saga run it.  Uses: base; expressions and schemas are
+ * opaque here.  Thread: immutable once made; reference-counted by its set (definitions).
+ * Memory: everything lives in the set's arena. */
+#ifndef BELAY_MODEL_DEFINITION_H
+#define BELAY_MODEL_DEFINITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/time.h"
+
+struct belay_template; /* expr/expr.h */
+struct belay_schema;   /* json/schema.h */
+
+struct belay_place { /* where the user wrote it */
+    struct belay_str file;
+    uint32_t line, column;
+};
+
+enum belay_jitter { BELAY_JITTER_FULL, BELAY_JITTER_EQUAL, BELAY_JITTER_DECORRELATED, BELAY_JITTER_NONE };
+
+struct belay_retry_def {
+    uint32_t max_attempts;    /* counts the first try; >= 1 */
+    uint64_t max_elapsed_ms;  /* since the first try; 0: no bound */
+    uint64_t initial_ms, max_ms;
+    double multiplier;        /* >= 1 */
+    enum belay_jitter jitter;
+    bool respect_retry_after;
+};
+
+/* Safe default: 5 attempts, 200 ms doubling up to 30 s, full jitter, Retry-After honoured. */
+#define BELAY_RETRY_DEFAULT                                                                    \
+    ((struct belay_retry_def){ 5, 0, 200, 30000, 2.0, BELAY_JITTER_FULL, true })
+
+struct belay_named_template { /* a call parameter, a header, a variable */
+    struct belay_str name;
+    const struct belay_template *value;
+};
+
+/* ---- connections, topics, apis ---- */
+
+struct belay_connection_def {
+    struct belay_str name;
+    struct belay_str connector;         /* "http": descriptor and options are config's and runtime's */
+    const void *config;                 /* struct belay_connection_config, opaque to the core */
+    bool honours_key;                   /* the service honours the idempotency key */
+    uint32_t timeout_ms, concurrency;
+    struct belay_place place;
+    bool (*idempotent)(const void *request); /* the connector's own word (struct belay_call_request) */
+};
+
+struct belay_topic_def {
+    struct belay_str name;
+    bool queue;                         /* one subscription, messages go once handled */
+    uint64_t retain_ms;                 /* 0: only until every subscription settled it */
+    uint64_t retain_bytes;              /* 0: no bound */
+    struct belay_place place;
+};
+
+struct belay_api_def {
+    struct belay_str name;
+    struct belay_str listen;            /* "127.0.0.1:7000" */
+    struct belay_str openapi_path;
+    const void *openapi;                /* root of the document's tape (const belay_json *) */
+    struct belay_str layer;             /* system | process | experience | "" */
+    struct belay_str tls_cert, tls_key; /* paths, "" without TLS */
+    size_t body_bytes_max;
+    uint32_t in_flight_max;
+    struct belay_place place;
+};
+
+/* ---- steps ---- */
+
+enum belay_step_kind {
+    BELAY_STEP_VALIDATE, BELAY_STEP_MAP, BELAY_STEP_FILTER, BELAY_STEP_CHOOSE, BELAY_STEP_SET,
+    BELAY_STEP_PUBLISH, BELAY_STEP_CALL, BELAY_STEP_LOG, BELAY_STEP_REPLY, BELAY_STEP_DEAD_LETTER
+};
+
+#define BELAY_STEP_END UINT16_MAX /* `next` of the last step */
+
+struct belay_call_def {
+    const struct belay_connection_def *connection;
+    const struct belay_named_template *params;  /* method, path, ... */
+    uint32_t param_count;
+    const struct belay_named_template *headers;
+    uint32_t header_count;
+    const struct belay_template *body;          /* NULL: the body as it is (none for GET, DELETE) */
+    uint32_t timeout_ms;                        /* 0: the connection's */
+};
+
+struct belay_publish_def {
+    const struct belay_template *target;        /* name of a topic or queue; usually literal */
+    const struct belay_template *key;           /* NULL: the message's key */
+    const struct belay_template *body;          /* NULL: the body as it is */
+    const struct belay_template *type, *delay;  /* NULL; delay: a duration text or milliseconds */
+    const struct belay_named_template *headers;
+    uint32_t header_count;
+};
+
+struct belay_choice_def {
+    const struct belay_template *when;          /* NULL: otherwise (the last) */
+    uint16_t first;                             /* index of the branch's first step */
+};
+
+struct belay_step_def {
+    enum belay_step_kind kind;
+    struct belay_str name;  /* `name`, else `as`, else kind + ordinal ("call-2"); unique in its flow */
+    struct belay_str as;    /* variable of the result; may be empty */
+    uint16_t next;          /* flat array: choose branches jump back to what follows */
+    struct belay_place place;
+    union {
+        struct { const struct belay_schema *schema; } validate;
+        struct { const struct belay_template *value; } map;
+        struct { const struct belay_template *when; struct belay_str reason; } filter; /* false: done */
+        struct { const struct belay_choice_def *choices; uint32_t count; } choose;
+        struct { const struct belay_named_template *vars; uint32_t count; } set;
+        struct belay_publish_def publish;
+        struct {
+            struct belay_call_def call;
+            const struct belay_call_def *resolve;   /* NULL: none */
+            const struct belay_retry_def *retry;    /* NULL: the flow's */
+        } call;
+        struct { uint8_t level; const struct belay_template *message;
+                 const struct belay_named_template *fields; uint32_t field_count; } log;
+        struct { const struct belay_template *status, *body; /* body NULL: the body as it is */
+                 bool body_none;
+                 const struct belay_named_template *headers; uint32_t header_count; } reply;
+        struct { bool skip; const struct belay_template *reason; } dead_letter;
+    } u;
+};
+
+/* ---- flows ---- */
+
+enum belay_source_kind { BELAY_SOURCE_API, BELAY_SOURCE_TOPIC, BELAY_SOURCE_QUEUE, BELAY_SOURCE_TIMER };
+enum belay_start { BELAY_START_UNSAID, BELAY_START_EARLIEST, BELAY_START_LATEST, BELAY_START_TIME };
+enum belay_exhausted { BELAY_EXHAUSTED_PARK_KEY, BELAY_EXHAUSTED_SKIP, BELAY_EXHAUSTED_STOP };
+
+struct belay_source_def {
+    enum belay_source_kind kind;
+    struct belay_str name;       /* api, topic or queue */
+    struct belay_str operation;  /* API: operationId */
+    enum belay_start start;
+    belay_time start_time;
+    uint64_t every_ms;           /* TIMER */
+};
+
+struct belay_idempotency_def {
+    const struct belay_template *key; /* NULL: none asked for */
+    uint64_t window_ms;
+    bool required;
+};
+
+struct belay_lanes_def {
+    const struct belay_template *key; /* NULL: the message's key */
+    uint32_t concurrency;
+    enum belay_exhausted on_exhausted;
+};
+
+struct belay_error_rule {
+    const struct belay_str *when; /* patterns (belay_fault_matches) */
+    uint32_t when_count;
+    uint16_t first;               /* index of its first step */
+};
+
+struct belay_flow_def {
+    struct belay_str name;
+    struct belay_hash128 hash;    /* of `text` */
+    struct belay_str text;        /* canonical JSON of the definition, ${} unexpanded */
+    struct belay_source_def from;
+    struct belay_idempotency_def idempotency;
+    struct belay_lanes_def lanes;
+    struct belay_retry_def retry;
+    uint32_t timeout_ms;          /* of one run without its waits; 0: none */
+    uint16_t first;               /* BELAY_STEP_END: no steps */
+    const struct belay_step_def *steps;
+    uint32_t step_count;
+    const struct belay_error_rule *on_error;
+    uint32_t on_error_count;
+    bool has_calls, replies;
+    struct belay_place place;
+};
+
+/* ---- sagas ---- */
+
+struct belay_compensate_def {
+    const struct belay_call_def *call;        /* one of both, or neither */
+    const struct belay_publish_def *publish;
+    struct belay_retry_def retry;
+};
+
+struct belay_await_def {
+    struct belay_str topic;
+    const struct belay_template *match;       /* yields the saga's id from the event */
+    const struct belay_template *fail_when;   /* NULL: any event is success */
+    uint64_t timeout_ms;
+};
+
+struct belay_saga_step_def {
+    struct belay_str name;
+    struct belay_str status;                  /* word shown while it runs; empty: "running" */
+    const struct belay_call_def *call;        /* call and publish exclude each other */
+    const struct belay_call_def *resolve;
+    const struct belay_publish_def *publish;
+    const struct belay_await_def *await;      /* after call or publish, or alone */
+    const struct belay_compensate_def *compensate;
+    struct belay_retry_def retry;
+    const struct belay_template *when;        /* NULL: always; false skips the step */
+    struct belay_place place;
+};
+
+struct belay_saga_def {
+    struct belay_str name;
+    struct belay_hash128 hash;
+    struct belay_str text;
+    struct belay_source_def from;             /* a topic or queue */
+    const struct belay_template *id;
+    uint64_t deadline_ms;                     /* 0: none */
+    const struct belay_saga_step_def *steps;
+    uint32_t step_count;
+    /* words for the saga's states; empty: the state's own name */
+    struct belay_str word_started, word_completed, word_compensating, word_compensated, word_failed,
+        word_parked;
+    struct belay_place place;
+};
+
+/* ---- the set ---- */
+
+struct belay_definitions {
+    struct belay_arena arena;
+    struct belay_str name;                    /* of the application */
+    struct belay_connection_def *connections; uint32_t connection_count;
+    struct belay_topic_def *topics; uint32_t topic_count;     /* queues too */
+    struct belay_api_def *apis; uint32_t api_count;
+    struct belay_flow_def *flows; uint32_t flow_count;
+    struct belay_saga_def *sagas; uint32_t saga_count;
+    uint32_t refs;                            /* owner thread only */
+    void (*free)(struct belay_definitions *); /* by who made it: expressions, schemas, then the arena */
+};
+
+/* NULL where there is none of that name. */
+const struct belay_connection_def *belay_definitions_connection(const struct belay_definitions *d, struct belay_str name);
+const struct belay_topic_def *belay_definitions_topic(const struct belay_definitions *d, struct belay_str name);
+const struct belay_flow_def *belay_definitions_flow(const struct belay_definitions *d, struct belay_str name);
+const struct belay_saga_def *belay_definitions_saga(const struct belay_definitions *d, struct belay_str name);
+/* The flow that answers an operation of an API. */
+const struct belay_flow_def *belay_definitions_operation(const struct belay_definitions *d,
+                                                         struct belay_str api, struct belay_str operation);
+struct belay_definitions *belay_definitions_ref(struct belay_definitions *d);
+void belay_definitions_unref(struct belay_definitions *d);
+
+#endif
