@@ -1,0 +1,128 @@
+/* state.h - the derived state: ordered tables of key -> value, written only by apply.
+ *
+ *        get / iterate
+ *   overlay (active, memory) -> frozen overlay (memory, being checkpointed) -> backend (LMDB | model)
+ *
+ * put and del go to the active overlay and cannot fail: memory for them was reserved
+ * (belay_state_reserve) before decide.  At a freeze the active overlay becomes the frozen one and a
+ * checkpoint job commits it to the backend with its position, in one transaction; then the frozen
+ * one is dropped.  Only one freeze at a time.
+ *
+ * Uses: base.  Thread: engine only, but for belay_state_checkpoint_run (background) which touches
+ * nothing but the frozen overlay and the backend's writer.
+ * Invariants: a value read is the last one put at any level; the backend never holds what is beyond
+ * its position; memory <= 2 * size_bytes_max.
+ * Keys: 1..BELAY_STATE_KEY_BYTES_MAX bytes, compared as bytes (numbers big-endian, base/pack.h).
+ */
+#ifndef BELAY_STORE_STATE_H
+#define BELAY_STORE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/str.h"
+
+/* Each room owns its tables. A table from BELAY_TABLE_DROPPABLE on can be dropped whole. */
+enum belay_table {
+    BELAY_TABLE_META = 1,     /* engine: time, format, counters, definitions by hash */
+    BELAY_TABLE_DEFINITION,
+    BELAY_TABLE_TOPIC,        /* broker: resident rows */
+    BELAY_TABLE_SUBSCRIPTION,
+    BELAY_TABLE_EXTENT,       /* store: topic, first sequence -> count, position, time */
+    BELAY_TABLE_ARCHIVE,      /* store: topic, first sequence -> file */
+    BELAY_TABLE_EXCEPTION,    /* broker: subscription, sequence -> departed from the order */
+    BELAY_TABLE_DUE,          /* broker: time, subscription, sequence */
+    BELAY_TABLE_LANE,         /* broker: subscription, key hash -> lane in trouble */
+    BELAY_TABLE_HELD,         /* broker: subscription, key hash, first sequence -> run of sequences */
+    BELAY_TABLE_LETTER,       /* broker: subscription, sequence -> dead letter with message and history */
+    BELAY_TABLE_SCHEDULED,    /* broker: time, number -> message for a topic */
+    BELAY_TABLE_IDEMPOTENCY,  /* broker: scope and key hash -> bucket */
+    BELAY_TABLE_SAGA,         /* saga: definition name, id -> instance */
+    BELAY_TABLE_SAGA_DUE,     /* saga: time, instance */
+    BELAY_TABLE_SAGA_EVENT,   /* saga: event that came before its saga */
+    BELAY_TABLE_SAGA_PUBLISHED, /* saga: topic, sequence -> instance whose publish it is */
+    BELAY_TABLE_COUNTER,      /* balance by flow */
+    BELAY_TABLE_STATIC_COUNT,
+    BELAY_TABLE_DROPPABLE = 64, /* idempotency buckets: DROPPABLE + n, n < BELAY_TABLE_BUCKETS */
+    BELAY_TABLE_BUCKETS = 64
+};
+
+/* ---- backend port: LMDB in life, an ordered map in the simulation ---- */
+
+struct belay_state_change {
+    uint32_t table;
+    struct belay_str key;
+    struct belay_str value; /* p == NULL: delete; empty value: p != NULL, n == 0 */
+    bool drop;              /* the whole table, before the changes that follow it; key unused */
+};
+
+struct belay_state_backend {
+    void *self;
+    /* Position of the last commit; 0 for a new one. */
+    uint64_t (*position)(void *self);
+    /* Views live until the next refresh. Errors: BELAY_NOTFOUND, BELAY_IO, BELAY_CORRUPT. */
+    int (*get)(void *self, uint32_t table, struct belay_str key, struct belay_str *ret_value,
+               struct belay_err *err);
+    /* First key >= from (or > when `after`); BELAY_NOTFOUND at the end of the table. */
+    int (*seek)(void *self, uint32_t table, struct belay_str from, bool after, struct belay_str *ret_key,
+                struct belay_str *ret_value, struct belay_err *err);
+    /* Background thread. Changes come in table, key order, through `next` (false at the end). All of
+     * them and position become durable together, or none. */
+    int (*commit)(void *self, uint64_t position, bool (*next)(void *arg, struct belay_state_change *ret),
+                  void *arg, struct belay_err *err);
+    /* Engine thread, after a commit ended: reads see it from now on. */
+    int (*refresh)(void *self, struct belay_err *err);
+    void (*close)(void *self);
+};
+
+/* Opens (creates) the environment in an existing folder. map_bytes is address space, not memory.
+ * Errors: BELAY_IO, BELAY_NOSPACE, BELAY_VERSION, BELAY_CORRUPT. */
+int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,
+                          struct belay_err *err) BELAY_MUST_CHECK;
+/* In memory, survives belay_state_free (the simulation's disk holds it): free with close. A crash
+ * leaves it at its last commit; commit_fails_next makes the next one fail with status. */
+int belay_state_model_open(struct belay_state_backend *ret_backend, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- state ---- */
+
+struct belay_state;
+
+/* Borrows backend. size_bytes_max: of each overlay. Errors: BELAY_NOMEM. */
+int belay_state_new(const struct belay_state_backend *backend, size_t size_bytes_max,
+                    struct belay_state **ret_state, struct belay_err *err) BELAY_MUST_CHECK;
+void belay_state_free(struct belay_state *s);
+
+/* Memory for about `bytes` of keys and values in `changes` puts and dels, before decide. BELAY_BUSY:
+ * active and frozen are both full (intake stops until the checkpoint ends); BELAY_NOMEM. */
+int belay_state_reserve(struct belay_state *s, size_t bytes, uint32_t changes,
+                        struct belay_err *err) BELAY_MUST_CHECK;
+
+/* False where there is none. The view lives until the next put, del, freeze or checkpoint_done. An
+ * error of the backend is fatal: it is kept (belay_state_error) and reads as absent. */
+bool belay_state_get(struct belay_state *s, uint32_t table, struct belay_str key, struct belay_str *ret_value);
+void belay_state_put(struct belay_state *s, uint32_t table, struct belay_str key, struct belay_str value);
+void belay_state_del(struct belay_state *s, uint32_t table, struct belay_str key);
+/* Empties a droppable table. */
+void belay_state_drop(struct belay_state *s, uint32_t table);
+/* First live key >= from (> from when `after`) that starts with prefix; false at the end. Views live as
+ * with get. Iterate: from = copy of the key found, after = true. */
+bool belay_state_seek(struct belay_state *s, uint32_t table, struct belay_str from, bool after,
+                      struct belay_str prefix, struct belay_str *ret_key, struct belay_str *ret_value);
+/* BELAY_OK, or the first error a read met; the engine checks it after each step and stops. */
+int belay_state_error(const struct belay_state *s, struct belay_err *err);
+
+/* ---- checkpoint ---- */
+
+bool belay_state_may_freeze(const struct belay_state *s); /* no frozen overlay, active not empty */
+size_t belay_state_active_bytes(const struct belay_state *s);
+/* The active overlay becomes the frozen one: state as of `position`. */
+void belay_state_freeze(struct belay_state *s, uint64_t position);
+/* Background thread: commits the frozen overlay. */
+int belay_state_checkpoint_run(struct belay_state *s, struct belay_err *err) BELAY_MUST_CHECK;
+/* Engine thread, after run ended well: drops the frozen overlay, refreshes the backend's reader. */
+int belay_state_checkpoint_done(struct belay_state *s, struct belay_err *err) BELAY_MUST_CHECK;
+/* Of the last checkpoint done. */
+uint64_t belay_state_position(const struct belay_state *s);
+
+#endif
