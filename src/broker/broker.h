@@ -1,0 +1,269 @@
+/* broker.h - topics, subscriptions, lanes, retries, dead letters, schedule, idempotency: one shard.
+ * Sans-I/O: every call is decide -> append record(s) to the store -> apply; apply alone changes state.
+ * Time comes in as `now` (engine time, monotone).  Uses: store, policy, model.  Thread: engine only.
+ *
+ * A message of a subscription is in exactly one state (G4):
+ *
+ *   queued --next--> in flight --ack-----> done
+ *     |                |  |  `--discard--> discarded (reason)
+ *     | lane in        |  |
+ *     | trouble        |  `--retry--> waiting --due--> in flight
+ *     v                `--letter(park)--> parked --replay--> waiting; --skip/discard--> dead/discarded
+ *   held --lane free--> waiting (due now)   `--letter(skip)--> dead --replay--> waiting
+ *
+ * Cursor + exceptions.  Of a subscription `cursor` is the lowest sequence that is neither settled nor
+ * an exception; `settled` holds the ranges above it that are done or exceptions; `started` those whose
+ * attempt was recorded.  Only exceptions (waiting, held, parked, dead) have rows of their own.
+ *   EXCEPTION sub,seq      state, attempts, due, lane, progress, definition, history  (waiting, parked)
+ *   DUE       sub,due,seq  kept until the outcome; in flight is known in memory only
+ *   LANE      sub,lane     head sequence, held count, key text; exists while the lane is in trouble
+ *   HELD      sub,lane,first  delta-coded run of held sequences
+ *   LETTER    sub,seq      the message itself, history, fingerprint, payload hash
+ *
+ * Invariants, checked by belay_broker_check after every step of the simulation:
+ *   I1 cursor <= every unsettled sequence; ranges are disjoint, sorted, above the cursor.
+ *   I2 a lane in trouble has exactly one head (an EXCEPTION row) and its held sequences are above it.
+ *   I3 no two messages of one lane are in flight at once; order within a lane is that of sequence
+ *      until a message leaves by skip, discard or an unparked letter.
+ *   I4 counters of the states add up to what the topic gave to the subscription.
+ *   I5 every waiting exception has exactly one DUE entry.
+ *   I6 memory: in flight + read ahead is bounded per subscription, whatever the backlog.
+ */
+#ifndef BELAY_BROKER_BROKER_H
+#define BELAY_BROKER_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "model/definition.h"
+#include "model/fault.h"
+#include "model/message.h"
+#include "store/store.h"
+
+struct belay_broker;
+struct belay_subscription;
+
+/* Borrows store. Errors: BELAY_NOMEM. */
+int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker, struct belay_err *err) BELAY_MUST_CHECK;
+void belay_broker_free(struct belay_broker *b);
+/* The store is opened after the broker's callbacks are known: sets it. */
+void belay_broker_set_store(struct belay_broker *b, struct belay_store *store);
+
+/* For the store's load, apply, save (engine dispatches by record room BELAY_RECORD_BROKER). */
+int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_broker_apply(struct belay_broker *b, uint64_t position, const struct belay_record *record,
+                       struct belay_err *err) BELAY_MUST_CHECK;
+void belay_broker_save(struct belay_broker *b, struct belay_state *state);
+/* After recovery, before the first step: tells the store the lows, forgets what was in flight: it will
+ * be delivered again, `interrupted` where its attempt had been recorded. */
+void belay_broker_recovered(struct belay_broker *b, belay_time now);
+
+/* ---- topics and subscriptions ---- */
+
+/* Creates the topic (a record) or updates its retention. Errors: BELAY_NOSPACE, BELAY_LIMIT,
+ * BELAY_CONFLICT (a queue became a topic or the reverse). */
+int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_def *def, struct belay_err *err) BELAY_MUST_CHECK;
+
+struct belay_subscription_opt {
+    struct belay_str name;      /* of its flow or saga */
+    struct belay_str topic;
+    enum belay_start start;     /* UNSAID is an error where the topic has messages already */
+    belay_time start_time;
+    uint32_t concurrency;       /* lanes at work at once; UINT32_MAX: as many as come (saga starts) */
+    enum belay_exhausted on_exhausted;
+    bool ordered;               /* false: lanes are ignored, every message is alone */
+    /* Lane key of a message, fixed when it is first read. NULL: the message's key. Text from arena.
+     * An error makes the message a letter at once (fault set). */
+    int (*lane_key)(void *arg, const struct belay_message *m, struct belay_arena *arena,
+                    struct belay_str *ret_key, struct belay_fault *ret_fault);
+    void *arg;
+};
+/* Creates (a record) or takes up a durable subscription with its run-time options. Errors:
+ * BELAY_NOTFOUND (topic), BELAY_INVALID (no start on a topic with messages: msg says what to write),
+ * BELAY_CONFLICT (a queue has one subscription; the name subscribes another topic), BELAY_NOSPACE. */
+int belay_broker_subscribe(struct belay_broker *b, const struct belay_subscription_opt *opt,
+                           struct belay_subscription **ret_sub, struct belay_err *err) BELAY_MUST_CHECK;
+/* Stops delivering (flow removed, stopped, by hand); durable by `reason` when not empty. */
+int belay_broker_pause(struct belay_broker *b, struct belay_subscription *sub, struct belay_str reason, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_broker_resume(struct belay_broker *b, struct belay_subscription *sub, struct belay_err *err) BELAY_MUST_CHECK;
+struct belay_subscription *belay_broker_find(struct belay_broker *b, struct belay_str name);
+struct belay_subscription *belay_broker_find_id(struct belay_broker *b, uint32_t id);
+struct belay_str belay_subscription_name(const struct belay_subscription *sub);
+struct belay_str belay_subscription_topic(const struct belay_subscription *sub);
+uint32_t belay_subscription_id(const struct belay_subscription *sub);
+/* To a sequence. Forward discards what is skipped (reason); back requeues only what is done. */
+int belay_broker_seek(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                      struct belay_str reason, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- publishing ---- */
+
+/* Appends to a topic or queue. m->accepted_at is set to now. *ret_sequence may be NULL.
+ * Errors: BELAY_NOTFOUND, BELAY_LIMIT (too large), BELAY_NOSPACE (disk, or the topic's retain_bytes is
+ * full of unsettled messages), BELAY_BUSY. */
+int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const struct belay_message *m,
+                         belay_time now, uint64_t *ret_sequence, struct belay_err *err) BELAY_MUST_CHECK;
+/* Appears in the topic at `due`. *ret_number names it for cancel. */
+int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const struct belay_message *m,
+                          belay_time due, uint64_t *ret_number, struct belay_err *err) BELAY_MUST_CHECK;
+/* True when it still waited (compensation of a delayed publish). */
+bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number);
+/* Would a producer be refused now? (admission at the edge: BELAY_NOSPACE, BELAY_BUSY) */
+int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- delivering ---- */
+
+struct belay_delivery {
+    struct belay_subscription *sub;
+    uint64_t sequence;
+    uint32_t attempt;               /* this one's number, from 1 */
+    bool interrupted;               /* the attempt before was recorded as started, its outcome never */
+    belay_time first_attempt_at;    /* of attempt 1; now for the first */
+    struct belay_message message;   /* views valid until the delivery ends */
+    struct belay_str lane_key;      /* "" alone */
+    struct belay_str progress;      /* what progress/retry stored; "" none */
+    struct belay_hash128 definition;/* of the flow it began with; zero: take the current one */
+    void *user;                     /* the engine's */
+    struct belay_list node;         /* the broker's */
+};
+
+/* Next message to handle, fair among subscriptions; NULL: none now (fetches may be under way, their
+ * events lead to more). The delivery is the broker's until one of the outcomes below ends it. */
+struct belay_delivery *belay_broker_next(struct belay_broker *b, belay_time now);
+/* Records that an attempt with an outside effect begins; durable with the commit of this step. Not for
+ * flows without outside calls. */
+void belay_broker_start(struct belay_broker *b, struct belay_delivery *d);
+/* What the run has achieved so far (body, variables, step), kept over retries and crashes. */
+int belay_broker_progress(struct belay_broker *b, struct belay_delivery *d, struct belay_str progress,
+                          struct belay_hash128 definition, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* Outcomes: each ends the delivery (d is gone afterwards). They may use the reserve; on BELAY_BUSY or
+ * BELAY_NOSPACE nothing happened and the delivery stays: try again in a later step. */
+int belay_broker_ack(struct belay_broker *b, struct belay_delivery *d, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_broker_discard(struct belay_broker *b, struct belay_delivery *d, struct belay_str reason, struct belay_err *err) BELAY_MUST_CHECK;
+/* Attempt failed; again at due. fault goes into the history. */
+int belay_broker_retry(struct belay_broker *b, struct belay_delivery *d, belay_time due,
+                       const struct belay_fault *fault, struct belay_str progress,
+                       struct belay_hash128 definition, struct belay_err *err) BELAY_MUST_CHECK;
+/* Becomes a letter. park: the lane waits behind it (only where there is a key). `stop` of the
+ * subscription's on_exhausted also pauses it. */
+int belay_broker_letter(struct belay_broker *b, struct belay_delivery *d, const struct belay_fault *fault,
+                        bool park, struct belay_str progress, struct belay_hash128 definition,
+                        belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Not handled, no attempt used up (endpoint busy, shutting down): again from `not_before`, not durable. */
+void belay_broker_defer(struct belay_broker *b, struct belay_delivery *d, belay_time not_before);
+/* Earliest time at which next() may have something that it has not now; BELAY_TIME_NEVER. */
+belay_time belay_broker_wake_at(const struct belay_broker *b);
+/* Due schedule entries are published, retention and idempotency expiry done, in bites; call each step. */
+void belay_broker_tick(struct belay_broker *b, belay_time now);
+
+/* ---- a message by name (compensating a publish, poison, admin) ---- */
+
+enum belay_message_state {
+    BELAY_MESSAGE_QUEUED, BELAY_MESSAGE_HELD, BELAY_MESSAGE_IN_FLIGHT, BELAY_MESSAGE_WAITING,
+    BELAY_MESSAGE_PARKED, BELAY_MESSAGE_DEAD, BELAY_MESSAGE_DONE, BELAY_MESSAGE_EXPIRED,
+    BELAY_MESSAGE_DISCARDED, BELAY_MESSAGE_SCHEDULED
+};
+const char *belay_message_state_name(enum belay_message_state state);
+/* Of one subscription; *ret_attempts may be NULL. Done and discarded both read as DONE below the cursor. */
+enum belay_message_state belay_broker_state_of(struct belay_broker *b, struct belay_subscription *sub,
+                                               uint64_t sequence, uint32_t *ret_attempts);
+/* Takes a message that is queued, held, waiting, parked or dead out of the subscription, with a reason
+ * (G4). *ret_attempted: an attempt ever began. BELAY_BUSY: it is in flight, ask again later.
+ * BELAY_NOTFOUND: done already. */
+int belay_broker_cancel(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                        struct belay_str reason, belay_time now, bool *ret_attempted, struct belay_err *err) BELAY_MUST_CHECK;
+/* The process died while this message was in hand: counted; the BELAY_POISON_CRASHES-th time it becomes
+ * a letter POISON:CRASH instead of being delivered. */
+int belay_broker_crashed(struct belay_broker *b, uint32_t sub_id, uint64_t sequence, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+#define BELAY_POISON_CRASHES 3
+
+/* ---- dead letters ---- */
+
+struct belay_letter_attempt {
+    uint32_t attempt;
+    struct belay_fault fault;
+};
+
+struct belay_letter {
+    struct belay_str subscription, topic;
+    uint64_t sequence;
+    bool parked;                 /* its lane waits behind it */
+    uint64_t held;               /* messages that wait */
+    struct belay_message message;
+    struct belay_str lane_key;
+    belay_time first_attempt_at, created_at;
+    uint32_t attempts;           /* all of them, also those the history dropped */
+    const struct belay_letter_attempt *history; /* oldest first */
+    uint32_t history_count;
+    uint64_t fingerprint;
+    struct belay_hash128 payload_hash;
+    struct belay_str progress;
+    struct belay_hash128 definition;
+};
+
+/* Letters of sub (NULL: all) after (sub_id, sequence); in order. False at the end. *ret_letter's memory
+ * is from arena. Start with sub id 0, sequence 0. */
+bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscription *sub,
+                              uint32_t *sub_id, uint64_t *sequence, struct belay_arena *arena,
+                              struct belay_letter *ret_letter);
+int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                            struct belay_arena *arena, struct belay_letter *ret_letter, struct belay_err *err) BELAY_MUST_CHECK;
+/* Again, with fresh attempts, from the failed step (or from the start); keeps its place in its lane and
+ * its history. Errors: BELAY_NOTFOUND, BELAY_NOSPACE. */
+int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                               bool from_start, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* A parked letter lets its lane go on and stays as a dead one. */
+int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                                belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Gone, with a reason (not empty) and who said so; its lane goes on. */
+int belay_broker_letter_discard(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                                struct belay_str reason, struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- idempotency ---- */
+
+enum belay_idempotency_state { BELAY_IDEMPOTENCY_NONE, BELAY_IDEMPOTENCY_RUNNING, BELAY_IDEMPOTENCY_DONE };
+struct belay_idempotency {
+    enum belay_idempotency_state state;
+    struct belay_hash128 request;  /* of the payload */
+    struct belay_str answer;       /* DONE: what was stored; view until the next change of state */
+    bool interrupted;              /* RUNNING, but by a process that is gone: the same key resumes it */
+};
+/* scope: "api/operation" or a subscription's name; the key is compared in full. */
+void belay_broker_idempotency_get(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                  struct belay_idempotency *ret_idem);
+int belay_broker_idempotency_begin(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                   struct belay_hash128 request, uint64_t window_ms, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Also without a begin before (one commit). */
+int belay_broker_idempotency_done(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                  struct belay_hash128 request, struct belay_str answer, uint64_t window_ms,
+                                  belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Nothing happened after all: the key is free again. */
+int belay_broker_idempotency_forget(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                    struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- looking ---- */
+
+struct belay_topic_stats {
+    struct belay_str name;
+    bool queue;
+    uint64_t first, next, messages, bytes;
+};
+struct belay_subscription_stats {
+    struct belay_str name, topic, paused; /* reason, or empty */
+    uint64_t cursor, backlog;             /* backlog: queued */
+    uint64_t in_flight, waiting, held, parked, dead, done, discarded, expired;
+    uint64_t lanes_in_trouble;
+    belay_time oldest_at;                 /* accepted_at of the oldest unsettled; NEVER: none */
+};
+/* index from 0; false at the end. */
+bool belay_broker_topic_stats(struct belay_broker *b, uint32_t index, struct belay_topic_stats *ret_stats);
+bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index, struct belay_subscription_stats *ret_stats);
+uint32_t belay_broker_topic_id(struct belay_broker *b, struct belay_str topic); /* 0: none */
+/* Subscriptions of a topic, by index. NULL at the end. */
+struct belay_subscription *belay_broker_topic_subscription(struct belay_broker *b, struct belay_str topic, uint32_t index);
+/* I1-I6 over the whole state; slow. Errors: BELAY_CORRUPT with the invariant's number. */
+int belay_broker_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
+
+#endif
