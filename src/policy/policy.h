@@ -1,0 +1,37 @@
+/* policy.h - what to do after a failed attempt: pure functions of definition, numbers and seed.
+ * Uses: base, model.  Thread: any. */
+#ifndef BELAY_POLICY_POLICY_H
+#define BELAY_POLICY_POLICY_H
+
+#include <stdbool.h>
+
+#include "base/random.h"
+#include "model/definition.h"
+#include "model/fault.h"
+
+/* Delay before attempt + 1 by the schedule alone (attempt: the one that failed, from 1), with jitter:
+ *   base = min(max, initial * multiplier^(attempt-1));  none: base;  full: [0, base];
+ *   equal: [base/2, base];  decorrelated: [initial, 3 * previous delay], capped (previous_ms: 0 at first). */
+uint64_t belay_backoff_ms(const struct belay_retry_def *def, uint32_t attempt, uint64_t previous_ms,
+                          struct belay_random *random);
+
+enum belay_retry_verdict {
+    BELAY_RETRY_AGAIN,     /* in *ret_delay_ms */
+    BELAY_RETRY_RESOLVE,   /* the outcome is unknown and may not be repeated blindly: ask */
+    BELAY_RETRY_EXHAUSTED, /* attempts or time used up */
+    BELAY_RETRY_NO         /* permanent or fatal: trying again cannot help */
+};
+
+struct belay_retry_question {
+    const struct belay_retry_def *def;
+    const struct belay_fault *fault;
+    uint32_t attempt;            /* that failed, from 1 */
+    uint64_t elapsed_ms;         /* since the first attempt began */
+    uint64_t previous_delay_ms;
+    bool repeatable;             /* idempotent by nature, or the service honours the key */
+};
+/* Retry-After (when respected) is a lower bound of the delay, jitter is added on top. */
+enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q, struct belay_random *random,
+                                            uint64_t *ret_delay_ms);
+
+#endif
