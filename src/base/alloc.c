@@ -30,6 +30,12 @@ void *belay_realloc(void *p, size_t n)
     return refused() ? NULL : realloc(p, n ? n : 1);
 }
 
+void *belay_malloc_aligned(size_t align, size_t n)
+{
+    size_t whole = n > SIZE_MAX - align ? n : (n + align - 1) & ~(align - 1);
+    return refused() ? NULL : aligned_alloc(align, whole ? whole : align);
+}
+
 void belay_free(void *p)
 {
     free(p);

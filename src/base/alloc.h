@@ -10,6 +10,8 @@
 void *belay_malloc(size_t n) __attribute__((malloc, warn_unused_result));
 void *belay_calloc(size_t count, size_t size) __attribute__((malloc, warn_unused_result));
 void *belay_realloc(void *p, size_t n) __attribute__((warn_unused_result));
+/* align: a power of two, at least sizeof(void *); n is rounded up to a multiple of it. */
+void *belay_malloc_aligned(size_t align, size_t n) __attribute__((malloc, warn_unused_result));
 void belay_free(void *p);
 /* n bytes of p copied, with a NUL after them. */
 char *belay_memdup0(const void *p, size_t n) __attribute__((warn_unused_result));

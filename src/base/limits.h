@@ -25,6 +25,7 @@
 
 /* platform */
 #define BELAY_FILE_NAME_BYTES_MAX 255
+#define BELAY_MAILBOX_CAPACITY_MAX (1u << 20)
 
 /* store */
 #define BELAY_BLOCK_BYTES 4096

@@ -1,0 +1,111 @@
+#include "platform/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "platform/sys.h"
+
+/* pthread calls fail here only when misused (a lock not held, freed memory): a bug. */
+static void must(int failed)
+{
+    BELAY_ASSERT(failed == 0);
+}
+
+static void *main_of(void *arg)
+{
+    struct belay_thread *t = arg;
+    t->run(t->ctx);
+    return NULL;
+}
+
+int belay_thread_start(struct belay_thread *t, const char *name, void (*run)(void *ctx), void *ctx,
+                       struct belay_err *err)
+{
+    *t = (struct belay_thread){ .run = run, .ctx = ctx };
+    snprintf(t->name, sizeof t->name, "%s", name);
+    sigset_t all, before;
+    sigfillset(&all);
+    must(pthread_sigmask(SIG_SETMASK, &all, &before));
+    int failed = pthread_create(&t->handle, NULL, main_of, t);
+    must(pthread_sigmask(SIG_SETMASK, &before, NULL));
+    if (failed)
+        return belay_sys_fail(err, failed, "start thread %s", name);
+    t->started = true;
+    (void)pthread_setname_np(t->handle, t->name); /* only a label */
+    return BELAY_OK;
+}
+
+void belay_thread_join(struct belay_thread *t)
+{
+    if (!t->started)
+        return;
+    must(pthread_join(t->handle, NULL));
+    t->started = false;
+}
+
+void belay_mutex_init(struct belay_mutex *m)
+{
+    must(pthread_mutex_init(&m->m, NULL));
+}
+
+void belay_mutex_deinit(struct belay_mutex *m)
+{
+    must(pthread_mutex_destroy(&m->m));
+}
+
+void belay_mutex_lock(struct belay_mutex *m)
+{
+    must(pthread_mutex_lock(&m->m));
+}
+
+void belay_mutex_unlock(struct belay_mutex *m)
+{
+    must(pthread_mutex_unlock(&m->m));
+}
+
+void belay_cond_init(struct belay_cond *c)
+{
+    pthread_condattr_t attr;
+    must(pthread_condattr_init(&attr));
+    must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
+    must(pthread_cond_init(&c->c, &attr));
+    must(pthread_condattr_destroy(&attr));
+}
+
+void belay_cond_deinit(struct belay_cond *c)
+{
+    must(pthread_cond_destroy(&c->c));
+}
+
+void belay_cond_wait(struct belay_cond *c, struct belay_mutex *m)
+{
+    must(pthread_cond_wait(&c->c, &m->m));
+}
+
+bool belay_cond_wait_ms(struct belay_cond *c, struct belay_mutex *m, uint32_t timeout_ms)
+{
+    struct timespec until;
+    must(clock_gettime(CLOCK_MONOTONIC, &until));
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    int status = pthread_cond_timedwait(&c->c, &m->m, &until);
+    BELAY_ASSERT(status == 0 || status == ETIMEDOUT);
+    return status == 0;
+}
+
+void belay_cond_signal(struct belay_cond *c)
+{
+    must(pthread_cond_signal(&c->c));
+}
+
+void belay_cond_broadcast(struct belay_cond *c)
+{
+    must(pthread_cond_broadcast(&c->c));
+}
