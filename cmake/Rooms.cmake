@@ -7,6 +7,7 @@ function(belay_room name)
   endif()
   string(REPLACE "/" "_" target belay_${name})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${ARG_DIR}/*.c)
+  list(FILTER sources EXCLUDE REGEX "/main\\.c$") # the program's, see Programs.cmake
   if(NOT sources)
     return()
   endif()

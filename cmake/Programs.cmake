@@ -1,0 +1,33 @@
+# The programs, where the tree has their sources: BUILD/belay and BUILD/order-partners.
+# `belay_programs` builds them, or every room where there is no program.
+add_custom_target(belay_programs)
+get_property(rooms GLOBAL PROPERTY BELAY_ROOMS)
+
+function(belay_program name rooms)
+  add_executable(${name} ${ARGN})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  foreach(room IN LISTS rooms)
+    string(REPLACE "/" "_" target belay_${room})
+    if(TARGET ${target})
+      target_link_libraries(${name} PRIVATE ${target})
+    endif()
+  endforeach()
+  add_dependencies(belay_programs ${name})
+endfunction()
+
+file(GLOB main CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/main.c)
+if(main)
+  belay_program(belay "cli;admin;runtime;config" ${main})
+  target_include_directories(belay PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  install(TARGETS belay RUNTIME DESTINATION bin)
+else()
+  foreach(room IN LISTS rooms)
+    string(REPLACE "/" "_" target belay_${room})
+    add_dependencies(belay_programs ${target})
+  endforeach()
+endif()
+
+file(GLOB partners CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/order-fulfilment/partners/*.c)
+if(partners)
+  belay_program(order-partners "connector/http;json;obs;platform;base" ${partners})
+endif()
