@@ -1,5 +1,5 @@
-# The programs, where the tree has their sources: BUILD/belay and BUILD/order-partners.
-# `belay_programs` builds them, or every room where there is no program.
+# What `make` builds: BUILD/belay where the tree has its source, else every room; and what
+# examples/CMakeLists.txt adds to belay_programs with belay_program (BUILD/order-partners).
 add_custom_target(belay_programs)
 get_property(rooms GLOBAL PROPERTY BELAY_ROOMS)
 
@@ -25,9 +25,4 @@ else()
     string(REPLACE "/" "_" target belay_${room})
     add_dependencies(belay_programs ${target})
   endforeach()
-endif()
-
-file(GLOB partners CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/order-fulfilment/partners/*.c)
-if(partners)
-  belay_program(order-partners "connector/http;json;obs;platform;base" ${partners})
 endif()

@@ -25,7 +25,7 @@ def run(check, tree):
 HEADERS = {path: "" for path in (
     "src/base/status.h", "src/platform/disk.h", "src/platform/clock.h", "src/store/journal.h",
     "src/broker/broker.h", "src/flow/flow.h", "src/policy/retry.h", "src/obs/log.h",
-    "src/connector/contract.h", "src/connector/http/http.h", "src/connector/kafka/kafka.h",
+    "src/connector/common/pool.h", "src/connector/http/http.h", "src/connector/kafka/kafka.h",
     "include/belay/connector.h")}
 
 
@@ -50,6 +50,12 @@ class Layers(unittest.TestCase):
             self.assert_refused("src/connector/http/x.c", f'"{header}"', "connector/http may not use")
         self.assert_refused("src/connector/http/x.c", '"connector/kafka/kafka.h"',
                             "connector/http may not use connector/kafka")
+
+    def test_only_the_registry_knows_the_connectors(self):
+        self.assert_allowed("src/connector/registry.c", '"connector/http/http.h"')
+        self.assert_refused("src/flow/x.c", '"connector/http/http.h"', "flow may not use")
+        self.assert_refused("src/connector/common/x.c", '"connector/http/http.h"',
+                            "connector/common may not use")
 
     def test_the_core_has_no_clock_and_no_log(self):
         self.assert_refused("src/broker/x.c", '"platform/clock.h"', "broker never uses platform")
@@ -77,7 +83,7 @@ class Layers(unittest.TestCase):
     def test_what_is_allowed(self):
         self.assert_allowed("src/store/x.c", '"platform/disk.h"', '"base/status.h"', "<lmdb.h>")
         self.assert_allowed("src/engine/x.c", '"platform/disk.h"', '"flow/flow.h"')
-        self.assert_allowed("src/connector/http/x.c", '"connector/contract.h"', "<uv.h>",
+        self.assert_allowed("src/connector/http/x.c", '"connector/common/pool.h"', "<uv.h>",
                             '"belay/connector.h"', '"platform/clock.h"', "<unistd.h>")
         self.assert_allowed("src/runtime/x.c", '"connector/http/http.h"', '"store/journal.h"')
 
