@@ -62,4 +62,14 @@
 #define BELAY_HTTP_BODY_TIMEOUT_MS 30000
 #define BELAY_HTTP_IDLE_TIMEOUT_MS 60000
 
+/* obs */
+#define BELAY_METRIC_FAMILIES_MAX 256
+#define BELAY_METRIC_LABELS_MAX 4
+#define BELAY_METRIC_LABEL_BYTES_MAX 200
+#define BELAY_METRIC_SERIES_DEFAULT 256 /* of a family; beyond it they are counted as "other" */
+#define BELAY_LOG_LINE_BYTES_MAX BELAY_KIB(16)
+#define BELAY_LOG_STRING_BYTES_MAX BELAY_KIB(4)
+#define BELAY_LOG_EVENTS_MAX 256  /* event names that are limited */
+#define BELAY_LOG_EVENTS_PER_S 20 /* of one name */
+
 #endif
