@@ -32,8 +32,10 @@ void *belay_realloc(void *p, size_t n)
 
 void *belay_malloc_aligned(size_t align, size_t n)
 {
-    size_t whole = n > SIZE_MAX - align ? n : (n + align - 1) & ~(align - 1);
-    return refused() ? NULL : aligned_alloc(align, whole ? whole : align);
+    if (n > SIZE_MAX / 2 || refused())
+        return NULL;
+    size_t whole = (n + align - 1) & ~(align - 1);
+    return aligned_alloc(align, whole ? whole : align);
 }
 
 void belay_free(void *p)

@@ -43,6 +43,8 @@ char *belay_buf_reserve_slow(struct belay_buf *b, size_t n)
         size_t cap = b->cap ? b->cap * 2 : CAP_MIN;
         if (cap < b->n + n)
             cap = b->n + n;
+        if (cap > b->size_bytes_max) /* the inline path looks only at cap */
+            cap = b->size_bytes_max;
         char *p = belay_realloc(b->p, cap);
         if (!p) {
             b->status = BELAY_NOMEM;
