@@ -1,0 +1,167 @@
+/* clock, random, thread, socket, sys: the thin ones. */
+#include "platform/clock.h"
+#include "platform/random.h"
+#include "platform/socket.h"
+#include "platform/sys.h"
+#include "platform/thread.h"
+#include "unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "unit/tempdir.h"
+
+static void clocks_run(void **state)
+{
+    (void)state;
+    const struct belay_clock *c = belay_clock_posix();
+    assert_true(belay_clock_wall(c) > INT64_C(1700000000) * BELAY_US_PER_S);
+    belay_time before = belay_clock_monotonic(c), after = before;
+    for (int i = 0; i < 1000; i++) {
+        after = belay_clock_monotonic(c);
+        assert_true(after >= before);
+    }
+}
+
+static void entropy_differs(void **state)
+{
+    (void)state;
+    uint8_t a[300] = { 0 }, zeros[300] = { 0 };
+    belay_entropy_fill(belay_entropy_posix(), a, sizeof a);
+    assert_memory_not_equal(a, zeros, sizeof a);
+    assert_true(belay_entropy_u64(belay_entropy_posix())
+                != belay_entropy_u64(belay_entropy_posix()));
+}
+
+struct pair {
+    struct belay_mutex m;
+    struct belay_cond c;
+    int turn;
+};
+
+static void answer(void *ctx)
+{
+    struct pair *p = ctx;
+    belay_mutex_lock(&p->m);
+    while (p->turn != 1)
+        belay_cond_wait(&p->c, &p->m);
+    p->turn = 2;
+    belay_cond_broadcast(&p->c);
+    belay_mutex_unlock(&p->m);
+}
+
+static void threads_take_turns(void **state)
+{
+    (void)state;
+    struct pair p = { .turn = 0 };
+    struct belay_thread t;
+    belay_mutex_init(&p.m);
+    belay_cond_init(&p.c);
+    assert_ok(belay_thread_start(&t, "a name that is too long", answer, &p, NULL));
+    assert_string_equal(t.name, "a name that is ");
+    belay_mutex_lock(&p.m);
+    assert_false(belay_cond_wait_ms(&p.c, &p.m, 1));
+    p.turn = 1;
+    belay_cond_signal(&p.c);
+    while (p.turn != 2)
+        assert_true(belay_cond_wait_ms(&p.c, &p.m, 60999) || p.turn == 2);
+    belay_mutex_unlock(&p.m);
+    belay_thread_join(&t);
+    belay_thread_join(&t); /* joined already: nothing happens */
+    belay_cond_deinit(&p.c);
+    belay_mutex_deinit(&p.m);
+}
+
+static void the_system_says_why_in_our_words(void **state)
+{
+    (void)state;
+    const struct {
+        int number, status;
+    } cases[] = {
+        { ENOSPC, BELAY_NOSPACE }, { EDQUOT, BELAY_NOSPACE }, { ENOENT, BELAY_NOTFOUND },
+        { EEXIST, BELAY_EXISTS },  { EACCES, BELAY_DENIED },  { EMFILE, BELAY_LIMIT },
+        { ENOMEM, BELAY_NOMEM },   { EIO, BELAY_IO },         { EINVAL, BELAY_IO },
+        { EAGAIN, BELAY_BUSY },    { EOPNOTSUPP, BELAY_UNSUPPORTED },
+    };
+    struct belay_err err;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(belay_sys_status(cases[i].number), cases[i].status);
+    assert_int_equal(belay_sys_fail(&err, ENOSPC, "write %s", "x"), BELAY_NOSPACE);
+    assert_string_equal(err.msg, "write x: No space left on device");
+}
+
+static void a_port_is_listened_on_once(void **state)
+{
+    (void)state;
+    struct belay_err err;
+    int fd = -1, other = -1;
+    uint16_t port = 0;
+    char address[32];
+    assert_ok(belay_listen_tcp(BELAY_STR("127.0.0.1:0"), &fd, &port, &err));
+    assert_true(port > 0);
+    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    assert_int_equal(belay_listen_tcp(belay_str_c(address), &other, NULL, &err), BELAY_EXISTS);
+    assert_non_null(strstr(err.msg, address));
+    assert_int_equal(other, -1);
+    belay_socket_close(fd);
+    belay_socket_close(-1);
+}
+
+static void an_address_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "", "7000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
+                                       "127.0.0.1:65536", "::1:80", "300.1.1.1:0", "[::1]" };
+    struct belay_err err;
+    int fd = -1;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(belay_listen_tcp(belay_str_c(bad[i]), &fd, NULL, &err), BELAY_INVALID);
+    assert_int_equal(fd, -1);
+}
+
+static void a_unix_socket_is_private_and_replaces_a_dead_one(void **state)
+{
+    (void)state;
+    char dir[32], path[64];
+    struct belay_err err;
+    struct stat st;
+    int fd = -1, client = -1;
+    assert_non_null(tempdir_make(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    assert_int_equal(belay_connect_unix(path, &client, &err), BELAY_NOTFOUND);
+    assert_ok(belay_listen_unix(path, &fd, &err));
+    assert_ok(stat(path, &st));
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_ok(belay_connect_unix(path, &client, &err));
+    belay_socket_close(client);
+    belay_socket_close(fd);
+    assert_int_equal(belay_connect_unix(path, &client, &err), BELAY_UNAVAILABLE);
+    assert_ok(belay_listen_unix(path, &fd, &err));
+    belay_socket_close(fd);
+    snprintf(path, sizeof path, "%s/file", dir);
+    fclose(fopen(path, "w"));
+    assert_int_equal(belay_listen_unix(path, &fd, &err), BELAY_EXISTS);
+    char longer[200];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_int_equal(belay_listen_unix(longer, &fd, &err), BELAY_LIMIT);
+    tempdir_remove(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clocks_run),
+        cmocka_unit_test(entropy_differs),
+        cmocka_unit_test(threads_take_turns),
+        cmocka_unit_test(the_system_says_why_in_our_words),
+        cmocka_unit_test(a_port_is_listened_on_once),
+        cmocka_unit_test(an_address_that_is_none_is_refused),
+        cmocka_unit_test(a_unix_socket_is_private_and_replaces_a_dead_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
