@@ -12,7 +12,8 @@ DATA     ?= belay-data
 
 .PHONY: all check test sim fuzz crash bench run demo install deps clean help
 
-all: build/release/build.ninja
+all:
+	@tools/install-deps build
 	@tools/build release
 
 help:
@@ -33,9 +34,6 @@ help:
 
 deps:
 	@tools/install-deps build test
-
-build/release/build.ninja:
-	@tools/install-deps build
 
 check:
 	@tools/install-deps build test

@@ -66,7 +66,7 @@ def ctest(preset, labels):
 
 
 def pytest(folder):
-    result = command(sys.executable, "-m", "pytest", "-q", "-x", folder, capture=True,
+    result = command(sys.executable, "-m", "pytest", "-q", folder, capture=True,
                      env={"BELAY_CRASH_CYCLES": os.environ.get("CYCLES", "50")})
     lines = result.stdout.strip().splitlines() or ["no output"]
     print(result.stdout if result.returncode else lines[-1])

@@ -65,18 +65,30 @@ static void put_escape(struct belay_line *l, uint8_t c)
     put(l, text, 6);
 }
 
+static bool plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void put_quoted(struct belay_line *l, struct belay_str s)
 {
     const uint8_t *p = (const uint8_t *)s.p;
     size_t n = s.n < BELAY_LOG_STRING_BYTES_MAX ? s.n : BELAY_LOG_STRING_BYTES_MAX;
     put(l, "\"", 1);
     for (size_t i = 0; i < n;) {
+        size_t run = i;
+        while (run < n && plain(p[run]))
+            run++;
+        put(l, (const char *)p + i, run - i);
+        i = run;
+        if (i == n)
+            break;
         size_t length = utf8_at(p + i, s.n - i);
         if (length > n - i)
             break; /* a character across the cut */
         if (length == 0)
             put_c(l, "\xef\xbf\xbd");
-        else if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f)
+        else if (length == 1)
             put_escape(l, p[i]);
         else
             put(l, (const char *)p + i, length);

@@ -43,7 +43,7 @@ void belay_disk_close(struct belay_disk *d)
 
 int belay_disk_mkdir(struct belay_disk *d, const char *name, struct belay_err *err)
 {
-    BELAY_ASSERT(name_ok(name));
+    BELAY_ASSERT(name_ok(name) && !d->look);
     return d->ops->mkdir(d, name, err);
 }
 
@@ -55,13 +55,13 @@ int belay_disk_sync_dir(struct belay_disk *d, const char *name, struct belay_err
 
 int belay_disk_rename(struct belay_disk *d, const char *from, const char *to, struct belay_err *err)
 {
-    BELAY_ASSERT(name_ok(from) && name_ok(to));
+    BELAY_ASSERT(name_ok(from) && name_ok(to) && !d->look);
     return d->ops->rename(d, from, to, err);
 }
 
 int belay_disk_unlink(struct belay_disk *d, const char *name, struct belay_err *err)
 {
-    BELAY_ASSERT(name_ok(name));
+    BELAY_ASSERT(name_ok(name) && !d->look);
     return d->ops->unlink(d, name, err);
 }
 
@@ -83,6 +83,8 @@ int belay_file_open(struct belay_disk *d, const char *name, unsigned flags,
     BELAY_ASSERT(name_ok(name));
     BELAY_ASSERT((flags & BELAY_FILE_WRITE)
                  || !(flags & (BELAY_FILE_CREATE | BELAY_FILE_EXCL | BELAY_FILE_TRUNCATE)));
+    if ((flags & BELAY_FILE_WRITE) && d->look)
+        return belay_fail(err, BELAY_DENIED, "open %s: the directory is only looked at", name);
     if ((flags & BELAY_FILE_DIRECT) && !d->caps.direct)
         return belay_fail(err, BELAY_UNSUPPORTED, "open %s: no direct I/O here", name);
     return d->ops->open(d, name, flags, ret_file, err);

@@ -105,6 +105,7 @@ struct belay_disk {
     struct belay_disk_caps caps; /* set when opened */
     const char *path;            /* of the directory, for libraries with their own I/O (LMDB);
                                     NULL where there is none (the simulation) */
+    bool look;                   /* opened with BELAY_DISK_LOOK: nothing may be changed */
 };
 
 /* First member of each implementation's own struct. */
@@ -117,7 +118,8 @@ struct belay_file {
 
 enum {
     BELAY_DISK_CREATE = 1 << 0,    /* make the directory (its parent exists), mode 0700 */
-    BELAY_DISK_LOOK = 1 << 1,      /* only to read: no lock is taken, nothing is written */
+    BELAY_DISK_LOOK = 1 << 1,      /* only to read: no lock is taken, nothing is written; opening a
+                                      file for writing is BELAY_DENIED, other changes a bug */
     BELAY_DISK_NO_DIRECT = 1 << 2, /* do not probe, caps.direct stays false */
 };
 

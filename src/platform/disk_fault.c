@@ -217,7 +217,8 @@ int belay_disk_fault_new(struct belay_disk *inner, struct belay_disk **ret_disk,
     struct fault_disk *d = belay_calloc(1, sizeof *d);
     if (!d)
         return belay_fail(err, BELAY_NOMEM, "fault disk: out of memory");
-    d->base = (struct belay_disk){ .ops = &ops, .caps = inner->caps, .path = inner->path };
+    d->base = (struct belay_disk){ .ops = &ops, .caps = inner->caps, .path = inner->path,
+                                   .look = inner->look };
     d->inner = inner;
     *ret_disk = &d->base;
     return BELAY_OK;

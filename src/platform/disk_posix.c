@@ -423,6 +423,7 @@ int belay_disk_open_posix(const char *path, unsigned flags, struct belay_disk **
     d->base.ops = &ops;
     d->base.path = d->path;
     d->base.caps.align_bytes = BELAY_BLOCK_BYTES;
+    d->base.look = flags & BELAY_DISK_LOOK;
     d->dir_fd = d->lock_fd = -1;
     int status = BELAY_OK;
     if ((flags & BELAY_DISK_CREATE) && mkdir(path, DIR_MODE) != 0 && errno != EEXIST)

@@ -73,6 +73,10 @@ static void a_second_process_is_refused_and_told_the_pid(void **state)
     snprintf(pid, sizeof pid, "(pid %d)", (int)getpid());
     assert_non_null(strstr(err.msg, pid));
     assert_ok(belay_disk_open_posix(f->path, BELAY_DISK_LOOK, &other, &err));
+    struct belay_file *file = NULL;
+    assert_int_equal(belay_file_open(other, "LOCK", BELAY_FILE_WRITE, &file, &err), BELAY_DENIED);
+    assert_ok(belay_file_open(other, "LOCK", 0, &file, &err));
+    belay_file_close(file);
     belay_disk_close(other);
     belay_disk_close(f->disk);
     f->disk = NULL;
