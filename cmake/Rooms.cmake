@@ -23,8 +23,12 @@ function(belay_room name)
   set_property(GLOBAL APPEND PROPERTY BELAY_ROOMS ${name})
 endfunction()
 
+# Rooms whose tests also run under the thread sanitizer (tsan preset, target thread_tests).
+set(BELAY_THREADED_ROOMS platform obs)
+
 # One program for each tests/unit/ROOM/test_X.c, named unit.ROOM.X, linked with its room.
 function(belay_room_tests)
+  add_custom_target(thread_tests)
   get_property(rooms GLOBAL PROPERTY BELAY_ROOMS)
   foreach(room IN LISTS rooms)
     string(REPLACE "/" "_" target belay_${room})
@@ -40,6 +44,10 @@ function(belay_room_tests)
       target_compile_definitions(${program} PRIVATE BELAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
       add_test(NAME ${program} COMMAND ${program})
       set_tests_properties(${program} PROPERTIES LABELS unit TIMEOUT 120)
+      if(room IN_LIST BELAY_THREADED_ROOMS)
+        set_tests_properties(${program} PROPERTIES LABELS "unit;threads")
+        add_dependencies(thread_tests ${program})
+      endif()
     endforeach()
   endforeach()
 endfunction()

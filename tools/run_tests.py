@@ -88,6 +88,11 @@ def asan():
     return ctest("asan", "unit|corpus")
 
 
+def tsan():
+    build("tsan", "thread_tests")
+    return ctest("tsan", "threads")
+
+
 def sim():
     build("release", "sim")
     done = command("build/release/tests/sim/sim", "--seeds", os.environ.get("SEEDS", "2000"))
@@ -113,6 +118,7 @@ def crash():
 STAGES = (
     ("unit", "tests/unit", unit, "unit tests and style checks, debug build"),
     ("asan", "tests/unit", asan, "unit tests and fuzz corpora under ASan and UBSan"),
+    ("tsan", "tests/unit", tsan, "what threads share, under TSan"),
     ("sim", "tests/sim/CMakeLists.txt", sim, "the simulation"),
     ("planted", "tests/sim/planted.cmake", planted, "the planted bugs are found"),
     ("integration", "tests/integration/test_*.py", integration, "the real binary, real sockets"),

@@ -70,6 +70,12 @@ class Layers(unittest.TestCase):
         self.assert_refused("src/base/x.c", "<uv.h>", "does not belong in base")
         self.assert_refused("src/json/x.c", "<zlib.h>", "in no room's list")
 
+    def test_a_reason_on_the_line(self):
+        self.assert_allowed("src/store/x.c", "<fcntl.h> /* allow: fcntl.h - LMDB's own descriptor */")
+        self.assert_refused("src/store/x.c", "<fcntl.h> /* allow: time.h - other */", "does not belong")
+        self.assert_refused("src/broker/x.c", '"platform/clock.h" /* allow: platform/clock.h - no */',
+                            "broker never uses platform")
+
     def test_a_room_or_file_that_is_not_there(self):
         self.assert_refused("src/misc/x.c", '"base/status.h"', "'misc' is not in the table")
         self.assert_refused("src/base/x.c", '"status.h"', "is not a path")
