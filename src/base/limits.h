@@ -15,6 +15,7 @@
 
 /* json */
 #define BELAY_JSON_DEPTH_DEFAULT 512
+#define BELAY_JSON_DEPTH_MAX 1024
 #define BELAY_JSON_BYTES_MAX BELAY_MIB(16)
 
 /* expr */
