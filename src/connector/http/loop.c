@@ -1,5 +1,6 @@
 #include "connector/http/loop.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include "base/assert.h"
@@ -60,27 +61,44 @@ static void run(void *arg)
     BELAY_ASSERT(atomic_load(&loop->posted) == NULL);
     int busy = uv_loop_close(&loop->uv);
     BELAY_ASSERT(busy == 0);
+    here = NULL;
+    if (loop->exited) {
+        pthread_detach(pthread_self());
+        loop->exited(loop);
+    }
 }
 
-int http_loop_start(struct http_loop *loop, void (*turned)(struct http_loop *loop),
-                    struct belay_err *err)
+int http_loop_init(struct http_loop *loop, struct belay_err *err)
 {
     atomic_init(&loop->posted, NULL);
     atomic_init(&loop->posters, 0);
     loop->depth = 0;
-    loop->turned = turned;
+    loop->turned = loop->exited = NULL;
     int uv = uv_loop_init(&loop->uv);
     if (uv)
         return belay_fail(err, BELAY_UNAVAILABLE, "event loop: %s", uv_strerror(uv));
     uv = uv_async_init(&loop->uv, &loop->async, on_async);
-    if (!uv) {
-        loop->async.data = loop;
-        uv = uv_thread_create(&loop->thread, run, loop);
-        if (!uv)
-            return BELAY_OK;
-        uv_close((uv_handle_t *)&loop->async, NULL);
-        uv_run(&loop->uv, UV_RUN_DEFAULT);
+    if (uv) {
+        uv_loop_close(&loop->uv);
+        return belay_fail(err, BELAY_UNAVAILABLE, "event loop: %s", uv_strerror(uv));
     }
+    loop->async.data = loop;
+    return BELAY_OK;
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    uv_close(handle, NULL);
+}
+
+int http_loop_run(struct http_loop *loop, struct belay_err *err)
+{
+    int uv = uv_thread_create(&loop->thread, run, loop);
+    if (!uv)
+        return BELAY_OK;
+    uv_walk(&loop->uv, close_handle, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     return belay_fail(err, BELAY_UNAVAILABLE, "event loop: %s", uv_strerror(uv));
 }

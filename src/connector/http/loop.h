@@ -28,20 +28,24 @@ struct http_loop {
     _Atomic uint32_t posters;        /* threads inside http_loop_post: the async outlives them */
     unsigned depth;                  /* of enter without leave; the loop's thread only */
     struct http_job stop;
-    void (*turned)(struct http_loop *loop); /* after a batch of jobs; NULL: nothing */
+    void (*turned)(struct http_loop *loop); /* at the end of a turn; NULL: nothing */
+    void (*exited)(struct http_loop *loop); /* the thread's last act, which nobody joins; it may free
+                                             * the loop; NULL: http_loop_join is called */
 };
 
-/* Starts the thread. Errors: BELAY_UNAVAILABLE. */
-int http_loop_start(struct http_loop *loop, void (*turned)(struct http_loop *loop),
-                    struct belay_err *err) BELAY_MUST_CHECK;
+/* Makes the loop; handles may be put on it before it runs, `turned` and `exited` be set.
+ * Errors: BELAY_UNAVAILABLE. */
+int http_loop_init(struct http_loop *loop, struct belay_err *err) BELAY_MUST_CHECK;
+/* Starts the thread; on failure the loop and what is on it are gone. Errors: BELAY_UNAVAILABLE. */
+int http_loop_run(struct http_loop *loop, struct belay_err *err) BELAY_MUST_CHECK;
 void http_loop_post(struct http_loop *loop, struct http_job *job);
 /* Around a callback of libuv on the loop's thread: what it posts meanwhile runs at the end of the
  * outermost leave, without a wake-up. */
 void http_loop_enter(struct http_loop *loop);
 void http_loop_leave(struct http_loop *loop);
-/* As the last job. All other handles are closed or closing. */
+/* From any thread, as the last job. All other handles are closed or closing. */
 void http_loop_stop(struct http_loop *loop);
-/* After stop, from another thread. */
+/* After stop, from another thread; not when `exited` is set. */
 void http_loop_join(struct http_loop *loop);
 bool http_loop_is_here(struct http_loop *loop);
 

@@ -37,7 +37,10 @@ int belay_http_io_open(struct belay_http_io **ret_io, struct belay_err *err)
     if (!io)
         return belay_fail(err, BELAY_NOMEM, "http: out of memory");
     belay_list_init(&io->dirty);
-    int status = http_loop_start(&io->loop, on_turned, err);
+    int status = http_loop_init(&io->loop, err);
+    io->loop.turned = on_turned;
+    if (!status)
+        status = http_loop_run(&io->loop, err);
     if (status)
         belay_free(io);
     else
