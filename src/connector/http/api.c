@@ -123,7 +123,7 @@ static int path_of(struct belay_openapi *api, struct belay_str template_, struct
 static int add_route(struct belay_openapi *api, const struct belay_http_route *route,
                      struct belay_err *err)
 {
-    struct http_path *path;
+    struct http_path *path = NULL;
     int status = path_of(api, belay_str_c(route->path), &path, err);
     if (status)
         return status;

@@ -253,18 +253,16 @@ const struct http_media_rule *http_media_rule(const struct http_operation *op,
 
 int http_parse_body(struct belay_http_request *r, struct belay_err *err)
 {
-    struct belay_json_place place;
     struct belay_err inner;
     if (!r->body.n || !http_media_is_json(http_media_type(r->content_type)))
         return BELAY_OK;
-    int status = belay_json_parse(r->body, NULL, r->arena, &r->body_json, &place, &inner);
+    int status = belay_json_parse(r->body, NULL, r->arena, &r->body_json, NULL, &inner);
     if (!status)
         return BELAY_OK;
     r->body_json = NULL;
     if (status == BELAY_NOMEM)
         return belay_fail(err, status, "out of memory");
-    return belay_fail(err, status, "the body is no JSON: line %u, column %u: %s", place.line,
-                      place.column, inner.msg);
+    return belay_fail(err, status, "the body is no JSON: %s", inner.msg);
 }
 
 int http_validate_body(struct belay_http_request *r, const struct belay_schema *schema,
