@@ -15,6 +15,7 @@
 
 /* json */
 #define BELAY_JSON_DEPTH_DEFAULT 512
+#define BELAY_JSON_DEPTH_MAX 1024
 #define BELAY_JSON_BYTES_MAX BELAY_MIB(16)
 
 /* expr */
@@ -58,9 +59,18 @@
 #define BELAY_HTTP_HEADER_BYTES_MAX BELAY_KIB(32)
 #define BELAY_HTTP_TARGET_BYTES_MAX BELAY_KIB(8)
 #define BELAY_HTTP_CONNECTIONS_DEFAULT 1024
+#define BELAY_HTTP_REQUESTS_DEFAULT 4096 /* handed over and not yet answered */
+#define BELAY_HTTP_BODIES_BYTES_DEFAULT BELAY_MIB(64) /* of all requests a server holds */
+#define BELAY_HTTP_PIPELINE_MAX 32       /* requests of one connection in flight */
+#define BELAY_HTTP_PARAMS_MAX 128
+#define BELAY_HTTP_SEGMENTS_MAX 32       /* of a path that can match a template */
+#define BELAY_HTTP_OUTPUT_BYTES_SOFT BELAY_KIB(256) /* unsent answers; beyond, reading stops */
 #define BELAY_HTTP_HEADER_TIMEOUT_MS 10000
 #define BELAY_HTTP_BODY_TIMEOUT_MS 30000
+#define BELAY_HTTP_BODY_BYTES_PER_S BELAY_KIB(16) /* a slower body runs into its timeout */
 #define BELAY_HTTP_IDLE_TIMEOUT_MS 60000
+#define BELAY_HTTP_WRITE_TIMEOUT_MS 30000
+#define BELAY_HTTP_LINGER_MS 2000        /* reading on after a refusal, so that it is not reset away */
 
 /* obs */
 #define BELAY_METRIC_FAMILIES_MAX 256

@@ -5,10 +5,14 @@
  * is a cursor to a value; belay_json_next() leaps over it.  Strings are views into the source text
  * (which must outlive the tape) or, where they had escapes, into the arena.
  *
- * Strict RFC 8259: UTF-8 checked, one value, no trailing text.  Duplicate member names are kept in
- * order in the tape; a look-up finds the last of them (as ECMA-262 does).  Numbers: what fits
- * int64 exactly is INT; what a double can hold to the full text is DOUBLE; an integer beyond int64 or
- * a number beyond a double's range is BIG: its text is kept and written as it came.
+ * Strict RFC 8259: UTF-8 checked, one value, no trailing text, no byte order mark.  An escaped
+ * surrogate without its partner is refused (no UTF-8 exists for it); \u0000 is a character like
+ * any other.  Duplicate member names are kept in order in the tape; a look-up finds the last of
+ * them (as ECMA-262 does).
+ *
+ * Numbers: one written without fraction and exponent is INT where int64 holds it (-0 is 0) and BIG
+ * where not.  Any other is DOUBLE; but where it has more than 17 significant digits or is beyond a
+ * double's range it is BIG: its text is kept and written as it came, no digit is lost.
  */
 #ifndef BELAY_JSON_JSON_H
 #define BELAY_JSON_JSON_H
@@ -53,7 +57,7 @@ _Static_assert(sizeof(struct belay_json_node) == 16, "two to a 32-byte line");
 typedef struct belay_json_node belay_json; /* the one typedef: a cursor reads as `const belay_json *` */
 
 struct belay_json_limits {
-    uint32_t depth_max;    /* 0: BELAY_JSON_DEPTH_DEFAULT */
+    uint32_t depth_max;    /* 0: BELAY_JSON_DEPTH_DEFAULT; at most BELAY_JSON_DEPTH_MAX */
     size_t size_bytes_max; /* of the text; 0: BELAY_JSON_BYTES_MAX */
 };
 
@@ -100,8 +104,14 @@ double belay_json_number(const belay_json *v);
 const belay_json *belay_json_get(const belay_json *v, struct belay_str name);
 /* Element of an array; NULL when out of range or no array. */
 const belay_json *belay_json_at(const belay_json *v, size_t index);
-/* By value (RFC 8259 numbers compared mathematically, members in any order). */
+/* By value: numbers as below, members in any order, of duplicate names the last. Takes heap memory
+ * only for objects of more than 32 members (without it the look-ups are slow, not wrong). */
 bool belay_json_equal(const belay_json *a, const belay_json *b);
+/* <0, 0, >0, mathematically and exactly; a DOUBLE next to a BIG counts as the text it is written
+ * as. Both are numbers. */
+int belay_json_compare_numbers(const belay_json *a, const belay_json *b);
+/* Equal values have equal hashes. Memory as belay_json_equal. Not stable across releases. */
+uint64_t belay_json_hash(const belay_json *v);
 
 /* JSON Pointer, RFC 6901. NULL where nothing is, or the pointer is malformed. */
 const belay_json *belay_json_pointer(const belay_json *root, struct belay_str pointer);
@@ -111,6 +121,8 @@ void belay_json_pointer_push_index(struct belay_buf *pointer, size_t index);
 
 /* ---- writing: compact; failure sticks to the buffer ---- */
 
+/* A tape nested deeper than BELAY_JSON_DEPTH_MAX (none from the parser is) fails out with
+ * BELAY_LIMIT. */
 void belay_json_write(struct belay_buf *out, const belay_json *v);
 /* Two-space indent, for people. */
 void belay_json_write_pretty(struct belay_buf *out, const belay_json *v);

@@ -1,0 +1,82 @@
+/* api.h - what a compiled API consists of (inside connector/http).  Uses: router, json.
+ * Thread: immutable once compiled; `holds` belongs to the I/O thread. */
+#ifndef BELAY_CONNECTOR_HTTP_API_H
+#define BELAY_CONNECTOR_HTTP_API_H
+
+#include "connector/http/openapi.h"
+#include "connector/http/router.h"
+#include "connector/http/server.h"
+#include "json/schema.h"
+
+/* JSON types a schema allows, as far as its own `type` says. */
+#define HTTP_TYPE_NUMBER 0x01 /* integer or number */
+#define HTTP_TYPE_BOOLEAN 0x02
+#define HTTP_TYPE_NULL 0x04
+#define HTTP_TYPE_ARRAY 0x08
+#define HTTP_TYPE_STRING 0x10
+
+struct http_param_rule {
+    enum belay_http_param_in in;
+    struct belay_str name; /* of a header: lower case */
+    bool required;
+    bool json;    /* its text is a JSON document */
+    bool explode; /* an array comes as repeated parameters, else separated by commas */
+    uint8_t types, item_types;
+    struct belay_schema *schema; /* NULL: anything */
+};
+
+struct http_media_rule {
+    struct belay_str range; /* "application/json", "image/" and a star */
+    struct belay_schema *schema; /* of a JSON type; NULL: anything */
+};
+
+struct http_path;
+
+struct http_operation {
+    struct belay_str id, method, path;
+    struct http_param_rule *params;
+    uint32_t param_count;
+    struct http_media_rule *media; /* none: the body is not looked at */
+    uint32_t media_count;
+    bool body_required;
+    struct http_path *owner;
+    struct http_operation *next; /* of the same path */
+};
+
+struct http_path {
+    struct belay_str template_;
+    struct belay_str names[BELAY_HTTP_SEGMENTS_MAX]; /* of its {} */
+    uint32_t name_count;
+    struct http_operation *operations;
+    struct belay_str allow; /* "GET, HEAD, POST" */
+};
+
+struct belay_openapi {
+    struct belay_arena arena;
+    const belay_json *document; /* NULL: routes by hand */
+    struct http_router router;
+    struct http_operation **operations;
+    uint32_t operation_count, operation_cap;
+    uint32_t holds; /* of requests and the server */
+    void (*released)(void *arg);
+    void *released_arg;
+};
+
+/* A table of routes as an API that validates nothing. */
+int http_api_from_routes(const struct belay_http_route *routes, uint32_t count,
+                         struct belay_openapi **ret_api, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* The last hold frees it and says released. */
+void http_api_hold(struct belay_openapi *api);
+void http_api_release(struct belay_openapi *api);
+
+/* Both compilers build with these. */
+struct belay_openapi *http_api_new(void);
+/* Errors: BELAY_NOMEM. */
+int http_api_add_operation(struct belay_openapi *api, struct http_path *path,
+                           struct http_operation *op, struct belay_err *err) BELAY_MUST_CHECK;
+/* Fills path->allow from its operations. */
+int http_api_finish_path(struct belay_openapi *api, struct http_path *path,
+                         struct belay_err *err) BELAY_MUST_CHECK;
+
+#endif

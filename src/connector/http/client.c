@@ -1,0 +1,436 @@
+#include "connector/http/client.h"
+
+#include <pthread.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "connector/common/outcome.h"
+#include "connector/http/client_impl.h"
+
+/* ---- sockets and timers of libcurl on the loop ---- */
+
+static void start_waiting(struct belay_connection *client);
+static void finish(struct http_call *call, enum http_end end, CURLcode code);
+
+/* Everything libcurl says is done. */
+static void collect(struct belay_connection *client)
+{
+    int left;
+    CURLMsg *msg;
+    while ((msg = curl_multi_info_read(client->multi, &left))) {
+        if (msg->msg != CURLMSG_DONE)
+            continue;
+        struct http_call *call = NULL;
+        CURLcode code = msg->data.result;
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
+        BELAY_ASSERT(call && call->easy == msg->easy_handle);
+        finish(call, HTTP_END_CURL, code);
+    }
+    start_waiting(client);
+}
+
+static void act(struct belay_connection *client, curl_socket_t socket, int events)
+{
+    int running;
+    http_loop_enter(&client->loop);
+    curl_multi_socket_action(client->multi, socket, events, &running);
+    collect(client);
+    http_loop_leave(&client->loop);
+}
+
+struct watch {
+    uv_poll_t poll;
+    struct belay_connection *client;
+    curl_socket_t socket;
+};
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    belay_free(BELAY_CONTAINER_OF((uv_poll_t *)handle, struct watch, poll));
+}
+
+static void on_socket_ready(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = BELAY_CONTAINER_OF(poll, struct watch, poll);
+    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0)
+                | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
+    act(watch->client, watch->socket, flags);
+}
+
+static struct watch *watch_new(struct belay_connection *client, curl_socket_t socket)
+{
+    struct watch *watch = belay_calloc(1, sizeof *watch);
+    if (!watch)
+        return NULL;
+    if (uv_poll_init_socket(&client->loop.uv, &watch->poll, socket)) {
+        belay_free(watch);
+        return NULL;
+    }
+    watch->client = client;
+    watch->socket = socket;
+    curl_multi_assign(client->multi, socket, watch);
+    return watch;
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *socket_arg)
+{
+    struct belay_connection *client = arg;
+    struct watch *watch = socket_arg;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch) {
+            curl_multi_assign(client->multi, socket, NULL);
+            uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+        }
+        return 0;
+    }
+    if (!watch && !(watch = watch_new(client, socket)))
+        return -1;
+    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    return uv_poll_start(&watch->poll, events, on_socket_ready) ? -1 : 0;
+}
+
+static void on_curl_timeout(uv_timer_t *timer)
+{
+    struct belay_connection *client =
+        BELAY_CONTAINER_OF(timer, struct belay_connection, curl_timer);
+    act(client, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    struct belay_connection *client = arg;
+    (void)multi;
+    if (timeout_ms < 0)
+        uv_timer_stop(&client->curl_timer);
+    else
+        uv_timer_start(&client->curl_timer, on_curl_timeout, (uint64_t)timeout_ms, 0);
+    return 0;
+}
+
+/* ---- calls ---- */
+
+static void end_if_drained(struct belay_connection *client);
+
+static void give_easy_back(struct http_call *call)
+{
+    struct belay_connection *client = call->client;
+    if (client->idle_count < client->options.concurrency && !client->draining)
+        client->idle[client->idle_count++] = call->easy;
+    else
+        curl_easy_cleanup(call->easy);
+    call->easy = NULL;
+}
+
+/* Its one end: out of every list, the outcome handed over. */
+static void finish(struct http_call *call, enum http_end end, CURLcode code)
+{
+    struct belay_connection *client = call->client;
+    bool active = call->easy != NULL;
+    struct belay_call_outcome *outcome = http_call_outcome(call, end, code);
+    belay_heap_remove(&client->deadlines, &call->deadline);
+    belay_list_unlink(&call->node);
+    if (active) {
+        BELAY_ASSERT(client->active_count > 0);
+        client->active_count--;
+        curl_multi_remove_handle(client->multi, call->easy);
+        give_easy_back(call);
+    }
+    http_call_free(call);
+    atomic_fetch_sub_explicit(&client->pending, 1, memory_order_release);
+    client->done(client->done_arg, outcome);
+}
+
+static void start(struct http_call *call)
+{
+    struct belay_connection *client = call->client;
+    CURLcode code = http_call_prepare(call);
+    if (code && call->easy) { /* half told: not to be used again */
+        curl_easy_cleanup(call->easy);
+        call->easy = NULL;
+    }
+    if (!code && curl_multi_add_handle(client->multi, call->easy))
+        code = CURLE_OUT_OF_MEMORY;
+    if (code) {
+        if (call->easy)
+            give_easy_back(call);
+        finish(call, HTTP_END_CURL, code);
+        return;
+    }
+    belay_list_push(&client->active, &call->node);
+    client->active_count++;
+}
+
+static void start_waiting(struct belay_connection *client)
+{
+    while (client->active_count < client->options.concurrency) {
+        struct belay_list *node = belay_list_pop(&client->waiting);
+        if (!node)
+            break;
+        start(BELAY_CONTAINER_OF(node, struct http_call, node));
+    }
+    end_if_drained(client);
+}
+
+/* ---- deadlines ---- */
+
+static void on_deadline(uv_timer_t *timer);
+
+static void arm_deadline(struct belay_connection *client)
+{
+    struct belay_heap_node *first = belay_heap_min(&client->deadlines);
+    if (!first) /* a timer that runs out for nobody costs less than stopping it for each call */
+        return;
+    uint64_t due = (uint64_t)first->key, now = uv_hrtime() / 1000000;
+    if (due >= client->deadline_due_ms)
+        return;
+    client->deadline_due_ms = due;
+    uv_timer_start(&client->deadline_timer, on_deadline, due > now ? due - now : 0, 0);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct belay_connection *client =
+        BELAY_CONTAINER_OF(timer, struct belay_connection, deadline_timer);
+    uint64_t now = uv_hrtime() / 1000000;
+    struct belay_heap_node *first;
+    http_loop_enter(&client->loop);
+    client->deadline_due_ms = UINT64_MAX;
+    while ((first = belay_heap_min(&client->deadlines)) && (uint64_t)first->key <= now)
+        finish(BELAY_CONTAINER_OF(first, struct http_call, deadline), HTTP_END_TIMEOUT, CURLE_OK);
+    arm_deadline(client);
+    start_waiting(client);
+    http_loop_leave(&client->loop);
+}
+
+/* ---- jobs from the runtime's thread ---- */
+
+static void do_call(struct http_job *job)
+{
+    struct http_call *call = BELAY_CONTAINER_OF(job, struct http_call, job);
+    struct belay_connection *client = call->client;
+    int64_t due = (int64_t)(call->began_us / 1000 + call->timeout_ms + 1); /* never early */
+    if (belay_heap_insert(&client->deadlines, &call->deadline, due)) {
+        finish(call, HTTP_END_CURL, CURLE_OUT_OF_MEMORY);
+        return;
+    }
+    belay_list_push(&client->waiting, &call->node);
+    start_waiting(client);
+    arm_deadline(client);
+}
+
+struct cancel_job {
+    struct http_job job;
+    struct belay_connection *client;
+    uint64_t id;
+};
+
+static struct http_call *find(struct belay_list *list, uint64_t id)
+{
+    for (struct belay_list *at = list->next; at != list; at = at->next) {
+        struct http_call *call = BELAY_CONTAINER_OF(at, struct http_call, node);
+        if (call->id == id)
+            return call;
+    }
+    return NULL;
+}
+
+static void do_cancel(struct http_job *job)
+{
+    struct cancel_job *cancel = BELAY_CONTAINER_OF(job, struct cancel_job, job);
+    struct belay_connection *client = cancel->client;
+    struct http_call *call = find(&client->waiting, cancel->id);
+    if (!call)
+        call = find(&client->active, cancel->id);
+    belay_free(cancel);
+    if (call)
+        finish(call, HTTP_END_CANCELLED, CURLE_OK);
+    start_waiting(client);
+}
+
+/* ---- closing ---- */
+
+static void cancel_all(struct belay_list *list)
+{
+    while (!belay_list_empty(list))
+        finish(BELAY_CONTAINER_OF(list->next, struct http_call, node), HTTP_END_CANCELLED, CURLE_OK);
+}
+
+static void on_drain_over(uv_timer_t *timer)
+{
+    struct belay_connection *client =
+        BELAY_CONTAINER_OF(timer, struct belay_connection, drain_timer);
+    http_loop_enter(&client->loop);
+    cancel_all(&client->waiting);
+    cancel_all(&client->active);
+    end_if_drained(client);
+    http_loop_leave(&client->loop);
+}
+
+static void end_if_drained(struct belay_connection *client)
+{
+    if (!client->draining || client->ended || client->active_count
+        || !belay_list_empty(&client->waiting))
+        return;
+    client->ended = true;
+    while (client->idle_count)
+        curl_easy_cleanup(client->idle[--client->idle_count]);
+    curl_multi_cleanup(client->multi);
+    client->multi = NULL;
+    uv_close((uv_handle_t *)&client->curl_timer, NULL);
+    uv_close((uv_handle_t *)&client->deadline_timer, NULL);
+    uv_close((uv_handle_t *)&client->drain_timer, NULL);
+    http_loop_stop(&client->loop);
+}
+
+static void do_close(struct http_job *job)
+{
+    struct belay_connection *client = BELAY_CONTAINER_OF(job, struct belay_connection, close_job);
+    client->draining = true;
+    uv_timer_start(&client->drain_timer, on_drain_over, client->drain_ms, 0);
+    end_if_drained(client);
+}
+
+static void client_free(struct belay_connection *client)
+{
+    BELAY_ASSERT(atomic_load(&client->pending) == 0);
+    if (client->multi)
+        curl_multi_cleanup(client->multi);
+    belay_heap_deinit(&client->deadlines);
+    belay_free(client->idle);
+    http_client_options_deinit(&client->options);
+    belay_free(client);
+}
+
+/* The last act of the loop's thread. */
+static void on_exited(struct http_loop *loop)
+{
+    struct belay_connection *client = BELAY_CONTAINER_OF(loop, struct belay_connection, loop);
+    void (*closed)(void *arg) = client->closed;
+    void *closed_arg = client->closed_arg;
+    client_free(client);
+    closed(closed_arg);
+}
+
+/* ---- the descriptor ---- */
+
+static bool http_idempotent(const struct belay_call_request *request)
+{
+    return http_method_is_idempotent(belay_call_param(request, BELAY_STR("method")));
+}
+
+static void init_curl(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static int multi_new(struct belay_connection *client)
+{
+    client->multi = curl_multi_init();
+    client->idle = belay_calloc(client->options.concurrency, sizeof(CURL *));
+    if (!client->multi || !client->idle)
+        return BELAY_NOMEM;
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)client->options.concurrency);
+    return BELAY_OK;
+}
+
+/* The handles are made before the thread runs, so nothing here is shared yet. */
+static int begin(struct belay_connection *client, struct belay_err *err)
+{
+    int status = http_loop_init(&client->loop, err);
+    if (status)
+        return status;
+    uv_timer_init(&client->loop.uv, &client->curl_timer);
+    uv_timer_init(&client->loop.uv, &client->deadline_timer);
+    uv_timer_init(&client->loop.uv, &client->drain_timer);
+    client->loop.exited = on_exited;
+    return http_loop_run(&client->loop, err);
+}
+
+static int http_open(const struct belay_connection_config *config, belay_call_done *done, void *done_arg,
+                     struct belay_connection **ret_connection, struct belay_err *err)
+{
+    static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+    pthread_once(&curl_once, init_curl);
+    struct belay_connection *client = belay_calloc(1, sizeof *client);
+    if (!client)
+        return belay_fail(err, BELAY_NOMEM, "http: out of memory");
+    int status = http_client_options_init(&client->options, config, err);
+    if (status) {
+        belay_free(client);
+        return status;
+    }
+    client->done = done;
+    client->done_arg = done_arg;
+    client->deadline_due_ms = UINT64_MAX;
+    belay_heap_init(&client->deadlines);
+    belay_list_init(&client->waiting);
+    belay_list_init(&client->active);
+    atomic_init(&client->pending, 0);
+    status = multi_new(client) ? belay_fail(err, BELAY_NOMEM, "http: out of memory")
+                               : begin(client, err);
+    if (status)
+        client_free(client);
+    else
+        *ret_connection = client;
+    return status;
+}
+
+static int http_call(struct belay_connection *c, const struct belay_call_request *request,
+                     struct belay_err *err)
+{
+    struct http_call *call;
+    BELAY_ASSERT(request->timeout_ms > 0);
+    if (c->closing)
+        return belay_fail(err, BELAY_CANCELLED, "the connection is closing");
+    uint32_t room = c->options.concurrency + c->options.queue_max;
+    if (atomic_load_explicit(&c->pending, memory_order_acquire) >= room)
+        return belay_fail(err, BELAY_BUSY, "%u calls are in flight or waiting", room);
+    int status = http_call_new(c, request, &call, err);
+    if (status)
+        return status;
+    call->began_us = uv_hrtime() / 1000;
+    atomic_fetch_add_explicit(&c->pending, 1, memory_order_relaxed);
+    call->job.run = do_call;
+    http_loop_post(&c->loop, &call->job);
+    return BELAY_OK;
+}
+
+static void http_cancel(struct belay_connection *c, uint64_t id)
+{
+    struct cancel_job *cancel = belay_malloc(sizeof *cancel);
+    if (!cancel)
+        return; /* its timeout ends the call */
+    *cancel = (struct cancel_job){ .job.run = do_cancel, .client = c, .id = id };
+    http_loop_post(&c->loop, &cancel->job);
+}
+
+static void http_close(struct belay_connection *c, uint32_t drain_ms, void (*closed)(void *arg),
+                       void *closed_arg)
+{
+    BELAY_ASSERT(!c->closing);
+    c->closing = true;
+    c->drain_ms = drain_ms;
+    c->closed = closed;
+    c->closed_arg = closed_arg;
+    c->close_job.run = do_close;
+    http_loop_post(&c->loop, &c->close_job);
+}
+
+const struct belay_connector belay_connector_http = {
+    .name = "http",
+    .help = "Calls an HTTP server (HTTP/1.1 and HTTP/2, TLS, proxies).",
+    .options = http_client_option_table,
+    .call_params = http_client_param_table,
+    .namespace_ = "HTTP",
+    .idempotent = http_idempotent,
+    .open = http_open,
+    .call = http_call,
+    .cancel = http_cancel,
+    .close = http_close,
+};
