@@ -49,6 +49,7 @@ struct belay_connection_def {
     const void *config;                 /* struct belay_connection_config, opaque to the core */
     bool honours_key;                   /* the service honours the idempotency key */
     uint32_t timeout_ms, concurrency;
+    double retry_budget;                /* retries to first tries at most (0.2); 0: no bound */
     struct belay_place place;
     bool (*idempotent)(const void *request); /* the connector's own word (struct belay_call_request) */
 };
