@@ -15,6 +15,7 @@
 
 struct belay_template; /* expr/expr.h */
 struct belay_schema;   /* json/schema.h */
+struct belay_call_request; /* belay/connector.h */
 
 struct belay_place { /* where the user wrote it */
     struct belay_str file;
@@ -51,7 +52,7 @@ struct belay_connection_def {
     uint32_t timeout_ms, concurrency;
     double retry_budget;                /* retries to first tries at most (0.2); 0: no bound */
     struct belay_place place;
-    bool (*idempotent)(const void *request); /* the connector's own word (struct belay_call_request) */
+    bool (*idempotent)(const struct belay_call_request *request); /* the connector's own word */
 };
 
 struct belay_topic_def {
