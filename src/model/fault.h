@@ -31,15 +31,19 @@ struct belay_fault {
 void belay_fault_init(struct belay_fault *f, const char *type, enum belay_class class_,
                       const char *fmt, ...) BELAY_PRINTF(4, 5);
 void belay_fault_set_step(struct belay_fault *f, struct belay_str step);
+void belay_fault_set_endpoint(struct belay_fault *f, struct belay_str endpoint);
+/* The beginning of an answer's body. */
+void belay_fault_set_excerpt(struct belay_fault *f, struct belay_str body);
 
 /* Does pattern name this fault: "HTTP:TIMEOUT", "HTTP:503" (namespace and status), "HTTP:*",
  * "HTTP" and "VALIDATION" (a whole namespace), "class:transient", "*". */
 bool belay_fault_matches(const struct belay_fault *f, struct belay_str pattern);
 
-/* Identity of the kind of failure: type + step + description with numbers, ids, UUIDs, times
- * replaced, hashed. */
+/* Identity of the kind of failure: type + step + description, hashed, with each word that has a digit in it
+ * (numbers, ids, UUIDs, times) taken for any other such. */
 uint64_t belay_fault_fingerprint(const struct belay_fault *f);
 
+/* docs/format/message.md. What does not unpack fails u and leaves *ret_f zero. */
 void belay_fault_pack(struct belay_buf *out, const struct belay_fault *f);
 void belay_fault_unpack(struct belay_unpack *u, struct belay_fault *ret_f);
 

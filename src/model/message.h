@@ -27,9 +27,10 @@ struct belay_message {
     struct belay_str body;
 };
 
-/* Appends the encoding (docs/format/records.md). Failure sticks to out. */
+/* Appends the encoding (docs/format/message.md). Failure sticks to out: memory, its limit, or BELAY_LIMIT
+ * for more than BELAY_HEADERS_MAX headers. */
 void belay_message_encode(struct belay_buf *out, const struct belay_message *m);
-/* Views into bytes; the header array comes from arena. Errors: BELAY_CORRUPT, BELAY_NOMEM. */
+/* Views into bytes; the header array comes from arena. Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. */
 int belay_message_decode(struct belay_str bytes, struct belay_arena *arena, struct belay_message *ret_m,
                          struct belay_err *err) BELAY_MUST_CHECK;
 /* Value of a header, ASCII case ignored; empty view where absent. */
