@@ -151,6 +151,9 @@ int belay_broker_retry(struct belay_broker *b, struct belay_delivery *d, belay_t
 int belay_broker_letter(struct belay_broker *b, struct belay_delivery *d, const struct belay_fault *fault,
                         bool park, struct belay_str progress, struct belay_hash128 definition,
                         belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Appends what acks and starts have gathered as range records. Before belay_store_flush, in the same
+ * step: an ack becomes durable with the commit in which it is flushed. Cannot fail (room was reserved). */
+void belay_broker_flush(struct belay_broker *b);
 /* Not handled, no attempt used up (endpoint busy, shutting down): again from `not_before`, not durable. */
 void belay_broker_defer(struct belay_broker *b, struct belay_delivery *d, belay_time not_before);
 /* Earliest time at which next() may have something that it has not now; BELAY_TIME_NEVER. */

@@ -79,6 +79,8 @@ struct belay_state *belay_store_state(struct belay_store *s);
 /* ---- writing ---- */
 
 /* Room on disk and in the overlay for a decision of at most `bytes` in `records` records.
+ * Reservations add up until the next flush (an append uses its part up): room may be reserved early
+ * in a step and filled at its end, whatever was appended between.
  * may_use_reserve: acks, retries, dead letters, checkpoints: what lets a full disk drain.
  * Errors: BELAY_NOSPACE, BELAY_BUSY (both transient: producers get 503, deliveries wait). */
 int belay_store_reserve(struct belay_store *s, size_t bytes, uint32_t records, bool may_use_reserve,
