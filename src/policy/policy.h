@@ -11,7 +11,8 @@
 
 /* Delay before attempt + 1 by the schedule alone (attempt: the one that failed, from 1), with jitter:
  *   base = min(max, initial * multiplier^(attempt-1));  none: base;  full: [0, base];
- *   equal: [base/2, base];  decorrelated: [initial, 3 * previous delay], capped (previous_ms: 0 at first). */
+ *   equal: [base/2, base];  decorrelated: [initial, 3 * previous delay], capped (previous_ms: 0 at first,
+ *   which counts as initial). */
 uint64_t belay_backoff_ms(const struct belay_retry_def *def, uint32_t attempt, uint64_t previous_ms,
                           struct belay_random *random);
 
@@ -30,7 +31,11 @@ struct belay_retry_question {
     uint64_t previous_delay_ms;
     bool repeatable;             /* idempotent by nature, or the service honours the key */
 };
-/* Retry-After (when respected) is a lower bound of the delay, jitter is added on top. */
+/* Permanent and fatal: NO.  Unknown and not repeatable: RESOLVE, whatever the attempts, since asking is no
+ * attempt.  Else AGAIN, until max_attempts have been made or the next would begin later than max_elapsed_ms
+ * after the first: EXHAUSTED.  *ret_delay_ms is set for AGAIN only.
+ * Retry-After (when respected) is a lower bound: the jittered delay of the schedule is added to it; without
+ * jitter the longer of both counts. */
 enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q, struct belay_random *random,
                                             uint64_t *ret_delay_ms);
 

@@ -1,0 +1,79 @@
+#include "policy/policy.h"
+
+#include <math.h>
+
+#include "base/assert.h"
+
+/* Beyond any schedule a person means, and far from overflow in sums of milliseconds. */
+#define DELAY_MS_MAX (UINT64_C(1) << 46)
+
+static uint64_t at_most(uint64_t ms, uint64_t max_ms)
+{
+    return ms < max_ms ? ms : max_ms;
+}
+
+static uint64_t base_ms(const struct belay_retry_def *def, uint32_t attempt)
+{
+    uint64_t max = at_most(def->max_ms, DELAY_MS_MAX);
+    double grown = (double)def->initial_ms * pow(def->multiplier, (double)(attempt - 1));
+    if (def->initial_ms == 0)
+        return 0; /* grown may be 0 * infinity */
+    return grown < (double)max ? (uint64_t)grown : max;
+}
+
+/* Uniform in [low, high]. */
+static uint64_t between(struct belay_random *random, uint64_t low, uint64_t high)
+{
+    return high <= low ? low : low + belay_random_below(random, high - low + 1);
+}
+
+static uint64_t decorrelated_ms(const struct belay_retry_def *def, uint64_t previous_ms,
+                                struct belay_random *random)
+{
+    uint64_t max = at_most(def->max_ms, DELAY_MS_MAX), low = at_most(def->initial_ms, max);
+    uint64_t previous = at_most(previous_ms > low ? previous_ms : low, DELAY_MS_MAX);
+    return between(random, low, at_most(3 * previous, max));
+}
+
+uint64_t belay_backoff_ms(const struct belay_retry_def *def, uint32_t attempt, uint64_t previous_ms,
+                          struct belay_random *random)
+{
+    BELAY_ASSERT(attempt >= 1);
+    uint64_t base = base_ms(def, attempt);
+    switch (def->jitter) {
+    case BELAY_JITTER_NONE: return base;
+    case BELAY_JITTER_FULL: return between(random, 0, base);
+    case BELAY_JITTER_EQUAL: return between(random, base / 2, base);
+    case BELAY_JITTER_DECORRELATED: return decorrelated_ms(def, previous_ms, random);
+    }
+    BELAY_UNREACHABLE();
+}
+
+/* The other side's word is a lower bound. Many were told the same time: what spreads them comes on top. */
+static uint64_t no_sooner_than(uint64_t asked_ms, uint64_t backoff_ms, enum belay_jitter jitter)
+{
+    if (jitter == BELAY_JITTER_NONE)
+        return backoff_ms > asked_ms ? backoff_ms : asked_ms;
+    return asked_ms + backoff_ms;
+}
+
+enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q, struct belay_random *random,
+                                            uint64_t *ret_delay_ms)
+{
+    const struct belay_retry_def *def = q->def;
+    enum belay_class class_ = q->fault->class_;
+    if (class_ == BELAY_CLASS_PERMANENT || class_ == BELAY_CLASS_FATAL)
+        return BELAY_RETRY_NO;
+    if (class_ == BELAY_CLASS_UNKNOWN_OUTCOME && !q->repeatable)
+        return BELAY_RETRY_RESOLVE;
+    if (q->attempt >= def->max_attempts)
+        return BELAY_RETRY_EXHAUSTED;
+    uint64_t delay = belay_backoff_ms(def, q->attempt, q->previous_delay_ms, random);
+    if (def->respect_retry_after && q->fault->retry_after_ms)
+        delay = no_sooner_than(q->fault->retry_after_ms, delay, def->jitter);
+    if (def->max_elapsed_ms
+        && (q->elapsed_ms >= def->max_elapsed_ms || delay > def->max_elapsed_ms - q->elapsed_ms))
+        return BELAY_RETRY_EXHAUSTED;
+    *ret_delay_ms = delay;
+    return BELAY_RETRY_AGAIN;
+}
