@@ -12,6 +12,7 @@
 #ifndef BELAY_CONFIG_CONFIG_H
 #define BELAY_CONFIG_CONFIG_H
 
+#include "base/buf.h"
 #include "model/definition.h"
 
 /* ---- problems: what is wrong, where, and what was meant ---- */

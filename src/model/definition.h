@@ -5,6 +5,7 @@
 #ifndef BELAY_MODEL_DEFINITION_H
 #define BELAY_MODEL_DEFINITION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -239,7 +240,7 @@ struct belay_definitions {
     struct belay_api_def *apis; uint32_t api_count;
     struct belay_flow_def *flows; uint32_t flow_count;
     struct belay_saga_def *sagas; uint32_t saga_count;
-    uint32_t refs;                            /* owner thread only */
+    _Atomic uint32_t refs;                    /* any thread: the last one frees */
     void (*free)(struct belay_definitions *); /* by who made it: expressions, schemas, then the arena */
 };
 
