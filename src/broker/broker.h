@@ -132,8 +132,9 @@ struct belay_delivery {
  * events lead to more). The delivery is the broker's until one of the outcomes below ends it. */
 struct belay_delivery *belay_broker_next(struct belay_broker *b, belay_time now);
 /* Records that an attempt with an outside effect begins; durable with the commit of this step. Not for
- * flows without outside calls. */
-void belay_broker_start(struct belay_broker *b, struct belay_delivery *d);
+ * flows without outside calls. BELAY_BUSY, BELAY_NOSPACE: it is not recorded, so the call must not be
+ * made: defer. */
+int belay_broker_start(struct belay_broker *b, struct belay_delivery *d, struct belay_err *err) BELAY_MUST_CHECK;
 /* What the run has achieved so far (body, variables, step), kept over retries and crashes. */
 int belay_broker_progress(struct belay_broker *b, struct belay_delivery *d, struct belay_str progress,
                           struct belay_hash128 definition, struct belay_err *err) BELAY_MUST_CHECK;
