@@ -36,6 +36,7 @@
 #define BELAY_JOURNAL_TAIL_BYTES_MAX BELAY_MIB(64) /* that recovery applies */
 #define BELAY_JOURNAL_RESERVE_BYTES BELAY_MIB(8)   /* for acks, dead letters, checkpoints when full */
 #define BELAY_OVERLAY_BYTES_MAX BELAY_MIB(8)       /* the active overlay; the frozen one as much */
+#define BELAY_OVERLAY_CHANGES_MAX 16384            /* of each: a checkpoint dirties a page for each */
 #define BELAY_TAIL_CACHE_BYTES BELAY_MIB(4)        /* bodies kept in memory behind the append */
 #define BELAY_STATE_KEY_BYTES_MAX 511
 

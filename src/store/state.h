@@ -76,13 +76,17 @@ struct belay_state_backend {
     void (*close)(void *self);
 };
 
-/* Opens (creates) the environment in an existing folder. map_bytes is address space, not memory.
- * Errors: BELAY_IO, BELAY_NOSPACE, BELAY_VERSION, BELAY_CORRUPT. */
+/* Opens (creates) the environment in an existing folder. map_bytes is address space, not memory, and
+ * the most the file may grow to (commit: BELAY_NOSPACE); 0: 256 GiB. One process at a time (the
+ * store's lock sees to it). Format: docs/format/checkpoint.md.
+ * Errors: BELAY_IO, BELAY_NOSPACE, BELAY_NOMEM, BELAY_VERSION, BELAY_CORRUPT. */
 int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,
                           struct belay_err *err) BELAY_MUST_CHECK;
 /* In memory, survives belay_state_free (the simulation's disk holds it): free with close. A crash
- * leaves it at its last commit; commit_fails_next makes the next one fail with status. */
+ * leaves it at its last commit. */
 int belay_state_model_open(struct belay_state_backend *ret_backend, struct belay_err *err) BELAY_MUST_CHECK;
+/* backend is a model: its next commit changes nothing and fails with status. */
+void belay_state_model_fail_next(struct belay_state_backend *backend, int status);
 
 /* ---- state ---- */
 
@@ -93,8 +97,10 @@ int belay_state_new(const struct belay_state_backend *backend, size_t size_bytes
                     struct belay_state **ret_state, struct belay_err *err) BELAY_MUST_CHECK;
 void belay_state_free(struct belay_state *s);
 
-/* Memory for about `bytes` of keys and values in `changes` puts and dels, before decide. BELAY_BUSY:
- * active and frozen are both full (intake stops until the checkpoint ends); BELAY_NOMEM. */
+/* Memory for about `bytes` of keys and values in `changes` puts and dels, before decide; holds until
+ * the next reservation. BELAY_BUSY: the active overlay is full (intake stops until it can be frozen,
+ * which may have to wait for the checkpoint of the frozen one); BELAY_NOMEM. What is larger than a
+ * whole overlay gets an empty one for itself. */
 int belay_state_reserve(struct belay_state *s, size_t bytes, uint32_t changes,
                         struct belay_err *err) BELAY_MUST_CHECK;
 
@@ -115,6 +121,9 @@ int belay_state_error(const struct belay_state *s, struct belay_err *err);
 /* ---- checkpoint ---- */
 
 bool belay_state_may_freeze(const struct belay_state *s); /* no frozen overlay, active not empty */
+/* How much of size_bytes_max the active overlay has used up, by memory or by its number of changes
+ * (BELAY_OVERLAY_CHANGES_MAX), whichever is nearer to its cap; all of it after a reservation was
+ * refused. So freeze beyond a share of size_bytes_max. */
 size_t belay_state_active_bytes(const struct belay_state *s);
 /* The active overlay becomes the frozen one: state as of `position`. */
 void belay_state_freeze(struct belay_state *s, uint64_t position);

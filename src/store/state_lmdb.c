@@ -1,0 +1,360 @@
+/* The state's home on the disk: one LMDB environment, a named database for each table.
+ *
+ * The file has two meta pages that are written in turn; pages are copied before they change, so a
+ * commit is on the disk as a whole or not at all (write, fdatasync, then the meta page with O_DSYNC).
+ * One reader (the engine's, kept open between refreshes) and one writer (the checkpoint thread).
+ * LMDB has no checksums; each value is stored behind the CRC32C of its table, key and value.
+ * Byte layout: docs/format/checkpoint.md. */
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <unistd.h> /* allow: unistd.h - the size of LMDB's own file */
+
+#include "base/alloc.h"
+#include "base/crc.h"
+#include "base/pack.h"
+#include "store/state_overlay.h"
+
+#define FORMAT 1
+#define MAP_BYTES_DEFAULT ((uint64_t)256 << 30)
+
+enum { CRC_BYTES = 4, READERS_MAX = 8 };
+
+struct lmdb {
+    MDB_env *env;
+    MDB_txn *reader;
+    MDB_dbi meta;
+    MDB_dbi dbi[STATE_TABLES];
+    MDB_cursor *cursor[STATE_TABLES]; /* of reader; NULL until it is wanted */
+    bool renewed[STATE_TABLES];       /* cursor belongs to the reader's present snapshot */
+    uint64_t position;
+    char *value; /* a changed value with its CRC, on its way into a commit */
+    size_t value_cap;
+};
+
+static int fail(struct belay_err *err, int code, const char *what)
+{
+    int status = BELAY_IO;
+    switch (code) {
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT: status = BELAY_NOSPACE; break;
+    case ENOMEM: status = BELAY_NOMEM; break;
+    case MDB_VERSION_MISMATCH: status = BELAY_VERSION; break;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID: status = BELAY_CORRUPT; break;
+    default: break;
+    }
+    return belay_fail(err, status, "checkpoint (LMDB): %s: %s", what, mdb_strerror(code));
+}
+
+static bool known(uint32_t table)
+{
+    return (table > 0 && table < BELAY_TABLE_STATIC_COUNT)
+           || (table >= BELAY_TABLE_DROPPABLE && table < STATE_TABLES);
+}
+
+static uint32_t crc_of(uint32_t table, struct belay_str key, struct belay_str value)
+{
+    char head[4];
+    belay_store_u32(head, table);
+    uint32_t crc = belay_crc32c(0, head, sizeof head);
+    return belay_crc32c(belay_crc32c(crc, key.p, key.n), value.p, value.n);
+}
+
+static int unwrap(uint32_t table, const MDB_val *k, const MDB_val *v, struct belay_str *ret_value,
+                  struct belay_err *err)
+{
+    struct belay_str key = belay_str(k->mv_data, k->mv_size);
+    if (v->mv_size >= CRC_BYTES) {
+        const char *p = v->mv_data;
+        struct belay_str value = belay_str(p + CRC_BYTES, v->mv_size - CRC_BYTES);
+        if (crc_of(table, key, value) == belay_load_u32(p)) {
+            *ret_value = value;
+            return BELAY_OK;
+        }
+    }
+    return belay_fail(err, BELAY_CORRUPT, "checkpoint: a value of table %u fails its checksum", table);
+}
+
+/* ---- reads (engine thread) ---- */
+
+static uint64_t lmdb_position(void *self)
+{
+    return ((struct lmdb *)self)->position;
+}
+
+static int lmdb_get(void *self, uint32_t table, struct belay_str key, struct belay_str *ret_value,
+                    struct belay_err *err)
+{
+    struct lmdb *l = self;
+    MDB_val k = { key.n, (void *)key.p }, v;
+    int rc = known(table) ? mdb_get(l->reader, l->dbi[table], &k, &v) : MDB_NOTFOUND;
+    if (rc == MDB_NOTFOUND)
+        return BELAY_NOTFOUND;
+    return rc ? fail(err, rc, "read") : unwrap(table, &k, &v, ret_value, err);
+}
+
+static int cursor_of(struct lmdb *l, uint32_t table)
+{
+    int rc = 0;
+    if (!l->cursor[table])
+        rc = mdb_cursor_open(l->reader, l->dbi[table], &l->cursor[table]);
+    else if (!l->renewed[table])
+        rc = mdb_cursor_renew(l->reader, l->cursor[table]);
+    l->renewed[table] = rc == 0;
+    return rc;
+}
+
+static int lmdb_seek(void *self, uint32_t table, struct belay_str from, bool after,
+                     struct belay_str *ret_key, struct belay_str *ret_value, struct belay_err *err)
+{
+    struct lmdb *l = self;
+    if (!known(table))
+        return BELAY_NOTFOUND;
+    int rc = cursor_of(l, table);
+    MDB_val k = { from.n, (void *)from.p }, v;
+    if (rc == 0)
+        rc = mdb_cursor_get(l->cursor[table], &k, &v, from.n ? MDB_SET_RANGE : MDB_FIRST);
+    if (rc == 0 && after && belay_str_eq(from, belay_str(k.mv_data, k.mv_size)))
+        rc = mdb_cursor_get(l->cursor[table], &k, &v, MDB_NEXT);
+    if (rc == MDB_NOTFOUND)
+        return BELAY_NOTFOUND;
+    if (rc)
+        return fail(err, rc, "seek");
+    int status = unwrap(table, &k, &v, ret_value, err);
+    if (status == BELAY_OK)
+        *ret_key = belay_str(k.mv_data, k.mv_size);
+    return status;
+}
+
+/* *ret_value stays where there is none. */
+static int meta_get(MDB_txn *txn, MDB_dbi meta, struct belay_str name, uint64_t *ret_value)
+{
+    MDB_val k = { name.n, (void *)name.p }, v;
+    int rc = mdb_get(txn, meta, &k, &v);
+    if (rc == 0 && v.mv_size != 8)
+        return MDB_CORRUPTED;
+    if (rc == 0)
+        *ret_value = belay_load_u64(v.mv_data);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int lmdb_refresh(void *self, struct belay_err *err)
+{
+    struct lmdb *l = self;
+    mdb_txn_reset(l->reader);
+    for (uint32_t i = 0; i < STATE_TABLES; i++)
+        l->renewed[i] = false;
+    int rc = mdb_txn_renew(l->reader);
+    if (rc == 0)
+        rc = meta_get(l->reader, l->meta, BELAY_STR("position"), &l->position);
+    return rc ? fail(err, rc, "refresh") : BELAY_OK;
+}
+
+/* ---- commit (checkpoint thread) ---- */
+
+static int meta_put(MDB_txn *txn, MDB_dbi meta, struct belay_str name, uint64_t value)
+{
+    char bytes[8];
+    belay_store_u64(bytes, value);
+    MDB_val k = { name.n, (void *)name.p }, v = { sizeof bytes, bytes };
+    return mdb_put(txn, meta, &k, &v, 0);
+}
+
+static int wrap(struct lmdb *l, const struct belay_state_change *c, MDB_val *ret_v)
+{
+    size_t n = c->value.n + CRC_BYTES;
+    if (n > l->value_cap) {
+        char *more = belay_realloc(l->value, n + n / 2);
+        if (!more)
+            return ENOMEM;
+        l->value = more;
+        l->value_cap = n + n / 2;
+    }
+    belay_store_u32(l->value, crc_of(c->table, c->key, c->value));
+    memcpy(l->value + CRC_BYTES, c->value.p, c->value.n);
+    *ret_v = (MDB_val){ n, l->value };
+    return 0;
+}
+
+/* With a cursor: neighbours are found without a descent. */
+static int change_row(struct lmdb *l, MDB_cursor *cursor, const struct belay_state_change *c)
+{
+    MDB_val k = { c->key.n, (void *)c->key.p }, v;
+    if (c->value.p) {
+        int rc = wrap(l, c, &v);
+        return rc ? rc : mdb_cursor_put(cursor, &k, &v, 0);
+    }
+    int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
+    if (rc == 0)
+        rc = mdb_cursor_del(cursor, 0);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int change_all(struct lmdb *l, MDB_txn *txn,
+                      bool (*next)(void *arg, struct belay_state_change *ret), void *arg)
+{
+    struct belay_state_change c;
+    MDB_cursor *cursor = NULL;
+    uint32_t table = 0;
+    int rc = 0;
+    while (rc == 0 && next(arg, &c)) {
+        if (!known(c.table)) {
+            rc = EINVAL;
+        } else if (c.drop) {
+            rc = mdb_drop(txn, l->dbi[c.table], 0);
+        } else {
+            if (table != c.table) {
+                if (cursor)
+                    mdb_cursor_close(cursor);
+                cursor = NULL;
+                rc = mdb_cursor_open(txn, l->dbi[c.table], &cursor);
+                table = c.table;
+            }
+            if (rc == 0)
+                rc = change_row(l, cursor, &c);
+        }
+    }
+    if (cursor)
+        mdb_cursor_close(cursor);
+    return rc;
+}
+
+static int lmdb_commit(void *self, uint64_t position,
+                       bool (*next)(void *arg, struct belay_state_change *ret), void *arg,
+                       struct belay_err *err)
+{
+    struct lmdb *l = self;
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(l->env, NULL, 0, &txn);
+    if (rc)
+        return fail(err, rc, "begin");
+    rc = change_all(l, txn, next, arg);
+    if (rc == 0)
+        rc = meta_put(txn, l->meta, BELAY_STR("position"), position);
+    if (rc == 0)
+        rc = mdb_txn_commit(txn);
+    else
+        mdb_txn_abort(txn);
+    return rc ? fail(err, rc, "commit") : BELAY_OK;
+}
+
+/* ---- life ---- */
+
+static void lmdb_close(void *self)
+{
+    struct lmdb *l = self;
+    for (uint32_t i = 0; i < STATE_TABLES; i++)
+        if (l->cursor[i])
+            mdb_cursor_close(l->cursor[i]);
+    if (l->reader)
+        mdb_txn_abort(l->reader);
+    if (l->env)
+        mdb_env_close(l->env);
+    belay_free(l->value);
+    belay_free(l);
+}
+
+/* A file that lost its end would kill the process on the first look at it. */
+static int check_length(struct lmdb *l, struct belay_err *err)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_filehandle_t fd;
+    int rc = mdb_env_info(l->env, &info);
+    if (rc == 0)
+        rc = mdb_env_stat(l->env, &stat);
+    if (rc == 0)
+        rc = mdb_env_get_fd(l->env, &fd);
+    if (rc)
+        return fail(err, rc, "open");
+    off_t size = lseek(fd, 0, SEEK_END);
+    uint64_t wanted = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+    if (info.me_last_txnid > 0 && (size < 0 || (uint64_t)size < wanted))
+        return belay_fail(err, BELAY_CORRUPT, "checkpoint: data.mdb has %lld bytes of %llu",
+                          (long long)size, (unsigned long long)wanted);
+    return BELAY_OK;
+}
+
+static int open_tables(struct lmdb *l, MDB_txn *txn)
+{
+    int rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &l->meta);
+    for (uint32_t table = 0; rc == 0 && table < STATE_TABLES; table++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%03u", table);
+        if (known(table))
+            rc = mdb_dbi_open(txn, name, MDB_CREATE, &l->dbi[table]);
+    }
+    return rc;
+}
+
+/* Creates what is missing; writes nothing where nothing is. */
+static int prepare(struct lmdb *l, struct belay_err *err)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(l->env, NULL, 0, &txn);
+    if (rc)
+        return fail(err, rc, "begin");
+    uint64_t format = 0;
+    rc = open_tables(l, txn);
+    if (rc == 0)
+        rc = meta_get(txn, l->meta, BELAY_STR("format"), &format);
+    if (rc == 0 && format == 0)
+        rc = meta_put(txn, l->meta, BELAY_STR("format"), FORMAT);
+    bool wrong = rc == 0 && format != 0 && format != FORMAT;
+    if (rc == 0 && !wrong)
+        rc = mdb_txn_commit(txn);
+    else
+        mdb_txn_abort(txn);
+    if (wrong)
+        return belay_fail(err, BELAY_VERSION, "checkpoint: format %llu, this version reads %d",
+                          (unsigned long long)format, FORMAT);
+    return rc ? fail(err, rc, "create tables") : BELAY_OK;
+}
+
+static int open_env(struct lmdb *l, const char *path, uint64_t map_bytes)
+{
+    int dead;
+    int rc = mdb_env_create(&l->env);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(l->env, STATE_TABLES + 1);
+    if (rc == 0)
+        rc = mdb_env_set_maxreaders(l->env, READERS_MAX);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(l->env, map_bytes ? map_bytes : MAP_BYTES_DEFAULT);
+    /* NOTLS: the reader is the engine's, whatever thread it runs on. NORDAHEAD: rows are small and far
+     * apart. Nothing that weakens the sync. */
+    if (rc == 0)
+        rc = mdb_env_open(l->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    return rc ? rc : mdb_reader_check(l->env, &dead); /* slots of a killed process pin its pages */
+}
+
+int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,
+                          struct belay_err *err)
+{
+    struct lmdb *l = belay_calloc(1, sizeof *l);
+    if (!l)
+        return belay_fail(err, BELAY_NOMEM, "no memory for the checkpoint's backend");
+    int rc = open_env(l, path, map_bytes);
+    int status = rc ? fail(err, rc, path) : check_length(l, err);
+    if (status == BELAY_OK)
+        status = prepare(l, err);
+    if (status == BELAY_OK) {
+        rc = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->reader);
+        status = rc ? fail(err, rc, "begin reading") : lmdb_refresh(l, err);
+    }
+    if (status != BELAY_OK) {
+        lmdb_close(l);
+        return status;
+    }
+    *ret_backend = (struct belay_state_backend){ .self = l,
+                                                 .position = lmdb_position,
+                                                 .get = lmdb_get,
+                                                 .seek = lmdb_seek,
+                                                 .commit = lmdb_commit,
+                                                 .refresh = lmdb_refresh,
+                                                 .close = lmdb_close };
+    return BELAY_OK;
+}
