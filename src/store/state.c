@@ -100,6 +100,15 @@ int belay_state_reserve(struct belay_state *s, size_t bytes, uint32_t changes, s
     return BELAY_OK;
 }
 
+int belay_state_reserve_save(struct belay_state *s, size_t bytes, uint32_t changes,
+                             struct belay_err *err)
+{
+    size_t need = bytes + bytes / 4 + (size_t)changes * OVERLAY_CHANGE_BYTES;
+    if (!state_pool_reserve(&s->active->pool, need))
+        return belay_fail(err, BELAY_NOMEM, "no memory for a change of the state");
+    return BELAY_OK;
+}
+
 size_t belay_state_active_bytes(const struct belay_state *s)
 {
     size_t bytes = s->active->pool.used_bytes;

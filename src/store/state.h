@@ -104,6 +104,11 @@ void belay_state_free(struct belay_state *s);
 int belay_state_reserve(struct belay_state *s, size_t bytes, uint32_t changes,
                         struct belay_err *err) BELAY_MUST_CHECK;
 
+/* The same beyond the limit: for resident rows that are put just before a freeze, which makes room.
+ * Errors: BELAY_NOMEM. */
+int belay_state_reserve_save(struct belay_state *s, size_t bytes, uint32_t changes,
+                             struct belay_err *err) BELAY_MUST_CHECK;
+
 /* False where there is none. The view lives until the next put, del, freeze or checkpoint_done. An
  * error of the backend is fatal: it is kept (belay_state_error) and reads as absent. */
 bool belay_state_get(struct belay_state *s, uint32_t table, struct belay_str key, struct belay_str *ret_value);

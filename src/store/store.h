@@ -60,7 +60,8 @@ struct belay_store_opt {
     int (*apply)(void *arg, uint64_t position, const struct belay_record *record, struct belay_err *err);
     /* Before the tail is applied: resident rows are to be loaded from the state. */
     int (*load)(void *arg, struct belay_state *state, struct belay_err *err);
-    /* Just before a freeze: resident rows that changed are to be put into the state. */
+    /* Just before a freeze: resident rows that changed are to be put into the state. Room for 1024 rows
+     * in 128 KiB is there; who may need more calls belay_state_reserve_save first. */
     void (*save)(void *arg, struct belay_state *state);
     void *arg;
 };

@@ -1,0 +1,113 @@
+/* A checkpoint makes the state durable as of a commit.
+ *
+ *   seal commit P -> save resident rows, freeze as of P -> P durable -> job: backend commit -> done
+ *
+ * It freezes right after a seal, or with nothing pending: then what was applied is exactly what the
+ * journal has through P. */
+#include "base/assert.h"
+#include "store/store_impl.h"
+
+#define SAVE_BYTES BELAY_KIB(128) /* of the rooms' resident rows; more: belay_state_reserve_save */
+#define SAVE_ROWS 1024
+#define RETRY_MS 200 /* after a full disk said no */
+
+uint64_t store_checkpoint_tail_bytes(const struct belay_store *s)
+{
+    return s->journal.bytes - s->checkpoint.bytes_done;
+}
+
+/* Half of what may gather: the other half gathers while the checkpoint is under way. */
+static bool due(struct belay_store *s)
+{
+    return s->checkpoint.due || store_checkpoint_tail_bytes(s) >= BELAY_JOURNAL_TAIL_BYTES_MAX / 2
+           || belay_state_active_bytes(s->state) >= s->opt.overlay_bytes_max / 2;
+}
+
+/* Resident rows go into the state, beyond its limit where it is full: freezing is what empties it. */
+static int freeze(struct belay_store *s, uint64_t position, struct belay_err *err)
+{
+    struct checkpoint *c = &s->checkpoint;
+    uint32_t rows = topic_logs_dirty(&s->topics);
+    int status = belay_state_reserve_save(s->state, SAVE_BYTES + rows * SUMMARY_STATE_BYTES,
+                                          SAVE_ROWS + rows, err);
+    if (status != BELAY_OK)
+        return status;
+    topic_logs_save(&s->topics, s->state);
+    if (s->opt.save)
+        s->opt.save(s->opt.arg, s->state);
+    if (!belay_state_may_freeze(s->state))
+        return BELAY_EMPTY;
+    c->position = position;
+    c->needed = topic_logs_needed(&s->topics, s->state);
+    c->bytes = s->journal.bytes;
+    belay_state_freeze(s->state, position);
+    c->frozen = true;
+    c->due = false;
+    return BELAY_OK;
+}
+
+void store_checkpoint_freeze(struct belay_store *s)
+{
+    struct checkpoint *c = &s->checkpoint;
+    if (c->frozen || !due(s))
+        return;
+    int status = freeze(s, s->journal.next_number - 1, &c->err);
+    if (status == BELAY_EMPTY) /* nothing changed since the last one */
+        c->due = false;
+}
+
+static void run(struct belay_job *job)
+{
+    struct checkpoint *c = BELAY_CONTAINER_OF(job, struct checkpoint, job);
+    struct belay_store *s = BELAY_CONTAINER_OF(c, struct belay_store, checkpoint);
+    c->status = belay_state_checkpoint_run(s->state, &c->err);
+}
+
+static int finish(struct belay_store *s, struct belay_err *err)
+{
+    struct checkpoint *c = &s->checkpoint;
+    int status = belay_state_checkpoint_done(s->state, err);
+    if (status != BELAY_OK)
+        return status;
+    c->frozen = false;
+    c->bytes_done = c->bytes;
+    uint64_t needed = c->needed, fetched = store_fetch_needed(s);
+    needed = needed < c->position + 1 ? needed : c->position + 1;
+    journal_trim(&s->journal, needed < fetched ? needed : fetched);
+    return BELAY_OK;
+}
+
+static void done(struct belay_job *job)
+{
+    struct checkpoint *c = BELAY_CONTAINER_OF(job, struct checkpoint, job);
+    struct belay_store *s = BELAY_CONTAINER_OF(c, struct belay_store, checkpoint);
+    c->running = false;
+    if (c->status == BELAY_NOSPACE || c->status == BELAY_NOMEM) {
+        c->retry_at = belay_time_add_ms(s->now, RETRY_MS);
+        return; /* still frozen: tried again */
+    }
+    int status = c->status == BELAY_OK ? finish(s, &c->err) : c->status;
+    if (status != BELAY_OK)
+        journal_fail(&s->journal, status, &c->err);
+}
+
+void store_checkpoint_start(struct belay_store *s)
+{
+    struct checkpoint *c = &s->checkpoint;
+    if (!c->frozen || c->running || s->journal.durable < c->position || s->now < c->retry_at)
+        return;
+    c->running = true;
+    c->job = (struct belay_job){ .lane = BELAY_JOB_CHECKPOINT, .run = run, .done = done };
+    belay_list_init(&c->job.node);
+    s->jobs->submit(s->jobs->self, &c->job);
+}
+
+int store_checkpoint_now(struct belay_store *s, uint64_t position, struct belay_err *err)
+{
+    int status = freeze(s, position, err);
+    if (status == BELAY_OK)
+        status = belay_state_checkpoint_run(s->state, err);
+    if (status == BELAY_OK)
+        status = finish(s, err);
+    return status;
+}

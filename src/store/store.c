@@ -1,0 +1,234 @@
+#include "store/store.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "store/store_impl.h"
+
+/* ---- recovery ---- */
+
+struct recovery {
+    struct belay_store *store;
+    struct batch *scratch; /* only its extents are used */
+};
+
+static int apply_message(struct belay_store *s, struct batch *scratch, struct belay_str body,
+                         struct belay_err *err)
+{
+    struct message_record m;
+    if (!commit_message_of(body, &m) || m.topic == 0 || m.topic > BELAY_TOPICS_MAX)
+        return belay_fail(err, BELAY_CORRUPT, "a message record makes no sense");
+    struct topic_log *t = topic_logs_at(&s->topics, m.topic);
+    if (m.sequence != t->next)
+        return belay_fail(err, BELAY_CORRUPT, "topic %u: message %llu follows %llu", (unsigned)m.topic,
+                          (unsigned long long)m.sequence, (unsigned long long)t->next - 1);
+    topic_log_append(t, scratch, 0, (uint32_t)m.encoded.n, m.accepted_at, false);
+    return BELAY_OK;
+}
+
+int store_apply_own(struct belay_store *s, struct batch *scratch, const struct belay_record *record,
+                    struct belay_err *err)
+{
+    if (record->type == RECORD_MESSAGE && record->version == 1)
+        return apply_message(s, scratch, record->body, err);
+    return belay_fail(err, BELAY_VERSION, "record type 0x%04x version %u is of a newer version",
+                      (unsigned)record->type, (unsigned)record->version);
+}
+
+/* Room in the overlay for what a commit may change; a full one is checkpointed on the way. */
+static int recovery_reserve(struct belay_store *s, const struct commit *c, struct belay_err *err)
+{
+    size_t bytes = c->length_bytes + (size_t)c->records * EXTENT_STATE_BYTES;
+    int status = belay_state_reserve(s->state, bytes, 4 * c->records, err);
+    if (status != BELAY_BUSY)
+        return status;
+    status = store_checkpoint_now(s, c->number - 1, err);
+    return status == BELAY_OK ? belay_state_reserve(s->state, bytes, 4 * c->records, err) : status;
+}
+
+static int visit(void *arg, const struct commit *c, const uint8_t *p, uint64_t where,
+                 struct belay_err *err)
+{
+    struct recovery *r = arg;
+    struct belay_store *s = r->store;
+    struct belay_record record;
+    size_t at = COMMIT_HEADER_BYTES;
+    int status = recovery_reserve(s, c, err), walk = BELAY_OK;
+    journal_batch_clear(r->scratch);
+    if (status == BELAY_OK && journal_batch_reserve(r->scratch, 0, c->records) != BELAY_OK)
+        status = belay_fail(err, BELAY_NOMEM, "recovery: out of memory");
+    while (status == BELAY_OK && commit_record_next(p, c->length_bytes, &at, &record, &walk)) {
+        if ((record.type & 0xff00) == BELAY_RECORD_STORE)
+            status = store_apply_own(s, r->scratch, &record, err);
+        else if (s->opt.apply)
+            status = s->opt.apply(s->opt.arg, c->number, &record, err);
+    }
+    if (status == BELAY_OK && walk != BELAY_OK)
+        status = belay_fail(err, walk, "a record has a form that this version does not know");
+    if (status != BELAY_OK)
+        return belay_wrap(err, status, "commit %llu", (unsigned long long)c->number);
+    r->scratch->number = c->number;
+    r->scratch->n = c->length_bytes;
+    topic_logs_sealed(&s->topics, r->scratch, where, s->state);
+    s->journal.bytes += blocks_up(c->length_bytes);
+    return belay_state_error(s->state, err);
+}
+
+static int recover(struct belay_store *s, struct belay_err *err)
+{
+    struct recovery r = { .store = s, .scratch = journal_batch_new(BELAY_BLOCK_BYTES) };
+    if (!r.scratch)
+        return belay_fail(err, BELAY_NOMEM, "recovery: out of memory");
+    int status = journal_recover(&s->journal, belay_state_position(s->state), visit, &r, err);
+    journal_batch_free(r.scratch);
+    return status;
+}
+
+/* ---- open and close ---- */
+
+static void defaults(struct belay_store *s)
+{
+    struct belay_store_opt *o = &s->opt;
+    o->segment_bytes = blocks_up(o->segment_bytes ? o->segment_bytes : BELAY_SEGMENT_BYTES_DEFAULT);
+    if (o->segment_bytes < SEGMENT_BYTES_MIN)
+        o->segment_bytes = SEGMENT_BYTES_MIN;
+    o->journal_bytes_max = o->journal_bytes_max ? o->journal_bytes_max : BELAY_JOURNAL_BYTES_DEFAULT;
+    o->bytes_max = o->bytes_max ? o->bytes_max : UINT64_MAX;
+    o->overlay_bytes_max = o->overlay_bytes_max ? o->overlay_bytes_max : BELAY_OVERLAY_BYTES_MAX;
+    s->tail_bytes_max = o->tail_cache_bytes ? o->tail_cache_bytes : BELAY_TAIL_CACHE_BYTES;
+    s->soft_bytes = o->segment_bytes / 4 < BELAY_COMMIT_BYTES_SOFT ? o->segment_bytes / 4
+                                                                    : BELAY_COMMIT_BYTES_SOFT;
+}
+
+static void init(struct belay_store *s, const struct belay_store_opt *opt)
+{
+    s->opt = *opt;
+    s->jobs = opt->jobs;
+    defaults(s);
+    belay_list_init(&s->tail);
+    belay_list_init(&s->fetches);
+    journal_window_init(&s->fetch_window);
+    journal_init(&s->journal, &(struct journal_opt){
+                                  .disk = opt->disk,
+                                  .jobs = opt->jobs,
+                                  .segment_bytes = s->opt.segment_bytes,
+                                  .limit_bytes = s->opt.bytes_max,
+                                  .seed = opt->seed,
+                                  .committed = store_committed,
+                                  .arg = s,
+                              });
+}
+
+static int make_dirs(struct belay_disk *disk, struct belay_err *err)
+{
+    int status = belay_disk_mkdir(disk, JOURNAL_DIR, err);
+    if (status == BELAY_OK)
+        status = belay_disk_mkdir(disk, ARCHIVE_DIR, err);
+    return status == BELAY_OK ? belay_disk_sync_dir(disk, "", err) : status;
+}
+
+int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret_store,
+                     struct belay_err *err)
+{
+    struct belay_store *s = belay_calloc(1, sizeof *s);
+    if (!s)
+        return belay_fail(err, BELAY_NOMEM, "open the store: out of memory");
+    init(s, opt);
+    int status = topic_logs_init(&s->topics);
+    if (status != BELAY_OK)
+        belay_fail(err, status, "open the store: out of memory");
+    if (status == BELAY_OK)
+        status = belay_state_new(opt->state, s->opt.overlay_bytes_max, &s->state, err);
+    if (status == BELAY_OK)
+        status = topic_logs_load(&s->topics, s->state, err);
+    if (status == BELAY_OK && opt->load)
+        status = opt->load(opt->arg, s->state, err);
+    if (status == BELAY_OK)
+        status = make_dirs(opt->disk, err);
+    if (status == BELAY_OK)
+        status = recover(s, err);
+    if (status != BELAY_OK) {
+        belay_store_close(s);
+        return status;
+    }
+    *ret_store = s;
+    return BELAY_OK;
+}
+
+bool belay_store_idle(const struct belay_store *s)
+{
+    return !s->journal.writing && !s->journal.preparing && !s->checkpoint.running
+           && belay_list_empty(&s->fetches);
+}
+
+void belay_store_close(struct belay_store *s)
+{
+    if (!s)
+        return;
+    BELAY_ASSERT(belay_store_idle(s));
+    store_tail_free(s);
+    journal_window_deinit(&s->fetch_window);
+    journal_deinit(&s->journal);
+    belay_state_free(s->state);
+    topic_logs_deinit(&s->topics);
+    belay_free(s);
+}
+
+struct belay_state *belay_store_state(struct belay_store *s)
+{
+    return s->state;
+}
+
+/* ---- topics ---- */
+
+uint64_t belay_store_next_sequence(struct belay_store *s, uint32_t topic)
+{
+    return topic_logs_at(&s->topics, topic)->next;
+}
+
+uint64_t belay_store_first_sequence(struct belay_store *s, uint32_t topic)
+{
+    return topic_logs_at(&s->topics, topic)->low;
+}
+
+void belay_store_set_low(struct belay_store *s, uint32_t topic, uint64_t low)
+{
+    topic_log_set_low(&s->topics, topic_logs_at(&s->topics, topic), low, s->state);
+}
+
+void belay_store_topic_size(struct belay_store *s, uint32_t topic, uint64_t *ret_messages,
+                            uint64_t *ret_bytes)
+{
+    const struct topic_log *t = topic_logs_at(&s->topics, topic);
+    *ret_messages = t->next - t->low;
+    *ret_bytes = t->bytes;
+}
+
+/* ---- looking ---- */
+
+static uint64_t count(const struct belay_list *list)
+{
+    uint64_t n = 0;
+    for (const struct belay_list *at = list->next; at != list; at = at->next)
+        n++;
+    return n;
+}
+
+void belay_store_stats(const struct belay_store *s, struct belay_store_stats *ret_stats)
+{
+    const struct journal *j = &s->journal;
+    uint64_t unused = count(&j->ready) + count(&j->idle);
+    *ret_stats = (struct belay_store_stats){
+        .commits = s->commits,
+        .commit_bytes = j->bytes,
+        .records = s->records,
+        .messages = s->messages,
+        .segments = count(&j->live) + unused,
+        .segments_free = unused,
+        .journal_bytes = j->live_bytes + j->ready_bytes + j->idle_bytes,
+        .checkpoint_position = belay_state_position(s->state),
+        .durable = j->durable,
+        .overlay_bytes = belay_state_active_bytes(s->state),
+        .disk_free_bytes = j->disk_free_bytes,
+        .commit_us_last = s->commit_us_last,
+    };
+}

@@ -1,0 +1,167 @@
+/* reserve, append, flush: records gather in the pending batch; a flush seals it when no other is in
+ * flight.  A batch is never closed between two flushes, so what one engine step appends is one
+ * commit. */
+#include "base/assert.h"
+#include "store/store_impl.h"
+
+#define RECORD_OVERHEAD (RECORD_HEADER_BYTES + MESSAGE_HEADER_BYTES)
+#define RESERVE_FACTOR 4 /* so much more may gather when it drains the store */
+
+int store_new_pending(struct belay_store *s, struct belay_err *err)
+{
+    s->pending = s->spare ? s->spare : journal_batch_new(BELAY_BLOCK_BYTES);
+    s->spare = NULL;
+    if (!s->pending)
+        return belay_fail(err, BELAY_NOMEM, "the journal: out of memory");
+    journal_batch_clear(s->pending);
+    return BELAY_OK;
+}
+
+/* ---- reserve ---- */
+
+static int room_in_batch(struct belay_store *s, size_t need, bool drains, struct belay_err *err)
+{
+    size_t soft = drains ? s->soft_bytes * RESERVE_FACTOR : s->soft_bytes;
+    size_t n = s->pending ? s->pending->n : COMMIT_HEADER_BYTES;
+    if (need > BELAY_COMMIT_BYTES_MAX - COMMIT_HEADER_BYTES)
+        return belay_fail(err, BELAY_LIMIT, "%zu bytes are more than a commit holds", need);
+    if (n >= soft || n + need > BELAY_COMMIT_BYTES_MAX)
+        return belay_fail(err, BELAY_BUSY, "the next commit is full");
+    return BELAY_OK;
+}
+
+static int room_in_tail(struct belay_store *s, bool drains, struct belay_err *err)
+{
+    uint64_t max = BELAY_JOURNAL_TAIL_BYTES_MAX;
+    if (store_checkpoint_tail_bytes(s) > (drains ? max + BELAY_JOURNAL_RESERVE_BYTES : max))
+        return belay_fail(err, BELAY_BUSY, "a checkpoint is behind");
+    return BELAY_OK;
+}
+
+int belay_store_reserve(struct belay_store *s, size_t bytes, uint32_t records, bool may_use_reserve,
+                        struct belay_err *err)
+{
+    if (s->journal.failed != BELAY_OK)
+        return belay_store_failed(s, err);
+    size_t need = bytes + (size_t)records * RECORD_OVERHEAD;
+    if (need <= s->reserved.bytes && records <= s->reserved.records)
+        return BELAY_OK; /* within what was reserved for this step already */
+    uint64_t keep = may_use_reserve ? 0 : s->journal.reserve_bytes;
+    int status = room_in_batch(s, need, may_use_reserve, err);
+    if (status == BELAY_OK)
+        status = room_in_tail(s, may_use_reserve, err);
+    if (status == BELAY_OK && !s->pending)
+        status = store_new_pending(s, err);
+    if (status == BELAY_OK)
+        status = journal_room(&s->journal, s->pending->n + need, keep, err);
+    if (status == BELAY_OK && journal_batch_reserve(s->pending, need, records) != BELAY_OK)
+        status = belay_fail(err, BELAY_NOMEM, "the journal: out of memory");
+    if (status == BELAY_OK)
+        status = belay_state_reserve(s->state, bytes + records * EXTENT_STATE_BYTES, 2 * records, err);
+    if (status == BELAY_BUSY)
+        s->checkpoint.due = true; /* whatever is full, a checkpoint makes room */
+    if (status != BELAY_OK)
+        return status;
+    s->reserved = (struct reservation){ need, records };
+    return BELAY_OK;
+}
+
+/* ---- append ---- */
+
+static uint8_t *take(struct belay_store *s, uint16_t type, uint8_t version, size_t body_bytes)
+{
+    struct batch *b = s->pending;
+    size_t n = RECORD_HEADER_BYTES + body_bytes;
+    BELAY_ASSERT(s->reserved.records > 0 && n <= s->reserved.bytes);
+    s->reserved.bytes -= n;
+    s->reserved.records--;
+    uint8_t *body = commit_record_begin(b->p + b->n, type, version, (uint32_t)body_bytes);
+    b->n += n;
+    b->records++;
+    s->records++;
+    return body;
+}
+
+struct belay_str belay_store_append(struct belay_store *s, uint16_t type, uint8_t version,
+                                    struct belay_str body)
+{
+    uint8_t *to = take(s, type, version, body.n);
+    if (body.n)
+        memcpy(to, body.p, body.n);
+    return belay_str((const char *)to, body.n);
+}
+
+uint64_t belay_store_append_message(struct belay_store *s, uint32_t topic, belay_time accepted_at,
+                                    struct belay_str encoded)
+{
+    struct topic_log *t = topic_logs_at(&s->topics, topic);
+    struct message_record m = { topic, t->next, accepted_at, encoded };
+    BELAY_ASSERT(encoded.n > 0 && accepted_at >= t->time_last);
+    uint8_t *body = take(s, RECORD_MESSAGE, 1, MESSAGE_HEADER_BYTES + encoded.n);
+    commit_message_begin(body, &m);
+    memcpy(body + MESSAGE_HEADER_BYTES, encoded.p, encoded.n);
+    topic_log_append(t, s->pending, (uint32_t)(body - RECORD_HEADER_BYTES - s->pending->p),
+                 (uint32_t)encoded.n, accepted_at, true);
+    s->messages++;
+    return m.sequence;
+}
+
+/* ---- flush ---- */
+
+uint64_t belay_store_position(const struct belay_store *s)
+{
+    bool pending = s->pending && s->pending->records > 0;
+    return pending ? s->journal.next_number : s->journal.next_number - 1;
+}
+
+uint64_t belay_store_durable(const struct belay_store *s)
+{
+    return s->journal.durable;
+}
+
+static void seal(struct belay_store *s)
+{
+    struct journal *j = &s->journal;
+    struct batch *b = s->pending;
+    s->pending = NULL;
+    s->commit_began = s->now;
+    journal_seal(j, b);
+    topic_logs_sealed(&s->topics, b, segment_where(j->write.segment, j->write.offset), s->state);
+    s->commits++;
+}
+
+void belay_store_flush(struct belay_store *s, belay_time now)
+{
+    struct journal *j = &s->journal;
+    s->now = now;
+    s->reserved = (struct reservation){ 0, 0 };
+    if (j->failed != BELAY_OK)
+        return;
+    bool pending = s->pending && s->pending->records > 0;
+    if (pending && !j->writing) {
+        seal(s);
+        store_checkpoint_freeze(s);
+        journal_submit(j);
+    } else if (!pending) {
+        store_checkpoint_freeze(s);
+    }
+    store_checkpoint_start(s);
+    journal_prepare_start(j, now);
+}
+
+/* A commit ended. */
+void store_committed(void *store, struct batch *b)
+{
+    struct belay_store *s = store;
+    if (s->journal.failed == BELAY_OK && s->now > s->commit_began)
+        s->commit_us_last = (uint32_t)(s->now - s->commit_began);
+    store_tail_keep(s, b);
+    store_fetch_wake(s);
+}
+
+int belay_store_failed(const struct belay_store *s, struct belay_err *err)
+{
+    if (s->journal.failed != BELAY_OK && err)
+        *err = s->journal.failure;
+    return s->journal.failed;
+}
