@@ -3,6 +3,7 @@
 #ifndef BELAY_FLOW_CALL_H
 #define BELAY_FLOW_CALL_H
 
+#include "base/buf.h"
 #include "belay/connector.h"
 #include "expr/expr.h"
 #include "model/definition.h"
@@ -18,6 +19,10 @@ struct belay_scope {
     size_t function_count;
     belay_time now;
     struct belay_random *random;
+    struct belay_str body_text;             /* the body's bytes as they came; p NULL: written from `body` */
+    struct belay_str body_type;             /* their media type; empty: JSON */
+    struct belay_str source;                /* of what is published: "/flows/accept-order" */
+    struct belay_buf *scratch;              /* where texts are made, kept between calls; NULL: a buffer each */
 };
 
 struct belay_call_origin {

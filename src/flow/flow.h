@@ -20,6 +20,13 @@
 
 struct belay_flow_run;
 
+/* Runs that have ended, kept with their memory for the next message. */
+struct belay_flow_pool;
+/* Errors: BELAY_NOMEM. */
+int belay_flow_pool_new(struct belay_flow_pool **ret_pool, struct belay_err *err) BELAY_MUST_CHECK;
+/* After the last of its runs was freed. */
+void belay_flow_pool_free(struct belay_flow_pool *pool);
+
 enum belay_flow_verdict { BELAY_FLOW_CALL, BELAY_FLOW_DONE, BELAY_FLOW_RETRY, BELAY_FLOW_LETTER };
 
 struct belay_flow_input {
@@ -34,7 +41,8 @@ struct belay_flow_input {
     struct belay_str progress;                /* of an earlier attempt; "" none */
     const struct belay_host_function *functions;
     size_t function_count;
-    uint64_t seed;
+    uint64_t seed;                            /* of the jitter; what expressions draw comes from the message */
+    struct belay_flow_pool *pool;             /* NULL: the run has memory of its own */
 };
 
 /* Errors: BELAY_NOMEM, BELAY_CORRUPT (progress). */

@@ -1,0 +1,196 @@
+/* apis, and the OpenAPI documents they serve. */
+#include "base/limits.h"
+#include "config/grammar.h"
+#include "config/parts.h"
+
+struct api_raw {
+    struct belay_api_def def;
+    const struct config_node *openapi;
+    struct {
+        struct belay_str cert, key;
+    } tls;
+};
+
+static const struct config_key tls_keys[] = {
+    { "cert", CONFIG_PATH, "PEM file with the certificate and its chain.", .required = true,
+      .offset = 0, .size = sizeof(struct belay_str) },
+    { "key", CONFIG_PATH, "PEM file with the certificate's key.", .required = true,
+      .offset = sizeof(struct belay_str), .size = sizeof(struct belay_str) },
+    { 0 },
+};
+static const struct config_kind kind_tls = { "api-tls", "An API's certificate.", tls_keys,
+                                             2 * sizeof(struct belay_str), .short_key = NULL };
+
+static const struct config_key api_keys[] = {
+    { "listen", CONFIG_STRING, "Address and port: \"127.0.0.1:7000\", \"0.0.0.0:80\", \"[::1]:7000\".",
+      .required = true, CONFIG_FIELD(struct api_raw, def.listen) },
+    { "openapi", CONFIG_ANY_NODE,
+      "File of the OpenAPI 3.1 document (YAML or JSON): it routes and validates.", .required = true,
+      CONFIG_FIELD(struct api_raw, openapi) },
+    { "layer", CONFIG_STRING, "system, process or experience: for people and graphs only.",
+      CONFIG_FIELD(struct api_raw, def.layer) },
+    { "tls", CONFIG_SUB, "Serve HTTPS.", CONFIG_FIELD(struct api_raw, tls), .kind = &kind_tls },
+    { "body_max", CONFIG_SIZE, "Bytes of a request's body at most; beyond it 413.", .default_ = "1MiB",
+      .min = 1, .max = BELAY_MESSAGE_BYTES_MAX, CONFIG_FIELD(struct api_raw, def.body_bytes_max) },
+    { "in_flight_max", CONFIG_INT, "Requests taken and not yet answered; beyond it 503.",
+      .default_ = "4096", .min = 1, .max = 1000000, CONFIG_FIELD(struct api_raw, def.in_flight_max) },
+    { 0 },
+};
+
+/* "host:port"; the host may be empty (every address) or "[v6]". */
+static void check_listen(struct config *c, const struct config_node *node, struct belay_str listen)
+{
+    size_t colon = listen.n;
+    uint64_t port;
+    while (colon && listen.p[colon - 1] != ':')
+        colon--;
+    bool good = colon && belay_str_to_u64(belay_str_sub(listen, colon, listen.n), &port) && port <= 65535;
+    if (good)
+        return;
+    struct belay_problem *p =
+        config_error(c->problems, config_place(node), "type", "'listen' is an address and a port, not '%.*s'",
+                     BELAY_STR_ARG(node->text));
+    config_suggest(c->problems, p, "for example 127.0.0.1:7000");
+}
+
+static const belay_json *keep_tape(struct config *c, const struct config_node *tree,
+                                   const struct config_node *from)
+{
+    struct belay_buf text;
+    struct belay_err err = { 0 };
+    const belay_json *root = NULL;
+    belay_buf_init(&text, 4 * BELAY_CONFIG_FILE_BYTES_MAX);
+    config_node_write(&text, tree, NULL);
+    int status = belay_buf_status(&text);
+    struct belay_str kept = status ? BELAY_STR_NONE : config_keep(c, belay_buf_view(&text));
+    if (kept.p)
+        status = belay_json_parse(kept, NULL, c->arena, &root, NULL, &err);
+    belay_buf_deinit(&text);
+    if (status == BELAY_NOMEM)
+        config_no_memory(c);
+    else if (status)
+        config_error(c->problems, config_place(from), "openapi", "the document cannot be used: %s",
+                     err.msg[0] ? err.msg : belay_status_text(status));
+    return root;
+}
+
+static bool is_openapi(struct config *c, const belay_json *root, const struct config_node *from)
+{
+    const belay_json *version = belay_json_get(root, BELAY_STR("openapi"));
+    if (version && version->type == BELAY_JSON_STRING &&
+        belay_str_starts(belay_json_str(version), BELAY_STR("3.")))
+        return true;
+    config_error(c->problems, config_place(from), "openapi",
+                 "the file is no OpenAPI 3 document (it has no \"openapi\": \"3.1.0\")");
+    return false;
+}
+
+static void load_openapi(struct config *c, struct api_raw *raw)
+{
+    struct belay_str path;
+    if (!config_text(c, raw->openapi, &path))
+        return;
+    path = config_resolve(c, raw->openapi->file, path);
+    if (!path.p)
+        return;
+    raw->def.openapi_path = config_keep(c, path);
+    const struct config_node *tree = config_read_tree(c, path, raw->openapi);
+    const belay_json *root = tree ? keep_tape(c, tree, raw->openapi) : NULL;
+    if (root && is_openapi(c, root, raw->openapi))
+        raw->def.openapi = root;
+}
+
+static void finish_api(struct config *c, const struct config_node *node, void *target)
+{
+    struct api_raw *raw = target;
+    const struct config_node *listen = config_get(node, "listen");
+    if (listen && raw->def.listen.p)
+        check_listen(c, listen, raw->def.listen);
+    if (raw->openapi)
+        load_openapi(c, raw);
+    raw->def.tls_cert = raw->tls.cert;
+    raw->def.tls_key = raw->tls.key;
+}
+
+const struct config_kind config_kind_api = {
+    "api", "An HTTP server whose operations start flows.", api_keys, sizeof(struct api_raw),
+    .finish = finish_api,
+};
+
+void config_api(struct config *c, const struct config_link *m, struct belay_api_def *to)
+{
+    struct api_raw raw = { 0 };
+    config_check_name(c, m->key, "api");
+    config_parse(c, &config_kind_api, m->value, &raw);
+    *to = raw.def;
+    to->name = config_keep(c, m->key->text);
+    to->place = config_keep_place(c, m->key);
+}
+
+/* ---- operations ---- */
+
+
+/* operationId, else "GET /path": as connector/http names it. */
+static struct belay_str operation_name(struct config *c, const belay_json *path, const belay_json *method,
+                                       const belay_json *operation)
+{
+    const belay_json *id = belay_json_get(operation, BELAY_STR("operationId"));
+    if (id && id->type == BELAY_JSON_STRING)
+        return belay_json_str(id);
+    char upper[16];
+    size_t n = method->n < sizeof upper ? method->n : sizeof upper;
+    for (size_t i = 0; i < n; i++)
+        upper[i] = (char)(method->u.s[i] - (method->u.s[i] >= 'a' && method->u.s[i] <= 'z' ? 32 : 0));
+    struct belay_str name = belay_arena_printf(&c->scratch, "%.*s %.*s", (int)n, upper,
+                                               BELAY_STR_ARG(belay_json_str(path)));
+    if (!name.p)
+        config_no_memory(c);
+    return name;
+}
+
+static bool is_method(struct belay_str s)
+{
+    static const char *const methods[] = { "get", "put", "post", "delete", "options", "head", "patch", "trace" };
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (belay_str_eq(s, belay_str_c(methods[i])))
+            return true;
+    return false;
+}
+
+/* Does one of path's operations have the name? Feeds the others to the guess. */
+static bool path_has(struct config *c, const belay_json *path, const belay_json *item,
+                     struct belay_str wanted, struct config_guess *g)
+{
+    const belay_json *key = belay_json_first(item);
+    for (uint32_t i = 0; item->type == BELAY_JSON_OBJECT && i < item->n; i++) {
+        const belay_json *value = key + 1;
+        if (is_method(belay_json_str(key))) {
+            struct belay_str name = operation_name(c, path, key, value);
+            if (belay_str_eq(name, wanted))
+                return true;
+            config_guess_name(g, name);
+        }
+        key = belay_json_next(value);
+    }
+    return false;
+}
+
+void config_check_operation(struct config *c, const struct belay_api_def *api,
+                            const struct config_node *operation)
+{
+    const belay_json *paths = belay_json_get(api->openapi, BELAY_STR("paths"));
+    struct config_guess g = config_guess(operation->text);
+    if (!api->openapi)
+        return;
+    const belay_json *key = paths ? belay_json_first(paths) : NULL;
+    for (uint32_t i = 0; paths && paths->type == BELAY_JSON_OBJECT && i < paths->n; i++) {
+        if (path_has(c, key, key + 1, operation->text, &g))
+            return;
+        key = belay_json_next(key + 1);
+    }
+    struct belay_problem *p =
+        config_error(c->problems, config_place(operation), "unknown-operation",
+                     "%.*s has no operation '%.*s'", BELAY_STR_ARG(api->openapi_path),
+                     BELAY_STR_ARG(operation->text));
+    config_suggest_guess(c->problems, p, &g);
+}

@@ -1,0 +1,152 @@
+/* connections, topics, queues, apis: the outside of an application. */
+#include "base/limits.h"
+#include "config/grammar.h"
+#include "config/options.h"
+#include "config/parts.h"
+#include "config/scalar.h"
+#include "connector/registry.h"
+
+/* ---- connections ---- */
+
+struct connection_raw {
+    struct belay_connection_def def;
+    struct belay_connection_config config;
+    struct {
+        struct belay_str header;
+    } idempotency;
+    const struct belay_connector *connector;
+    const struct config_node *connector_key;
+};
+
+static const struct config_key idempotency_keys[] = {
+    { "header", CONFIG_STRING, .required = true,
+      .help = "Header in which the service takes the idempotency key; naming it says that the service "
+              "honours the key, so that a call may be repeated.",
+      .offset = 0, .size = sizeof(struct belay_str) },
+    { 0 },
+};
+static const struct config_kind kind_honours = {
+    "connection-idempotency", "How a service takes an idempotency key.", idempotency_keys,
+    sizeof(struct belay_str), .short_key = NULL,
+};
+
+static const struct config_key connection_keys[] = {
+    { "idempotency", CONFIG_SUB, "Set where the service honours idempotency keys.",
+      CONFIG_FIELD(struct connection_raw, idempotency), .kind = &kind_honours },
+    { "timeout", CONFIG_DURATION, "How long one call may take, waiting for a free slot included.",
+      .default_ = "30s", .min = 1, CONFIG_FIELD(struct connection_raw, def.timeout_ms) },
+    { "concurrency", CONFIG_INT, "Calls at the same time.", .default_ = "32", .min = 1, .max = 65536,
+      CONFIG_FIELD(struct connection_raw, def.concurrency) },
+    { "queue_max", CONFIG_INT, "Calls that may wait for a free slot; beyond it the engine waits.",
+      .default_ = "1024", .max = 1000000, CONFIG_FIELD(struct connection_raw, config.queue_max) },
+    { "retry_budget", CONFIG_NUMBER,
+      "Retries in proportion to first tries at most (0.2: one in five); 0: no bound.", .default_ = "0",
+      .max = 1, CONFIG_FIELD(struct connection_raw, def.retry_budget) },
+    { "response_max", CONFIG_SIZE, "Bytes of an answer's body at most.", .default_ = "1MiB", .min = 1,
+      .max = BELAY_MESSAGE_BYTES_MAX, CONFIG_FIELD(struct connection_raw, config.response_bytes_max) },
+    { 0 },
+};
+
+static bool take_connector(struct config *c, const struct config_node *node, const struct config_link *m,
+                           void *target)
+{
+    struct connection_raw *raw = target;
+    const struct belay_connector *connector = belay_connector_find(m->key->text);
+    (void)node;
+    if (!connector)
+        return false;
+    if (raw->connector)
+        config_error(c->problems, config_place(m->key), "one-of", "'%s' and '%s' exclude each other",
+                     raw->connector->name, connector->name);
+    raw->connector = connector;
+    raw->connector_key = m->key;
+    config_options(c, connector, m->value, &raw->config.options, &raw->config.option_count);
+    return true;
+}
+
+static void guess_connector(struct config *c, const struct config_node *node, struct config_guess *g)
+{
+    (void)c;
+    (void)node;
+    for (const struct belay_connector *const *at = belay_connector_list(); *at; at++)
+        config_guess_name(g, belay_str_c((*at)->name));
+}
+
+static void describe_connectors(struct belay_json_out *o)
+{
+    for (const struct belay_connector *const *at = belay_connector_list(); *at; at++) {
+        belay_json_key(o, (*at)->name);
+        config_options_describe(o, (*at)->options);
+    }
+}
+
+static const struct config_extra connectors = { "one connector with its options", take_connector,
+                                                guess_connector, describe_connectors };
+
+static void finish_connection(struct config *c, const struct config_node *node, void *target)
+{
+    struct connection_raw *raw = target;
+    if (!raw->connector) {
+        struct belay_problem *p = config_error(c->problems, config_place(node), "one-of",
+                                               "a connection needs a connector with its options");
+        config_suggest(c->problems, p, "for example http: { base_url: \"https://example.com\" }");
+        return;
+    }
+    struct belay_connection_config *config = CONFIG_NEW(c, struct belay_connection_config);
+    if (!config)
+        return;
+    raw->config.concurrency = raw->def.concurrency;
+    raw->config.idempotency_header = raw->idempotency.header;
+    *config = raw->config;
+    raw->def.config = config;
+    raw->def.connector = belay_str_c(raw->connector->name);
+    raw->def.honours_key = raw->idempotency.header.n > 0;
+    raw->def.idempotent = raw->connector->idempotent;
+}
+
+const struct config_kind config_kind_connection = {
+    "connection", "A named outside system.", connection_keys, sizeof(struct connection_raw),
+    .extra = &connectors, .finish = finish_connection,
+};
+
+void config_connection(struct config *c, const struct config_link *m, struct belay_connection_def *to)
+{
+    struct connection_raw raw = { 0 };
+    config_check_name(c, m->key, "connection");
+    config_parse(c, &config_kind_connection, m->value, &raw);
+    raw.def.name = config_keep(c, m->key->text);
+    raw.def.place = config_keep_place(c, m->key);
+    if (raw.def.config)
+        ((struct belay_connection_config *)raw.def.config)->name = raw.def.name;
+    *to = raw.def;
+}
+
+/* ---- topics and queues ---- */
+
+static const struct config_key topic_keys[] = {
+    { "retain", CONFIG_DURATION,
+      "How long messages are kept for replay; without it until every subscription has settled them.",
+      CONFIG_FIELD(struct belay_topic_def, retain_ms) },
+    { "retain_bytes", CONFIG_SIZE, "Bytes of messages kept at most, where all have settled them.",
+      CONFIG_FIELD(struct belay_topic_def, retain_bytes) },
+    { 0 },
+};
+static const struct config_key queue_keys[] = { { 0 } };
+
+const struct config_kind config_kind_topic = {
+    "topic", "A named, ordered, durable log of messages; any number of flows and sagas read it.",
+    topic_keys, sizeof(struct belay_topic_def), .short_key = NULL,
+};
+const struct config_kind config_kind_queue = {
+    "queue", "A topic with one reader, whose messages go once handled.", queue_keys,
+    sizeof(struct belay_topic_def), .short_key = NULL,
+};
+
+void config_topic(struct config *c, const struct config_link *m, bool queue, struct belay_topic_def *to)
+{
+    config_check_name(c, m->key, queue ? "queue" : "topic");
+    config_parse(c, queue ? &config_kind_queue : &config_kind_topic, m->value, to);
+    to->queue = queue;
+    to->name = config_keep(c, m->key->text);
+    to->place = config_keep_place(c, m->key);
+}

@@ -1,0 +1,99 @@
+/* load.h - one load in progress: what all parts of the room share.  Private to config.
+ * Thread: one owner.  A function that finds no memory notes it in status and goes on harmlessly; what
+ * is wrong with the files goes to problems.  load() looks at both at the end, so nothing in between
+ * has to.  */
+#ifndef BELAY_CONFIG_LOAD_H
+#define BELAY_CONFIG_LOAD_H
+
+#include "config/node.h"
+#include "expr/expr.h"
+#include "json/schema.h"
+
+struct config_owned { /* heap things a set has to free: one of both */
+    struct belay_template *template_;
+    struct belay_schema *schema;
+    struct config_owned *next;
+};
+
+struct config_set {
+    struct belay_definitions d; /* first: the set is found by it */
+    struct config_owned *owned;
+    struct belay_definitions *current; /* recompiled: whose connections are used; a reference */
+};
+
+struct config {
+    const struct belay_config_opt *opt;
+    struct belay_problems *problems;
+    struct config_set *set;
+    struct belay_arena *arena;  /* the set's: what stays */
+    struct belay_arena scratch; /* trees and sources: gone after the load */
+    int status;                 /* BELAY_OK or BELAY_NOMEM */
+    bool incomplete;            /* a file could not be read: its names may be missing elsewhere */
+    bool stored;                /* recompiling: missing topics and APIs are no problem */
+    const struct belay_definitions *scope; /* where names are looked up */
+    const struct config_swap *swaps;       /* files that are part of a definition's text */
+};
+
+/* ---- memory ---- */
+
+/* Zeroed, in the set's arena. NULL: noted. */
+void *config_new(struct config *c, size_t n);
+void *config_scratch(struct config *c, size_t n);
+#define CONFIG_NEW(c, type) ((type *)config_new((c), sizeof(type)))
+#define CONFIG_ARRAY(c, type, count) ((type *)config_new((c), sizeof(type) * (count)))
+/* A copy that stays, with a NUL after it. */
+struct belay_str config_keep(struct config *c, struct belay_str s);
+struct belay_place config_keep_place(struct config *c, const struct config_node *node);
+void config_no_memory(struct config *c);
+
+/* ---- begin and end of a load (load.c) ---- */
+
+int config_begin(struct config *c, const struct belay_config_opt *opt, struct belay_problems *problems,
+                 struct belay_err *err) BELAY_MUST_CHECK;
+/* Judges what was found, gives scratch back, and the set too unless it is good. */
+int config_finish(struct config *c, struct belay_definitions **ret_definitions,
+                  struct belay_err *err) BELAY_MUST_CHECK;
+
+/* A reference-counted set with nothing in it. NULL: no memory. */
+struct config_set *config_set_new(void);
+
+/* ---- files (files.c) ---- */
+
+/* Reads path whole, named for people as it is. NULL: a problem at `from` (or without one). */
+struct config_file *config_read(struct config *c, const char *path, const struct config_node *from);
+/* Appends a file's bytes. Errors: as opt->read. */
+int config_read_bytes(struct config *c, const char *path, struct belay_buf *out, struct belay_err *err);
+/* A path written in a file, seen from that file's folder. */
+struct belay_str config_resolve(struct config *c, const struct config_file *file, struct belay_str path);
+/* The tree of a file that is named in another: YAML, or JSON by its ending. NULL: said. */
+const struct config_node *config_read_tree(struct config *c, struct belay_str path,
+                                           const struct config_node *from);
+/* The trees of all files the options name, in order; how many. */
+struct config_tree {
+    const struct config_node *root;
+    struct config_tree *next;
+};
+struct config_tree *config_read_all(struct config *c);
+
+/* ---- values (value.c): false where a problem was reported ---- */
+
+/* A scalar's text with ${} replaced. */
+bool config_text(struct config *c, const struct config_node *node, struct belay_str *ret_text);
+enum config_template_use {
+    CONFIG_USE_TEXT,  /* its text is wanted */
+    CONFIG_USE_PATH,  /* as text; what is interpolated is percent-encoded */
+    CONFIG_USE_VALUE  /* a plain 5, true or null means the number, the boolean, null */
+};
+bool config_template(struct config *c, const struct config_node *node, enum config_template_use use,
+                     const struct belay_template **ret_template);
+/* A template for a text of our own (a default). */
+bool config_template_of(struct config *c, const char *text, const struct config_node *node,
+                        const struct belay_template **ret_template);
+
+/* text with ${} replaced, into scratch (expand.c). node is where it stands. */
+bool config_expand(struct config *c, const struct config_node *node, struct belay_str *ret_text);
+
+/* The literal text of a template's source, or p NULL where it holds an expression. */
+struct belay_str config_literal(struct config *c, const struct config_node *node);
+
+#endif

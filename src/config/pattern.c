@@ -1,0 +1,57 @@
+/* What on_error's `when` may say (belay_fault_matches). */
+#include "config/parts.h"
+#include "connector/registry.h"
+
+static const char *const own_namespaces[] = { "VALIDATION", "EXPRESSION", "SAGA", "FLOW", "CONNECTOR", NULL };
+static const char *const class_names[] = { "class:transient", "class:permanent", "class:fatal",
+                                           "class:unknown_outcome", NULL };
+
+static bool one_of(const char *const *names, struct belay_str text, struct config_guess *g)
+{
+    for (; *names; names++) {
+        if (belay_str_eq(belay_str_c(*names), text))
+            return true;
+        config_guess_name(g, belay_str_c(*names));
+    }
+    return false;
+}
+
+static bool known_namespace(struct belay_str name, struct config_guess *g)
+{
+    for (const struct belay_connector *const *at = belay_connector_list(); *at; at++) {
+        if (belay_str_eq(belay_str_c((*at)->namespace_), name))
+            return true;
+        config_guess_name(g, belay_str_c((*at)->namespace_));
+    }
+    return one_of(own_namespaces, name, g);
+}
+
+static void check_pattern(struct config *c, const struct config_node *node)
+{
+    struct belay_str rest = node->text, namespace_ = belay_str_split(&rest, ':');
+    struct config_guess g = config_guess(namespace_);
+    if (belay_str_eq(node->text, BELAY_STR("*")))
+        return;
+    if (belay_str_eq(namespace_, BELAY_STR("class"))) {
+        g = config_guess(node->text);
+        if (one_of(class_names, node->text, &g))
+            return;
+    } else if (known_namespace(namespace_, &g)) {
+        return;
+    }
+    struct belay_problem *p = config_warning(c->problems, config_place(node), "unknown-error",
+                                             "no error is called '%.*s'", BELAY_STR_ARG(node->text));
+    config_suggest_guess(c->problems, p, &g);
+}
+
+void config_check_patterns(struct config *c, const struct config_node *node, bool rules_follow)
+{
+    const struct config_link one = { NULL, node, NULL };
+    const struct config_link *link = node->kind == CONFIG_LIST ? node->first : &one;
+    for (; link; link = link->next) {
+        check_pattern(c, link->value);
+        if (rules_follow && belay_str_eq(link->value->text, BELAY_STR("*")))
+            config_warning(c->problems, config_place(link->value), "unreachable",
+                           "'*' takes every error: the rules after it are never used");
+    }
+}

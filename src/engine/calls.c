@@ -1,0 +1,439 @@
+/* Calls: who may call when.  A connection has slots; runs and sagas that want one take turns.  A call
+ * has its slot from the grant to the outcome; the record of its intent is appended at the grant and the
+ * CALL action waits for it. */
+#include "engine/impl.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+#define REFUSED_AGAIN_MS 50 /* after a connector said BUSY */
+#define CALL_ARENA_CHUNK 2048
+
+/* ---- connections ---- */
+
+struct engine_connection *engine_connection_of(struct belay_engine *e, struct belay_str name)
+{
+    for (uint32_t i = 0; i < e->connection_count; i++)
+        if (belay_str_eq(engine_name(e->connections[i]), name))
+            return e->connections[i];
+    return NULL;
+}
+
+static struct engine_connection *connection_add(struct belay_engine *e, struct belay_str name)
+{
+    struct engine_connection **grown =
+        belay_realloc(e->connections, (e->connection_count + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    e->connections = grown;
+    struct engine_connection *c = belay_calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    memcpy(c->name, name.p, name.n < sizeof c->name ? name.n : sizeof c->name - 1);
+    belay_list_init(&c->waiting);
+    e->connections[e->connection_count++] = c;
+    return c;
+}
+
+/* One that left the configuration stays: what calls it began under an old definition. */
+int engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d,
+                                 struct belay_err *err)
+{
+    for (uint32_t i = 0; i < d->connection_count; i++) {
+        const struct belay_connection_def *def = &d->connections[i];
+        struct engine_connection *c = engine_connection_of(e, def->name);
+        if (!c)
+            c = connection_add(e, def->name);
+        if (!c)
+            return belay_fail(err, BELAY_NOMEM, "connection %.*s", BELAY_STR_ARG(def->name));
+        c->concurrency = def->concurrency ? def->concurrency : 1;
+    }
+    return BELAY_OK;
+}
+
+bool engine_may_call(void *arg, const struct belay_connection_def *connection)
+{
+    struct belay_engine *e = arg;
+    struct engine_connection *c = engine_connection_of(e, connection->name);
+    if (!c || e->stopping || e->calls_used >= CALLS_MAX)
+        return false;
+    return c->in_flight < c->concurrency && (c->waiting_count == 0 || c->run_went_last);
+}
+
+/* ---- the table of calls ---- */
+
+static struct engine_call *call_new(struct belay_engine *e, struct engine_connection *connection)
+{
+    if (e->call_free == NO_INDEX) {
+        if (e->call_count >= CALLS_MAX)
+            return NULL;
+        struct engine_call **grown =
+            belay_realloc(e->calls, (e->call_count + 1) * sizeof(struct engine_call *));
+        if (!grown)
+            return NULL;
+        e->calls = grown;
+        struct engine_call *fresh = belay_calloc(1, sizeof *fresh);
+        if (!fresh)
+            return NULL;
+        belay_arena_init(&fresh->arena, CALL_ARENA_CHUNK, BELAY_MESSAGE_BYTES_MAX * 2);
+        fresh->index = e->call_count;
+        fresh->next_free = NO_INDEX;
+        e->calls[e->call_count++] = fresh;
+        e->call_free = fresh->index;
+    }
+    struct engine_call *c = e->calls[e->call_free];
+    e->call_free = c->next_free;
+    e->calls_used++;
+    c->used = true;
+    c->out = c->saga = c->orphan = c->outcome_waits = false;
+    c->run = NULL;
+    c->set = NULL;
+    c->connection = connection;
+    connection->in_flight++;
+    return c;
+}
+
+static uint64_t call_id(const struct engine_call *c)
+{
+    return (uint64_t)c->generation << 32 | (c->index + 1);
+}
+
+static struct engine_call *call_find(struct belay_engine *e, uint64_t id)
+{
+    uint32_t index = (uint32_t)id - 1;
+    if ((uint32_t)id == 0 || index >= e->call_count)
+        return NULL;
+    struct engine_call *c = e->calls[index];
+    return c->used && c->out && c->generation == (uint32_t)(id >> 32) ? c : NULL;
+}
+
+static void call_free(struct belay_engine *e, struct engine_call *c)
+{
+    BELAY_ASSERT(c->used && c->connection->in_flight > 0);
+    c->connection->in_flight--;
+    c->used = false;
+    c->generation++;
+    if (c->set)
+        belay_definitions_unref(c->set);
+    c->set = NULL;
+    belay_arena_reset(&c->arena);
+    c->next_free = e->call_free;
+    e->call_free = c->index;
+    e->calls_used--;
+}
+
+/* The current definition of the connection, or the old one where it is gone. */
+static void call_aim(struct belay_engine *e, struct engine_call *c,
+                     const struct belay_connection_def *def, struct belay_definitions *set)
+{
+    const struct belay_connection_def *now = belay_definitions_connection(e->current, def->name);
+    c->def = now ? now : def;
+    c->set = belay_definitions_ref(now || !set ? e->current : set);
+}
+
+void engine_calls_free(struct belay_engine *e)
+{
+    for (uint32_t i = 0; i < e->call_count; i++) {
+        if (e->calls[i]->set)
+            belay_definitions_unref(e->calls[i]->set);
+        belay_arena_deinit(&e->calls[i]->arena);
+        belay_free(e->calls[i]);
+    }
+    belay_free(e->calls);
+    for (uint32_t i = 0; i < e->connection_count; i++)
+        belay_free(e->connections[i]);
+    belay_free(e->connections);
+}
+
+/* ---- runs ---- */
+
+int engine_call_want(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_connection_def *def = belay_flow_connection(r->flow);
+    struct engine_connection *c = engine_connection_of(e, def->name);
+    if (!c)
+        c = connection_add(e, def->name); /* of a definition older than the process */
+    if (!c)
+        return BELAY_BUSY;
+    if (c->concurrency == 0)
+        c->concurrency = def->concurrency ? def->concurrency : 1;
+    r->connection = c;
+    engine_run_move(e, r, RUN_QUEUED);
+    belay_list_push(&c->waiting, &r->node);
+    c->waiting_count++;
+    return BELAY_OK;
+}
+
+void engine_call_unwant(struct belay_engine *e, struct engine_run *r)
+{
+    (void)e;
+    BELAY_ASSERT(r->state == RUN_QUEUED);
+    belay_list_unlink(&r->node);
+    r->connection->waiting_count--;
+}
+
+/* What must be durable before the call. */
+static int record_intent(struct belay_engine *e, struct engine_run *r, struct belay_err *err)
+{
+    if (r->kind == RUN_REQUEST) {
+        if (!r->keyed || r->begun)
+            return BELAY_OK;
+        int status = belay_broker_idempotency_begin(e->broker, r->scope, r->key, r->payload,
+                                                    r->def->idempotency.window_ms, e->now, err);
+        r->begun = status == BELAY_OK;
+        return status;
+    }
+    struct belay_str progress = belay_flow_progress(r->flow);
+    if (progress.n) {
+        int status = belay_broker_progress(e->broker, r->delivery, progress, r->def->hash, err);
+        if (status != BELAY_OK)
+            return status;
+    }
+    int status = r->started ? BELAY_OK : belay_broker_start(e->broker, r->delivery, err);
+    r->started |= status == BELAY_OK;
+    return status;
+}
+
+/* The first in the queue gets a slot. False: it cannot now. */
+static bool grant_run(struct belay_engine *e, struct engine_connection *connection)
+{
+    struct engine_run *r = BELAY_CONTAINER_OF(connection->waiting.next, struct engine_run, node);
+    struct belay_err err;
+    struct engine_call *c = call_new(e, connection);
+    int status = c ? record_intent(e, r, &err) : BELAY_BUSY;
+    if (status != BELAY_OK) {
+        engine_no_room(e, status, &err);
+        if (c)
+            call_free(e, c);
+        return false;
+    }
+    engine_call_unwant(e, r);
+    engine_run_move(e, r, RUN_CALLING);
+    connection->run_went_last = true;
+    connection->calls++;
+    r->call = c;
+    c->run = r;
+    c->request = *belay_flow_request(r->flow);
+    c->request.id = call_id(c);
+    call_aim(e, c, belay_flow_connection(r->flow), r->set);
+    e->active = true;
+    engine_hold_call(e, c, false);
+    return true;
+}
+
+void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orphan)
+{
+    struct engine_call *c = r->call;
+    BELAY_ASSERT(r->state == RUN_CALLING && c->run == r);
+    if (!c->out) { /* nobody saw it */
+        if (orphan) {
+            r->call = NULL;
+            call_free(e, c);
+        }
+        return;
+    }
+    if (orphan) {
+        c->orphan = true;
+        c->run = NULL;
+        r->call = NULL;
+        /* Its request shows memory of the run that goes: the id is all a cancellation needs. */
+        c->request = (struct belay_call_request){ .id = call_id(c), .timeout_ms = 1 };
+    }
+    engine_hold_call(e, c, true);
+}
+
+/* ---- sagas ---- */
+
+static bool copy_fields(struct belay_arena *a, const struct belay_field **fields, uint32_t count)
+{
+    struct belay_field *copy = BELAY_ARENA_ARRAY(a, struct belay_field, count + 1);
+    for (uint32_t i = 0; copy && i < count; i++) {
+        copy[i].name = belay_arena_str(a, (*fields)[i].name);
+        copy[i].value = belay_arena_str(a, (*fields)[i].value);
+        if (!copy[i].name.p || !copy[i].value.p)
+            return false;
+    }
+    *fields = copy;
+    return copy != NULL;
+}
+
+static bool copy_strs(struct belay_arena *a, struct belay_str **strs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        *strs[i] = belay_arena_str(a, *strs[i]);
+        if (!strs[i]->p)
+            return false;
+    }
+    return true;
+}
+
+static bool copy_request(struct engine_call *c, const struct belay_call_request *from)
+{
+    struct belay_call_request *to = &c->request;
+    *to = *from;
+    struct belay_str *strs[] = { &to->body, &to->idempotency_key, &to->correlationid,
+                                 &to->traceparent };
+    return copy_fields(&c->arena, &to->params, from->param_count)
+           && copy_fields(&c->arena, &to->headers, from->header_count)
+           && copy_strs(&c->arena, strs, 4);
+}
+
+static bool copy_outcome(struct engine_call *c, const struct belay_call_outcome *from)
+{
+    struct belay_call_outcome *to = &c->outcome;
+    *to = *from;
+    struct belay_str *strs[] = { &to->type, &to->description, &to->endpoint, &to->body };
+    return copy_fields(&c->arena, &to->headers, from->header_count)
+           && copy_strs(&c->arena, strs, 4);
+}
+
+/* False: no saga has a call to make now. */
+static bool grant_saga(struct belay_engine *e)
+{
+    struct belay_call_request request;
+    const struct belay_connection_def *def;
+    if (e->calls_used >= CALLS_MAX || !belay_sagas_next(e->sagas, e->now, &request, &def))
+        return false;
+    struct engine_connection *connection = engine_connection_of(e, def->name);
+    struct engine_call *c = connection ? call_new(e, connection) : NULL;
+    if (!c || !copy_request(c, &request)) {
+        belay_sagas_defer(e->sagas, request.id, belay_time_add_ms(e->now, REFUSED_AGAIN_MS));
+        if (c)
+            call_free(e, c);
+        return false;
+    }
+    connection->run_went_last = false;
+    connection->calls++;
+    c->saga = true;
+    c->token = request.id;
+    c->request.id = call_id(c);
+    call_aim(e, c, def, NULL);
+    e->active = true;
+    engine_hold_call(e, c, false);
+    return true;
+}
+
+/* False: there is no room for what it means; kept. */
+static bool tell_saga(struct belay_engine *e, struct engine_call *c,
+                      const struct belay_call_outcome *outcome)
+{
+    struct belay_err err;
+    struct belay_call_outcome mine = *outcome;
+    mine.id = c->token;
+    int status = belay_sagas_outcome(e->sagas, &mine, e->now, &err);
+    if (status == BELAY_OK) {
+        call_free(e, c);
+        return true;
+    }
+    if (engine_no_room(e, status, &err) && !c->outcome_waits) {
+        if (copy_outcome(c, outcome)) {
+            c->outcome_waits = true;
+            e->outcomes_waiting++;
+        } else {
+            engine_fail(e, BELAY_NOMEM, &err);
+        }
+    }
+    return false;
+}
+
+/* ---- outcomes ---- */
+
+static void take_outcome(struct belay_engine *e, struct engine_call *c,
+                         const struct belay_call_outcome *outcome)
+{
+    e->active = true;
+    if (!outcome->ok)
+        c->connection->failed++;
+    if (c->saga) {
+        tell_saga(e, c, outcome);
+        return;
+    }
+    struct engine_run *r = c->run;
+    call_free(e, c);
+    if (!r)
+        return;
+    r->call = NULL;
+    engine_run_go(e, r, outcome);
+}
+
+void belay_engine_outcome(struct belay_engine *e, const struct belay_call_outcome *outcome,
+                          belay_time now)
+{
+    if (e->failed)
+        return;
+    engine_clock_tick(e, now);
+    struct engine_call *c = call_find(e, outcome->id);
+    if (c && !c->outcome_waits)
+        take_outcome(e, c, outcome);
+}
+
+/* Not now: as if it had not been asked for. */
+static void refused_for_now(struct belay_engine *e, struct engine_call *c)
+{
+    belay_time again = belay_time_add_ms(e->now, REFUSED_AGAIN_MS);
+    struct engine_run *r = c->run;
+    bool saga = c->saga;
+    uint64_t token = c->token;
+    e->stats.calls_refused++;
+    call_free(e, c);
+    if (saga) {
+        belay_sagas_defer(e->sagas, token, again);
+    } else if (r) {
+        r->call = NULL;
+        engine_run_move(e, r, RUN_WAITING);
+        engine_run_timer(e, r, again);
+    }
+}
+
+void belay_engine_call_refused(struct belay_engine *e, uint64_t id, int status,
+                               const struct belay_err *err, belay_time now)
+{
+    if (e->failed)
+        return;
+    engine_clock_tick(e, now);
+    struct engine_call *c = call_find(e, id);
+    if (!c || c->outcome_waits)
+        return;
+    if (belay_status_class(status) == BELAY_CLASS_TRANSIENT) {
+        refused_for_now(e, c);
+        return;
+    }
+    const struct belay_call_outcome outcome = {
+        .id = id, .class_ = BELAY_CLASS_PERMANENT, .type = BELAY_STR("CONNECTION:REFUSED"),
+        .description = belay_str_c(err ? err->msg : belay_status_text(status)),
+        .endpoint = c->def->name,
+    };
+    take_outcome(e, c, &outcome);
+}
+
+/* ---- each step ---- */
+
+static void retell_sagas(struct belay_engine *e)
+{
+    for (uint32_t i = 0; i < e->call_count && e->outcomes_waiting && !e->failed; i++) {
+        struct engine_call *c = e->calls[i];
+        if (!c->used || !c->outcome_waits)
+            continue;
+        if (!tell_saga(e, c, &c->outcome))
+            return;
+        e->outcomes_waiting--;
+    }
+}
+
+bool engine_calls_grant(struct belay_engine *e, uint32_t count_max)
+{
+    uint32_t granted = 0;
+    if (e->outcomes_waiting)
+        retell_sagas(e);
+    while (!e->stopping && granted < count_max && grant_saga(e))
+        granted++;
+    for (uint32_t i = 0; i < e->connection_count; i++) {
+        struct engine_connection *c = e->connections[i];
+        while (granted < count_max && c->waiting_count && c->in_flight < c->concurrency) {
+            if (!grant_run(e, c))
+                break;
+            granted++;
+        }
+    }
+    return granted == count_max;
+}

@@ -1,0 +1,292 @@
+/* Deliveries: what the broker gives out goes to a flow or a saga, and ends with an outcome. */
+#include "engine/impl.h"
+
+#include "base/assert.h"
+
+#define NO_ROOM_AGAIN_MS 10
+#define KEY_BUSY_AGAIN_MS 20 /* another message with the same idempotency key is at work */
+#define UNKNOWN_AGAIN_MS 1000
+
+static void letter(struct belay_engine *e, struct belay_delivery *d,
+                   const struct belay_flow_def *def, const struct belay_fault *fault)
+{
+    struct belay_err err;
+    bool park = def->lanes.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
+    engine_tell_fault(e, 3, "dead_letter", def->name, &d->message, fault, d->attempt);
+    int status = belay_broker_letter(e->broker, d, fault, park, d->progress, d->definition, e->now,
+                                     &err);
+    if (status == BELAY_OK)
+        e->stats.letters++;
+    else if (engine_no_room(e, status, &err))
+        belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
+}
+
+/* ---- the key of a subscription ---- */
+
+enum key_verdict { KEY_GO, KEY_WAIT, KEY_ENDED };
+
+static enum key_verdict key_is_known(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_idempotency idem;
+    struct belay_err err;
+    belay_broker_idempotency_get(e->broker, r->scope, r->key, &idem);
+    if (idem.state != BELAY_IDEMPOTENCY_DONE)
+        return engine_key_claim(e, r) == BELAY_OK ? KEY_GO : KEY_WAIT;
+    static const struct belay_field reason = { BELAY_STR_INIT("reason"),
+                                               BELAY_STR_INIT("its key was handled before") };
+    engine_hold_event(e, BELAY_ACTION_EVENT,
+                      &(struct belay_action_event){ .level = 1, .name = "duplicate",
+                                                    .owner = r->def->name, .fields = &reason,
+                                                    .field_count = 1 },
+                      &r->delivery->message);
+    int status = belay_broker_ack(e->broker, r->delivery, &err);
+    if (status == BELAY_OK)
+        return KEY_ENDED;
+    engine_no_room(e, status, &err);
+    return KEY_WAIT;
+}
+
+/* Evaluates the key; KEY_ENDED: the delivery is gone. */
+static enum key_verdict key_check(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_idempotency_def *def = &r->def->idempotency;
+    struct belay_delivery *d = r->delivery;
+    struct belay_fault fault;
+    struct belay_str key;
+    if (!def->key)
+        return KEY_GO;
+    if (!belay_flow_key(def->key, &d->message, NULL, e->now, &r->arena, &key, &fault)) {
+        if (!def->required)
+            return KEY_GO;
+        letter(e, d, r->def, &fault);
+        return KEY_ENDED;
+    }
+    if (key.n > BELAY_KEY_BYTES_MAX || !engine_key_set(e, r, r->def->name, key)) {
+        belay_fault_init(&fault, "VALIDATION:IDEMPOTENCY_KEY", BELAY_CLASS_PERMANENT,
+                         "an idempotency key of %zu bytes", key.n);
+        letter(e, d, r->def, &fault);
+        return KEY_ENDED;
+    }
+    return engine_key_holder(e, r) ? KEY_WAIT : key_is_known(e, r);
+}
+
+/* ---- begin ---- */
+
+static void begin_failed(struct belay_engine *e, struct engine_run *r, int status,
+                         const struct belay_err *err)
+{
+    struct belay_fault fault;
+    if (status == BELAY_NOMEM) {
+        belay_broker_defer(e->broker, r->delivery, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
+        return;
+    }
+    belay_fault_init(&fault, "FLOW:PROGRESS", BELAY_CLASS_PERMANENT, "%s", err->msg);
+    letter(e, r->delivery, r->def, &fault);
+}
+
+static void deliver_to_flow(struct belay_engine *e, const struct belay_flow_def *def,
+                            struct belay_definitions *set, struct belay_delivery *d)
+{
+    struct belay_err err;
+    struct engine_run *r = engine_run_new(e, RUN_DELIVERY, def, set);
+    if (!r) {
+        belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
+        return;
+    }
+    r->delivery = d;
+    enum key_verdict key = key_check(e, r);
+    if (key == KEY_WAIT)
+        belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, KEY_BUSY_AGAIN_MS));
+    if (key == KEY_GO) {
+        int status = engine_run_begin(e, r, &err);
+        if (status == BELAY_OK) {
+            r->deadline = def->timeout_ms ? belay_time_add_ms(e->now, def->timeout_ms)
+                                          : BELAY_TIME_NEVER;
+            engine_run_timer(e, r, r->deadline);
+            engine_run_go(e, r, NULL);
+            return;
+        }
+        begin_failed(e, r, status, &err);
+    }
+    engine_run_free(e, r);
+}
+
+/* A message that waits for its retry goes on with the definition it began with. */
+static void deliver_flow(struct belay_engine *e, const struct belay_flow_def *current,
+                         struct belay_delivery *d)
+{
+    static const struct belay_hash128 zero;
+    if (belay_hash128_eq(d->definition, zero)
+        || belay_hash128_eq(d->definition, current->hash)) {
+        deliver_to_flow(e, current, e->current, d);
+        return;
+    }
+    struct belay_definitions *set;
+    const struct belay_flow_def *def = engine_flow_of(e, d->definition, &set);
+    if (def) {
+        deliver_to_flow(e, def, set, d);
+        return;
+    }
+    struct belay_fault fault;
+    belay_fault_init(&fault, "FLOW:DEFINITION", BELAY_CLASS_PERMANENT,
+                     "the definition it began with does not compile any more");
+    letter(e, d, current, &fault);
+}
+
+static void deliver_saga(struct belay_engine *e, const struct engine_consumer *c,
+                         struct belay_delivery *d)
+{
+    struct belay_err err;
+    e->active = true;
+    int status = c->kind == CONSUMER_SAGA
+                     ? belay_sagas_start(e->sagas, c->saga, d, e->now, &err)
+                     : belay_sagas_event(e->sagas, c->saga, c->step, d, e->now, &err);
+    if (status != BELAY_OK && engine_no_room(e, status, &err))
+        belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
+}
+
+static void deliver(struct belay_engine *e, struct belay_delivery *d)
+{
+    const struct engine_consumer *c = engine_consumer_of(e, d->sub);
+    switch (c ? c->kind : CONSUMER_NONE) {
+    case CONSUMER_FLOW: deliver_flow(e, c->flow, d); break;
+    case CONSUMER_SAGA:
+    case CONSUMER_AWAIT: deliver_saga(e, c, d); break;
+    case CONSUMER_NONE:
+        belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, UNKNOWN_AGAIN_MS));
+    }
+}
+
+/* Room for another run, its actions and what it may leave in the store. */
+static bool may_deliver(const struct belay_engine *e)
+{
+    return !e->failed && !e->stopping && !engine_actions_crowded(e)
+           && e->runs_used - e->requests_open < RUNS_MAX && e->stalled_count < RUNS_MAX / 2;
+}
+
+bool engine_deliver(struct belay_engine *e, uint32_t count_max)
+{
+    for (uint32_t i = 0; i < count_max; i++) {
+        struct belay_delivery *d = may_deliver(e) ? belay_broker_next(e->broker, e->now) : NULL;
+        if (!d)
+            return false;
+        deliver(e, d);
+    }
+    return true;
+}
+
+/* ---- outcomes ---- */
+
+static void ended(struct belay_engine *e, struct engine_run *r)
+{
+    r->delivery = NULL;
+    engine_run_free(e, r);
+}
+
+/* Room is not the question here: something of the same commit is appended already. */
+static void must(struct belay_engine *e, int status, const struct belay_err *err)
+{
+    if (status != BELAY_OK)
+        engine_fail(e, status, err);
+}
+
+static int finish(struct belay_engine *e, struct engine_run *r, struct belay_err *err)
+{
+    struct belay_str filtered = belay_flow_effects(r->flow)->filtered;
+    if (filtered.p)
+        return belay_broker_discard(e->broker, r->delivery, filtered, err);
+    return belay_broker_ack(e->broker, r->delivery, err);
+}
+
+static int settle_letter(struct belay_engine *e, struct engine_run *r,
+                         const struct belay_fault *fault, bool with_effects);
+
+static int settle_done(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_fault fault;
+    struct belay_err err;
+    int status = engine_effects_check(e, r, r->map_key.n + BELAY_KIB(1), &fault);
+    if (status == BELAY_INVALID)
+        return settle_letter(e, r, &fault, false);
+    if (status != BELAY_OK)
+        return status;
+    bool committed = belay_flow_effects(r->flow)->publication_count > 0;
+    engine_effects_publish(e, r);
+    if (r->keyed && !e->failed) {
+        status = belay_broker_idempotency_done(e->broker, r->scope, r->key, r->payload,
+                                               BELAY_STR_NONE, r->def->idempotency.window_ms,
+                                               e->now, &err);
+        if (status != BELAY_OK && !committed)
+            return engine_no_room(e, status, &err) ? status : BELAY_OK;
+        must(e, status, &err);
+        committed = true;
+    }
+    if (e->failed)
+        return BELAY_OK;
+    engine_effects_log(e, r);
+    status = finish(e, r, &err);
+    if (status != BELAY_OK && !committed && engine_no_room(e, status, &err))
+        return status;
+    must(e, status, &err);
+    if (!e->failed)
+        ended(e, r);
+    return BELAY_OK;
+}
+
+static int settle_retry(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_err err;
+    const struct belay_fault *fault = belay_flow_fault(r->flow);
+    belay_time due = belay_time_add_ms(e->now, (int64_t)belay_flow_delay_ms(r->flow));
+    engine_tell_fault(e, 2, "retry", r->def->name, &r->delivery->message, fault,
+                      r->delivery->attempt);
+    int status = belay_broker_retry(e->broker, r->delivery, due, fault,
+                                    belay_flow_progress(r->flow), r->def->hash, &err);
+    if (status != BELAY_OK)
+        return engine_no_room(e, status, &err) ? status : BELAY_OK;
+    e->stats.retries++;
+    ended(e, r);
+    return BELAY_OK;
+}
+
+static int settle_letter(struct belay_engine *e, struct engine_run *r,
+                         const struct belay_fault *fault, bool with_effects)
+{
+    struct belay_err err;
+    struct belay_fault unused;
+    int status = with_effects ? engine_effects_check(e, r, BELAY_KIB(8), &unused) : BELAY_INVALID;
+    if (status != BELAY_OK && status != BELAY_INVALID)
+        return status;
+    bool committed = status == BELAY_OK && belay_flow_effects(r->flow)->publication_count > 0;
+    if (status == BELAY_OK)
+        engine_effects_publish(e, r);
+    if (e->failed)
+        return BELAY_OK;
+    struct belay_delivery *d = r->delivery;
+    bool park = !(r->verdict == BELAY_FLOW_LETTER && belay_flow_skips(r->flow))
+                && r->def->lanes.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
+    engine_effects_log(e, r);
+    engine_tell_fault(e, 3, park && d->lane_key.n ? "parked_key" : "dead_letter", r->def->name,
+                      &d->message, fault, d->attempt);
+    status = belay_broker_letter(e->broker, d, fault, park, belay_flow_progress(r->flow),
+                                 r->def->hash, e->now, &err);
+    if (status != BELAY_OK && !committed && engine_no_room(e, status, &err))
+        return status;
+    must(e, status, &err);
+    if (e->failed)
+        return BELAY_OK;
+    e->stats.letters++;
+    ended(e, r);
+    return BELAY_OK;
+}
+
+int engine_delivery_settle(struct belay_engine *e, struct engine_run *r)
+{
+    switch ((enum belay_flow_verdict)r->verdict) {
+    case BELAY_FLOW_DONE: return settle_done(e, r);
+    case BELAY_FLOW_RETRY: return settle_retry(e, r);
+    case BELAY_FLOW_LETTER: return settle_letter(e, r, belay_flow_fault(r->flow), true);
+    case BELAY_FLOW_CALL: break;
+    }
+    BELAY_UNREACHABLE();
+}

@@ -1,0 +1,82 @@
+/* What a run brought about: publications and logs of its verdict.  All of them are appended in one
+ * step with the acknowledgement (one commit), so first all of them are checked. */
+#include "engine/impl.h"
+
+#include "base/assert.h"
+
+#define MESSAGE_OVERHEAD_BYTES 512 /* of a record beside the texts of its message */
+
+static size_t size_of(const struct belay_message *m)
+{
+    size_t n = MESSAGE_OVERHEAD_BYTES + m->body.n + m->id.n + m->source.n + m->type.n + m->subject.n
+               + m->key.n + m->correlationid.n + m->causationid.n + m->traceparent.n
+               + m->tracestate.n + m->datacontenttype.n;
+    for (uint32_t i = 0; i < m->header_count; i++)
+        n += m->headers[i].name.n + m->headers[i].value.n + 16;
+    return n;
+}
+
+static int never(struct belay_fault *f, const struct belay_str target, const char *type,
+                 const char *why)
+{
+    belay_fault_init(f, type, BELAY_CLASS_PERMANENT, "publish to '%.*s': %s",
+                     BELAY_STR_ARG(target), why);
+    return BELAY_INVALID;
+}
+
+int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t extra,
+                         struct belay_fault *ret_fault)
+{
+    const struct belay_flow_effects *fx = belay_flow_effects(r->flow);
+    size_t total = extra;
+    for (uint32_t i = 0; i < fx->publication_count; i++) {
+        const struct belay_publication *p = &fx->publications[i];
+        size_t n = size_of(&p->message);
+        total += n;
+        if (belay_broker_topic_id(e->broker, p->target) == 0)
+            return never(ret_fault, p->target, "TOPIC:NOTFOUND", "there is no such topic or queue");
+        if (n > BELAY_MESSAGE_BYTES_MAX)
+            return never(ret_fault, p->target, "TOPIC:LIMIT", "the message is too large");
+        if (total > BELAY_COMMIT_BYTES_MAX / 2)
+            return never(ret_fault, p->target, "TOPIC:LIMIT", "one run publishes too much");
+    }
+    struct belay_err err;
+    return fx->publication_count ? belay_broker_admit(e->broker, total, &err) : BELAY_OK;
+}
+
+/* Was checked: nothing can fail half way. */
+void engine_effects_publish(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_flow_effects *fx = belay_flow_effects(r->flow);
+    struct belay_err err;
+    for (uint32_t i = 0; i < fx->publication_count; i++) {
+        const struct belay_publication *p = &fx->publications[i];
+        uint64_t number;
+        int status;
+        if (p->delay_ms) {
+            belay_time due = belay_time_add_ms(e->now, (int64_t)p->delay_ms);
+            status = belay_broker_schedule(e->broker, p->target, &p->message, due, &number, &err);
+        } else {
+            status = belay_broker_publish(e->broker, p->target, &p->message, e->now, NULL, &err);
+        }
+        if (status != BELAY_OK)
+            engine_fail(e, status, &err);
+    }
+}
+
+void engine_effects_log(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_flow_effects *fx = belay_flow_effects(r->flow);
+    const struct belay_message *m = r->kind == RUN_REQUEST ? &r->message : &r->delivery->message;
+    for (uint32_t i = 0; i < fx->log_count; i++) {
+        const struct belay_flow_log *log = &fx->logs[i];
+        struct belay_field fields[33] = { { BELAY_STR("message"), log->message } };
+        uint32_t count = log->field_count < 32 ? log->field_count : 32;
+        for (uint32_t k = 0; k < count; k++)
+            fields[k + 1] = log->fields[k];
+        const struct belay_action_event event = { .level = log->level, .name = "flow.log",
+                                                  .owner = r->def->name, .fields = fields,
+                                                  .field_count = count + 1 };
+        engine_hold_event(e, BELAY_ACTION_LOG, &event, m);
+    }
+}

@@ -1,0 +1,303 @@
+#include "engine/impl.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+#define REQUESTS_DEFAULT 4096u
+#define DELIVERIES_A_STEP 256u
+#define CALLS_A_STEP 128u
+#define STEP_ARENA_BYTES BELAY_MIB(32)
+
+void engine_fail(struct belay_engine *e, int status, const struct belay_err *err)
+{
+    if (e->failed)
+        return;
+    e->failed = status;
+    if (err)
+        e->failure = *err;
+    e->failure.code = status;
+}
+
+bool engine_no_room(struct belay_engine *e, int status, const struct belay_err *err)
+{
+    if (status == BELAY_BUSY || status == BELAY_NOSPACE || status == BELAY_NOMEM)
+        return true;
+    if (status != BELAY_OK)
+        engine_fail(e, status, err);
+    return false;
+}
+
+/* ---- the store's callbacks: each room its records ---- */
+
+static int apply_mine(struct belay_engine *e, const struct belay_record *record,
+                      struct belay_err *err)
+{
+    if (record->version != RECORD_VERSION)
+        return belay_fail(err, BELAY_VERSION, "engine record %u of version %u", record->type,
+                          record->version);
+    switch (record->type) {
+    case RECORD_CLOCK: return engine_clock_apply(e, record->body, err);
+    case RECORD_DEFINITION: return engine_definition_apply(e, record->body, err);
+    case RECORD_TIMER: return engine_timer_apply(e, record->body, err);
+    default: return belay_fail(err, BELAY_VERSION, "engine record of type %u", record->type);
+    }
+}
+
+static int apply(void *arg, uint64_t position, const struct belay_record *record,
+                 struct belay_err *err)
+{
+    struct belay_engine *e = arg;
+    switch (record->type & 0xff00u) {
+    case BELAY_RECORD_BROKER: return belay_broker_apply(e->broker, position, record, err);
+    case BELAY_RECORD_SAGA: return belay_sagas_apply(e->sagas, position, record, err);
+    case BELAY_RECORD_ENGINE: return apply_mine(e, record, err);
+    default: return belay_fail(err, BELAY_VERSION, "a record of type %u", record->type);
+    }
+}
+
+static int load(void *arg, struct belay_state *state, struct belay_err *err)
+{
+    struct belay_engine *e = arg;
+    e->state = state;
+    engine_clock_load(e);
+    int status = belay_broker_load(e->broker, state, err);
+    return status == BELAY_OK ? belay_sagas_load(e->sagas, state, err) : status;
+}
+
+static void save(void *arg, struct belay_state *state)
+{
+    struct belay_engine *e = arg;
+    belay_broker_save(e->broker, state);
+    belay_sagas_save(e->sagas, state);
+}
+
+/* ---- opening and closing ---- */
+
+static void init(struct belay_engine *e, const struct belay_engine_opt *opt)
+{
+    e->opt = *opt;
+    if (!e->opt.requests_max)
+        e->opt.requests_max = REQUESTS_DEFAULT;
+    e->random.state = opt->seed;
+    e->run_max = RUNS_MAX + e->opt.requests_max;
+    e->call_free = NO_INDEX;
+    e->stalled_until = BELAY_TIME_NEVER;
+    e->functions[0] = (struct belay_host_function){ BELAY_STR("saga"), 2, 2, engine_saga_function,
+                                                    e };
+    belay_list_init(&e->free_runs);
+    belay_list_init(&e->working);
+    belay_list_init(&e->stalled);
+    belay_list_init(&e->answered);
+    belay_heap_init(&e->due);
+    belay_map_init(&e->keys);
+    belay_map_init(&e->kept);
+    belay_arena_init(&e->arena, 0, STEP_ARENA_BYTES);
+    belay_buf_init(&e->buf, BELAY_MESSAGE_BYTES_MAX);
+}
+
+static int open_store(struct belay_engine *e, struct belay_err *err)
+{
+    const struct belay_engine_opt *opt = &e->opt;
+    const struct belay_store_opt store = {
+        .disk = opt->disk,
+        .jobs = opt->jobs,
+        .state = opt->state,
+        .segment_bytes = opt->segment_bytes,
+        .journal_bytes_max = opt->journal_bytes_max,
+        .bytes_max = opt->store_bytes_max,
+        .overlay_bytes_max = opt->overlay_bytes_max,
+        .tail_cache_bytes = opt->tail_cache_bytes,
+        .seed = belay_random_next(&e->random),
+        .apply = apply,
+        .load = load,
+        .save = save,
+        .arg = e,
+    };
+    int status = belay_store_open(&store, &e->store, err);
+    if (status != BELAY_OK)
+        return status;
+    e->state = belay_store_state(e->store);
+    belay_broker_set_store(e->broker, e->store);
+    belay_sagas_set_store(e->sagas, e->store);
+    return BELAY_OK;
+}
+
+static int make_rooms(struct belay_engine *e, struct belay_err *err)
+{
+    int status = engine_actions_init(e);
+    if (status != BELAY_OK)
+        return belay_fail(err, status, "engine: out of memory");
+    status = belay_flow_pool_new(&e->flow_pool, err);
+    if (status == BELAY_OK)
+        status = belay_broker_new(NULL, &e->broker, err);
+    if (status != BELAY_OK)
+        return status;
+    const struct belay_sagas_opt sagas = { .broker = e->broker,
+                                           .definition = engine_saga_of,
+                                           .may_call = engine_may_call,
+                                           .arg = e,
+                                           .seed = belay_random_next(&e->random) };
+    return belay_sagas_new(&sagas, &e->sagas, err);
+}
+
+/* Counts the crash before anything is delivered again. */
+static int recover(struct belay_engine *e, struct belay_err *err)
+{
+    uint32_t sub;
+    uint64_t sequence;
+    int status = engine_hand_open(e, &sub, &sequence, err);
+    if (status != BELAY_OK)
+        return status;
+    belay_broker_recovered(e->broker, e->now);
+    belay_sagas_recovered(e->sagas, e->now);
+    if (sub && belay_broker_find_id(e->broker, sub)) {
+        status = belay_broker_crashed(e->broker, sub, sequence, e->now, err);
+        if (status == BELAY_NOTFOUND || status == BELAY_BUSY || status == BELAY_NOSPACE)
+            status = BELAY_OK; /* it was settled, or there is no room to count */
+    }
+    return status;
+}
+
+int belay_engine_open(const struct belay_engine_opt *opt, struct belay_engine **ret_engine,
+                      struct belay_err *err)
+{
+    struct belay_engine *e = belay_calloc(1, sizeof *e);
+    if (!e)
+        return belay_fail(err, BELAY_NOMEM, "engine: out of memory");
+    init(e, opt);
+    int status = make_rooms(e, err);
+    if (status == BELAY_OK)
+        status = open_store(e, err);
+    if (status == BELAY_OK) {
+        engine_clock_open(e, opt->now);
+        status = recover(e, err);
+    }
+    if (status != BELAY_OK) {
+        belay_engine_close(e);
+        return status;
+    }
+    *ret_engine = e;
+    return BELAY_OK;
+}
+
+void belay_engine_close(struct belay_engine *e)
+{
+    if (!e)
+        return;
+    engine_runs_free(e);
+    engine_calls_free(e);
+    if (e->sagas)
+        belay_sagas_free(e->sagas);
+    if (e->broker)
+        belay_broker_free(e->broker);
+    if (e->ring)
+        engine_actions_free(e);
+    engine_timers_free(e);
+    engine_definitions_free(e);
+    engine_hand_close(e);
+    if (e->store)
+        belay_store_close(e->store);
+    belay_arena_deinit(&e->arena);
+    belay_buf_deinit(&e->buf);
+    belay_free(e);
+}
+
+/* ---- stepping ---- */
+
+static bool look_for_failure(struct belay_engine *e)
+{
+    struct belay_err err;
+    int status = belay_store_failed(e->store, &err);
+    if (status == BELAY_OK)
+        status = belay_state_error(e->state, &err);
+    if (status != BELAY_OK)
+        engine_fail(e, status, &err);
+    return e->failed;
+}
+
+bool belay_engine_step(struct belay_engine *e, belay_time now)
+{
+    bool more = false;
+    if (look_for_failure(e))
+        return false;
+    engine_clock_tick(e, now);
+    e->stats.steps++;
+    belay_broker_tick(e->broker, e->now);
+    engine_runs_due(e);
+    if (e->stalled_count)
+        engine_runs_unstall(e);
+    if (e->current && !e->failed) {
+        engine_timers_fire(e);
+        more |= engine_calls_grant(e, CALLS_A_STEP);
+        more |= engine_deliver(e, DELIVERIES_A_STEP);
+        more |= engine_calls_grant(e, CALLS_A_STEP); /* of what was delivered just now */
+    }
+    /* A step that failed is not flushed: half of a decision must not become durable. */
+    if (e->failed || look_for_failure(e))
+        return false;
+    belay_broker_flush(e->broker);
+    engine_clock_record(e);
+    belay_store_flush(e->store, e->now);
+    return more && !e->failed;
+}
+
+static belay_time earlier(belay_time a, belay_time b)
+{
+    return a < b ? a : b;
+}
+
+belay_time belay_engine_wake_at(const struct belay_engine *e)
+{
+    if (e->failed)
+        return BELAY_TIME_NEVER;
+    belay_time at = belay_broker_wake_at(e->broker);
+    if (!e->stopping)
+        at = earlier(at, belay_sagas_wake_at(e->sagas));
+    const struct belay_heap_node *n = belay_heap_min(&e->due);
+    if (n)
+        at = earlier(at, n->key);
+    at = earlier(at, engine_timers_wake_at(e));
+    if (e->stalled_count)
+        at = earlier(at, e->stalled_until);
+    if (e->outcomes_waiting)
+        at = earlier(at, belay_time_add_ms(e->now, 20));
+    return engine_clock_wall(e, at);
+}
+
+int belay_engine_failed(const struct belay_engine *e, struct belay_err *err)
+{
+    if (e->failed && err)
+        *err = e->failure;
+    return e->failed;
+}
+
+void belay_engine_stop(struct belay_engine *e)
+{
+    if (e->stopping || e->failed)
+        return;
+    e->stopping = true;
+    engine_runs_stop(e);
+}
+
+bool belay_engine_idle(const struct belay_engine *e)
+{
+    return e->failed
+           || (e->stopping && e->runs_used == 0 && e->calls_used == 0 && e->ring_count == 0
+               && belay_store_durable(e->store) >= belay_store_position(e->store)
+               && belay_store_idle(e->store));
+}
+
+struct belay_broker *belay_engine_broker(struct belay_engine *e)
+{
+    return e->broker;
+}
+
+struct belay_sagas *belay_engine_sagas(struct belay_engine *e)
+{
+    return e->sagas;
+}
+
+struct belay_store *belay_engine_store(struct belay_engine *e)
+{
+    return e->store;
+}

@@ -1,0 +1,344 @@
+/* impl.h - what the files of this room share: the engine, its runs, its calls, what it holds.
+ *
+ * A run is one message (or one request of an API) on its way through a flow:
+ *
+ *               begin            slot free          outcome
+ *   FREE --> AT_WORK --CALL--> QUEUED --------> CALLING -----> AT_WORK ...
+ *               |                 ^  `-- refused: WAITING --'
+ *               |--RETRY--> request: WAITING --due--> AT_WORK (a new attempt)
+ *               |           delivery: FREE (the broker waits)
+ *               |--DONE, LETTER--> FREE, or for a request ANSWERED until its reply was taken
+ *               `--no room in the store--> STALLED --room--> (as its verdict says)
+ *
+ * engine_run_go steps it; engine_run_settle does what its verdict says; runs.c has the table.
+ * Invariants (belay_engine_check): a run is in the list its state names; a connection's in_flight is the
+ * number of its calls; positions in the ring never go down; an idempotency key has one run at most.
+ */
+#ifndef BELAY_ENGINE_IMPL_H
+#define BELAY_ENGINE_IMPL_H
+
+#include <stdio.h>
+
+#include "base/heap.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "base/sm.h"
+#include "engine/engine.h"
+
+#define RECORD_CLOCK (BELAY_RECORD_ENGINE + 1)      /* time */
+#define RECORD_DEFINITION (BELAY_RECORD_ENGINE + 2) /* kind, hash, name, text */
+#define RECORD_TIMER (BELAY_RECORD_ENGINE + 3)      /* flow, next */
+#define RECORD_VERSION 1
+
+enum engine_run_kind { RUN_REQUEST, RUN_DELIVERY };
+enum engine_run_state {
+    RUN_FREE,
+    RUN_AT_WORK,  /* on the stack */
+    RUN_QUEUED,   /* for a slot of its connection */
+    RUN_CALLING,  /* its call is held or out */
+    RUN_WAITING,  /* for its timer */
+    RUN_STALLED,  /* its verdict found no room in the store */
+    RUN_ANSWERED, /* its reply is held */
+    RUN_STATES
+};
+
+struct engine_connection {
+    char name[BELAY_NAME_BYTES_MAX + 1];
+    uint32_t concurrency, in_flight;
+    struct belay_list waiting; /* runs */
+    uint32_t waiting_count;
+    uint64_t calls, failed;
+    bool run_went_last;        /* of runs and sagas, who got the last slot while both wanted one */
+};
+
+struct engine_call;
+
+struct engine_run {
+    struct belay_list node;       /* of the list its state names */
+    struct belay_heap_node timer; /* due (WAITING), else the deadline */
+    uint8_t kind, state, verdict;
+    bool started;                 /* delivery: the attempt is recorded */
+    bool begun;                   /* request: its idempotency row says RUNNING */
+    bool keyed;                   /* it is in e->keys */
+    bool interrupted;
+    bool cancelled;               /* its deadline passed, the call was told to end */
+    struct belay_flow_run *flow;
+    const struct belay_flow_def *def;
+    struct belay_definitions *set; /* a reference */
+    struct belay_delivery *delivery;
+    struct engine_connection *connection; /* QUEUED, CALLING */
+    struct engine_call *call;             /* CALLING */
+    /* of a request */
+    const struct belay_engine_request *request;
+    struct belay_message message;
+    char id[33];
+    uint32_t attempt;
+    belay_time first_at, deadline;
+    struct belay_buf progress;
+    struct belay_action_reply reply;
+    /* idempotency, of both kinds */
+    struct belay_str map_key, scope, key; /* from arena */
+    struct belay_hash128 payload;
+    struct belay_arena arena;
+};
+
+/* A call of a run or of a saga, from the slot it got to its outcome. */
+struct engine_call {
+    uint32_t index, generation;
+    bool used, out, saga, orphan; /* orphan: nobody waits for the outcome any more */
+    struct engine_run *run;
+    struct engine_connection *connection;
+    const struct belay_connection_def *def;
+    struct belay_definitions *set;      /* holds def; a reference */
+    struct belay_call_request request;  /* saga: copied into arena; run: views of the run */
+    uint64_t token;                     /* saga: its own id */
+    bool outcome_waits;                 /* saga: the store had no room for it */
+    struct belay_call_outcome outcome;  /* copied into arena */
+    struct belay_arena arena;
+    uint32_t next_free;
+};
+
+/* An event or a log record on its way out: all copied. */
+struct engine_event {
+    struct engine_event *next_free;
+    struct belay_action_event event;
+    struct belay_arena arena;
+};
+
+struct engine_held {
+    uint64_t position;
+    enum belay_action_kind kind;
+    bool cancel;
+    uint32_t generation; /* CALL: of the call as it was */
+    union {
+        struct engine_call *call;
+        struct engine_run *run;
+        struct engine_event *event;
+    } u;
+};
+
+enum engine_consumer_kind { CONSUMER_NONE, CONSUMER_FLOW, CONSUMER_SAGA, CONSUMER_AWAIT };
+struct engine_consumer {
+    enum engine_consumer_kind kind;
+    const struct belay_flow_def *flow;
+    const struct belay_saga_def *saga;
+    uint32_t step;
+    struct belay_subscription *sub;
+};
+
+/* A definition that can be found by its hash. */
+struct engine_kept {
+    uint8_t key[17]; /* 'f' or 's', hash */
+    struct belay_definitions *set;
+    const struct belay_flow_def *flow;
+    const struct belay_saga_def *saga;
+    bool current;
+};
+
+struct engine_timer { /* a flow with a timer as its source */
+    const struct belay_flow_def *flow;
+    belay_time next;
+    char topic[BELAY_NAME_BYTES_MAX + 8];
+};
+
+struct engine_hand; /* hand.c: bytes of the mapped page */
+
+struct belay_engine {
+    struct belay_engine_opt opt;
+    struct belay_store *store;
+    struct belay_state *state;
+    struct belay_broker *broker;
+    struct belay_sagas *sagas;
+    struct belay_random random;
+    struct belay_host_function functions[1];
+
+    /* time */
+    belay_time now, wall;       /* of the engine; as the caller said last */
+    belay_time recorded;        /* the latest that is in the journal */
+    uint64_t clock_position;    /* commit with the latest CLOCK record */
+    bool active;                /* something was decided since the last CLOCK record */
+
+    /* definitions */
+    struct belay_definitions *current;
+    struct belay_map kept;      /* struct engine_kept by key */
+    struct engine_consumer *consumers; /* by subscription id */
+    uint32_t consumer_count;
+    struct engine_timer *timers;
+    uint32_t timer_count;
+    struct engine_connection **connections;
+    uint32_t connection_count;
+
+    /* runs */
+    struct belay_flow_pool *flow_pool;
+    struct engine_run **runs;   /* all that were ever made */
+    uint32_t run_count, run_cap, run_max;
+    struct belay_list free_runs, working, stalled, answered;
+    uint32_t stalled_count, runs_used, requests_open;
+    belay_time stalled_until;
+    struct belay_heap due;      /* runs by timer */
+    struct belay_map keys;      /* runs by idempotency scope and key */
+    struct belay_arena arena;   /* of what is done at once */
+    struct belay_buf buf;
+
+    /* calls */
+    struct engine_call **calls;
+    uint32_t call_count, call_free, calls_used, outcomes_waiting;
+
+    /* actions */
+    struct engine_held *ring;
+    uint32_t ring_head, ring_count;
+    struct engine_run *shown_run;     /* what the last action showed */
+    struct engine_event *shown_event, *free_events;
+    uint32_t event_count;
+    uint64_t events_dropped;
+
+    struct belay_file *hand_file;
+    struct engine_hand *hand;
+
+    bool stopping;
+    int failed;
+    struct belay_err failure;
+    struct belay_engine_stats stats;
+};
+
+#define RING_SIZE 32768u   /* a power of two, above runs + calls: a reply or a call always has room */
+#define RUNS_MAX 8192u     /* deliveries; requests come on top */
+#define CALLS_MAX 8192u
+#define EVENTS_MAX 4096u
+#define NO_INDEX UINT32_MAX
+
+static inline struct belay_str engine_name(const struct engine_connection *c)
+{
+    return belay_str_c(c->name);
+}
+
+/* ---- engine.c ---- */
+/* The engine stops for good. */
+void engine_fail(struct belay_engine *e, int status, const struct belay_err *err);
+/* A status of a room: true when it only means "no room now". Anything else that is not OK is fatal. */
+bool engine_no_room(struct belay_engine *e, int status, const struct belay_err *err);
+
+/* ---- clock.c ---- */
+void engine_clock_open(struct belay_engine *e, belay_time wall);
+void engine_clock_tick(struct belay_engine *e, belay_time wall);
+/* Before the flush: the commit that begins or grows tells the time. */
+void engine_clock_record(struct belay_engine *e);
+belay_time engine_clock_wall(const struct belay_engine *e, belay_time engine_time);
+int engine_clock_apply(struct belay_engine *e, struct belay_str body, struct belay_err *err);
+void engine_clock_load(struct belay_engine *e);
+
+/* ---- definitions.c ---- */
+const struct belay_flow_def *engine_flow_of(struct belay_engine *e, struct belay_hash128 hash,
+                                            struct belay_definitions **ret_set);
+const struct belay_saga_def *engine_saga_of(void *arg, struct belay_str name,
+                                            struct belay_hash128 hash);
+int engine_definition_apply(struct belay_engine *e, struct belay_str body, struct belay_err *err);
+void engine_definitions_free(struct belay_engine *e);
+struct engine_consumer *engine_consumer_of(struct belay_engine *e,
+                                           const struct belay_subscription *sub);
+
+/* ---- runs.c ---- */
+/* NULL: as many as may be, or no memory. */
+struct engine_run *engine_run_new(struct belay_engine *e, enum engine_run_kind kind,
+                                  const struct belay_flow_def *def, struct belay_definitions *set);
+void engine_run_free(struct belay_engine *e, struct engine_run *r);
+void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_run_state to);
+void engine_run_timer(struct belay_engine *e, struct engine_run *r, belay_time at);
+/* Starts (or starts again) the flow. False: *err says why. */
+int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_err *err);
+/* One step of the flow and what follows from it. outcome: NULL at first. */
+void engine_run_go(struct belay_engine *e, struct engine_run *r,
+                   const struct belay_call_outcome *outcome);
+void engine_run_settle(struct belay_engine *e, struct engine_run *r);
+void engine_run_stall(struct belay_engine *e, struct engine_run *r);
+/* Tries what stalled again. */
+void engine_runs_unstall(struct belay_engine *e);
+/* Timers that are due: retries of requests, deadlines. */
+void engine_runs_due(struct belay_engine *e);
+void engine_runs_stop(struct belay_engine *e);
+void engine_runs_free(struct belay_engine *e);
+
+/* ---- idempotency.c ---- */
+bool engine_key_set(struct belay_engine *e, struct engine_run *r, struct belay_str scope,
+                    struct belay_str key);
+struct engine_run *engine_key_holder(struct belay_engine *e, const struct engine_run *r);
+int engine_key_claim(struct belay_engine *e, struct engine_run *r);
+void engine_key_release(struct belay_engine *e, struct engine_run *r);
+/* A reply as bytes, and back (views of bytes, fields from arena). */
+void engine_answer_pack(struct belay_buf *out, const struct belay_action_reply *reply);
+bool engine_answer_unpack(struct belay_str bytes, struct belay_arena *arena,
+                          struct belay_action_reply *ret_reply);
+
+/* ---- effects.c: publications, logs ---- */
+/* Can all that the run publishes be appended now, with `extra` bytes beside it? BELAY_OK; BELAY_BUSY or
+ * BELAY_NOSPACE: not now; BELAY_INVALID: never, *ret_fault says why. */
+int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t extra,
+                         struct belay_fault *ret_fault);
+void engine_effects_publish(struct belay_engine *e, struct engine_run *r);
+void engine_effects_log(struct belay_engine *e, struct engine_run *r);
+
+/* ---- requests.c ---- */
+int engine_request_settle(struct belay_engine *e, struct engine_run *r);
+void engine_request_again(struct belay_engine *e, struct engine_run *r);
+void engine_request_deadline(struct belay_engine *e, struct engine_run *r);
+/* An error as the answer; nothing of the run took effect. */
+void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_t status,
+                           const char *type, struct belay_str detail, uint32_t retry_after_ms);
+
+/* ---- deliveries.c ---- */
+/* Hands messages to flows and sagas; false: nothing more now. */
+bool engine_deliver(struct belay_engine *e, uint32_t count_max);
+int engine_delivery_settle(struct belay_engine *e, struct engine_run *r);
+
+/* ---- calls.c ---- */
+struct engine_connection *engine_connection_of(struct belay_engine *e, struct belay_str name);
+int engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d,
+                                 struct belay_err *err);
+bool engine_may_call(void *arg, const struct belay_connection_def *connection);
+/* The run waits for a slot of the connection its verdict names. */
+int engine_call_want(struct belay_engine *e, struct engine_run *r);
+/* The run does not want its slot any more. */
+void engine_call_unwant(struct belay_engine *e, struct engine_run *r);
+/* Ends the call of a run early. `orphan`: the run does not wait for the outcome. */
+void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orphan);
+/* Calls of sagas, then of runs, as slots are free; false: nothing more now. */
+bool engine_calls_grant(struct belay_engine *e, uint32_t count_max);
+void engine_calls_free(struct belay_engine *e);
+
+/* ---- actions.c ---- */
+int engine_actions_init(struct belay_engine *e);
+void engine_actions_free(struct belay_engine *e);
+void engine_hold_call(struct belay_engine *e, struct engine_call *c, bool cancel);
+void engine_hold_reply(struct belay_engine *e, struct engine_run *r);
+/* Copies; dropped (and counted) where too many wait. m may be NULL. */
+void engine_hold_event(struct belay_engine *e, enum belay_action_kind kind,
+                       const struct belay_action_event *event, const struct belay_message *m);
+/* An event with the usual fields of a fault. */
+void engine_tell_fault(struct belay_engine *e, uint8_t level, const char *name,
+                       struct belay_str owner, const struct belay_message *m,
+                       const struct belay_fault *fault, uint32_t attempt);
+bool engine_actions_crowded(const struct belay_engine *e);
+
+/* ---- timers.c ---- */
+int engine_timers_configure(struct belay_engine *e, const struct belay_definitions *d,
+                            struct belay_err *err);
+void engine_timers_fire(struct belay_engine *e);
+belay_time engine_timers_wake_at(const struct belay_engine *e);
+int engine_timer_apply(struct belay_engine *e, struct belay_str body, struct belay_err *err);
+/* Name of the queue that a timer's messages go through. */
+void engine_timer_topic(const struct belay_flow_def *flow, char *ret_name, size_t size);
+void engine_timers_free(struct belay_engine *e);
+
+/* ---- hand.c ---- */
+int engine_hand_open(struct belay_engine *e, uint32_t *ret_sub, uint64_t *ret_sequence,
+                     struct belay_err *err);
+void engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
+void engine_hand_empty(struct belay_engine *e);
+void engine_hand_close(struct belay_engine *e);
+
+/* ---- sagas.c: what flows see of sagas ---- */
+int engine_saga_function(void *arg, struct belay_arena *arena, const struct belay_value *args,
+                         uint32_t count, struct belay_value *ret, struct belay_err *err);
+
+#endif

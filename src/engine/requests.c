@@ -1,0 +1,413 @@
+/* Requests of APIs: one message, one answer.
+ *
+ * Idempotency (IETF httpapi draft): the row of a key goes NONE -> RUNNING (before the first outside
+ * call; a flow without calls skips it) -> DONE with the answer, in one commit with what the flow
+ * publishes.  Errors do not keep their key, but for an unknown outcome: that one stays RUNNING, and
+ * whoever asks again resumes it as interrupted. */
+#include "engine/impl.h"
+
+#include "base/assert.h"
+
+#define TIMEOUT_DEFAULT_MS 30000
+#define RETRY_AFTER_MS 1000
+
+/* ---- answering ---- */
+
+static void answer(struct belay_engine *e, struct engine_run *r)
+{
+    if (r->state != RUN_AT_WORK)
+        engine_run_move(e, r, RUN_AT_WORK);
+    engine_key_release(e, r);
+    engine_run_timer(e, r, BELAY_TIME_NEVER);
+    r->reply.user = r->request->user;
+    engine_run_move(e, r, RUN_ANSWERED);
+    engine_hold_reply(e, r);
+}
+
+static void forget_key(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_err err;
+    if (!r->begun)
+        return;
+    int status = belay_broker_idempotency_forget(e->broker, r->scope, r->key, &err);
+    if (status != BELAY_OK)
+        engine_no_room(e, status, &err); /* it stays RUNNING: the next one resumes it */
+    r->begun = false;
+}
+
+void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_t status,
+                           const char *type, struct belay_str detail, uint32_t retry_after_ms)
+{
+    r->reply = (struct belay_action_reply){ .status = status, .problem = true,
+                                            .type = belay_str_c(type),
+                                            .detail = belay_arena_str(&r->arena, detail),
+                                            .retry_after_ms = retry_after_ms };
+    answer(e, r);
+}
+
+static bool starts(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static uint32_t status_of(const struct belay_fault *f)
+{
+    if (starts(f->type, "VALIDATION:"))
+        return 422;
+    if (strstr(f->type, ":TIMEOUT") || f->class_ == BELAY_CLASS_UNKNOWN_OUTCOME)
+        return 504;
+    if (f->class_ == BELAY_CLASS_TRANSIENT)
+        return 503;
+    bool ours = starts(f->type, "EXPRESSION:") || starts(f->type, "FLOW:")
+                || starts(f->type, "TOPIC:") || f->class_ == BELAY_CLASS_FATAL;
+    return ours ? 500 : 502;
+}
+
+static void refuse_fault(struct belay_engine *e, struct engine_run *r, const struct belay_fault *f)
+{
+    uint32_t status = status_of(f);
+    uint32_t after = f->retry_after_ms ? f->retry_after_ms : RETRY_AFTER_MS;
+    struct belay_str type = belay_arena_str(&r->arena, belay_str_c(f->type));
+    engine_tell_fault(e, 2, "request_failed", r->def->name, &r->message, f, r->attempt);
+    if (f->class_ != BELAY_CLASS_UNKNOWN_OUTCOME)
+        forget_key(e, r);
+    engine_request_refuse(e, r, status, type.p ? type.p : "error", belay_str_c(f->description),
+                          status == 503 ? after : 0);
+}
+
+/* ---- verdicts ---- */
+
+static bool has_header(const struct belay_flow_reply *reply, struct belay_str name)
+{
+    for (uint32_t i = 0; i < reply->header_count; i++)
+        if (belay_str_eq_nocase(reply->headers[i].name, name))
+            return true;
+    return false;
+}
+
+/* False: no memory. */
+static bool shape_reply(struct engine_run *r, const struct belay_flow_effects *fx)
+{
+    const struct belay_flow_reply *from = &fx->reply;
+    r->reply = (struct belay_action_reply){ .status = fx->publication_count ? 202 : 204 };
+    if (!from->present)
+        return true;
+    struct belay_field *headers =
+        BELAY_ARENA_ARRAY(&r->arena, struct belay_field, from->header_count + 1);
+    if (!headers)
+        return false;
+    uint32_t count = from->header_count;
+    if (count)
+        memcpy(headers, from->headers, count * sizeof *headers);
+    if (from->body.n && !has_header(from, BELAY_STR("content-type")))
+        headers[count++] = (struct belay_field){ BELAY_STR("content-type"),
+                                                 from->content_type.n
+                                                     ? from->content_type
+                                                     : BELAY_STR("application/json") };
+    r->reply.status = from->status;
+    r->reply.headers = headers;
+    r->reply.header_count = count;
+    r->reply.body = from->body;
+    return true;
+}
+
+static int keep_answer(struct belay_engine *e, struct engine_run *r, struct belay_err *err)
+{
+    if (!r->keyed)
+        return BELAY_OK;
+    return belay_broker_idempotency_done(e->broker, r->scope, r->key, r->payload,
+                                         belay_buf_view(&e->buf), r->def->idempotency.window_ms,
+                                         e->now, err);
+}
+
+/* Publications, the key's answer and the reply: one commit. with_reply: else an error follows. */
+static int commit(struct belay_engine *e, struct engine_run *r, bool with_reply,
+                  struct belay_fault *ret_fault)
+{
+    const struct belay_flow_effects *fx = belay_flow_effects(r->flow);
+    struct belay_err err;
+    belay_buf_clear(&e->buf);
+    if (with_reply && r->keyed)
+        engine_answer_pack(&e->buf, &r->reply);
+    if (belay_buf_status(&e->buf) != BELAY_OK) {
+        belay_fault_init(ret_fault, "FLOW:REPLY_TOO_LARGE", BELAY_CLASS_PERMANENT,
+                         "the answer does not fit into %zu bytes", BELAY_MESSAGE_BYTES_MAX);
+        return BELAY_INVALID;
+    }
+    int status = engine_effects_check(e, r, e->buf.n + r->map_key.n + BELAY_KIB(1), ret_fault);
+    if (status != BELAY_OK)
+        return status;
+    engine_effects_publish(e, r);
+    if (with_reply && !e->failed) {
+        status = keep_answer(e, r, &err);
+        if (status != BELAY_OK && !fx->publication_count && engine_no_room(e, status, &err))
+            return status;
+        if (status != BELAY_OK)
+            engine_fail(e, status, &err);
+    }
+    if (!e->failed)
+        engine_effects_log(e, r);
+    return BELAY_OK;
+}
+
+/* A full store is told at once; a busy one soon has room. */
+static int no_room(struct belay_engine *e, struct engine_run *r, int status)
+{
+    if (status != BELAY_NOSPACE)
+        return status;
+    forget_key(e, r);
+    engine_request_refuse(e, r, 503, "no-space", BELAY_STR("there is no room for it now"),
+                          RETRY_AFTER_MS);
+    return BELAY_OK;
+}
+
+static int settle_done(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_fault fault;
+    if (!shape_reply(r, belay_flow_effects(r->flow)))
+        return BELAY_BUSY;
+    int status = commit(e, r, true, &fault);
+    if (status == BELAY_INVALID)
+        refuse_fault(e, r, &fault);
+    else if (status != BELAY_OK)
+        return no_room(e, r, status);
+    else if (!e->failed)
+        answer(e, r);
+    return BELAY_OK;
+}
+
+static int settle_error(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_fault fault = *belay_flow_fault(r->flow), unused;
+    int status = r->verdict == BELAY_FLOW_LETTER ? commit(e, r, false, &unused) : BELAY_OK;
+    if (status != BELAY_OK && status != BELAY_INVALID)
+        return no_room(e, r, status);
+    if (!e->failed)
+        refuse_fault(e, r, &fault);
+    return BELAY_OK;
+}
+
+/* In memory: nothing was accepted yet. */
+static int settle_retry(struct belay_engine *e, struct engine_run *r)
+{
+    belay_time due = belay_time_add_ms(e->now, (int64_t)belay_flow_delay_ms(r->flow));
+    if (due >= r->deadline || e->stopping)
+        return settle_error(e, r);
+    engine_tell_fault(e, 2, "retry", r->def->name, &r->message, belay_flow_fault(r->flow),
+                      r->attempt);
+    struct belay_str progress = belay_flow_progress(r->flow);
+    belay_buf_clear(&r->progress);
+    belay_buf_put_str(&r->progress, progress);
+    if (belay_buf_status(&r->progress) != BELAY_OK)
+        return settle_error(e, r);
+    belay_flow_free(r->flow);
+    r->flow = NULL;
+    r->attempt++;
+    e->stats.retries++;
+    engine_run_move(e, r, RUN_WAITING);
+    engine_run_timer(e, r, due);
+    return BELAY_OK;
+}
+
+int engine_request_settle(struct belay_engine *e, struct engine_run *r)
+{
+    switch ((enum belay_flow_verdict)r->verdict) {
+    case BELAY_FLOW_DONE: return settle_done(e, r);
+    case BELAY_FLOW_RETRY: return settle_retry(e, r);
+    case BELAY_FLOW_LETTER: return settle_error(e, r);
+    case BELAY_FLOW_CALL: break;
+    }
+    BELAY_UNREACHABLE();
+}
+
+/* ---- time ---- */
+
+static void begin(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_err err;
+    int status = engine_run_begin(e, r, &err);
+    if (status == BELAY_OK) {
+        engine_run_timer(e, r, r->deadline);
+        engine_run_go(e, r, NULL);
+    } else {
+        bool memory = status == BELAY_NOMEM;
+        forget_key(e, r);
+        engine_request_refuse(e, r, memory ? 503 : 500, memory ? "no-memory" : "internal",
+                              belay_str_c(err.msg), memory ? RETRY_AFTER_MS : 0);
+    }
+}
+
+void engine_request_again(struct belay_engine *e, struct engine_run *r)
+{
+    engine_run_move(e, r, RUN_AT_WORK);
+    r->interrupted = false;
+    begin(e, r);
+}
+
+void engine_request_deadline(struct belay_engine *e, struct engine_run *r)
+{
+    bool out = r->state == RUN_CALLING && r->call->out;
+    if (r->state == RUN_CALLING)
+        engine_call_cancel(e, r, true);
+    if (!out)
+        forget_key(e, r); /* else what became of the call is not known: it stays RUNNING */
+    engine_request_refuse(e, r, 504, "timeout", BELAY_STR("the flow did not end in time"), 0);
+}
+
+/* ---- arriving ---- */
+
+/* A structured header's string: "a1" and a1 are the same key. */
+static struct belay_str unquoted(struct belay_str s)
+{
+    bool quoted = s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"';
+    return quoted ? belay_str_sub(s, 1, s.n - 2) : s;
+}
+
+/* The same key and payload give the same id also after a crash: so receivers see a repetition. */
+static void name_message(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_str parts[] = { r->map_key, belay_str((const char *)&r->payload, 16) };
+    struct belay_hash128 h = r->map_key.n ? belay_hash128_parts(parts, 2)
+                                          : (struct belay_hash128){ belay_random_next(&e->random),
+                                                                    belay_random_next(&e->random) };
+    belay_hash128_hex(h, r->id);
+    r->message.id = belay_str(r->id, 32);
+    if (!r->message.correlationid.n)
+        r->message.correlationid = r->message.id;
+}
+
+static void shape_message(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_engine_request *q = r->request;
+    struct belay_str payload[] = { q->method, q->target, q->body };
+    r->payload = belay_hash128_parts(payload, 3);
+    r->message = (struct belay_message){
+        .source = belay_arena_printf(&r->arena, "/apis/%.*s", BELAY_STR_ARG(q->api)),
+        .type = q->operation,
+        .correlationid = q->correlationid,
+        .traceparent = q->traceparent,
+        .datacontenttype = q->content_type,
+        .time = e->now,
+        .accepted_at = e->now,
+        .headers = q->headers,
+        .header_count = q->header_count,
+        .body = q->body,
+    };
+}
+
+static void refuse_key(struct belay_engine *e, struct engine_run *r, const char *detail)
+{
+    engine_request_refuse(e, r, 400, "idempotency-key", belay_str_c(detail), 0);
+}
+
+/* Finds the request's key. False: it was answered. */
+static bool find_key(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_idempotency_def *def = &r->def->idempotency;
+    struct belay_fault fault;
+    struct belay_str key;
+    if (!def->key)
+        return true;
+    bool found = belay_flow_key(def->key, &r->message, r->request->body_json, e->now, &r->arena,
+                                &key, &fault);
+    key = found ? unquoted(key) : BELAY_STR_NONE;
+    if (key.n == 0) {
+        if (def->required)
+            refuse_key(e, r, "this operation requires the header Idempotency-Key");
+        return !def->required;
+    }
+    struct belay_str scope = belay_arena_printf(&r->arena, "%.*s/%.*s",
+                                                BELAY_STR_ARG(r->request->api),
+                                                BELAY_STR_ARG(r->request->operation));
+    if (key.n > BELAY_KEY_BYTES_MAX || !scope.p || !engine_key_set(e, r, scope, key)) {
+        refuse_key(e, r, "the Idempotency-Key is too long");
+        return false;
+    }
+    return true;
+}
+
+static void refuse_reuse(struct belay_engine *e, struct engine_run *r)
+{
+    engine_request_refuse(e, r, 422, "idempotency-key-reused",
+                          BELAY_STR("this Idempotency-Key came with another payload before"), 0);
+}
+
+/* The key's own word. False: the request was answered. */
+static bool check_key(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_idempotency idem;
+    struct engine_run *holder = engine_key_holder(e, r);
+    belay_broker_idempotency_get(e->broker, r->scope, r->key, &idem);
+    bool known = holder || idem.state != BELAY_IDEMPOTENCY_NONE;
+    struct belay_hash128 payload = holder ? holder->payload : idem.request;
+    if (known && !belay_hash128_eq(payload, r->payload)) {
+        refuse_reuse(e, r);
+    } else if (holder) {
+        engine_request_refuse(e, r, 409, "idempotency-key-in-use",
+                              BELAY_STR("a request with this Idempotency-Key is being handled"), 0);
+    } else if (idem.state == BELAY_IDEMPOTENCY_DONE) {
+        struct belay_str bytes = belay_arena_str(&r->arena, idem.answer);
+        if (!bytes.p || !engine_answer_unpack(bytes, &r->arena, &r->reply))
+            engine_request_refuse(e, r, 500, "internal", BELAY_STR("the stored answer"), 0);
+        else
+            answer(e, r);
+    } else if (engine_key_claim(e, r) != BELAY_OK) {
+        engine_request_refuse(e, r, 503, "no-memory", BELAY_STR("out of memory"), RETRY_AFTER_MS);
+    } else {
+        r->begun = r->interrupted = idem.state == BELAY_IDEMPOTENCY_RUNNING;
+        return true;
+    }
+    return false;
+}
+
+static bool writes(const struct belay_flow_def *def)
+{
+    for (uint32_t i = 0; i < def->step_count; i++)
+        if (def->steps[i].kind == BELAY_STEP_PUBLISH)
+            return true;
+    return def->idempotency.key != NULL;
+}
+
+static int admit(struct belay_engine *e, const struct belay_engine_request *q,
+                 const struct belay_flow_def *def, struct belay_err *err)
+{
+    int status = BELAY_OK;
+    if (e->stopping || e->failed)
+        return belay_fail(err, BELAY_CANCELLED, "the server is stopping");
+    if (!def)
+        return belay_fail(err, BELAY_NOTFOUND, "no flow answers %.*s of %.*s",
+                          BELAY_STR_ARG(q->operation), BELAY_STR_ARG(q->api));
+    if (e->requests_open >= e->opt.requests_max || engine_actions_crowded(e))
+        status = belay_fail(err, BELAY_BUSY, "too many requests are open");
+    else if (writes(def))
+        status = belay_broker_admit(e->broker, q->body.n + BELAY_KIB(4), err);
+    if (status != BELAY_OK && err && !err->retry_after_ms)
+        err->retry_after_ms = RETRY_AFTER_MS;
+    return status;
+}
+
+int belay_engine_request(struct belay_engine *e, const struct belay_engine_request *q,
+                         belay_time now, struct belay_err *err)
+{
+    engine_clock_tick(e, now);
+    const struct belay_flow_def *def = e->current
+        ? belay_definitions_operation(e->current, q->api, q->operation) : NULL;
+    int status = admit(e, q, def, err);
+    if (status != BELAY_OK)
+        return status;
+    struct engine_run *r = engine_run_new(e, RUN_REQUEST, def, e->current);
+    if (!r)
+        return belay_fail(err, BELAY_BUSY, "too many requests are open");
+    e->stats.requests++;
+    e->active = true;
+    r->request = q;
+    r->deadline = belay_time_add_ms(e->now, def->timeout_ms ? def->timeout_ms : TIMEOUT_DEFAULT_MS);
+    shape_message(e, r);
+    if (!find_key(e, r))
+        return BELAY_OK;
+    name_message(e, r);
+    if (r->map_key.n && !check_key(e, r))
+        return BELAY_OK;
+    begin(e, r);
+    return BELAY_OK;
+}

@@ -1,0 +1,266 @@
+/* Runs: their pool, their states, their timers, and the step that moves one on. */
+#include "engine/impl.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+#define RUN_ARENA_CHUNK 1024
+#define UNSTALL_MAX 64
+#define STALL_AGAIN_MS 20
+
+static const struct belay_sm_state states[RUN_STATES] = {
+    [RUN_FREE] = { "free", BELAY_SM_TO(RUN_AT_WORK), true, true },
+    [RUN_AT_WORK] = { "at work",
+                      BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING) | BELAY_SM_TO(RUN_STALLED)
+                          | BELAY_SM_TO(RUN_ANSWERED) | BELAY_SM_TO(RUN_FREE),
+                      false, false },
+    [RUN_QUEUED] = { "queued", BELAY_SM_TO(RUN_CALLING) | BELAY_SM_TO(RUN_AT_WORK), false, false },
+    [RUN_CALLING] = { "calling", BELAY_SM_TO(RUN_AT_WORK) | BELAY_SM_TO(RUN_WAITING), false, false },
+    [RUN_WAITING] = { "waiting", BELAY_SM_TO(RUN_AT_WORK), false, false },
+    [RUN_STALLED] = { "stalled", BELAY_SM_TO(RUN_AT_WORK), false, false },
+    [RUN_ANSWERED] = { "answered", BELAY_SM_TO(RUN_FREE), false, false },
+};
+
+static struct belay_list *list_of(struct belay_engine *e, unsigned state)
+{
+    switch (state) {
+    case RUN_FREE: return &e->free_runs;
+    case RUN_CALLING:
+    case RUN_WAITING: return &e->working;
+    case RUN_STALLED: return &e->stalled;
+    case RUN_ANSWERED: return &e->answered;
+    default: return NULL; /* at work: the stack; queued: its connection */
+    }
+}
+
+void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_run_state to)
+{
+    if (r->state == RUN_STALLED)
+        e->stalled_count--;
+    if (r->state == RUN_QUEUED && to != RUN_CALLING)
+        engine_call_unwant(e, r);
+    belay_list_unlink(&r->node);
+    belay_sm_move(states, &r->state, to);
+    struct belay_list *list = list_of(e, to);
+    if (list)
+        belay_list_push(list, &r->node);
+    if (to == RUN_STALLED)
+        e->stalled_count++;
+}
+
+/* The node is in the heap from the beginning, so that moving it needs no memory. */
+void engine_run_timer(struct belay_engine *e, struct engine_run *r, belay_time at)
+{
+    if (r->timer.key == at)
+        return;
+    belay_heap_remove(&e->due, &r->timer);
+    int status = belay_heap_insert(&e->due, &r->timer, at);
+    BELAY_ASSERT(status == BELAY_OK);
+}
+
+static struct engine_run *run_make(struct belay_engine *e)
+{
+    if (e->run_count == e->run_max)
+        return NULL;
+    if (e->run_count == e->run_cap) {
+        uint32_t cap = e->run_cap ? e->run_cap * 2 : 64;
+        struct engine_run **grown = belay_realloc(e->runs, cap * sizeof *grown);
+        if (!grown)
+            return NULL;
+        e->runs = grown;
+        e->run_cap = cap;
+    }
+    struct engine_run *r = belay_calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    belay_list_init(&r->node);
+    belay_heap_node_init(&r->timer);
+    if (belay_heap_insert(&e->due, &r->timer, BELAY_TIME_NEVER) != BELAY_OK) {
+        belay_free(r);
+        return NULL;
+    }
+    belay_arena_init(&r->arena, RUN_ARENA_CHUNK, BELAY_MESSAGE_BYTES_MAX * 2);
+    belay_buf_init(&r->progress, BELAY_PROGRESS_BYTES_MAX);
+    e->runs[e->run_count++] = r;
+    return r;
+}
+
+struct engine_run *engine_run_new(struct belay_engine *e, enum engine_run_kind kind,
+                                  const struct belay_flow_def *def, struct belay_definitions *set)
+{
+    struct belay_list *node = belay_list_pop(&e->free_runs);
+    struct engine_run *r = node ? BELAY_CONTAINER_OF(node, struct engine_run, node) : run_make(e);
+    if (!r)
+        return NULL;
+    belay_sm_move(states, &r->state, RUN_AT_WORK);
+    r->kind = (uint8_t)kind;
+    r->def = def;
+    r->set = belay_definitions_ref(set);
+    r->attempt = 1;
+    r->first_at = e->now;
+    r->deadline = BELAY_TIME_NEVER;
+    e->runs_used++;
+    e->stats.runs++;
+    e->requests_open += kind == RUN_REQUEST;
+    return r;
+}
+
+void engine_run_free(struct belay_engine *e, struct engine_run *r)
+{
+    engine_key_release(e, r);
+    engine_run_move(e, r, RUN_FREE);
+    engine_run_timer(e, r, BELAY_TIME_NEVER);
+    if (r->flow)
+        belay_flow_free(r->flow);
+    belay_definitions_unref(r->set);
+    belay_arena_reset(&r->arena);
+    belay_buf_clear(&r->progress);
+    e->runs_used--;
+    e->requests_open -= r->kind == RUN_REQUEST;
+    e->stats.runs_done++;
+    r->map_key = r->scope = r->key = BELAY_STR_NONE;
+    r->flow = NULL;
+    r->set = NULL;
+    r->delivery = NULL;
+    r->request = NULL;
+    r->connection = NULL;
+    r->call = NULL;
+    r->started = r->begun = r->interrupted = r->cancelled = false;
+}
+
+/* The engine ends: what was in flight is left to recovery. */
+void engine_runs_free(struct belay_engine *e)
+{
+    for (uint32_t i = 0; i < e->run_count; i++) {
+        struct engine_run *r = e->runs[i];
+        if (r->flow)
+            belay_flow_free(r->flow);
+        if (r->set)
+            belay_definitions_unref(r->set);
+        belay_arena_deinit(&r->arena);
+        belay_buf_deinit(&r->progress);
+        belay_free(r);
+    }
+    belay_free(e->runs);
+    if (e->flow_pool)
+        belay_flow_pool_free(e->flow_pool);
+    belay_heap_deinit(&e->due);
+    belay_map_deinit(&e->keys);
+}
+
+/* ---- moving on ---- */
+
+int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_err *err)
+{
+    const struct belay_delivery *d = r->delivery;
+    const struct belay_flow_input input = {
+        .def = r->def,
+        .message = d ? &d->message : &r->message,
+        .body = d ? NULL : r->request->body_json,
+        .params = d ? NULL : r->request->params,
+        .param_count = d ? 0 : r->request->param_count,
+        .attempt = d ? d->attempt : r->attempt,
+        .interrupted = d ? d->interrupted : r->interrupted,
+        .first_attempt_at = d ? d->first_attempt_at : r->first_at,
+        .progress = d ? d->progress : belay_buf_view(&r->progress),
+        .functions = e->functions,
+        .function_count = 1,
+        .seed = belay_random_next(&e->random),
+        .pool = e->flow_pool,
+    };
+    return belay_flow_begin(&input, &r->flow, err);
+}
+
+void engine_run_go(struct belay_engine *e, struct engine_run *r,
+                   const struct belay_call_outcome *outcome)
+{
+    if (r->state != RUN_AT_WORK)
+        engine_run_move(e, r, RUN_AT_WORK);
+    const struct belay_delivery *d = r->delivery;
+    if (d)
+        engine_hand_take(e, belay_subscription_id(d->sub), d->sequence);
+    r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
+    if (d)
+        engine_hand_empty(e);
+    engine_run_settle(e, r);
+}
+
+void engine_run_settle(struct belay_engine *e, struct engine_run *r)
+{
+    int status;
+    e->active = true;
+    if (r->verdict == BELAY_FLOW_CALL)
+        status = engine_call_want(e, r);
+    else if (r->kind == RUN_REQUEST)
+        status = engine_request_settle(e, r);
+    else
+        status = engine_delivery_settle(e, r);
+    if (status != BELAY_OK && !e->failed)
+        engine_run_move(e, r, RUN_STALLED);
+}
+
+/* In turn; a store that is busy is so for all, a full one may have room for what only acknowledges. */
+void engine_runs_unstall(struct belay_engine *e)
+{
+    uint32_t count = e->stalled_count < UNSTALL_MAX ? e->stalled_count : UNSTALL_MAX;
+    uint32_t before = e->stalled_count;
+    for (uint32_t i = 0; i < count && !e->failed; i++) {
+        struct belay_list *node = e->stalled.next;
+        struct engine_run *r = BELAY_CONTAINER_OF(node, struct engine_run, node);
+        engine_run_move(e, r, RUN_AT_WORK);
+        engine_run_settle(e, r);
+    }
+    e->stalled_until = e->stalled_count == 0   ? BELAY_TIME_NEVER
+                       : e->stalled_count < before ? e->now
+                                                   : belay_time_add_ms(e->now, STALL_AGAIN_MS);
+}
+
+static void run_due(struct belay_engine *e, struct engine_run *r)
+{
+    engine_run_timer(e, r, BELAY_TIME_NEVER);
+    if (r->kind == RUN_REQUEST && e->now >= r->deadline) {
+        engine_request_deadline(e, r);
+    } else if (r->state == RUN_WAITING && r->flow) { /* its call was refused: asks again */
+        engine_run_timer(e, r, r->deadline);
+        engine_run_move(e, r, RUN_AT_WORK);
+        engine_run_settle(e, r);
+    } else if (r->state == RUN_WAITING) {
+        engine_request_again(e, r);
+    } else if (r->state == RUN_CALLING && !r->cancelled) {
+        r->cancelled = true;
+        engine_call_cancel(e, r, false);
+    }
+}
+
+void engine_runs_due(struct belay_engine *e)
+{
+    for (struct belay_heap_node *n; (n = belay_heap_min(&e->due)) && n->key <= e->now;) {
+        run_due(e, BELAY_CONTAINER_OF(n, struct engine_run, timer));
+        if (e->failed)
+            return;
+    }
+}
+
+/* What waits without a call out ends now: requests are told so, deliveries keep what they achieved. */
+void engine_runs_stop(struct belay_engine *e)
+{
+    for (uint32_t i = 0; i < e->run_count && !e->failed; i++) {
+        struct engine_run *r = e->runs[i];
+        if (r->state != RUN_QUEUED && r->state != RUN_WAITING)
+            continue;
+        if (r->kind == RUN_REQUEST) {
+            engine_request_refuse(e, r, 503, "stopping", BELAY_STR("the server is stopping"), 1000);
+            continue;
+        }
+        struct belay_err err;
+        struct belay_str progress = belay_flow_progress(r->flow);
+        int status = BELAY_OK;
+        if (progress.n)
+            status = belay_broker_progress(e->broker, r->delivery, progress, r->def->hash, &err);
+        if (status != BELAY_OK)
+            engine_no_room(e, status, &err); /* then it is done again from where it was */
+        belay_broker_defer(e->broker, r->delivery, e->now);
+        engine_run_move(e, r, RUN_AT_WORK);
+        engine_run_free(e, r);
+    }
+}

@@ -1,0 +1,29 @@
+/* $saga(name, id): what a flow may ask about a saga. */
+#include "engine/impl.h"
+
+int engine_saga_function(void *arg, struct belay_arena *arena, const struct belay_value *args,
+                         uint32_t count, struct belay_value *ret, struct belay_err *err)
+{
+    struct belay_engine *e = arg;
+    struct belay_str name, id;
+    (void)count;
+    if (!belay_value_text(args[0], arena, &name) || !belay_value_text(args[1], arena, &id))
+        return belay_fail(err, BELAY_INVALID, "$saga wants a saga's name and an id");
+    struct belay_buf out;
+    belay_buf_init(&out, BELAY_MESSAGE_BYTES_MAX);
+    int status = belay_sagas_view(e->sagas, name, id, &out, err);
+    if (status == BELAY_OK)
+        status = belay_buf_status(&out);
+    if (status == BELAY_OK) {
+        const belay_json *root;
+        struct belay_str text = belay_arena_str(arena, belay_buf_view(&out));
+        status = text.p ? belay_json_parse(text, NULL, arena, &root, NULL, err) : BELAY_NOMEM;
+        if (status == BELAY_OK)
+            *ret = belay_value_tape(root);
+    } else if (status == BELAY_NOTFOUND) {
+        *ret = belay_value_undefined();
+        status = BELAY_OK;
+    }
+    belay_buf_deinit(&out);
+    return status;
+}
