@@ -20,9 +20,16 @@
 
 /* expr */
 #define BELAY_EXPR_STEPS_DEFAULT 1000000
-#define BELAY_EXPR_DEPTH_DEFAULT 256
+#define BELAY_EXPR_DEPTH_DEFAULT 1024 /* nested evaluations; about five to a call of a lambda */
+#define BELAY_EXPR_DEPTH_MAX 4096     /* what a thread's stack is sure to hold */
+#define BELAY_EXPR_NESTING_MAX 500    /* of an expression's syntax */
+#define BELAY_EXPR_PATTERN_BYTES_MAX 4096
+#define BELAY_EXPR_MATCH_STEPS_MAX 500000 /* of one match of a regular expression */
+#define BELAY_EXPR_MATCH_DEPTH_MAX 5000
+#define BELAY_EXPR_MATCH_KIB_MAX 2048
 #define BELAY_EXPR_BYTES_DEFAULT BELAY_MIB(16)
 #define BELAY_EXPR_SOURCE_BYTES_MAX BELAY_KIB(256)
+#define BELAY_EXPR_COMPILED_BYTES_MAX BELAY_MIB(128) /* nodes are larger than their text */
 
 /* platform */
 #define BELAY_FILE_NAME_BYTES_MAX 255

@@ -41,8 +41,10 @@ struct belay_value {
         struct belay_value_array *array;
         struct belay_value_object *object;
         struct belay_value_function *function;
+        struct belay_value_tuple *tuple; /* of the evaluator */
     } u;
 };
+_Static_assert(sizeof(struct belay_value) == 16, "passed and returned in two registers");
 
 /* What went wrong, as the reference numbers it. */
 struct belay_expr_error {

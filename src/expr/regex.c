@@ -1,0 +1,100 @@
+#include "expr/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "base/limits.h"
+
+struct regex {
+    pcre2_code *code;
+    uint32_t group_count;
+};
+
+/* A block knows nothing of its neighbours: the arena takes all back at once. */
+static void *take(PCRE2_SIZE n, void *arena)
+{
+    return belay_arena_alloc(arena, n);
+}
+
+static void give_back(void *p, void *arena)
+{
+    (void)p;
+    (void)arena;
+}
+
+struct regex *regex_compile(struct belay_arena *arena, struct belay_str pattern, unsigned flags,
+                            bool *ret_nomem)
+{
+    uint32_t options = PCRE2_UTF | PCRE2_ALT_BSUX | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C
+                       | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS
+                       | (flags & REGEX_NOCASE ? PCRE2_CASELESS : 0)
+                       | (flags & REGEX_MULTILINE ? PCRE2_MULTILINE : 0);
+    int code = 0;
+    PCRE2_SIZE at = 0;
+    *ret_nomem = true;
+    struct regex *re = belay_arena_alloc(arena, sizeof *re);
+    pcre2_general_context *general = pcre2_general_context_create(take, give_back, arena);
+    pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
+    if (!re || !context)
+        return NULL;
+    pcre2_set_max_pattern_length(context, BELAY_EXPR_PATTERN_BYTES_MAX);
+    pcre2_set_parens_nest_limit(context, 100);
+    re->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
+                             &at, context);
+    if (!re->code) {
+        *ret_nomem = code == PCRE2_ERROR_HEAP_FAILED;
+        return NULL;
+    }
+    pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &re->group_count);
+    return re;
+}
+
+static int status_of(int result)
+{
+    switch (result) {
+    case PCRE2_ERROR_NOMATCH: return BELAY_NOTFOUND;
+    case PCRE2_ERROR_MATCHLIMIT:
+    case PCRE2_ERROR_DEPTHLIMIT:
+    case PCRE2_ERROR_HEAPLIMIT: return BELAY_LIMIT;
+    case PCRE2_ERROR_NOMEMORY: return BELAY_NOMEM;
+    default: return BELAY_INVALID;
+    }
+}
+
+static void fill(const struct regex *re, struct belay_str text, pcre2_match_data *data,
+                 struct regex_match *m)
+{
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+    uint32_t count = pcre2_get_ovector_count(data);
+    m->start = at[0];
+    m->end = at[1] < at[0] ? at[0] : at[1]; /* \K in a lookahead may turn them round */
+    m->group_count = re->group_count < REGEX_GROUPS_MAX ? re->group_count : REGEX_GROUPS_MAX;
+    for (uint32_t i = 0; i < m->group_count; i++) {
+        PCRE2_SIZE from = i + 1 < count ? at[2 * i + 2] : PCRE2_UNSET;
+        m->groups[i] = from == PCRE2_UNSET ? BELAY_STR_NONE
+                                           : belay_str(text.p + from, at[2 * i + 3] - from);
+    }
+}
+
+int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_str text,
+                size_t from, struct regex_match *ret_match)
+{
+    struct belay_arena_mark mark = belay_arena_mark(arena);
+    pcre2_general_context *general = pcre2_general_context_create(take, give_back, arena);
+    pcre2_match_context *context = general ? pcre2_match_context_create(general) : NULL;
+    pcre2_match_data *data
+        = general ? pcre2_match_data_create_from_pattern(re->code, general) : NULL;
+    int status = BELAY_NOMEM;
+    if (context && data) {
+        pcre2_set_match_limit(context, BELAY_EXPR_MATCH_STEPS_MAX);
+        pcre2_set_depth_limit(context, BELAY_EXPR_MATCH_DEPTH_MAX);
+        pcre2_set_heap_limit(context, BELAY_EXPR_MATCH_KIB_MAX);
+        int result = pcre2_match(re->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from, 0, data,
+                                 context);
+        status = result > 0 ? BELAY_OK : status_of(result);
+        if (status == BELAY_OK)
+            fill(re, text, data, ret_match);
+    }
+    belay_arena_rewind(arena, mark);
+    return status;
+}
