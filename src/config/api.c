@@ -157,40 +157,52 @@ static bool is_method(struct belay_str s)
     return false;
 }
 
-/* Does one of path's operations have the name? Feeds the others to the guess. */
-static bool path_has(struct config *c, const belay_json *path, const belay_json *item,
-                     struct belay_str wanted, struct config_guess *g)
+static void path_operations(struct config *c, const belay_json *path, const belay_json *item,
+                            void (*each)(void *arg, struct belay_str name), void *arg)
 {
     const belay_json *key = belay_json_first(item);
     for (uint32_t i = 0; item->type == BELAY_JSON_OBJECT && i < item->n; i++) {
         const belay_json *value = key + 1;
-        if (is_method(belay_json_str(key))) {
-            struct belay_str name = operation_name(c, path, key, value);
-            if (belay_str_eq(name, wanted))
-                return true;
-            config_guess_name(g, name);
-        }
+        if (is_method(belay_json_str(key)))
+            each(arg, operation_name(c, path, key, value));
         key = belay_json_next(value);
     }
-    return false;
+}
+
+void config_operations(struct config *c, const struct belay_api_def *api,
+                       void (*each)(void *arg, struct belay_str name), void *arg)
+{
+    const belay_json *paths = belay_json_get(api->openapi, BELAY_STR("paths"));
+    const belay_json *key = paths ? belay_json_first(paths) : NULL;
+    for (uint32_t i = 0; key && paths->type == BELAY_JSON_OBJECT && i < paths->n; i++) {
+        path_operations(c, key, key + 1, each, arg);
+        key = belay_json_next(key + 1);
+    }
+}
+
+struct operation_search {
+    struct config_guess guess;
+    bool found;
+};
+
+static void search_operation(void *arg, struct belay_str name)
+{
+    struct operation_search *search = arg;
+    search->found = search->found || belay_str_eq(name, search->guess.wrong);
+    config_guess_name(&search->guess, name);
 }
 
 void config_check_operation(struct config *c, const struct belay_api_def *api,
-                            const struct config_node *operation)
+                            const struct config_node *node, struct belay_str operation)
 {
-    const belay_json *paths = belay_json_get(api->openapi, BELAY_STR("paths"));
-    struct config_guess g = config_guess(operation->text);
+    struct operation_search search = { config_guess(operation), false };
     if (!api->openapi)
         return;
-    const belay_json *key = paths ? belay_json_first(paths) : NULL;
-    for (uint32_t i = 0; paths && paths->type == BELAY_JSON_OBJECT && i < paths->n; i++) {
-        if (path_has(c, key, key + 1, operation->text, &g))
-            return;
-        key = belay_json_next(key + 1);
-    }
-    struct belay_problem *p =
-        config_error(c->problems, config_place(operation), "unknown-operation",
-                     "%.*s has no operation '%.*s'", BELAY_STR_ARG(api->openapi_path),
-                     BELAY_STR_ARG(operation->text));
-    config_suggest_guess(c->problems, p, &g);
+    config_operations(c, api, search_operation, &search);
+    if (search.found)
+        return;
+    struct belay_problem *p = config_error(c->problems, config_place(node), "unknown-operation",
+                                           "%.*s has no operation '%.*s'", BELAY_STR_ARG(api->openapi_path),
+                                           BELAY_STR_ARG(node->text));
+    config_suggest_guess(c->problems, p, &search.guess);
 }

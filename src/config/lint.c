@@ -1,6 +1,204 @@
+/* The warnings, by the name of their rule:
+ *   unread                      a topic or queue that no flow and no saga reads
+ *   unused-connection           a connection that nothing calls
+ *   unanswered-operation        an operation of an API that no flow answers
+ *   missing-reply               a flow from an API that never replies
+ *   unknown-outcome             a call whose unknown outcome nobody can settle but a person
+ *   publish-without-compensate  a message of a saga that cannot be undone once it was handled
+ *   call-without-compensate     a call of a saga, not its last step, that is not undone
+ *   deadline                    a saga that waits longer for an event than it may take in all
+ *   circle                      flows whose messages come back to them (lint_graph.c)
+ * unreachable and unknown-error come from the readers of steps and rules. */
 #include "config/lint.h"
+
+#include "belay/connector.h"
+#include "config/parts.h"
+
+struct lint {
+    struct config *c;
+    const struct belay_definitions *d;
+    bool *used;    /* by connection */
+    bool *read;    /* by topic */
+};
+
+static void mark_read(struct lint *l, struct belay_str name)
+{
+    const struct belay_topic_def *topic = belay_definitions_topic(l->d, name);
+    if (topic)
+        l->read[topic - l->d->topics] = true;
+}
+
+static void mark_source(struct lint *l, const struct belay_source_def *from)
+{
+    if (from->kind == BELAY_SOURCE_TOPIC || from->kind == BELAY_SOURCE_QUEUE)
+        mark_read(l, from->name);
+}
+
+static void lint_topics(struct lint *l)
+{
+    const struct belay_definitions *d = l->d;
+    for (uint32_t i = 0; i < d->flow_count; i++)
+        mark_source(l, &d->flows[i].from);
+    for (uint32_t i = 0; i < d->saga_count; i++) {
+        mark_source(l, &d->sagas[i].from);
+        for (uint32_t k = 0; k < d->sagas[i].step_count; k++)
+            if (d->sagas[i].steps[k].await)
+                mark_read(l, d->sagas[i].steps[k].await->topic);
+    }
+    for (uint32_t i = 0; i < d->topic_count; i++) {
+        const struct belay_topic_def *t = &d->topics[i];
+        if (!l->read[i])
+            config_warning(l->c->problems, t->place, "unread", "nothing reads the %s '%.*s'",
+                           t->queue ? "queue" : "topic", BELAY_STR_ARG(t->name));
+    }
+}
+
+/* ---- calls ---- */
+
+/* The request as far as it is known before it runs; false where a parameter is an expression that may
+ * decide whether the call is idempotent. */
+static bool known_request(struct config *c, const struct belay_call_def *call, struct belay_field *params,
+                          struct belay_call_request *ret_request)
+{
+    *ret_request = (struct belay_call_request){ .params = params };
+    for (uint32_t i = 0; i < call->param_count && i < 32; i++) {
+        struct belay_str text = config_template_literal(c, call->params[i].value);
+        if (!text.p && !belay_str_eq(call->params[i].name, BELAY_STR("path")))
+            return false;
+        params[ret_request->param_count++] = (struct belay_field){ call->params[i].name, text };
+    }
+    return true;
+}
+
+static bool repeatable(struct config *c, const struct belay_call_def *call)
+{
+    struct belay_field params[32];
+    struct belay_call_request request;
+    if (call->connection->honours_key || !call->connection->idempotent)
+        return true;
+    return !known_request(c, call, params, &request) || call->connection->idempotent(&request);
+}
+
+static void lint_outcome(struct config *c, struct belay_place place, const struct belay_call_def *call,
+                         const struct belay_call_def *resolve)
+{
+    if (!call || resolve || repeatable(c, call))
+        return;
+    struct belay_problem *p = config_warning(
+        c->problems, place, "unknown-outcome",
+        "where '%.*s' gives no answer, a person must find out whether the call was done",
+        BELAY_STR_ARG(call->connection->name));
+    config_suggest(c->problems, p,
+                   "add 'resolve', or 'idempotency: { header: ... }' to the connection if it honours one");
+}
+
+static void mark_call(void *arg, const struct config_user *user, const struct belay_call_def *call)
+{
+    struct lint *l = arg;
+    (void)user;
+    l->used[call->connection - l->d->connections] = true;
+}
+
+static void lint_connections(struct lint *l)
+{
+    struct config_visitor v = { .arg = l, .call = mark_call };
+    config_walk(l->d, &v);
+    for (uint32_t i = 0; i < l->d->connection_count; i++)
+        if (!l->used[i])
+            config_warning(l->c->problems, l->d->connections[i].place, "unused-connection",
+                           "nothing calls the connection '%.*s'", BELAY_STR_ARG(l->d->connections[i].name));
+}
+
+/* ---- flows ---- */
+
+static void lint_flow(struct lint *l, const struct belay_flow_def *f)
+{
+    for (uint32_t i = 0; i < f->step_count; i++)
+        if (f->steps[i].kind == BELAY_STEP_CALL)
+            lint_outcome(l->c, f->steps[i].place, &f->steps[i].u.call.call, f->steps[i].u.call.resolve);
+    if (f->from.kind == BELAY_SOURCE_API && !f->replies) {
+        struct belay_problem *p = config_warning(l->c->problems, f->place, "missing-reply",
+                                                 "'%.*s' never replies to its caller", BELAY_STR_ARG(f->name));
+        config_suggest(l->c->problems, p, "add reply: { status: 202 }");
+    }
+}
+
+/* ---- sagas ---- */
+
+static bool only_reads(struct config *c, const struct belay_call_def *call)
+{
+    for (uint32_t i = 0; i < call->param_count; i++) {
+        if (!belay_str_eq(call->params[i].name, BELAY_STR("method")))
+            continue;
+        struct belay_str method = config_template_literal(c, call->params[i].value);
+        return belay_str_eq(method, BELAY_STR("GET")) || belay_str_eq(method, BELAY_STR("HEAD"));
+    }
+    return false;
+}
+
+static void lint_saga_step(struct lint *l, const struct belay_saga_step_def *s, bool last)
+{
+    struct config *c = l->c;
+    lint_outcome(c, s->place, s->call, s->resolve);
+    if (s->compensate) {
+        lint_outcome(c, s->place, s->compensate->call, NULL);
+        return;
+    }
+    struct belay_problem *p = NULL;
+    if (s->publish)
+        p = config_warning(c->problems, s->place, "publish-without-compensate",
+                           "once the message of '%.*s' is being handled, nothing undoes it",
+                           BELAY_STR_ARG(s->name));
+    else if (s->call && !last && !only_reads(c, s->call))
+        p = config_warning(c->problems, s->place, "call-without-compensate",
+                           "when a later step fails, nothing undoes '%.*s'", BELAY_STR_ARG(s->name));
+    config_suggest(c->problems, p, "add 'compensate', or compensate: {} where nothing has to be undone");
+}
+
+static void lint_saga(struct lint *l, const struct belay_saga_def *s)
+{
+    for (uint32_t i = 0; i < s->step_count; i++) {
+        const struct belay_saga_step_def *step = &s->steps[i];
+        lint_saga_step(l, step, i + 1 == s->step_count);
+        if (step->await && s->deadline_ms && step->await->timeout_ms > s->deadline_ms)
+            config_warning(l->c->problems, step->place, "deadline",
+                           "'%.*s' may wait longer than the whole saga's deadline", BELAY_STR_ARG(step->name));
+    }
+}
+
+/* ---- apis ---- */
+
+struct operation_check {
+    struct lint *l;
+    const struct belay_api_def *api;
+};
+
+static void lint_operation(void *arg, struct belay_str operation)
+{
+    struct operation_check *check = arg;
+    struct config *c = check->l->c;
+    if (!belay_definitions_operation(check->l->d, check->api->name, operation))
+        config_warning(c->problems, check->api->place, "unanswered-operation",
+                       "no flow answers '%.*s' of %.*s", BELAY_STR_ARG(operation),
+                       BELAY_STR_ARG(check->api->openapi_path));
+}
 
 void config_lint(struct config *c)
 {
-    (void)c;
+    struct lint l = { .c = c, .d = &c->set->d };
+    l.used = config_scratch(c, l.d->connection_count * sizeof *l.used);
+    l.read = config_scratch(c, l.d->topic_count * sizeof *l.read);
+    if (!l.used || !l.read)
+        return;
+    lint_topics(&l);
+    lint_connections(&l);
+    for (uint32_t i = 0; i < l.d->flow_count; i++)
+        lint_flow(&l, &l.d->flows[i]);
+    for (uint32_t i = 0; i < l.d->saga_count; i++)
+        lint_saga(&l, &l.d->sagas[i]);
+    for (uint32_t i = 0; i < l.d->api_count; i++) {
+        struct operation_check check = { &l, &l.d->apis[i] };
+        config_operations(c, check.api, lint_operation, &check);
+    }
+    config_lint_circles(c);
 }

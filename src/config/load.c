@@ -155,8 +155,8 @@ static void take_name(struct merge *m, const struct config_tree *trees)
                          "another file calls the application '%.*s'", BELAY_STR_ARG(*name));
         *name = m->files[i].name;
     }
-    if (!name->n && trees && !m->c->incomplete)
-        config_error(m->c->problems, (struct belay_place){ trees->root->file->path, 0, 0 }, "missing-key",
+    if (!name->n && config_count(trees ? trees->root : NULL) && !m->c->incomplete)
+        config_error(m->c->problems, config_place(trees->root), "missing-key",
                      "the application needs a 'name'");
 }
 
@@ -230,6 +230,8 @@ int belay_config_load(const struct belay_config_opt *opt, struct belay_definitio
     if (status)
         return status;
     load_files(&c);
+    if (!c.status)
+        config_check(&c);
     if (!c.status && !c.problems->error_count)
         config_lint(&c);
     return config_finish(&c, ret_definitions, err);

@@ -268,6 +268,11 @@ static const struct config_key *find_key(const struct config_kind *kind, struct 
     return NULL;
 }
 
+static const char *article(const struct config_kind *kind)
+{
+    return strchr("aeio", kind->name[0]) ? "an" : "a";
+}
+
 static void unknown_key(struct config *c, const struct config_kind *kind, const struct config_node *node,
                         const struct config_node *name)
 {
@@ -278,7 +283,8 @@ static void unknown_key(struct config *c, const struct config_kind *kind, const 
     if (kind->extra)
         kind->extra->guess(c, node, &g);
     struct belay_problem *p = config_error(c->problems, config_place(name), "unknown-key",
-                                           "a %s has no key '%.*s'", kind->name, BELAY_STR_ARG(name->text));
+                                           "%s %s has no key '%.*s'", article(kind), kind->name,
+                                           BELAY_STR_ARG(name->text));
     config_suggest_guess(c->problems, p, &g);
 }
 
@@ -310,13 +316,14 @@ static const struct config_node *key_node(const struct config_node *node, const 
 static void check_groups(struct config *c, const struct config_kind *kind, const struct config_node *node)
 {
     const struct config_key *of[8] = { 0 };
-    for (const struct config_key *key = kind->keys; key->name; key++) {
-        const struct config_node *at = key->one_of ? key_node(node, key->name) : NULL;
-        if (at && of[key->one_of])
-            config_error(c->problems, config_place(at), "one-of", "'%s' and '%s' exclude each other",
-                         of[key->one_of]->name, key->name);
-        else if (at)
-            of[key->one_of] = key;
+    for (const struct config_link *m = node->first; m; m = m->next) {
+        const struct config_key *key = find_key(kind, m->key->text);
+        unsigned group = key ? key->one_of : 0;
+        if (group && of[group] && of[group] != key)
+            config_error(c->problems, config_place(m->key), "one-of", "'%s' and '%s' exclude each other",
+                         of[group]->name, key->name);
+        else if (group)
+            of[group] = key;
     }
     for (unsigned group = 1; group < 8; group++) {
         if (!(kind->groups_needed & 1u << group) || of[group])
@@ -326,7 +333,7 @@ static void check_groups(struct config *c, const struct config_kind *kind, const
         for (const struct config_key *key = kind->keys; key->name; key++)
             if (key->one_of == group && key->type != CONFIG_RESERVED)
                 belay_buf_printf(&names, "%s%s", names.n ? ", " : "", key->name);
-        config_error(c->problems, config_place(node), "one-of", "a %s needs one of: %.*s", kind->name,
+        config_error(c->problems, config_place(node), "one-of", "%s %s needs one of: %.*s", article(kind), kind->name,
                      BELAY_STR_ARG(belay_buf_view(&names)));
         belay_buf_deinit(&names);
     }
@@ -348,8 +355,8 @@ static void check_keys(struct config *c, const struct config_kind *kind, const s
     for (const struct config_key *key = kind->keys; key->name; key++) {
         const struct config_node *at = key_node(node, key->name);
         if (!at && key->required)
-            config_error(c->problems, config_place(node), "missing-key", "a %s needs '%s'", kind->name,
-                         key->name);
+            config_error(c->problems, config_place(node), "missing-key", "%s %s needs '%s'", article(kind),
+                         kind->name, key->name);
         else if (!at && key->default_)
             take_default(c, key, node, target);
         if (at && key->with && !key_node(node, key->with))

@@ -33,8 +33,11 @@ void config_keep_text(struct config *c, const char *kind, const struct config_li
 /* Warns about what no error is called, and about rules after "*". */
 void config_check_patterns(struct config *c, const struct config_node *node, bool rules_follow);
 
-/* Does the document have the operation; says so where not (openapi.c). */
+/* Does the document have the operation; says at node where not (api.c). */
 void config_check_operation(struct config *c, const struct belay_api_def *api,
-                            const struct config_node *operation);
+                            const struct config_node *node, struct belay_str operation);
+/* Names of all operations of an API's document, in its order. */
+void config_operations(struct config *c, const struct belay_api_def *api,
+                       void (*each)(void *arg, struct belay_str name), void *arg);
 
 #endif

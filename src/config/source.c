@@ -53,7 +53,7 @@ static void from_api(struct config *c, const struct config_node *node, const str
     } else if (config_text(c, raw->operation, &operation)) {
         to->operation = config_keep(c, operation);
         if (api && !c->stored)
-            config_check_operation(c, api, raw->operation);
+            config_check_operation(c, api, raw->operation, operation);
     }
 }
 
