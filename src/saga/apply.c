@@ -28,14 +28,16 @@ void saga_move_init(struct saga_move *m, const struct saga *i, belay_time now, e
 int saga_move_reserve(struct belay_sagas *s, struct saga *i, const struct saga_move *m, size_t extra,
                       struct belay_err *err)
 {
-    size_t bytes = move_bytes(m);
+    size_t bytes = move_bytes(m), row = saga_row_bytes(i) + bytes + SAGA_ENTRY_BYTES_MAX;
     belay_buf_clear(&s->record);
-    if (!belay_buf_reserve(&s->record, bytes)
+    belay_buf_clear(&s->row);
+    if (!belay_buf_reserve(&s->record, bytes) || !belay_buf_reserve(&s->row, row)
         || saga_reserve(i, m->result.n + m->topic.n, SAGA_ENTRY_BYTES_MAX, m->fault.n) != BELAY_OK) {
         belay_buf_clear(&s->record);
+        belay_buf_clear(&s->row);
         return belay_fail(err, BELAY_NOMEM, "no memory for the next move of a saga");
     }
-    return saga_room_reserve(s, bytes + extra + 2 * KEY_BYTES_MAX, extra ? 4 : 2, true, err);
+    return saga_room_reserve(s, bytes + row + extra + 2 * KEY_BYTES_MAX + KIND_ROW_BYTES, extra ? 8 : 5, true, err);
 }
 
 /* The history stops growing with attempts at its limit; what happened in the end is always there. */
@@ -72,13 +74,13 @@ static void apply_step(struct saga *i, const struct saga_move *m)
 
 static void apply_move(struct belay_sagas *s, struct saga *i, const struct saga_move *m)
 {
-    saga_cache_touch(s, i);
     if (m->step < i->step_count)
         apply_step(i, m);
     if (i->state != m->state) {
         saga_count(i->kind, i->state, -1);
         belay_sm_move(saga_states, &i->state, m->state);
         saga_count(i->kind, i->state, 1);
+        saga_kind_write(s, i->kind);
     }
     i->parked_from = m->parked_from;
     i->flags = m->flags;
@@ -98,6 +100,7 @@ static void apply_move(struct belay_sagas *s, struct saga *i, const struct saga_
         if (i->kind->stats.events_waiting)
             saga_kept_apply_end(s, i);
     }
+    saga_cache_write(s, i, m->now);
 }
 
 void saga_move_append(struct belay_sagas *s, struct saga *i, struct saga_move *m)
@@ -123,7 +126,7 @@ int saga_move_commit(struct belay_sagas *s, struct saga *i, struct saga_move *m,
 /* ---- start and end ---- */
 
 /* i is fresh, with memory for the message and in the map. */
-static void apply_start(struct saga *i, const struct saga_start *r)
+static void apply_start(struct belay_sagas *s, struct saga *i, const struct saga_start *r)
 {
     i->state = SAGA_RUNNING;
     i->started_at = i->updated_at = i->first_at = i->log_at = r->at;
@@ -136,8 +139,9 @@ static void apply_start(struct saga *i, const struct saga_start *r)
     belay_buf_put_str(&i->data, r->message);
     struct saga_entry entry = { .at = r->at, .event = SAGA_EVENT_STARTED, .step = r->step_count };
     saga_entry_pack(&i->log, r->at, &entry);
-    i->dirty = true;
     saga_count(i->kind, SAGA_RUNNING, 1);
+    saga_kind_write(s, i->kind);
+    saga_cache_write(s, i, r->at);
 }
 
 static int new_instance(struct belay_sagas *s, struct saga_kind *kind, const struct saga_start *r,
@@ -148,8 +152,11 @@ static int new_instance(struct belay_sagas *s, struct saga_kind *kind, const str
         return belay_fail(err, BELAY_NOMEM, "no memory for a new saga");
     i->kind = kind;
     saga_key_init(&i->key, kind->number, r->id);
+    belay_buf_clear(&s->row);
     if (saga_reserve(i, r->id.n + r->message.n, SAGA_ENTRY_BYTES_MAX, 0) != BELAY_OK
+        || !belay_buf_reserve(&s->row, r->id.n + r->message.n + 64u * (r->step_count + 4u) + 1024)
         || saga_cache_add(s, i) != BELAY_OK) {
+        belay_buf_clear(&s->row);
         saga_free(i);
         return belay_fail(err, BELAY_NOMEM, "no memory for a new saga");
     }
@@ -168,25 +175,24 @@ int saga_start_append(struct belay_sagas *s, struct saga_kind *kind, const struc
         belay_buf_clear(&s->record);
         return belay_fail(err, status, "no memory for a new saga");
     }
-    /* its row as much as its record: it may have to be written at once */
-    status = saga_room_reserve(s, 2 * s->record.n + 1024, 3, false, err);
+    /* its row is as large as its record */
+    status = saga_room_reserve(s, 2 * s->record.n + 64u * r->step_count + 1024 + KIND_ROW_BYTES, 4, false, err);
     if (status == BELAY_OK)
         status = new_instance(s, kind, r, &i, err);
     if (status != BELAY_OK)
         return status;
     belay_store_append(s->opt.store, SAGA_RECORD_START, SAGA_RECORD_VERSION,
                        belay_buf_view(&s->record));
-    apply_start(i, r);
+    apply_start(s, i, r);
     *ret_saga = i;
     return BELAY_OK;
 }
 
 static void apply_forget(struct belay_sagas *s, struct saga *i)
 {
-    saga_cache_touch(s, i);
     saga_count(i->kind, i->state, -1);
-    belay_state_del(s->state, BELAY_TABLE_SAGA, saga_key_str(&i->key));
-    saga_cache_drop(s, i);
+    saga_kind_write(s, i->kind);
+    saga_cache_erase(s, i);
 }
 
 /* Reserved by the caller; i is gone. */
@@ -225,7 +231,7 @@ static int recover_start(struct belay_sagas *s, struct belay_str body, struct be
     int status = new_instance(s, kind, &r, &i, err);
     if (status != BELAY_OK)
         return status;
-    apply_start(i, &r);
+    apply_start(s, i, &r);
     saga_cache_place(s, i, r.at);
     return BELAY_OK;
 }

@@ -9,43 +9,45 @@ int saga_room_reserve(struct belay_sagas *s, size_t bytes, uint32_t records, boo
     return belay_store_reserve(s->opt.store, bytes, records, may_use_reserve, err);
 }
 
-/* ---- due rows: time, DUE_INSTANCE, key -> nothing ---- */
+/* ---- rows ---- */
 
-static struct belay_str due_key(char *to, belay_time due, const struct saga *i)
+static void put_due(struct belay_sagas *s, struct saga *i, belay_time due)
 {
-    belay_store_be64(to, (uint64_t)due);
-    to[8] = DUE_INSTANCE;
-    memcpy(to + 9, i->key.bytes, i->key.n);
-    return belay_str(to, 9u + i->key.n);
+    char key[DUE_KEY_BYTES_MAX];
+    belay_store_be64(key, (uint64_t)i->entry);
+    memcpy(key + 8, i->key.bytes, i->key.n);
+    struct belay_str view = belay_str(key, 8u + i->key.n);
+    if (i->entry != BELAY_TIME_NEVER)
+        belay_state_del(s->state, BELAY_TABLE_SAGA_DUE, view);
+    belay_store_be64(key, (uint64_t)due);
+    if (due != BELAY_TIME_NEVER)
+        belay_state_put(s->state, BELAY_TABLE_SAGA_DUE, view, BELAY_STR(""));
+    i->entry = due;
 }
 
-void saga_cache_touch(struct belay_sagas *s, struct saga *i)
+size_t saga_row_bytes(const struct saga *i)
 {
-    if (i->dirty)
-        return;
-    i->dirty = true;
-    if (i->has_row_due) {
-        char key[DUE_KEY_BYTES_MAX];
-        belay_state_del(s->state, BELAY_TABLE_SAGA_DUE, due_key(key, i->row_due, i));
-        i->has_row_due = false;
-    }
+    return i->data.n + i->log.n + i->fault.n + 64u * (i->step_count + 4u) + KEY_BYTES_MAX;
 }
 
-void saga_cache_write(struct belay_sagas *s, struct saga *i)
+/* An instance that goes on at once keeps the entry it has: one that is early does no harm. */
+void saga_cache_write(struct belay_sagas *s, struct saga *i, belay_time now)
 {
-    if (!i->dirty)
-        return;
+    if (i->entry == BELAY_TIME_NEVER || i->due > now || i->due < i->entry)
+        if (i->entry != i->due)
+            put_due(s, i, i->due);
     belay_buf_clear(&s->row);
     saga_row_pack(&s->row, i);
-    BELAY_ASSERT(belay_buf_status(&s->row) == BELAY_OK); /* it grows when an instance does */
+    BELAY_ASSERT(belay_buf_status(&s->row) == BELAY_OK); /* reserved */
     belay_state_put(s->state, BELAY_TABLE_SAGA, saga_key_str(&i->key), belay_buf_view(&s->row));
-    if (i->due != BELAY_TIME_NEVER) {
-        char key[DUE_KEY_BYTES_MAX];
-        belay_state_put(s->state, BELAY_TABLE_SAGA_DUE, due_key(key, i->due, i), BELAY_STR(""));
-        i->row_due = i->due;
-        i->has_row_due = true;
-    }
-    i->dirty = false;
+}
+
+void saga_cache_erase(struct belay_sagas *s, struct saga *i)
+{
+    if (i->entry != BELAY_TIME_NEVER)
+        put_due(s, i, BELAY_TIME_NEVER);
+    belay_state_del(s->state, BELAY_TABLE_SAGA, saga_key_str(&i->key));
+    saga_cache_drop(s, i);
 }
 
 /* ---- in and out ---- */
@@ -105,8 +107,6 @@ static int load(struct belay_sagas *s, const struct saga_key *key, struct belay_
         retire(s, i);
         return status;
     }
-    i->row_due = i->due;
-    i->has_row_due = i->due != BELAY_TIME_NEVER;
     *ret_saga = i;
     return BELAY_OK;
 }
@@ -144,26 +144,14 @@ void saga_cache_drop(struct belay_sagas *s, struct saga *i)
     retire(s, i);
 }
 
-/* False: the store has no room for its row now. */
-static bool evict(struct belay_sagas *s, struct saga *i)
+static void evict(struct belay_sagas *s, struct saga *i)
 {
-    if (i->dirty) {
-        size_t bytes = i->data.n + i->log.n + i->fault.n + 64u * (i->step_count + 4u) + 3 * KEY_BYTES_MAX;
-        belay_buf_clear(&s->row);
-        if (!belay_buf_reserve(&s->row, bytes)
-            || belay_state_reserve(s->state, bytes, 2, NULL) != BELAY_OK) {
-            belay_buf_clear(&s->row);
-            return false;
-        }
-        saga_cache_write(s, i);
-    }
-    if (i->has_row_due)
+    if (i->entry != BELAY_TIME_NEVER)
         saga_queue_note(s, i);
     saga_cache_drop(s, i);
-    return true;
 }
 
-/* Timers need memory; without it the row keeps the time. */
+/* Timers need memory; without it the row's entry has to do. */
 static void start_timer(struct belay_sagas *s, struct saga *i, belay_time at)
 {
     if (at != BELAY_TIME_NEVER && belay_heap_insert(&s->timers, &i->timer, at) != BELAY_OK)
@@ -193,20 +181,30 @@ void saga_cache_place(struct belay_sagas *s, struct saga *i, belay_time now)
     start_timer(s, i, i->due);
 }
 
+bool saga_cache_is_loose(const struct saga *i)
+{
+    return belay_list_empty(&i->node) && belay_list_empty(&i->idle)
+           && i->timer.index == BELAY_HEAP_OUT && i->flight == FLIGHT_NONE;
+}
+
 static bool evict_last(struct belay_sagas *s, struct belay_list *list)
 {
     for (struct belay_list *node = list->prev; node != list; node = node->prev) {
         struct saga *i = BELAY_CONTAINER_OF(node, struct saga, node);
-        if (!i->again)
-            return evict(s, i);
+        if (!i->again) {
+            evict(s, i);
+            return true;
+        }
     }
     return false;
 }
 
 static bool evict_one(struct belay_sagas *s)
 {
-    if (!belay_list_empty(&s->idle))
-        return evict(s, BELAY_CONTAINER_OF(s->idle.next, struct saga, idle));
+    if (!belay_list_empty(&s->idle)) {
+        evict(s, BELAY_CONTAINER_OF(s->idle.next, struct saga, idle));
+        return true;
+    }
     for (uint32_t g = 0; g < s->gate_count; g++)
         if (evict_last(s, &s->gates[g]->waiting))
             return true;

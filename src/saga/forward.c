@@ -191,6 +191,8 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
     return ACT_CALL;
 }
 
+#define PUBLICATION_BYTES (8 * BELAY_NAME_BYTES_MAX) /* its topic, and that in JSON beside its id */
+
 /* ---- publishing: the message and the move that says so are one commit ---- */
 
 static int publish_it(struct saga_turn *t, const struct belay_publication *p, struct saga_move *m,
@@ -235,11 +237,19 @@ enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_
 {
     struct belay_publication p;
     struct belay_err err;
+    /* what the message views must not move when the move is applied */
+    if (saga_reserve(t->saga, PUBLICATION_BYTES, SAGA_ENTRY_BYTES_MAX, 0) != BELAY_OK)
+        return ACT_NO_ROOM;
     int status = saga_scope(t, &err);
     if (status != BELAY_OK)
         return no_scope(t, status, &err);
     if (!belay_publish_build(publish, &t->scope, t->def->steps[t->saga->at].name, index, &t->input,
                              &t->room->arena, &p, ret_fault)) {
+        *ret_failed = true;
+        return ACT_AGAIN;
+    }
+    if (p.target.n > BELAY_NAME_BYTES_MAX) {
+        belay_fault_init(ret_fault, "SAGA:PUBLISH", BELAY_CLASS_PERMANENT, "the topic's name is too long");
         *ret_failed = true;
         return ACT_AGAIN;
     }
@@ -322,40 +332,52 @@ static enum saga_act begin_step(struct saga_turn *t, const struct belay_saga_ste
     return saga_commit(t, &m);
 }
 
+/* Its event came before it did: the copy is taken, and the message out of its subscription. */
+static enum saga_act take_event(struct saga_turn *t, const struct belay_saga_step_def *def,
+                                const struct saga_kept *kept)
+{
+    struct belay_sagas *s = t->room;
+    struct belay_broker *b = s->opt.broker;
+    struct saga_move m;
+    struct belay_message event;
+    uint32_t subscription = kept->subscription;
+    uint64_t sequence = kept->sequence;
+    struct belay_str bytes = belay_arena_str(&s->arena, kept->message); /* the state changes below */
+    if (!bytes.p || belay_message_decode(bytes, &s->arena, &event, NULL) != BELAY_OK
+        || saga_move_event(t, &m, &event, NULL) != BELAY_OK
+        || saga_move_reserve(s, t->saga, &m, 2048, NULL) != BELAY_OK)
+        return ACT_NO_ROOM;
+    saga_kept_gone(s, t->saga->kind, saga_id(t->saga), def->name);
+    saga_move_append(s, t->saga, &m);
+    struct belay_subscription *sub = belay_broker_find_id(b, subscription);
+    bool attempted;
+    struct belay_err err;
+    if (sub && belay_broker_cancel(b, sub, sequence, BELAY_STR("taken by its saga"), t->now,
+                                   &attempted, &err) != BELAY_OK)
+        return ACT_AGAIN; /* it will be delivered again, and be done */
+    return ACT_AGAIN;
+}
+
 static enum saga_act await(struct saga_turn *t, const struct belay_saga_step_def *def)
 {
+    struct saga *i = t->saga;
     struct saga_kept kept;
-    struct belay_message event;
     struct belay_fault fault;
-    if (saga_kept_find(t->room, t->saga, def->name, &kept)) {
-        struct saga_move m;
-        /* out of the state, which the move changes */
-        struct belay_str bytes = belay_arena_str(&t->room->arena, kept.message);
-        kept.step = def->name;
-        kept.id = belay_arena_str(&t->room->arena, kept.id);
-        if (!bytes.p || !kept.id.p
-            || belay_message_decode(bytes, &t->room->arena, &event, NULL) != BELAY_OK)
-            return ACT_NO_ROOM;
-        if (saga_move_event(t, &m, &event, NULL) != BELAY_OK
-            || saga_move_reserve(t->room, t->saga, &m, 1024, NULL) != BELAY_OK)
-            return ACT_NO_ROOM;
-        saga_kept_gone(t->room, &kept);
-        saga_move_append(t->room, t->saga, &m);
-        return ACT_AGAIN;
-    }
+    if (saga_kept_find(t->room, i->kind, saga_id(i), def->name, &kept))
+        return take_event(t, def, &kept);
     belay_time timeout = def->await->timeout_ms
-                             ? belay_time_add_ms(t->saga->first_at, (int64_t)def->await->timeout_ms)
+                             ? belay_time_add_ms(i->first_at, (int64_t)def->await->timeout_ms)
                              : BELAY_TIME_NEVER;
     if (t->now >= timeout) {
         belay_fault_init(&fault, "SAGA:AWAIT_TIMEOUT", BELAY_CLASS_TRANSIENT,
                          "no event came within %llu ms", (unsigned long long)def->await->timeout_ms);
         return fail_step(t, &fault, STEP_MAYBE);
     }
-    if (t->saga->due > t->now)
+    if (i->due > t->now)
         return ACT_LATER;
     struct saga_move m; /* it looked, and now it waits */
-    saga_move_init(&m, t->saga, t->now, SAGA_EVENT_AWAITING);
-    m.due = timeout < t->saga->deadline ? timeout : t->saga->deadline;
+    saga_move_init(&m, i, t->now, SAGA_EVENT_AWAITING);
+    m.due = timeout < i->deadline ? timeout : i->deadline;
     m.carries |= MOVE_QUIET;
     enum saga_act act = saga_commit(t, &m);
     return act == ACT_AGAIN ? ACT_LATER : act;

@@ -71,6 +71,7 @@ int saga_clear(struct saga *s, uint8_t step_count)
     struct saga kept = *s;
     *s = (struct saga){ .steps = kept.steps, .steps_cap = kept.steps_cap, .step_count = step_count,
                         .deadline = BELAY_TIME_NEVER, .due = BELAY_TIME_NEVER,
+                        .entry = BELAY_TIME_NEVER,
                         .data = kept.data, .log = kept.log, .fault = kept.fault };
     clear_buf(&s->data);
     clear_buf(&s->log);
@@ -170,6 +171,7 @@ void saga_row_pack(struct belay_buf *out, const struct saga *s)
     belay_pack_u64(out, (uint64_t)s->started_at);
     belay_pack_svarint(out, s->updated_at - s->started_at);
     belay_pack_u64(out, (uint64_t)s->deadline);
+    belay_pack_u64(out, (uint64_t)s->entry);
     belay_pack_svarint(out, s->first_at - s->started_at);
     belay_pack_svarint(out, s->log_at - s->started_at);
     belay_pack_varint(out, s->attempt);
@@ -251,12 +253,13 @@ static void unpack_fixed(struct belay_unpack *u, struct saga *s)
     s->started_at = (belay_time)belay_unpack_u64(u);
     s->updated_at = s->started_at + belay_unpack_svarint(u);
     s->deadline = (belay_time)belay_unpack_u64(u);
+    s->entry = (belay_time)belay_unpack_u64(u);
     s->first_at = s->started_at + belay_unpack_svarint(u);
     s->log_at = s->started_at + belay_unpack_svarint(u);
     s->attempt = (uint32_t)belay_unpack_varint(u);
     s->delay_ms = belay_unpack_varint(u);
     s->input_n = (uint32_t)belay_unpack_varint(u);
-    if (s->parked_from >= SAGA_STATES || s->input_n > s->data.n - s->id_n)
+    if (s->entry > s->due || s->parked_from >= SAGA_STATES || s->input_n > s->data.n - s->id_n)
         u->failed = true;
 }
 

@@ -73,6 +73,7 @@ struct saga {
     belay_time first_at; /* of the first attempt of what it is at */
     belay_time started_at, updated_at;
     belay_time deadline, due; /* NEVER: none; due: when it has to do something at the latest */
+    belay_time entry;    /* of its entry in SAGA_DUE, not after due; NEVER: it has none */
     struct belay_hash128 definition;
     uint32_t id_n, input_n; /* at the start of data */
     belay_time log_at;      /* of the last entry */
@@ -81,9 +82,6 @@ struct saga {
 
     /* memory only */
     uint8_t steps_cap;
-    bool dirty;          /* differs from its row; a dirty one has no due row */
-    bool has_row_due;    /* clean and waiting: its due row is in the state */
-    belay_time row_due;
     uint8_t flight;      /* enum flight: a call is under way */
     bool repeatable;     /* that call */
     bool gated, knocks;  /* waits for a slot; has waited and may look whether there is one */

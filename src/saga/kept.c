@@ -1,9 +1,10 @@
 /* kept.c - events that came before their saga: SAGA_EVENT rows, one for each instance and step.
  *
  * Key: number of the saga's kind, length of the id part, id part, name of the step.  The first event
- * of a step waits; a later one says nothing that the first did not, and is done.  The instance takes
- * it when it comes to the step; when the instance ends, what still waits for it is done; and when
- * neither happens in time, it becomes a letter.
+ * of a step waits; a later one says nothing that the first did not, and is done.  The row is a copy
+ * of the message, which stays in its subscription, waiting as for a retry, until its time is up; then
+ * it is delivered again and becomes a letter (event.c).  The instance takes the copy when it comes to
+ * the step, and the message out of its subscription; when the instance ends, its rows go.
  */
 #include "base/assert.h"
 #include "saga/room.h"
@@ -26,36 +27,22 @@ static struct belay_str event_key(char *to, uint32_t kind, struct belay_str id, 
     return belay_str(to, prefix.n + name.n);
 }
 
-static struct belay_str due_key(char *to, belay_time due, struct belay_str event)
-{
-    belay_store_be64(to, (uint64_t)due);
-    to[8] = DUE_EVENT;
-    memcpy(to + 9, event.p, event.n);
-    return belay_str(to, 9 + event.n);
-}
-
 /* The row is the record's body. */
 static void apply_kept(struct belay_sagas *s, const struct saga_kept *r, struct belay_str body)
 {
-    char key[EVENT_KEY_BYTES_MAX], due[DUE_KEY_BYTES_MAX];
-    struct belay_str event = event_key(key, r->kind, r->id, r->step);
-    belay_state_put(s->state, BELAY_TABLE_SAGA_EVENT, event, body);
-    belay_state_put(s->state, BELAY_TABLE_SAGA_DUE, due_key(due, r->expires, event), BELAY_STR(""));
-    saga_queue_due(s, r->expires);
+    char key[EVENT_KEY_BYTES_MAX];
     struct saga_kind *kind = saga_kind_at(s, r->kind);
+    belay_state_put(s->state, BELAY_TABLE_SAGA_EVENT, event_key(key, r->kind, r->id, r->step), body);
     kind->stats.events_waiting++;
-    kind->dirty = true;
+    saga_kind_write(s, kind);
 }
 
-static void apply_gone(struct belay_sagas *s, uint32_t kind_number, struct belay_str event, belay_time expires)
+static void apply_gone(struct belay_sagas *s, struct saga_kind *kind, struct belay_str event)
 {
-    char due[DUE_KEY_BYTES_MAX];
-    struct saga_kind *kind = saga_kind_at(s, kind_number);
     belay_state_del(s->state, BELAY_TABLE_SAGA_EVENT, event);
-    belay_state_del(s->state, BELAY_TABLE_SAGA_DUE, due_key(due, expires, event));
     BELAY_ASSERT(kind->stats.events_waiting > 0);
     kind->stats.events_waiting--;
-    kind->dirty = true;
+    saga_kind_write(s, kind);
 }
 
 int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r, struct belay_err *err)
@@ -67,7 +54,7 @@ int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r, struct be
         belay_buf_clear(&s->record);
         return belay_fail(err, status, "no memory for an event that waits for its saga");
     }
-    status = saga_room_reserve(s, 2 * s->record.n + 2 * BELAY_STATE_KEY_BYTES_MAX, 3, true, err);
+    status = saga_room_reserve(s, 2 * s->record.n + BELAY_STATE_KEY_BYTES_MAX + KIND_ROW_BYTES, 3, true, err);
     if (status != BELAY_OK)
         return status;
     struct belay_str body = belay_buf_view(&s->record);
@@ -83,46 +70,37 @@ static bool get(struct belay_sagas *s, struct belay_str event, struct saga_kept 
            && saga_kept_unpack(row, ret_kept);
 }
 
-bool saga_kept_exists(struct belay_sagas *s, uint32_t kind, struct belay_str id, struct belay_str step)
+bool saga_kept_find(struct belay_sagas *s, const struct saga_kind *kind, struct belay_str id,
+                    struct belay_str step, struct saga_kept *ret_kept)
 {
     char key[EVENT_KEY_BYTES_MAX];
-    struct saga_kept kept;
-    return get(s, event_key(key, kind, id, step), &kept);
+    return kind->stats.events_waiting && get(s, event_key(key, kind->number, id, step), ret_kept);
 }
 
-bool saga_kept_find(struct belay_sagas *s, const struct saga *i, struct belay_str step,
-                    struct saga_kept *ret_kept)
+void saga_kept_gone(struct belay_sagas *s, struct saga_kind *kind, struct belay_str id,
+                    struct belay_str step)
 {
     char key[EVENT_KEY_BYTES_MAX];
-    return i->kind->stats.events_waiting
-           && get(s, event_key(key, i->kind->number, saga_id(i), step), ret_kept);
-}
-
-void saga_kept_gone(struct belay_sagas *s, const struct saga_kept *r)
-{
-    char key[EVENT_KEY_BYTES_MAX];
-    struct belay_str event = event_key(key, r->kind, r->id, r->step);
-    belay_time expires = r->expires;
-    uint32_t kind = r->kind;
     belay_buf_clear(&s->record);
-    belay_pack_varint(&s->record, kind);
-    belay_pack_str(&s->record, r->id);
-    belay_pack_str(&s->record, r->step);
+    belay_pack_varint(&s->record, kind->number);
+    belay_pack_str(&s->record, id);
+    belay_pack_str(&s->record, step);
     BELAY_ASSERT(belay_buf_status(&s->record) == BELAY_OK); /* reserved */
+    struct belay_str event = event_key(key, kind->number, id, step);
     belay_store_append(s->opt.store, SAGA_RECORD_EVENT_GONE, SAGA_RECORD_VERSION,
                        belay_buf_view(&s->record));
-    apply_gone(s, kind, event, expires);
+    apply_gone(s, kind, event);
 }
 
 void saga_kept_apply_end(struct belay_sagas *s, const struct saga *i)
 {
     char buf[EVENT_KEY_BYTES_MAX], key[EVENT_KEY_BYTES_MAX];
     struct belay_str prefix = prefix_of(buf, &i->key), found, row;
-    struct saga_kept kept;
-    while (belay_state_seek(s->state, BELAY_TABLE_SAGA_EVENT, prefix, false, prefix, &found, &row)
-           && found.n <= sizeof key && saga_kept_unpack(row, &kept)) {
+    while (i->kind->stats.events_waiting
+           && belay_state_seek(s->state, BELAY_TABLE_SAGA_EVENT, prefix, false, prefix, &found, &row)
+           && found.n <= sizeof key) {
         memcpy(key, found.p, found.n);
-        apply_gone(s, kept.kind, belay_str(key, found.n), kept.expires);
+        apply_gone(s, i->kind, belay_str(key, found.n));
     }
 }
 
@@ -130,15 +108,15 @@ static int apply_gone_record(struct belay_sagas *s, struct belay_str body, struc
 {
     char key[EVENT_KEY_BYTES_MAX];
     struct belay_unpack u = belay_unpack_init(body);
-    uint32_t kind = (uint32_t)belay_unpack_varint(&u);
+    struct saga_kind *kind = saga_kind_at(s, (uint32_t)belay_unpack_varint(&u));
     struct belay_str id = belay_unpack_str(&u), step = belay_unpack_str(&u);
     struct saga_kept kept;
-    if (!belay_unpack_done(&u) || !saga_kind_at(s, kind))
+    if (!belay_unpack_done(&u) || !kind)
         return belay_fail(err, BELAY_CORRUPT, "record of an event taken makes no sense");
-    struct belay_str event = event_key(key, kind, id, step);
+    struct belay_str event = event_key(key, kind->number, id, step);
     if (!get(s, event, &kept))
         return belay_fail(err, BELAY_CORRUPT, "record takes an event that there is not");
-    apply_gone(s, kind, event, kept.expires);
+    apply_gone(s, kind, event);
     return BELAY_OK;
 }
 

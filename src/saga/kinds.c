@@ -1,4 +1,4 @@
-/* kinds.c - the names of sagas, their numbers and counters: resident, saved before a checkpoint. */
+/* kinds.c - the names of sagas, their numbers and counters: resident, each in a row of its own. */
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "saga/room.h"
@@ -11,6 +11,29 @@ struct saga_kind *saga_kind_find(struct belay_sagas *s, struct belay_str name)
 struct saga_kind *saga_kind_at(struct belay_sagas *s, uint32_t number)
 {
     return number >= 1 && number <= s->kind_count ? s->kinds[number - 1] : NULL;
+}
+
+/* ---- rows: KEY_PART_KIND, number -> name, counters ---- */
+
+static void row_key(char key[5], uint32_t number)
+{
+    key[0] = KEY_PART_KIND;
+    belay_store_be32(key + 1, number);
+}
+
+void saga_kind_write(struct belay_sagas *s, const struct saga_kind *kind)
+{
+    const struct belay_saga_stats *c = &kind->stats;
+    const uint64_t counters[] = { c->running, c->compensating, c->parked, c->completed,
+                                  c->compensated, c->failed, c->events_waiting };
+    char key[5];
+    row_key(key, kind->number);
+    belay_buf_clear(&s->kind_row);
+    for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
+        belay_pack_varint(&s->kind_row, counters[n]);
+    belay_pack_str(&s->kind_row, kind->name);
+    BELAY_ASSERT(belay_buf_status(&s->kind_row) == BELAY_OK); /* reserved by saga_kind_need */
+    belay_state_put(s->state, BELAY_TABLE_SAGA, belay_str(key, 5), belay_buf_view(&s->kind_row));
 }
 
 static int grow(struct belay_sagas *s)
@@ -45,7 +68,6 @@ static int add(struct belay_sagas *s, struct belay_str name, struct saga_kind **
         goto no_memory;
     s->kinds[s->kind_count++] = kind;
     kind->number = s->kind_count;
-    kind->dirty = true;
     *ret_kind = kind;
     return BELAY_OK;
 no_memory:
@@ -58,16 +80,19 @@ int saga_kind_need(struct belay_sagas *s, struct belay_str name, struct saga_kin
 {
     struct saga_kind *kind = saga_kind_find(s, name);
     if (!kind) {
-        int status = saga_room_reserve(s, 32 + 2 * name.n, 1, false, err);
+        int status = saga_room_reserve(s, 32 + name.n + KIND_ROW_BYTES, 2, false, err);
         if (status != BELAY_OK)
             return status;
         belay_buf_clear(&s->record);
         belay_pack_varint(&s->record, s->kind_count + 1);
         belay_pack_str(&s->record, name);
-        if (belay_buf_status(&s->record) != BELAY_OK || add(s, name, &kind) != BELAY_OK)
+        belay_buf_clear(&s->kind_row);
+        if (belay_buf_status(&s->record) != BELAY_OK
+            || !belay_buf_reserve(&s->kind_row, KIND_ROW_BYTES) || add(s, name, &kind) != BELAY_OK)
             return belay_fail(err, BELAY_NOMEM, "no memory for the name of a saga");
         belay_store_append(s->opt.store, SAGA_RECORD_KIND, SAGA_RECORD_VERSION,
                            belay_buf_view(&s->record));
+        saga_kind_write(s, kind);
     }
     *ret_kind = kind;
     return BELAY_OK;
@@ -83,6 +108,7 @@ int saga_kind_apply(struct belay_sagas *s, struct belay_str body, struct belay_e
         return belay_fail(err, BELAY_CORRUPT, "record of a saga's name makes no sense");
     if (add(s, name, &kind) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for the name of a saga");
+    saga_kind_write(s, kind);
     return BELAY_OK;
 }
 
@@ -97,44 +123,11 @@ void saga_count(struct saga_kind *kind, uint8_t state, int by)
                                   [SAGA_FAILED] = &c->failed };
     BELAY_ASSERT(by > 0 || *of[state] > 0);
     *of[state] += (uint64_t)(int64_t)by;
-    kind->dirty = true;
-}
-
-/* ---- rows: KEY_PART_KIND, number -> name, counters ---- */
-
-static void row_key(char key[5], uint32_t number)
-{
-    key[0] = KEY_PART_KIND;
-    belay_store_be32(key + 1, number);
-}
-
-void saga_kinds_save(struct belay_sagas *s)
-{
-    for (uint32_t i = 0; i < s->kind_count; i++) {
-        struct saga_kind *kind = s->kinds[i];
-        const struct belay_saga_stats *c = &kind->stats;
-        char key[5];
-        if (!kind->dirty)
-            continue;
-        row_key(key, kind->number);
-        belay_buf_clear(&s->row);
-        belay_pack_str(&s->row, kind->name);
-        belay_pack_varint(&s->row, c->running);
-        belay_pack_varint(&s->row, c->compensating);
-        belay_pack_varint(&s->row, c->parked);
-        belay_pack_varint(&s->row, c->completed);
-        belay_pack_varint(&s->row, c->compensated);
-        belay_pack_varint(&s->row, c->failed);
-        belay_pack_varint(&s->row, c->events_waiting);
-        belay_state_put(s->state, BELAY_TABLE_SAGA, belay_str(key, 5), belay_buf_view(&s->row));
-        kind->dirty = false;
-    }
 }
 
 static int load_row(struct belay_sagas *s, struct belay_str row, struct belay_err *err)
 {
     struct belay_unpack u = belay_unpack_init(row);
-    struct belay_str name = belay_unpack_str(&u);
     struct belay_saga_stats c = { 0 };
     c.running = belay_unpack_varint(&u);
     c.compensating = belay_unpack_varint(&u);
@@ -143,13 +136,13 @@ static int load_row(struct belay_sagas *s, struct belay_str row, struct belay_er
     c.compensated = belay_unpack_varint(&u);
     c.failed = belay_unpack_varint(&u);
     c.events_waiting = belay_unpack_varint(&u);
+    struct belay_str name = belay_unpack_str(&u);
     if (!belay_unpack_done(&u))
         return belay_fail(err, BELAY_CORRUPT, "row of a saga's name makes no sense");
     struct saga_kind *kind;
     if (add(s, name, &kind) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for the name of a saga");
     kind->stats = c;
-    kind->dirty = false;
     return BELAY_OK;
 }
 

@@ -11,6 +11,7 @@ const struct belay_sm_state saga_states[SAGA_STATES] = {
                             .moves = TO(SAGA_PARKED) | TO(SAGA_COMPENSATED) },
     [SAGA_PARKED] = { .name = "parked",
                       .moves = TO(SAGA_RUNNING) | TO(SAGA_COMPENSATING) | TO(SAGA_COMPENSATED)
+                               | TO(SAGA_COMPLETED)
                                | TO(SAGA_FAILED) },
     [SAGA_COMPLETED] = { .name = "completed", .final = true },
     [SAGA_COMPENSATED] = { .name = "compensated", .final = true },

@@ -18,7 +18,7 @@ void saga_queue_due(struct belay_sagas *s, belay_time due)
 
 void saga_queue_note(struct belay_sagas *s, const struct saga *i)
 {
-    belay_time due = i->row_due;
+    belay_time due = i->entry;
     if (i->gated) { /* or it would come back at once, to be evicted again */
         belay_time poll = belay_time_add_ms(s->now, GATE_POLL_MS);
         due = due > poll ? due : poll;
@@ -49,7 +49,7 @@ static bool scan_instance(struct belay_sagas *s, struct belay_str rest)
     return true;
 }
 
-static void scan(struct belay_sagas *s, belay_time now)
+void saga_queue_scan(struct belay_sagas *s, belay_time now)
 {
     for (int n = 0; n < SCAN_ROWS && s->rows_due <= now; n++) {
         char from[DUE_KEY_BYTES_MAX];
@@ -60,7 +60,7 @@ static void scan(struct belay_sagas *s, belay_time now)
         bool found = belay_state_seek(s->state, BELAY_TABLE_SAGA_DUE,
                                       s->scan_key_n ? belay_str(from, s->scan_key_n) : BELAY_STR("\0"),
                                       s->scan_key_n > 0, BELAY_STR_NONE, &key, &value);
-        if (!found || key.n < 10) {
+        if (!found || key.n < 9) {
             end_scan(s, BELAY_TIME_NEVER);
             return;
         }
@@ -71,10 +71,7 @@ static void scan(struct belay_sagas *s, belay_time now)
         }
         s->scan_key_n = key.n;
         memcpy(s->scan_key, key.p, key.n);
-        struct belay_str rest = belay_str(s->scan_key + 9, key.n - 9);
-        bool ok = s->scan_key[8] == DUE_EVENT ? saga_kept_expire(s, rest, now)
-                                              : scan_instance(s, rest);
-        if (!ok) { /* no room for it now: the next scan comes by again */
+        if (!scan_instance(s, belay_str(s->scan_key + 8, s->scan_key_n - 8))) { /* no room for it now: the next scan comes by again */
             end_scan(s, belay_time_add_ms(now, 10));
             return;
         }
@@ -114,7 +111,7 @@ void saga_queue_fill(struct belay_sagas *s, belay_time now)
         saga_queue_due(s, 0);
     }
     if (belay_list_empty(&s->ready))
-        scan(s, now);
+        saga_queue_scan(s, now);
 }
 
 /* ---- gates ---- */

@@ -7,9 +7,9 @@
  *      |                 `--later--> idle (timer) --due--> ready
  *      `--evict-- idle, ready or gate, oldest first, beyond BELAY_SAGAS_IN_MEMORY
  *
- * Rows are written when an instance is evicted and before a checkpoint, not at each move: what lives
- * between two checkpoints costs one row.  While an instance in memory differs from its row (dirty)
- * it has no entry in SAGA_DUE: its timer counts.  So each living instance has exactly one of both.
+ * Its row is written with each move, so that memory holds nothing that the state does not; leaving
+ * it costs nothing.  Every instance but a parked one has one entry in SAGA_DUE, at the time when it
+ * has to do something or before; while it is in memory its timer counts, not the entry.
  */
 #ifndef BELAY_SAGA_ROOM_H
 #define BELAY_SAGA_ROOM_H
@@ -20,16 +20,14 @@
 #include "saga/record.h"
 #include "saga/saga.h"
 
-#define DUE_INSTANCE 0 /* type byte of a SAGA_DUE key, after the time */
-#define DUE_EVENT 1
-#define DUE_KEY_BYTES_MAX BELAY_STATE_KEY_BYTES_MAX
+#define DUE_KEY_BYTES_MAX (8 + KEY_BYTES_MAX)
+#define KIND_ROW_BYTES (7 * BELAY_VARINT_MAX + BELAY_VARINT_MAX + BELAY_NAME_BYTES_MAX)
 #define EVENT_KEY_BYTES_MAX (5 + KEY_ID_BYTES_MAX + BELAY_NAME_BYTES_MAX)
 
 struct saga_kind {
     uint32_t number;
     struct belay_str name; /* owned */
     struct belay_saga_stats stats;
-    bool dirty;
 };
 
 struct gate { /* instances that wait for a slot of one connection */
@@ -40,6 +38,20 @@ struct gate { /* instances that wait for a slot of one connection */
 struct flight_slot {
     struct saga *saga; /* NULL: free */
     uint32_t generation, next_free;
+};
+
+/* What an instance does next, while it does. */
+struct saga_turn {
+    struct belay_sagas *room;
+    struct saga *saga;
+    const struct belay_saga_def *def;
+    belay_time now;
+    bool scoped;
+    struct belay_message input;
+    struct belay_scope scope;
+    struct belay_binding bindings[4];
+    struct belay_call_request request;
+    const struct belay_connection_def *connection;
 };
 
 struct belay_sagas {
@@ -66,11 +78,13 @@ struct belay_sagas {
     belay_time pass_due;  /* the same of what became a row since the scan began */
     uint32_t gated;       /* instances that wait for a slot */
     bool gates_overflowed; /* some of them were evicted */
+    belay_time pause_until; /* there was no room: nothing goes on before */
     char scan_key[DUE_KEY_BYTES_MAX];
     size_t scan_key_n;
 
+    struct saga_turn turn;
     struct belay_arena arena;   /* of one turn */
-    struct belay_buf record, row, fault, text, json;
+    struct belay_buf record, row, kind_row, fault, text, json;
     struct saga *look;          /* views of instances that are not in memory */
     char list_key[KEY_BYTES_MAX];
     size_t list_key_n;
@@ -83,7 +97,8 @@ struct saga_kind *saga_kind_find(struct belay_sagas *s, struct belay_str name);
 int saga_kind_need(struct belay_sagas *s, struct belay_str name, struct saga_kind **ret_kind, struct belay_err *err) BELAY_MUST_CHECK;
 struct saga_kind *saga_kind_at(struct belay_sagas *s, uint32_t number);
 int saga_kinds_load(struct belay_sagas *s, struct belay_err *err) BELAY_MUST_CHECK;
-void saga_kinds_save(struct belay_sagas *s);
+/* Apply: its row; memory was reserved. */
+void saga_kind_write(struct belay_sagas *s, const struct saga_kind *kind);
 void saga_kinds_free(struct belay_sagas *s);
 int saga_kind_apply(struct belay_sagas *s, struct belay_str body, struct belay_err *err) BELAY_MUST_CHECK;
 void saga_count(struct saga_kind *kind, uint8_t state, int by);
@@ -95,10 +110,10 @@ int saga_cache_get(struct belay_sagas *s, const struct saga_key *key, struct sag
 /* A fresh one from the pool, not yet in memory's map. NULL: no memory. */
 struct saga *saga_cache_fresh(struct belay_sagas *s, uint8_t step_count);
 int saga_cache_add(struct belay_sagas *s, struct saga *i) BELAY_MUST_CHECK;
-/* Before it changes. */
-void saga_cache_touch(struct belay_sagas *s, struct saga *i);
 /* Where it belongs now: ready or idle until it is due. */
 void saga_cache_place(struct belay_sagas *s, struct saga *i, belay_time now);
+/* In memory and in no queue, as after a load. */
+bool saga_cache_is_loose(const struct saga *i);
 /* Not before `until`, in memory only. */
 void saga_cache_delay(struct belay_sagas *s, struct saga *i, belay_time until);
 /* Out of every queue: its turn. */
@@ -107,12 +122,17 @@ void saga_cache_take(struct belay_sagas *s, struct saga *i);
 void saga_cache_drop(struct belay_sagas *s, struct saga *i);
 /* Evicts what is too much; does what the store has room for. */
 void saga_cache_trim(struct belay_sagas *s);
-void saga_cache_write(struct belay_sagas *s, struct saga *i);
+/* Apply: its row and its entry in SAGA_DUE; memory was reserved. */
+void saga_cache_write(struct belay_sagas *s, struct saga *i, belay_time now);
+/* Apply: both gone, i too. */
+void saga_cache_erase(struct belay_sagas *s, struct saga *i);
+size_t saga_row_bytes(const struct saga *i);
 void saga_cache_free(struct belay_sagas *s);
 
 /* ---- queue.c: who is next ---- */
 /* Moves to ready what is due, from memory and from rows. */
 void saga_queue_fill(struct belay_sagas *s, belay_time now);
+void saga_queue_scan(struct belay_sagas *s, belay_time now);
 /* i becomes a row: it is to be found when it is due. */
 void saga_queue_note(struct belay_sagas *s, const struct saga *i);
 /* An entry of SAGA_DUE was written. */
@@ -139,15 +159,12 @@ void saga_forget_append(struct belay_sagas *s, struct saga *i);
 /* ---- kept.c: events that came before their saga ---- */
 int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r, struct belay_err *err) BELAY_MUST_CHECK;
 /* Views until the state changes. */
-bool saga_kept_find(struct belay_sagas *s, const struct saga *i, struct belay_str step, struct saga_kept *ret_kept);
-bool saga_kept_exists(struct belay_sagas *s, uint32_t kind, struct belay_str id, struct belay_str step);
+bool saga_kept_find(struct belay_sagas *s, const struct saga_kind *kind, struct belay_str id, struct belay_str step, struct saga_kept *ret_kept);
 /* It was reserved for. */
-void saga_kept_gone(struct belay_sagas *s, const struct saga_kept *r);
+void saga_kept_gone(struct belay_sagas *s, struct saga_kind *kind, struct belay_str id, struct belay_str step);
 /* The instance ended: what waits for it is done. */
 void saga_kept_apply_end(struct belay_sagas *s, const struct saga *i);
 int saga_kept_apply(struct belay_sagas *s, struct belay_str body, bool gone, struct belay_err *err) BELAY_MUST_CHECK;
-/* A due entry of an event. False: not now. */
-bool saga_kept_expire(struct belay_sagas *s, struct belay_str event_key, belay_time now);
 
 /* ---- turn: what an instance does next ---- */
 enum saga_act {
@@ -158,19 +175,6 @@ enum saga_act {
     ACT_NO_ROOM, /* the store or the memory has none: soon again */
     ACT_WAIT,    /* for somebody else (a message in flight): look again soon */
     ACT_GONE     /* forgotten */
-};
-
-struct saga_turn {
-    struct belay_sagas *room;
-    struct saga *saga;
-    const struct belay_saga_def *def;
-    belay_time now;
-    bool scoped;
-    struct belay_message input;
-    struct belay_scope scope;
-    struct belay_binding bindings[4];
-    struct belay_call_request request;
-    const struct belay_connection_def *connection;
 };
 
 void saga_turn_init(struct saga_turn *t, struct belay_sagas *s, struct saga *i, belay_time now);
