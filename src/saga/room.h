@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "policy/policy.h"
 #include "saga/record.h"
 #include "saga/saga.h"
 
@@ -84,7 +85,7 @@ struct belay_sagas {
 
     struct saga_turn turn;
     struct belay_arena arena;   /* of one turn */
-    struct belay_buf record, row, kind_row, fault, text, json;
+    struct belay_buf record, row, kind_row, fault, text, json, scratch;
     struct saga *look;          /* views of instances that are not in memory */
     char list_key[KEY_BYTES_MAX];
     size_t list_key_n;

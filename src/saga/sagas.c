@@ -32,7 +32,7 @@ int belay_sagas_new(const struct belay_sagas_opt *opt, struct belay_sagas **ret_
     belay_heap_init(&s->timers);
     belay_arena_init(&s->arena, 0, BELAY_SAGA_TURN_BYTES_MAX);
     struct belay_buf *const bufs[] = { &s->record, &s->row, &s->kind_row, &s->fault,
-                                       &s->text, &s->json, &s->list_id };
+                                       &s->text, &s->json, &s->scratch, &s->list_id };
     for (size_t n = 0; n < sizeof bufs / sizeof *bufs; n++)
         belay_buf_init(bufs[n], 2 * BELAY_SAGA_DATA_BYTES_MAX);
     *ret_sagas = s;
@@ -44,7 +44,7 @@ void belay_sagas_free(struct belay_sagas *s)
     if (!s)
         return;
     struct belay_buf *const bufs[] = { &s->record, &s->row, &s->kind_row, &s->fault,
-                                       &s->text, &s->json, &s->list_id };
+                                       &s->text, &s->json, &s->scratch, &s->list_id };
     for (size_t n = 0; n < sizeof bufs / sizeof *bufs; n++)
         belay_buf_deinit(bufs[n]);
     saga_cache_free(s);

@@ -87,8 +87,9 @@ int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, bel
     if (message_value(m, &s->arena, &bindings[0].value) != BELAY_OK
         || headers_value(m, &s->arena, &bindings[1].value) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for a saga's expressions");
-    *ret_scope = (struct belay_scope){ .body = body, .bindings = bindings, .binding_count = 2,
-                                       .now = now, .random = &s->random };
+    *ret_scope = (struct belay_scope){ .body = body, .body_text = m->body, .body_type = m->datacontenttype,
+                                       .bindings = bindings, .binding_count = 2, .now = now,
+                                       .random = &s->random, .scratch = &s->scratch };
     return BELAY_OK;
 }
 
@@ -144,6 +145,7 @@ int saga_scope(struct saga_turn *t, struct belay_err *err)
     if (steps_value(t, &t->bindings[2].value) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for a saga's expressions");
     t->scope.binding_count = 3;
+    t->scope.source = belay_arena_printf(&s->arena, "/sagas/%.*s", BELAY_STR_ARG(t->def->name));
     if (t->saga->fault.n) {
         if (error_value(t, &t->bindings[3].value) != BELAY_OK)
             return belay_fail(err, BELAY_NOMEM, "no memory for a saga's expressions");
