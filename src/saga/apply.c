@@ -209,6 +209,17 @@ void saga_forget_append(struct belay_sagas *s, struct saga *i)
 
 /* ---- recovery ---- */
 
+/* What the store reserves for a commit knows its records, not the rows they rewrite. */
+static int room_to_recover(struct belay_sagas *s, size_t row, struct belay_err *err)
+{
+    belay_buf_clear(&s->row);
+    if (row && !belay_buf_reserve(&s->row, row)) {
+        belay_buf_clear(&s->row);
+        return belay_fail(err, BELAY_NOMEM, "no memory for the row of a saga");
+    }
+    return belay_state_reserve_save(s->state, row + 4 * KEY_BYTES_MAX + KIND_ROW_BYTES, 5, err);
+}
+
 static int find(struct belay_sagas *s, uint32_t kind, struct belay_str id, struct saga **ret_saga,
                 struct belay_err *err)
 {
@@ -228,7 +239,9 @@ static int recover_start(struct belay_sagas *s, struct belay_str body, struct be
     struct saga_kind *kind;
     if (!saga_start_unpack(body, &r) || !(kind = saga_kind_at(s, r.kind)))
         return belay_fail(err, BELAY_CORRUPT, "record of a saga's start makes no sense");
-    int status = new_instance(s, kind, &r, &i, err);
+    int status = room_to_recover(s, r.id.n + r.message.n + 64u * (r.step_count + 4u) + 1024, err);
+    if (status == BELAY_OK)
+        status = new_instance(s, kind, &r, &i, err);
     if (status != BELAY_OK)
         return status;
     apply_start(s, i, &r);
@@ -258,6 +271,9 @@ static int recover_move(struct belay_sagas *s, struct belay_str body, struct bel
                           BELAY_STR_ARG(m.id));
     if (saga_reserve(i, m.result.n + m.topic.n, SAGA_ENTRY_BYTES_MAX, m.fault.n) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for a saga");
+    status = room_to_recover(s, saga_row_bytes(i) + move_bytes(&m) + SAGA_ENTRY_BYTES_MAX, err);
+    if (status != BELAY_OK)
+        return status;
     apply_move(s, i, &m);
     saga_cache_place(s, i, m.now);
     return BELAY_OK;
@@ -272,6 +288,8 @@ static int recover_forget(struct belay_sagas *s, struct belay_str body, struct b
     if (!belay_unpack_done(&u))
         return belay_fail(err, BELAY_CORRUPT, "record of a saga's end makes no sense");
     int status = find(s, kind, id, &i, err);
+    if (status == BELAY_OK)
+        status = room_to_recover(s, 0, err);
     if (status == BELAY_OK)
         apply_forget(s, i);
     return status;

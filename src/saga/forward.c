@@ -224,6 +224,20 @@ static void keep_publication(struct saga_turn *t, const struct belay_publication
     m->step_flags |= STEP_PUBLISHED;
 }
 
+/* At most what the broker writes for it, beside the move. */
+static size_t publication_bytes(const struct belay_message *m)
+{
+    const struct belay_str parts[] = { m->id, m->source, m->type, m->subject, m->key, m->correlationid,
+                                       m->causationid, m->traceparent, m->tracestate,
+                                       m->datacontenttype, m->body };
+    size_t bytes = 4096;
+    for (size_t n = 0; n < sizeof parts / sizeof *parts; n++)
+        bytes += parts[n].n + BELAY_VARINT_MAX;
+    for (uint32_t n = 0; n < m->header_count; n++)
+        bytes += m->headers[n].name.n + m->headers[n].value.n + 2 * BELAY_VARINT_MAX;
+    return 2 * bytes;
+}
+
 static bool comes_again(int status)
 {
     return status == BELAY_BUSY || status == BELAY_NOSPACE || status == BELAY_NOMEM;
@@ -255,7 +269,7 @@ enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_
     }
     if (index == 0)
         keep_publication(t, &p, m);
-    size_t extra = 2048 + 2 * p.message.body.n;
+    size_t extra = publication_bytes(&p.message);
     if (belay_buf_status(&t->room->json) != BELAY_OK
         || saga_move_reserve(t->room, t->saga, m, extra, &err) != BELAY_OK)
         return ACT_NO_ROOM;

@@ -123,6 +123,9 @@ static int apply_gone_record(struct belay_sagas *s, struct belay_str body, struc
 int saga_kept_apply(struct belay_sagas *s, struct belay_str body, bool gone, struct belay_err *err)
 {
     struct saga_kept kept;
+    int status = belay_state_reserve_save(s->state, body.n + 2 * EVENT_KEY_BYTES_MAX + KIND_ROW_BYTES, 3, err);
+    if (status != BELAY_OK)
+        return status;
     if (gone)
         return apply_gone_record(s, body, err);
     if (!saga_kept_unpack(body, &kept) || !saga_kind_at(s, kept.kind))

@@ -104,6 +104,12 @@ int saga_kind_apply(struct belay_sagas *s, struct belay_str body, struct belay_e
     uint64_t number = belay_unpack_varint(&u);
     struct belay_str name = belay_unpack_str(&u);
     struct saga_kind *kind;
+    belay_buf_clear(&s->kind_row);
+    if (!belay_buf_reserve(&s->kind_row, KIND_ROW_BYTES))
+        return belay_fail(err, BELAY_NOMEM, "no memory for the name of a saga");
+    int status = belay_state_reserve_save(s->state, KIND_ROW_BYTES + 64, 1, err);
+    if (status != BELAY_OK)
+        return status;
     if (!belay_unpack_done(&u) || number != s->kind_count + 1)
         return belay_fail(err, BELAY_CORRUPT, "record of a saga's name makes no sense");
     if (add(s, name, &kind) != BELAY_OK)
@@ -148,6 +154,9 @@ static int load_row(struct belay_sagas *s, struct belay_str row, struct belay_er
 
 int saga_kinds_load(struct belay_sagas *s, struct belay_err *err)
 {
+    belay_buf_clear(&s->kind_row);
+    if (!belay_buf_reserve(&s->kind_row, KIND_ROW_BYTES))
+        return belay_fail(err, BELAY_NOMEM, "no memory for the names of sagas");
     for (;;) {
         char key[5];
         struct belay_str row;
