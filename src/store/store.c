@@ -61,6 +61,8 @@ static int visit(void *arg, const struct commit *c, const uint8_t *p, uint64_t w
             status = store_apply_own(s, r->scratch, &record, err);
         else if (s->opt.apply)
             status = s->opt.apply(s->opt.arg, c->number, &record, err);
+        if (status == BELAY_OK) /* a room may have reserved for itself, and used what was for the rest */
+            status = belay_state_reserve_save(s->state, c->length_bytes - at, 4 * c->records, err);
     }
     if (status == BELAY_OK && walk != BELAY_OK)
         status = belay_fail(err, walk, "a record has a form that this version does not know");
