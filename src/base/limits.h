@@ -17,6 +17,13 @@
 #define BELAY_JSON_DEPTH_DEFAULT 512
 #define BELAY_JSON_DEPTH_MAX 1024
 #define BELAY_JSON_BYTES_MAX BELAY_MIB(16)
+#define BELAY_SCHEMA_BYTES_MAX BELAY_MIB(64)    /* compiled */
+#define BELAY_SCHEMA_NODES_MAX 100000           /* subschemas of one compiled schema and its documents */
+#define BELAY_SCHEMA_DEPTH_MAX 200              /* schemas for one value, one within the other */
+#define BELAY_SCHEMA_NAMES_MAX 1024             /* members that one schema names */
+#define BELAY_SCHEMA_FAULTS_DEFAULT 100
+#define BELAY_PATTERN_BYTES_MAX BELAY_KIB(16)
+#define BELAY_PATTERN_MATCH_MAX 1000000         /* steps of one match */
 
 /* expr */
 #define BELAY_EXPR_STEPS_DEFAULT 1000000
