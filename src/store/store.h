@@ -80,12 +80,18 @@ struct belay_state *belay_store_state(struct belay_store *s);
 /* ---- writing ---- */
 
 /* Room on disk and in the overlay for a decision of at most `bytes` in `records` records.
- * Reservations add up until the next flush (an append uses its part up): room may be reserved early
- * in a step and filled at its end, whatever was appended between.
+ * What was reserved in this step already and not used is enough for a smaller one.
  * may_use_reserve: acks, retries, dead letters, checkpoints: what lets a full disk drain.
  * Errors: BELAY_NOSPACE, BELAY_BUSY (both transient: producers get 503, deliveries wait). */
 int belay_store_reserve(struct belay_store *s, size_t bytes, uint32_t records, bool may_use_reserve,
                         struct belay_err *err) BELAY_MUST_CHECK;
+
+/* Room that stays aside until it is redeemed, in the same step, whatever is reserved and appended
+ * between: for what gathers and is appended at the end of the step (acks as ranges). May use the
+ * reserve. Redeem the same before the flush; from then on it is as reserved. Errors: as reserve. */
+int belay_store_promise(struct belay_store *s, size_t bytes, uint32_t records,
+                        struct belay_err *err) BELAY_MUST_CHECK;
+void belay_store_redeem(struct belay_store *s, size_t bytes, uint32_t records);
 
 /* Body is copied into the pending commit; was reserved, so cannot fail. Returns a view of the copy,
  * valid until the next append (apply reads it from there). */

@@ -38,32 +38,67 @@ static int room_in_tail(struct belay_store *s, bool drains, struct belay_err *er
     return BELAY_OK;
 }
 
+/* Room in the journal for `need` bytes beside what is promised. */
+static int room(struct belay_store *s, struct reservation need, bool drains, struct belay_err *err)
+{
+    uint64_t keep = drains ? 0 : s->journal.reserve_bytes;
+    need.bytes += s->promised.bytes;
+    need.records += s->promised.records;
+    int status = room_in_batch(s, need.bytes, drains, err);
+    if (status == BELAY_OK)
+        status = room_in_tail(s, drains, err);
+    if (status == BELAY_OK && !s->pending)
+        status = store_new_pending(s, err);
+    if (status == BELAY_OK)
+        status = journal_room(&s->journal, s->pending->n + need.bytes, keep, err);
+    if (status == BELAY_OK && journal_batch_reserve(s->pending, need.bytes, need.records) != BELAY_OK)
+        status = belay_fail(err, BELAY_NOMEM, "the journal: out of memory");
+    if (status == BELAY_BUSY)
+        s->checkpoint.due = true; /* whatever is full, a checkpoint makes room */
+    return status;
+}
+
 int belay_store_reserve(struct belay_store *s, size_t bytes, uint32_t records, bool may_use_reserve,
                         struct belay_err *err)
 {
     if (s->journal.failed != BELAY_OK)
         return belay_store_failed(s, err);
-    size_t need = bytes + (size_t)records * RECORD_OVERHEAD;
-    if (need <= s->reserved.bytes && records <= s->reserved.records)
+    struct reservation need = { bytes + (size_t)records * RECORD_OVERHEAD, records };
+    if (need.bytes <= s->reserved.bytes && records <= s->reserved.records)
         return BELAY_OK; /* within what was reserved for this step already */
-    uint64_t keep = may_use_reserve ? 0 : s->journal.reserve_bytes;
-    int status = room_in_batch(s, need, may_use_reserve, err);
+    int status = room(s, need, may_use_reserve, err);
     if (status == BELAY_OK)
-        status = room_in_tail(s, may_use_reserve, err);
-    if (status == BELAY_OK && !s->pending)
-        status = store_new_pending(s, err);
-    if (status == BELAY_OK)
-        status = journal_room(&s->journal, s->pending->n + need, keep, err);
-    if (status == BELAY_OK && journal_batch_reserve(s->pending, need, records) != BELAY_OK)
-        status = belay_fail(err, BELAY_NOMEM, "the journal: out of memory");
-    if (status == BELAY_OK)
-        status = belay_state_reserve(s->state, bytes, 2 * records, err);
-    if (status == BELAY_BUSY || status == BELAY_NOSPACE)
-        s->checkpoint.due = true; /* whatever is full, a checkpoint makes room */
+        status = belay_state_reserve(s->state, bytes + records * EXTENT_STATE_BYTES, 2 * records, err);
+    if (status == BELAY_BUSY)
+        s->checkpoint.due = true;
     if (status != BELAY_OK)
         return status;
-    s->reserved = (struct reservation){ need, records };
+    s->reserved = need;
     return BELAY_OK;
+}
+
+int belay_store_promise(struct belay_store *s, size_t bytes, uint32_t records, struct belay_err *err)
+{
+    if (s->journal.failed != BELAY_OK)
+        return belay_store_failed(s, err);
+    struct reservation more = { bytes + (size_t)records * RECORD_OVERHEAD, records };
+    struct reservation need = { s->reserved.bytes + more.bytes, s->reserved.records + records };
+    int status = room(s, need, true, err);
+    if (status != BELAY_OK)
+        return status;
+    s->promised.bytes += more.bytes;
+    s->promised.records += records;
+    return BELAY_OK;
+}
+
+void belay_store_redeem(struct belay_store *s, size_t bytes, uint32_t records)
+{
+    bytes += (size_t)records * RECORD_OVERHEAD;
+    BELAY_ASSERT(s->promised.bytes >= bytes && s->promised.records >= records);
+    s->promised.bytes -= bytes;
+    s->promised.records -= records;
+    s->reserved.bytes += bytes;
+    s->reserved.records += records;
 }
 
 /* ---- append ---- */
@@ -119,45 +154,35 @@ uint64_t belay_store_durable(const struct belay_store *s)
     return s->journal.durable;
 }
 
-/* False: no memory for the rows of its extents; again with the next flush. */
-static bool seal(struct belay_store *s)
+static void seal(struct belay_store *s)
 {
     struct journal *j = &s->journal;
     struct batch *b = s->pending;
-    if (belay_state_reserve_save(s->state, b->extent_count * EXTENT_STATE_BYTES, b->extent_count, NULL)
-        != BELAY_OK)
-        return false;
     s->pending = NULL;
     s->commit_began = s->now;
     journal_seal(j, b);
     topic_logs_sealed(&s->topics, b, segment_where(j->write.segment, j->write.offset), s->state);
     s->commits++;
-    return true;
 }
 
 void belay_store_flush(struct belay_store *s, belay_time now)
 {
     struct journal *j = &s->journal;
     s->now = now;
+    BELAY_ASSERT(s->promised.records == 0); /* or what it was for would not be in this commit */
     s->reserved = (struct reservation){ 0, 0 };
     if (j->failed != BELAY_OK)
         return;
-    store_move_record(s);
-    store_collect(s);
     bool pending = s->pending && s->pending->records > 0;
-    if (!pending) {
-        store_checkpoint_freeze(s);
-    } else if (!j->writing && seal(s)) {
+    if (pending && !j->writing) {
+        seal(s);
         store_checkpoint_freeze(s);
         journal_submit(j);
+    } else if (!pending) {
+        store_checkpoint_freeze(s);
     }
-    s->reserved = (struct reservation){ 0, 0 };
     store_checkpoint_start(s);
-    uint64_t archive_bytes = s->archive_bytes + store_move_bytes(s);
-    j->limit_bytes = s->opt.bytes_max - (archive_bytes < s->opt.bytes_max ? archive_bytes : s->opt.bytes_max);
     journal_prepare_start(j, now);
-    store_move_start(s);
-    store_sweep_start(s);
 }
 
 /* A commit ended. */

@@ -40,6 +40,22 @@ static void a_new_store_is_empty(void **state)
     assert_int_equal(belay_store_peek(f->store, 1, 1, 10, 1000, f->items), 0);
 }
 
+static void what_was_promised_is_there_whatever_was_reserved_between(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(belay_store_promise(f->store, 600, 2, &f->err));
+    publish(f, 1, 5000);
+    append_number(f, 1);
+    assert_ok(belay_store_reserve(f->store, 4000, 1, false, &f->err));
+    belay_store_redeem(f->store, 600, 2);
+    char text[301] = "2.";
+    belay_store_append(f->store, OTHER_RECORD, 1, belay_str(text, 300));
+    belay_store_append(f->store, OTHER_RECORD, 1, belay_str(text, 300));
+    fixture_flush(f);
+    fixture_reopen(f, SIM_POWER);
+    assert_int_equal(f->applied_sum, 1 + 2 + 2);
+}
+
 static void what_is_flushed_is_durable_and_survives_a_power_failure(void **state)
 {
     struct fixture *f = *state;
@@ -294,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_new_store_is_empty),
+        TEST(what_was_promised_is_there_whatever_was_reserved_between),
         TEST(what_is_flushed_is_durable_and_survives_a_power_failure),
         TEST_BUFFERED(what_is_flushed_is_durable_and_survives_a_power_failure),
         TEST(what_a_step_appends_is_one_commit),
