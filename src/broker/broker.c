@@ -1,0 +1,208 @@
+/* broker.c - life of a broker; decide -> append -> apply in one place. */
+#include "broker/impl.h"
+
+#include "base/alloc.h"
+
+#define RECORD_OVERHEAD 64 /* what the store puts around a record */
+
+int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker,
+                     struct belay_err *err)
+{
+    struct belay_broker *b = belay_calloc(1, sizeof *b);
+    if (!b)
+        return belay_fail(err, BELAY_NOMEM, "no memory for a broker");
+    b->store = store;
+    b->incarnation = 1;
+    b->scheduled_next = 1;
+    b->scheduled_due = b->retention_at = BELAY_TIME_NEVER;
+    belay_map_init(&b->topics_by_name);
+    belay_map_init(&b->subs_by_name);
+    belay_buf_init(&b->record, BELAY_COMMIT_BYTES_MAX);
+    belay_buf_init(&b->message, BELAY_COMMIT_BYTES_MAX);
+    belay_list_init(&b->gathering);
+    belay_list_init(&b->ring);
+    belay_heap_init(&b->wakes);
+    belay_list_init(&b->free_entries);
+    belay_list_init(&b->free_lanes);
+    belay_list_init(&b->free_pages);
+    if (store)
+        b->state = belay_store_state(store);
+    *ret_broker = b;
+    return BELAY_OK;
+}
+
+static void free_entries(struct belay_broker *b)
+{
+    struct belay_list *node;
+    while ((node = belay_list_pop(&b->free_entries)))
+        belay_free(BELAY_CONTAINER_OF(node, struct entry, d.node));
+    while ((node = belay_list_pop(&b->free_lanes)))
+        belay_free(BELAY_CONTAINER_OF(node, struct lane, troubled_node));
+    while ((node = belay_list_pop(&b->free_pages))) {
+        struct page *p = BELAY_CONTAINER_OF(node, struct page, node);
+        belay_arena_deinit(&p->fetch.arena);
+        belay_free(p);
+    }
+}
+
+void belay_broker_free(struct belay_broker *b)
+{
+    if (!b)
+        return;
+    subscriptions_free(b);
+    topics_free(b);
+    free_entries(b);
+    belay_map_deinit(&b->topics_by_name);
+    belay_map_deinit(&b->subs_by_name);
+    belay_heap_deinit(&b->wakes);
+    belay_buf_deinit(&b->record);
+    belay_buf_deinit(&b->message);
+    belay_free(b);
+}
+
+void belay_broker_set_store(struct belay_broker *b, struct belay_store *store)
+{
+    b->store = store;
+    b->state = belay_store_state(store);
+}
+
+int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct belay_err *err)
+{
+    b->state = state;
+    int status = broker_row_load(b, state);
+    if (status == BELAY_OK)
+        status = topics_load(b, state);
+    if (status == BELAY_OK)
+        status = subscriptions_load(b, state);
+    if (status != BELAY_OK)
+        return belay_fail(err, status, "the broker's rows in the state: %s", belay_status_text(status));
+    return BELAY_OK;
+}
+
+void belay_broker_save(struct belay_broker *b, struct belay_state *state)
+{
+    broker_row_save(b, state);
+    topics_save(b, state);
+    subscriptions_save(b, state);
+}
+
+void belay_broker_recovered(struct belay_broker *b, belay_time now)
+{
+    broker_advance(b, now);
+    b->incarnation = b->incarnation_seen + 1;
+    schedule_recovered(b);
+    b->retention_at = now;
+    for (uint32_t i = 0; i < b->topic_count; i++)
+        b->topics[i]->low_dirty = true;
+    for (uint32_t i = 0; i < b->sub_count; i++) {
+        struct belay_subscription *sub = b->subs[i];
+        sub->read_next = sub->cursor;
+        sub->next_due = 0;
+        subscription_kick(b, sub);
+    }
+    retention_tick(b);
+}
+
+void broker_advance(struct belay_broker *b, belay_time now)
+{
+    b->now = now > b->now ? now : b->now;
+}
+
+/* ---- records ---- */
+
+typedef int apply_fn(struct belay_broker *b, struct belay_unpack *u);
+
+static apply_fn *const applies[] = {
+    [RECORD_TOPIC - BELAY_RECORD_BROKER] = apply_topic,
+    [RECORD_SUBSCRIPTION - BELAY_RECORD_BROKER] = apply_subscription,
+    [RECORD_PAUSE - BELAY_RECORD_BROKER] = apply_pause,
+    [RECORD_ACK - BELAY_RECORD_BROKER] = apply_ack,
+    [RECORD_START - BELAY_RECORD_BROKER] = apply_start,
+    [RECORD_SETTLE - BELAY_RECORD_BROKER] = apply_settle,
+    [RECORD_RETRY - BELAY_RECORD_BROKER] = apply_retry,
+    [RECORD_LETTER - BELAY_RECORD_BROKER] = apply_letter,
+    [RECORD_ATTEMPT - BELAY_RECORD_BROKER] = apply_attempt,
+    [RECORD_PROGRESS - BELAY_RECORD_BROKER] = apply_progress,
+    [RECORD_HOLD - BELAY_RECORD_BROKER] = apply_hold,
+    [RECORD_REPLAY - BELAY_RECORD_BROKER] = apply_replay,
+    [RECORD_RELEASE - BELAY_RECORD_BROKER] = apply_release,
+    [RECORD_SEEK - BELAY_RECORD_BROKER] = apply_seek,
+    [RECORD_CRASH - BELAY_RECORD_BROKER] = apply_crash,
+    [RECORD_SCHEDULE - BELAY_RECORD_BROKER] = apply_schedule,
+    [RECORD_UNSCHEDULE - BELAY_RECORD_BROKER] = apply_unschedule,
+    [RECORD_IDEM_PUT - BELAY_RECORD_BROKER] = apply_idem_put,
+    [RECORD_IDEM_FORGET - BELAY_RECORD_BROKER] = apply_idem_forget,
+    [RECORD_IDEM_DROP - BELAY_RECORD_BROKER] = apply_idem_drop,
+};
+
+/* The only place where durable state changes: from a record just appended, or one read at recovery. */
+static int apply(struct belay_broker *b, uint16_t type, struct belay_str body)
+{
+    struct belay_unpack u = belay_unpack_init(body);
+    int status = applies[type - BELAY_RECORD_BROKER](b, &u);
+    return status == BELAY_OK && !belay_unpack_done(&u) ? BELAY_CORRUPT : status;
+}
+
+int belay_broker_apply(struct belay_broker *b, uint64_t position, const struct belay_record *record,
+                       struct belay_err *err)
+{
+    if (record->type <= BELAY_RECORD_BROKER || record->type >= RECORD_END
+        || record->version != RECORD_VERSION)
+        return belay_fail(err, BELAY_VERSION,
+                          "record type 0x%04x version %u at position %llu was written by a newer version",
+                          record->type, record->version, (unsigned long long)position);
+    int status = apply(b, record->type, record->body);
+    if (status != BELAY_OK)
+        return belay_fail(err, status, "record type 0x%04x at position %llu: %s", record->type,
+                          (unsigned long long)position, belay_status_text(status));
+    return BELAY_OK;
+}
+
+struct belay_buf *record_begin(struct belay_broker *b)
+{
+    belay_buf_clear(&b->record);
+    return &b->record;
+}
+
+int record_reserve(struct belay_broker *b, size_t bytes, struct cost cost, bool use_reserve,
+                   struct belay_err *err)
+{
+    int status = belay_store_reserve(b->store, bytes + RECORD_OVERHEAD, 1, use_reserve, err);
+    if (status == BELAY_OK && cost.changes)
+        status = belay_state_reserve(b->state, cost.state_bytes, cost.changes, err);
+    return status;
+}
+
+void record_append(struct belay_broker *b, enum record_type type)
+{
+    struct belay_str body = belay_store_append(b->store, (uint16_t)type, RECORD_VERSION,
+                                               belay_buf_view(&b->record));
+    int status = apply(b, (uint16_t)type, body);
+    BELAY_ASSERT(status == BELAY_OK);
+}
+
+int record_commit(struct belay_broker *b, enum record_type type, struct cost cost, bool use_reserve,
+                  struct belay_err *err)
+{
+    int status = belay_buf_status(&b->record);
+    if (status != BELAY_OK)
+        return belay_fail(err, status, "a record: %s", belay_status_text(status));
+    status = record_reserve(b, b->record.n, cost, use_reserve, err);
+    if (status == BELAY_OK)
+        record_append(b, type);
+    return status;
+}
+
+void pack_hash(struct belay_buf *out, struct belay_hash128 h)
+{
+    belay_pack_u64(out, h.hi);
+    belay_pack_u64(out, h.lo);
+}
+
+struct belay_hash128 unpack_hash(struct belay_unpack *u)
+{
+    struct belay_hash128 h;
+    h.hi = belay_unpack_u64(u);
+    h.lo = belay_unpack_u64(u);
+    return h;
+}

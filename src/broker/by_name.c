@@ -1,0 +1,110 @@
+/* by_name.c - one message, asked for by its sequence: where it is, out of the way, what crashed on it. */
+#include "broker/impl.h"
+
+const char *belay_message_state_name(enum belay_message_state state)
+{
+    static const char *const names[] = { "queued", "held", "in flight", "waiting", "parked",
+                                         "dead", "done", "expired", "discarded", "scheduled" };
+    return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "?";
+}
+
+static enum belay_message_state of_exception(const struct exception *x)
+{
+    switch (x->state) {
+    case EXCEPTION_WAITING: return BELAY_MESSAGE_WAITING;
+    case EXCEPTION_PARKED: return BELAY_MESSAGE_PARKED;
+    case EXCEPTION_DEAD: return BELAY_MESSAGE_DEAD;
+    }
+    BELAY_UNREACHABLE();
+}
+
+enum belay_message_state belay_broker_state_of(struct belay_broker *b, struct belay_subscription *sub,
+                                               uint64_t sequence, uint32_t *ret_attempts)
+{
+    enum belay_message_state state = BELAY_MESSAGE_DONE;
+    uint32_t attempts = 0;
+    struct exception x;
+    struct belay_hash128 lane;
+    gather_flush(b, sub);
+    struct entry *e = entry_find(sub, sequence);
+    if (e && e->where == ENTRY_FLIGHT) {
+        state = BELAY_MESSAGE_IN_FLIGHT;
+        attempts = e->d.attempt;
+    } else if (exception_get(b, sub->id, sequence, &x)) {
+        state = of_exception(&x);
+        attempts = x.total + (x.begun > x.ended ? x.begun : x.ended);
+    } else if (!cursor_settled(sub, sequence)) {
+        state = BELAY_MESSAGE_QUEUED;
+        attempts = ranges_contains(&sub->started, sequence);
+    } else if (held_find(b, sub, sequence, &lane)) {
+        state = BELAY_MESSAGE_HELD;
+    }
+    if (ret_attempts)
+        *ret_attempts = attempts;
+    return state;
+}
+
+static bool attempted(struct belay_subscription *sub, uint64_t sequence, uint32_t attempts)
+{
+    return attempts || crash_count(sub, sequence);
+}
+
+int belay_broker_cancel(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                        struct belay_str reason, belay_time now, bool *ret_attempted, struct belay_err *err)
+{
+    uint32_t attempts;
+    struct belay_hash128 lane = { 0 };
+    broker_advance(b, now);
+    enum belay_message_state state = belay_broker_state_of(b, sub, sequence, &attempts);
+    struct entry *e = entry_find(sub, sequence);
+    bool tried = attempted(sub, sequence, attempts);
+    if (state == BELAY_MESSAGE_DONE || sequence >= belay_store_next_sequence(b->store, sub->topic_id))
+        return belay_fail(err, BELAY_NOTFOUND, "message %llu is done", (unsigned long long)sequence);
+    if (state == BELAY_MESSAGE_IN_FLIGHT)
+        return belay_fail(err, BELAY_BUSY, "message %llu is in flight", (unsigned long long)sequence);
+    if (state == BELAY_MESSAGE_QUEUED && sub->settled.count >= RANGES_MAX)
+        return belay_fail(err, BELAY_BUSY, "%.*s: too many messages out of order", BELAY_STR_ARG(sub->name));
+    bool held = state == BELAY_MESSAGE_HELD && held_find(b, sub, sequence, &lane);
+    int status = settle_commit(b, sub, sequence, SETTLE_DISCARDED, held ? &lane : NULL, reason, BELAY_STR_NONE, err);
+    if (status != BELAY_OK)
+        return status;
+    if (e)
+        entry_drop(b, e);
+    subscription_kick(b, sub);
+    *ret_attempted = tried;
+    return BELAY_OK;
+}
+
+/* ---- crashes ---- */
+
+int belay_broker_crashed(struct belay_broker *b, uint32_t sub_id, uint64_t sequence, belay_time now,
+                         struct belay_err *err)
+{
+    struct belay_subscription *sub = belay_broker_find_id(b, sub_id);
+    broker_advance(b, now);
+    if (!sub || sequence >= belay_store_next_sequence(b->store, sub->topic_id)
+        || belay_broker_state_of(b, sub, sequence, NULL) == BELAY_MESSAGE_DONE)
+        return BELAY_OK; /* what crashed had been settled in the same breath */
+    struct belay_buf *r = record_begin(b);
+    belay_pack_varint(r, sub->id);
+    belay_pack_varint(r, sequence);
+    return record_commit(b, RECORD_CRASH, (struct cost){ 0 }, true, err);
+}
+
+int apply_crash(struct belay_broker *b, struct belay_unpack *u)
+{
+    struct belay_subscription *sub = unpack_subscription(b, u);
+    uint64_t sequence = belay_unpack_varint(u);
+    if (!sub || !belay_unpack_ok(u))
+        return BELAY_CORRUPT;
+    sub->dirty = true;
+    for (uint32_t i = 0; i < sub->crash_count; i++)
+        if (sub->crashes[i].sequence == sequence) {
+            sub->crashes[i].count++;
+            return BELAY_OK;
+        }
+    if (sub->crash_count == CRASHES_MAX)
+        crash_forget(sub, sub->crashes[0].sequence);
+    sub->crashes[sub->crash_count++] = (struct crash){ sequence, 1 };
+    return BELAY_OK;
+}

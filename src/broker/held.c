@@ -1,0 +1,323 @@
+/* held.c - a lane in trouble and the messages it holds, as rows (docs/internals/broker.md).
+ *
+ *   LANE sub,lane         head, held count, first run and what was taken of it, last run, key text
+ *   HELD sub,lane,first   u64 last | delta varints: a run of held sequences, `first` being its key
+ *
+ * Runs are appended at the end and taken from the front; a taken prefix is remembered in the lane's row,
+ * so that taking one does not rewrite the run.
+ */
+#include "broker/impl.h"
+
+#define RUN_BYTES_MAX 256 /* of a run's value: some hundred messages */
+#define RUN_PREFIX 8      /* the last sequence */
+#define RUN_SEQUENCES_SPLIT 24 /* so many fit whatever their distance; above it an insertion makes two runs */
+
+bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row)
+{
+    struct row_key key = key_lane(sub, lane);
+    struct belay_str value;
+    if (!belay_state_get(b->state, BELAY_TABLE_LANE, row_key_str(&key), &value))
+        return false;
+    struct belay_unpack u = belay_unpack_init(value);
+    ret_row->head = belay_unpack_varint(&u);
+    ret_row->held = belay_unpack_varint(&u);
+    ret_row->run_first = belay_unpack_varint(&u);
+    ret_row->run_taken = belay_unpack_varint(&u);
+    ret_row->run_at = (uint32_t)belay_unpack_varint(&u);
+    ret_row->last_first = belay_unpack_varint(&u);
+    key_text_set(&ret_row->key, belay_unpack_str(&u));
+    return belay_unpack_done(&u);
+}
+
+void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row)
+{
+    struct row_key key = key_lane(sub, lane);
+    char bytes[BELAY_KEY_BYTES_MAX + 8 * BELAY_VARINT_MAX];
+    struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    belay_pack_varint(&out, row->head);
+    belay_pack_varint(&out, row->held);
+    belay_pack_varint(&out, row->run_first);
+    belay_pack_varint(&out, row->run_taken);
+    belay_pack_varint(&out, row->run_at);
+    belay_pack_varint(&out, row->last_first);
+    belay_pack_str(&out, key_text_str(&row->key));
+    BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
+    belay_state_put(b->state, BELAY_TABLE_LANE, row_key_str(&key), belay_buf_view(&out));
+}
+
+void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
+                  struct belay_str key, uint64_t head)
+{
+    struct lane_row row;
+    if (lane_row_get(b, sub->id, lane, &row)) {
+        BELAY_ASSERT(row.head == head);
+        return;
+    }
+    row = (struct lane_row){ .head = head };
+    key_text_set(&row.key, key);
+    lane_row_put(b, sub->id, lane, &row);
+    sub->n.lanes_in_trouble++;
+    sub->dirty = true;
+    struct lane *l = lane_find(sub, lane);
+    if (l) {
+        l->trouble = true;
+        if (l->pending_count)
+            lane_mark_troubled(sub, l);
+    }
+}
+
+/* ---- runs ---- */
+
+static bool run_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t first,
+                    struct belay_str *ret_run)
+{
+    struct row_key key = key_held(sub, lane, first);
+    return first && belay_state_get(b->state, BELAY_TABLE_HELD, row_key_str(&key), ret_run);
+}
+
+static void run_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t first,
+                    struct belay_str run)
+{
+    struct row_key key = key_held(sub, lane, first);
+    belay_state_put(b->state, BELAY_TABLE_HELD, row_key_str(&key), run);
+}
+
+static void run_del(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t first)
+{
+    struct row_key key = key_held(sub, lane, first);
+    belay_state_del(b->state, BELAY_TABLE_HELD, row_key_str(&key));
+}
+
+/* Key of the first run above `above`; 0: none. */
+static uint64_t run_after(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t above)
+{
+    struct row_key prefix = key_lane(sub, lane), from = key_held(sub, lane, above);
+    struct belay_str key, value;
+    bool there = belay_state_seek(b->state, BELAY_TABLE_HELD, row_key_str(&from), true,
+                                  row_key_str(&prefix), &key, &value);
+    return there ? belay_load_be64(key.p + prefix.n) : 0;
+}
+
+static void held_insert(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row,
+                        uint64_t sequence);
+
+void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row,
+                 uint64_t sequence)
+{
+    struct belay_str run;
+    char bytes[RUN_BYTES_MAX + BELAY_VARINT_MAX];
+    struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    belay_pack_u64(&out, sequence);
+    bool there = run_get(b, sub, lane, row->last_first, &run);
+    if (there && belay_load_u64(run.p) > sequence) {
+        held_insert(b, sub, lane, row, sequence);
+        return;
+    }
+    if (there && run.n < RUN_BYTES_MAX) {
+        uint64_t last = belay_load_u64(run.p);
+        belay_buf_put_str(&out, belay_str_sub(run, RUN_PREFIX, run.n));
+        belay_pack_varint(&out, sequence - last);
+    } else {
+        row->last_first = sequence;
+        if (!row->run_first) {
+            row->run_first = sequence;
+            row->run_taken = row->run_at = 0;
+        }
+    }
+    BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
+    run_put(b, sub, lane, row->last_first, belay_buf_view(&out));
+    row->held++;
+}
+
+/* Takes the first held sequence. */
+static uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row)
+{
+    struct belay_str run;
+    bool there = run_get(b, sub, lane, row->run_first, &run);
+    BELAY_ASSERT(there && row->held);
+    if (!row->run_taken) {
+        row->run_taken = row->run_first;
+        row->run_at = RUN_PREFIX;
+    } else {
+        struct belay_unpack u = belay_unpack_init(belay_str_sub(run, row->run_at, run.n));
+        row->run_taken += belay_unpack_varint(&u);
+        row->run_at = (uint32_t)(run.n - belay_unpack_left(&u));
+    }
+    uint64_t sequence = row->run_taken;
+    row->held--;
+    if (row->run_at == run.n) {
+        uint64_t first = row->run_first;
+        run_del(b, sub, lane, first);
+        row->run_first = row->held ? run_after(b, sub, lane, first) : 0;
+        row->run_taken = row->run_at = 0;
+        if (row->last_first == first)
+            row->last_first = 0;
+    }
+    return sequence;
+}
+
+void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, belay_time now)
+{
+    struct lane_row row;
+    bool there = lane_row_get(b, sub->id, lane, &row);
+    BELAY_ASSERT(there);
+    sub->dirty = true;
+    if (row.held) {
+        struct exception x = { .keyed = true, .due = now, .lane = lane, .key = row.key };
+        row.head = held_take(b, sub->id, lane, &row);
+        lane_row_put(b, sub->id, lane, &row);
+        sub->n.held--;
+        exception_set_state(sub, &x, EXCEPTION_WAITING);
+        exception_put(b, sub, row.head, &x);
+        due_put(b, sub, now, row.head);
+        return;
+    }
+    struct row_key key = key_lane(sub->id, lane);
+    belay_state_del(b->state, BELAY_TABLE_LANE, row_key_str(&key));
+    sub->n.lanes_in_trouble--;
+    struct lane *l = lane_find(sub, lane);
+    if (l) {
+        l->trouble = false;
+        belay_list_unlink(&l->troubled_node);
+        lane_pump(b, sub, l);
+    }
+}
+
+/* The sequences of a run that were not taken, into out. Returns how many. */
+static uint32_t run_decode(uint64_t first, struct belay_str run, const struct lane_row *row, uint64_t *out)
+{
+    struct belay_unpack u = belay_unpack_init(belay_str_sub(run, RUN_PREFIX, run.n));
+    uint64_t at = first, after = first == row->run_first ? row->run_taken : 0;
+    uint32_t n = 0;
+    for (;; at += belay_unpack_varint(&u)) {
+        if (at > after)
+            out[n++] = at;
+        if (!belay_unpack_left(&u))
+            return n;
+    }
+}
+
+void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row,
+               bool (*fn)(void *arg, uint64_t sequence), void *arg)
+{
+    uint64_t sequences[RUN_BYTES_MAX + BELAY_VARINT_MAX];
+    struct belay_str run;
+    for (uint64_t first = row->run_first; first; first = run_after(b, sub, lane, first)) {
+        if (!run_get(b, sub, lane, first, &run))
+            return;
+        uint32_t n = run_decode(first, run, row, sequences);
+        for (uint32_t i = 0; i < n; i++)
+            if (!fn(arg, sequences[i]))
+                return;
+    }
+}
+
+/* A run of n sequences under its own key. */
+static void run_write(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const uint64_t *sequences,
+                      uint32_t n)
+{
+    char bytes[RUN_BYTES_MAX + 2 * BELAY_VARINT_MAX];
+    struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    belay_pack_u64(&out, sequences[n - 1]);
+    for (uint32_t i = 1; i < n; i++)
+        belay_pack_varint(&out, sequences[i] - sequences[i - 1]);
+    BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
+    run_put(b, sub, lane, sequences[0], belay_buf_view(&out));
+}
+
+/* In place of the run with this key: n sequences, as one run or two; the lane's row follows. */
+static void run_replace(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row,
+                        uint64_t first, const uint64_t *sequences, uint32_t n)
+{
+    uint32_t half = n > RUN_SEQUENCES_SPLIT ? n / 2 : n;
+    run_del(b, sub, lane, first);
+    if (half)
+        run_write(b, sub, lane, sequences, half);
+    if (half < n)
+        run_write(b, sub, lane, sequences + half, n - half);
+    if (row->last_first == first)
+        row->last_first = half < n ? sequences[half] : n ? sequences[0] : 0;
+    if (row->run_first == first) {
+        row->run_first = n ? sequences[0] : run_after(b, sub, lane, first);
+        row->run_taken = row->run_at = 0;
+    }
+}
+
+/* Not at the end: a subscription that went back meets earlier messages of a lane in trouble. Slow, rare. */
+static void held_insert(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row,
+                        uint64_t sequence)
+{
+    uint64_t sequences[RUN_BYTES_MAX + BELAY_VARINT_MAX + 1], next;
+    uint64_t first = row->run_first;
+    struct belay_str run;
+    while ((next = run_after(b, sub, lane, first)) && next < sequence)
+        first = next;
+    bool there = run_get(b, sub, lane, first, &run);
+    BELAY_ASSERT(there);
+    uint32_t n = run_decode(first, run, row, sequences), at = n;
+    for (; at && sequences[at - 1] > sequence; at--)
+        sequences[at] = sequences[at - 1];
+    if (at && sequences[at - 1] == sequence)
+        return;
+    sequences[at] = sequence;
+    run_replace(b, sub, lane, row, first, sequences, n + 1);
+    row->held++;
+}
+
+void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, uint64_t sequence)
+{
+    struct lane_row row;
+    struct belay_str run;
+    uint64_t sequences[RUN_BYTES_MAX + BELAY_VARINT_MAX];
+    if (!lane_row_get(b, sub->id, lane, &row))
+        return;
+    for (uint64_t first = row.run_first; first && first <= sequence; first = run_after(b, sub->id, lane, first)) {
+        if (!run_get(b, sub->id, lane, first, &run) || belay_load_u64(run.p) < sequence)
+            continue;
+        uint32_t n = run_decode(first, run, &row, sequences);
+        uint32_t at = 0;
+        while (at < n && sequences[at] != sequence)
+            at++;
+        if (at == n)
+            return;
+        memmove(&sequences[at], &sequences[at + 1], (n - at - 1) * sizeof *sequences);
+        run_replace(b, sub->id, lane, &row, first, sequences, n - 1);
+        row.held--;
+        sub->n.held--;
+        lane_row_put(b, sub->id, lane, &row);
+        return;
+    }
+}
+
+static bool held_in_run(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
+                        uint64_t first, struct belay_str run, uint64_t sequence)
+{
+    struct lane_row row;
+    struct belay_unpack u = belay_unpack_init(belay_str_sub(run, RUN_PREFIX, run.n));
+    uint64_t at = first;
+    while (at < sequence && belay_unpack_left(&u))
+        at += belay_unpack_varint(&u);
+    if (at != sequence || !lane_row_get(b, sub->id, lane, &row))
+        return false;
+    return !(first == row.run_first && sequence <= row.run_taken);
+}
+
+bool held_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+               struct belay_hash128 *ret_lane)
+{
+    struct row_key prefix = key_id(sub->id), from = prefix;
+    struct belay_str key, run;
+    while (sub->n.held && belay_state_seek(b->state, BELAY_TABLE_HELD, row_key_str(&from), true,
+                                           row_key_str(&prefix), &key, &run)) {
+        struct belay_hash128 lane = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
+        uint64_t first = belay_load_be64(key.p + 20);
+        memcpy(from.bytes, key.p, key.n);
+        from.n = key.n;
+        if (first <= sequence && sequence <= belay_load_u64(run.p)
+            && held_in_run(b, sub, lane, first, run, sequence)) {
+            *ret_lane = lane;
+            return true;
+        }
+    }
+    return false;
+}

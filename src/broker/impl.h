@@ -1,0 +1,470 @@
+/* impl.h - what the files of the broker share: the resident state, the window of messages in memory.
+ *
+ *   durable   topics, subscriptions (rows loaded at start, saved before a freeze); everything that
+ *             grows with the exceptions is rows of the state and is read where it is needed.
+ *   volatile  the window: entries (messages read ahead or in flight), the pages that hold their bytes,
+ *             the lanes they stand in.  Bounded; a restart begins with none of it.
+ *
+ * Only functions called by apply (apply.c) change the durable part.  Where they also touch the window,
+ * it is a cache of the durable part (a lane's `trouble`, a subscription's `next_due`). */
+#ifndef BELAY_BROKER_IMPL_H
+#define BELAY_BROKER_IMPL_H
+
+#include "base/arena.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/heap.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/pack.h"
+#include "broker/broker.h"
+#include "broker/ranges.h"
+
+#define GATHER_RANGES_MAX 256 /* of one subscription in a step, before they are flushed */
+#define RANGES_MAX 8192       /* above a cursor; a cancel or seek that would make more is refused */
+#define CRASHES_MAX 64        /* messages a subscription counts crashes of */
+#define READ_COUNT 64         /* messages of one read */
+#define READ_BYTES BELAY_KIB(64)
+#define PAGE_CHUNK_BYTES (READ_BYTES + BELAY_KIB(32))
+#define WINDOW_BYTES_MAX BELAY_MIB(16) /* of pages, all subscriptions */
+#define FETCHES_MAX 64        /* reads of exceptions under way */
+#define BUCKETS 32            /* idempotency: classes x slots */
+
+/* ---- durable, resident ---- */
+
+struct topic {
+    uint32_t id;
+    bool queue, dirty;
+    uint64_t retain_ms, retain_bytes;
+    struct belay_str name;
+    /* volatile */
+    uint64_t low;                 /* told to the store */
+    bool low_dirty;               /* a subscription moved */
+    struct belay_list subscriptions;
+    uint32_t subscription_count;
+};
+
+struct crash {
+    uint64_t sequence;
+    uint32_t count;
+};
+
+struct counters {
+    uint64_t done, discarded, expired;               /* ends */
+    uint64_t waiting, held, parked, dead;            /* exceptions */
+    uint64_t lanes_in_trouble;
+};
+
+struct belay_subscription {
+    uint32_t id, topic_id;
+    bool dirty;
+    struct belay_str name;
+    uint64_t start;               /* first sequence that was ever given to it */
+    uint64_t cursor;
+    struct ranges settled;        /* above the cursor: done, or exceptions */
+    struct ranges started;        /* an attempt was recorded; not exceptions */
+    struct counters n;
+    char paused[128];             /* durable reason; "" running */
+    struct crash crashes[CRASHES_MAX];
+    uint32_t crash_count;
+    bool went_back;               /* a seek queued messages again: no order to earlier ones */
+    /* configuration */
+    bool active;                  /* a flow takes its messages */
+    bool stopped;                 /* paused without a reason: not durable */
+    struct belay_subscription_opt opt;
+    /* volatile */
+    struct topic *topic;
+    struct belay_list topic_node;
+    struct ranges acks, starts;   /* gathered in this step */
+    struct belay_list gather_node;
+    uint64_t read_next;           /* the window was read up to here */
+    uint32_t generation;          /* of the window; a fetch of an older one is dropped */
+    bool fetching;                /* a read of fresh messages is under way */
+    bool broken;                  /* what it should read is corrupt */
+    char broken_why[BELAY_ERR_MSG_MAX];
+    struct belay_map index;       /* sequence -> entry in memory */
+    struct belay_map lanes;       /* hash -> lane in memory */
+    struct belay_list ready;      /* entries to deliver */
+    struct belay_list troubled;   /* lanes whose pending entries are to become held */
+    struct belay_heap later;      /* deferred entries */
+    uint32_t in_flight;
+    uint32_t fresh;               /* entries of messages that are no exceptions */
+    uint32_t loaded;              /* entries of exceptions */
+    belay_time next_due;          /* no row of DUE that was not taken is due before */
+    belay_time due_at;            /* rows of DUE up to (due_at, due_sequence) were taken */
+    uint64_t due_sequence;
+    belay_time retry_at;          /* something was refused: look again then */
+    uint64_t settled_before;      /* while a seek is applied */
+    uint64_t pin_low;             /* no exception below it needs the topic's log */
+    belay_time oldest_read_at;    /* accepted_at of the first message last read at the cursor */
+    struct belay_list ring_node;
+    struct belay_heap_node wake;
+};
+
+struct bucket {
+    uint64_t epoch; /* time / span of the class when it was opened */
+    uint64_t count;
+};
+
+/* ---- volatile ---- */
+
+enum where { ENTRY_LOADING, ENTRY_PENDING, ENTRY_READY, ENTRY_FLIGHT, ENTRY_DEFERRED };
+
+struct entry {
+    struct belay_delivery d; /* d.node: of pending, ready */
+    struct belay_str encoded;
+    struct page *page;
+    struct lane *lane;
+    struct belay_hash128 hash;
+    enum where where;
+    bool keyed;      /* has a lane */
+    bool exception;  /* has rows */
+    bool letter;     /* has a letter's rows: the message is in them */
+    bool loner;      /* left its lane: shares it only so as not to run beside it */
+    bool progress;   /* has a progress row */
+    belay_time due;  /* of an exception: its row in DUE */
+    bool lane_fault; /* its lane key cannot be told: becomes a letter */
+    struct belay_heap_node later;
+};
+
+struct lane {
+    struct belay_hash128 hash; /* key in the map */
+    struct entry *busy;        /* ready or in flight */
+    struct belay_list pending; /* fresh entries behind it, in order */
+    struct belay_list others;  /* exceptions that wait for it to be free */
+    uint32_t pending_count;
+    bool trouble;              /* it has a LANE row */
+    struct belay_list troubled_node;
+};
+
+/* Bytes of messages read together; lives as long as one of their entries. */
+struct page {
+    struct belay_fetch fetch;  /* its arena is the page's memory */
+    struct belay_broker *broker;
+    struct belay_subscription *sub;
+    bool single;               /* read for one exception */
+    struct entry *entry;       /* that one; NULL when it is gone meanwhile */
+    uint32_t generation;
+    uint32_t refs;
+    size_t bytes;              /* counted in window_bytes */
+    struct belay_list node;    /* of the spare ones */
+};
+
+struct belay_broker {
+    struct belay_store *store;
+    struct belay_state *state;
+    belay_time now;
+    /* durable, resident: row 0 of TOPIC */
+    uint64_t scheduled_next, scheduled_count;
+    uint64_t incarnation_seen;   /* highest that began an idempotency key */
+    struct bucket buckets[BUCKETS];
+    bool dirty;
+    struct topic **topics;       /* by id - 1 */
+    uint32_t topic_count, topic_cap;
+    struct belay_subscription **subs;
+    uint32_t sub_count, sub_cap;
+    struct belay_map topics_by_name, subs_by_name;
+    /* made by decide, taken by apply */
+    struct topic *spare_topic;
+    struct belay_subscription *spare_sub;
+    /* volatile */
+    uint64_t incarnation;
+    struct belay_buf record, message;
+    struct belay_list gathering; /* subscriptions with gathered acks or starts */
+    struct belay_list ring;      /* subscriptions that may have something to deliver */
+    uint32_t ring_count;
+    struct belay_heap wakes;
+    struct belay_list free_entries, free_lanes, free_pages;
+    uint32_t free_entry_count, free_page_count;
+    size_t window_bytes;
+    uint32_t fetches;
+    belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
+    belay_time retention_at;     /* next look at retention by time */
+    uint32_t tick_topic;
+};
+
+/* ---- records ---- */
+
+enum record_type {
+    RECORD_TOPIC = BELAY_RECORD_BROKER + 1,
+    RECORD_SUBSCRIPTION,
+    RECORD_PAUSE,
+    RECORD_ACK,
+    RECORD_START,
+    RECORD_SETTLE,
+    RECORD_RETRY,
+    RECORD_LETTER,
+    RECORD_ATTEMPT,
+    RECORD_PROGRESS,
+    RECORD_HOLD,
+    RECORD_REPLAY,
+    RECORD_RELEASE,
+    RECORD_SEEK,
+    RECORD_CRASH,
+    RECORD_SCHEDULE,
+    RECORD_UNSCHEDULE,
+    RECORD_IDEM_PUT,
+    RECORD_IDEM_FORGET,
+    RECORD_IDEM_DROP,
+    RECORD_END
+};
+#define RECORD_VERSION 1
+
+struct cost {
+    size_t state_bytes; /* keys and values that apply may put */
+    uint32_t changes;
+};
+/* Empties b->record, for the body of the next one. */
+struct belay_buf *record_begin(struct belay_broker *b);
+/* Reserves room for the body in b->record and what apply puts, appends and applies it. On an error
+ * nothing happened. */
+int record_commit(struct belay_broker *b, enum record_type type, struct cost cost, bool use_reserve,
+                  struct belay_err *err) BELAY_MUST_CHECK;
+/* The same where room was reserved already. */
+void record_append(struct belay_broker *b, enum record_type type);
+int record_reserve(struct belay_broker *b, size_t bytes, struct cost cost, bool use_reserve,
+                   struct belay_err *err) BELAY_MUST_CHECK;
+void broker_advance(struct belay_broker *b, belay_time now);
+
+void pack_hash(struct belay_buf *out, struct belay_hash128 h);
+struct belay_hash128 unpack_hash(struct belay_unpack *u);
+static inline bool hash_none(struct belay_hash128 h)
+{
+    return h.hi == 0 && h.lo == 0;
+}
+
+/* Apply functions, one a record type. BELAY_OK, BELAY_CORRUPT, BELAY_NOMEM (only at recovery). */
+int apply_topic(struct belay_broker *b, struct belay_unpack *u);
+int apply_subscription(struct belay_broker *b, struct belay_unpack *u);
+int apply_pause(struct belay_broker *b, struct belay_unpack *u);
+int apply_ack(struct belay_broker *b, struct belay_unpack *u);
+int apply_start(struct belay_broker *b, struct belay_unpack *u);
+int apply_settle(struct belay_broker *b, struct belay_unpack *u);
+int apply_retry(struct belay_broker *b, struct belay_unpack *u);
+int apply_letter(struct belay_broker *b, struct belay_unpack *u);
+int apply_attempt(struct belay_broker *b, struct belay_unpack *u);
+int apply_progress(struct belay_broker *b, struct belay_unpack *u);
+int apply_hold(struct belay_broker *b, struct belay_unpack *u);
+int apply_replay(struct belay_broker *b, struct belay_unpack *u);
+int apply_release(struct belay_broker *b, struct belay_unpack *u);
+int apply_seek(struct belay_broker *b, struct belay_unpack *u);
+int apply_crash(struct belay_broker *b, struct belay_unpack *u);
+int apply_schedule(struct belay_broker *b, struct belay_unpack *u);
+int apply_unschedule(struct belay_broker *b, struct belay_unpack *u);
+int apply_idem_put(struct belay_broker *b, struct belay_unpack *u);
+int apply_idem_forget(struct belay_broker *b, struct belay_unpack *u);
+int apply_idem_drop(struct belay_broker *b, struct belay_unpack *u);
+
+/* ---- topics (topic.c), subscriptions (subscription.c) ---- */
+
+struct topic *topic_find(struct belay_broker *b, struct belay_str name);
+struct topic *topic_by_id(struct belay_broker *b, uint32_t id);
+int topics_load(struct belay_broker *b, struct belay_state *state);
+void topics_save(struct belay_broker *b, struct belay_state *state);
+void topics_free(struct belay_broker *b);
+int broker_row_load(struct belay_broker *b, struct belay_state *state);
+void broker_row_save(struct belay_broker *b, struct belay_state *state);
+/* Into b->message, stamped with b->now. Errors: BELAY_LIMIT, BELAY_NOMEM. */
+int broker_encode(struct belay_broker *b, const struct belay_message *m, struct belay_err *err) BELAY_MUST_CHECK;
+/* Appends an encoded message (room was reserved), tells the subscriptions. */
+uint64_t topic_append(struct belay_broker *b, struct topic *t, struct belay_str encoded);
+/* Something may be there to deliver from the topic. */
+void topic_kick(struct belay_broker *b, struct topic *t);
+
+int subscriptions_load(struct belay_broker *b, struct belay_state *state);
+void subscriptions_save(struct belay_broker *b, struct belay_state *state);
+void subscriptions_free(struct belay_broker *b);
+/* Unpacks an id; NULL (and u failed) where there is none. */
+struct belay_subscription *unpack_subscription(struct belay_broker *b, struct belay_unpack *u);
+/* Pauses with a durable reason; room was reserved. */
+void subscription_pause_append(struct belay_broker *b, struct belay_subscription *sub, struct belay_str reason);
+
+/* ---- cursor (cursor.c) ---- */
+
+/* [first, end) is settled or an exception from now on. Needs room for one range in settled. Returns
+ * how many were not before. */
+uint64_t cursor_settle(struct belay_subscription *sub, uint64_t first, uint64_t end);
+bool cursor_settled(const struct belay_subscription *sub, uint64_t sequence);
+/* Room for what the next record may add. Errors: BELAY_NOMEM. */
+int cursor_reserve(struct belay_subscription *sub, struct belay_err *err) BELAY_MUST_CHECK;
+int gather_ack(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_err *err) BELAY_MUST_CHECK;
+int gather_start(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_err *err) BELAY_MUST_CHECK;
+void gather_flush(struct belay_broker *b, struct belay_subscription *sub);
+
+/* ---- window (window.c): entries, pages, lanes in memory ---- */
+
+struct entry *entry_new(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence);
+/* Out of the window, whatever it does there; its lane goes on. */
+void entry_drop(struct belay_broker *b, struct entry *e);
+struct entry *entry_find(const struct belay_subscription *sub, uint64_t sequence);
+static inline struct entry *entry_of(struct belay_delivery *d)
+{
+    return BELAY_CONTAINER_OF(d, struct entry, d);
+}
+/* An entry whose message is there: into its lane, or ready. Errors: BELAY_NOMEM. */
+int entry_enter(struct belay_broker *b, struct entry *e) BELAY_MUST_CHECK;
+void entry_ready(struct entry *e);
+struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, size_t chunk_bytes);
+void page_ref(struct page *p);
+void page_unref(struct page *p);
+void pages_count(struct page *p);
+struct lane *lane_find(const struct belay_subscription *sub, struct belay_hash128 hash);
+/* Its next entry becomes ready, or it goes. */
+void lane_pump(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane);
+void lane_mark_troubled(struct belay_subscription *sub, struct lane *lane);
+/* Fresh entries that are not in flight go; they will be read again. */
+void window_reset(struct belay_broker *b, struct belay_subscription *sub);
+void window_free(struct belay_subscription *sub);
+void window_init(struct belay_subscription *sub);
+
+/* ---- delivering (deliver.c, read.c, due.c) ---- */
+
+bool subscription_may_deliver(const struct belay_subscription *sub);
+void subscription_kick(struct belay_broker *b, struct belay_subscription *sub);
+void subscription_rearm(struct belay_broker *b, struct belay_subscription *sub);
+/* Reads fresh messages into the window. True: there is more to read at once. */
+bool read_fresh(struct belay_broker *b, struct belay_subscription *sub);
+void read_due(struct belay_broker *b, struct belay_subscription *sub);
+/* The row at (due, sequence) is to be read again. */
+void due_rewind(struct belay_subscription *sub, belay_time due, uint64_t sequence);
+/* Views of the message in encoded, headers in arena. */
+int message_take(struct entry *e, struct belay_str encoded, struct belay_arena *arena);
+void exception_loaded(struct belay_broker *b, struct entry *e, struct belay_str encoded);
+void subscription_broken(struct belay_subscription *sub, const struct belay_err *err);
+
+/* ---- rows (rows.c): keys and values of the broker's tables ---- */
+
+/* A lane's key by value: what is read from the state would not outlive the next put. */
+struct key_text {
+    uint16_t n;
+    char bytes[BELAY_KEY_BYTES_MAX];
+};
+static inline struct belay_str key_text_str(const struct key_text *k)
+{
+    return belay_str(k->bytes, k->n);
+}
+static inline void key_text_set(struct key_text *k, struct belay_str s)
+{
+    k->n = (uint16_t)(s.n < sizeof k->bytes ? s.n : sizeof k->bytes);
+    if (k->n)
+        memcpy(k->bytes, s.p, k->n);
+}
+
+enum exception_state { EXCEPTION_WAITING = 1, EXCEPTION_PARKED, EXCEPTION_DEAD };
+enum exception_part { PART_META, PART_PROGRESS, PART_HISTORY };
+enum letter_part { LETTER_FACTS, LETTER_MESSAGE };
+
+struct exception {
+    enum exception_state state;
+    bool keyed, loner, letter, progress;
+    uint32_t begun, ended;     /* attempts; begun > ended: one is, or was, under way */
+    uint32_t total;            /* attempts before the last replay */
+    uint32_t history;          /* entries ever made */
+    belay_time due;            /* waiting */
+    belay_time first_attempt_at, accepted_at;
+    struct belay_hash128 definition, lane;
+    struct key_text key;
+};
+
+struct row_key {
+    uint8_t bytes[32];
+    size_t n;
+};
+static inline struct belay_str row_key_str(const struct row_key *k)
+{
+    return belay_str((const char *)k->bytes, k->n);
+}
+struct row_key key_id(uint32_t id);
+struct row_key key_exception(uint32_t sub, uint64_t sequence, enum exception_part part);
+struct row_key key_history(uint32_t sub, uint64_t sequence, uint32_t number);
+struct row_key key_letter(uint32_t sub, uint64_t sequence, enum letter_part part);
+struct row_key key_due(uint32_t sub, belay_time due, uint64_t sequence);
+struct row_key key_lane(uint32_t sub, struct belay_hash128 lane);
+struct row_key key_held(uint32_t sub, struct belay_hash128 lane, uint64_t first);
+
+/* ---- exceptions (exception.c): rows of what departed from the order; called by apply ---- */
+
+bool exception_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x);
+/* First at or above *sequence (set to it). key is a view of the state. */
+bool exception_next(struct belay_broker *b, uint32_t sub, uint64_t *sequence, struct exception *ret_x);
+void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, const struct exception *x);
+void exception_set_state(struct belay_subscription *sub, struct exception *x, enum exception_state state);
+/* All its rows; its lane goes on when it was the head. */
+void exception_remove(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                      const struct exception *x, belay_time now);
+void exception_add_history(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                           struct exception *x, struct belay_str packed);
+/* What its run achieved: packed by progress_pack; p == NULL: none any more. */
+void exception_put_progress(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                            struct belay_str packed);
+#define PROGRESS_PREFIX_BYTES 24 /* definition, first attempt */
+/* As a string of a record: definition | first_attempt_at | progress. */
+void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay_time first_attempt_at,
+                   struct belay_str progress);
+/* False: there is none. Views of the state. */
+bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct belay_hash128 *ret_definition,
+                  belay_time *ret_first_attempt_at, struct belay_str *ret_progress);
+void due_put(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence);
+void due_del(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence);
+/* May the exception need its topic's log? */
+bool exception_pins(struct belay_broker *b, uint32_t sub, const struct exception *x);
+/* Bytes that removing or moving an exception may put (its lane's next head). */
+#define EXCEPTION_COST ((struct cost){ 4 * BELAY_KEY_BYTES_MAX + 2048, 16 + 2 * BELAY_LETTER_ATTEMPTS_MAX })
+
+/* ---- lanes in trouble and what they hold (held.c); called by apply ---- */
+
+struct lane_row {
+    uint64_t head, held;
+    uint64_t run_first;        /* key of the first run; 0: none */
+    uint64_t run_taken;        /* the last sequence taken from it; 0: none yet */
+    uint32_t run_at;           /* offset of the next delta */
+    uint64_t last_first;       /* key of the last run, 0: begin a new one */
+    struct key_text key;
+};
+bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row);
+void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row);
+/* The lane is in trouble with this head. */
+void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
+                  struct belay_str key, uint64_t head);
+/* The head is gone: the first held message is the next, due now; or the trouble is over. */
+void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, belay_time now);
+void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row, uint64_t sequence);
+/* Takes one out of the middle. */
+void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, uint64_t sequence);
+/* Which lane holds it; false: none. Looks through the runs of the subscription. */
+bool held_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_hash128 *ret_lane);
+/* Calls fn for each held sequence of a lane in order, until it returns false. */
+void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row,
+               bool (*fn)(void *arg, uint64_t sequence), void *arg);
+/* The pending entries of a lane in trouble (or, with the busy entry as its head, of a long one) become
+ * held. Errors: BELAY_BUSY, BELAY_NOSPACE, BELAY_NOMEM: they stay as they are. */
+int lane_hold(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane, struct belay_err *err) BELAY_MUST_CHECK;
+/* All lanes in sub->troubled. False: some could not. */
+bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub);
+
+/* ---- outcomes ---- */
+
+/* Becomes a letter now. Errors: as belay_broker_letter. */
+int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park,
+               struct belay_str progress, struct belay_hash128 definition, struct belay_err *err) BELAY_MUST_CHECK;
+uint32_t crash_count(const struct belay_subscription *sub, uint64_t sequence);
+void crash_forget(struct belay_subscription *sub, uint64_t sequence);
+
+enum settle_how { SETTLE_DONE, SETTLE_DISCARDED };
+/* Ends a message that has rows, or one with a reason. lane: of a held one, NULL. */
+int settle_commit(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, enum settle_how how,
+                  const struct belay_hash128 *held_in, struct belay_str reason, struct belay_str who,
+                  struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- background of a step ---- */
+
+void schedule_tick(struct belay_broker *b);
+void schedule_recovered(struct belay_broker *b);
+void retention_tick(struct belay_broker *b);
+/* Lowest sequence of the topic that is not settled by all. */
+uint64_t retention_settled_low(struct belay_broker *b, struct topic *t);
+/* Makes room for bytes more in a topic with retain_bytes; false: it is full of unsettled messages. */
+bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes);
+void idempotency_tick(struct belay_broker *b);
+
+#endif

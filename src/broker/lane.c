@@ -1,0 +1,108 @@
+/* lane.c - the messages of one key: what happens to those behind one that is in trouble.
+ *
+ * A lane in memory has at most one busy entry; the others wait behind it.  When the busy one fails (or
+ * the window is full of what waits behind it) those that wait become held, in one record: durable, in
+ * order, out of memory.  What is read for that lane from then on is held as well, until the lane's
+ * trouble is over.  A message that left its lane (a replayed dead letter) only shares the lane's one
+ * place at work.
+ */
+#include "broker/impl.h"
+
+/* sub | lane | key | head, 0: has one | its first attempt, progress | count | deltas */
+static void pack_hold(struct belay_buf *r, struct belay_subscription *sub, struct lane *lane, struct entry *head)
+{
+    struct belay_list *node = lane->pending.next;
+    struct entry *first = BELAY_CONTAINER_OF(node, struct entry, d.node);
+    uint64_t at = 0;
+    belay_pack_varint(r, sub->id);
+    pack_hash(r, lane->hash);
+    belay_pack_str(r, first->d.lane_key);
+    belay_pack_varint(r, head ? head->d.sequence : 0);
+    belay_pack_svarint(r, head ? head->d.first_attempt_at : 0);
+    belay_pack_u8(r, head ? head->progress : 0);
+    belay_pack_varint(r, lane->pending_count);
+    for (; node != &lane->pending; node = node->next) {
+        uint64_t sequence = BELAY_CONTAINER_OF(node, struct entry, d.node)->d.sequence;
+        belay_pack_varint(r, sequence - at);
+        at = sequence;
+    }
+}
+
+int lane_hold(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane, struct belay_err *err)
+{
+    struct entry *head = lane->trouble ? NULL : lane->busy;
+    uint32_t count = lane->pending_count;
+    BELAY_ASSERT(count && (lane->trouble || (head && !head->exception)));
+    gather_flush(b, sub);
+    int status = cursor_reserve(sub, err);
+    if (status != BELAY_OK)
+        return status;
+    if (ranges_reserve(&sub->settled, count + 2) != BELAY_OK)
+        return belay_fail(err, BELAY_NOMEM, "no memory to hold the messages of a lane");
+    struct belay_buf *r = record_begin(b);
+    pack_hold(r, sub, lane, head);
+    struct cost cost = { 4 * BELAY_KEY_BYTES_MAX + 4096 + (size_t)count * 16, 16 + count };
+    status = record_commit(b, RECORD_HOLD, cost, true, err);
+    if (status != BELAY_OK)
+        return status;
+    if (head) {
+        head->exception = true;
+        sub->fresh--;
+        sub->loaded++;
+    }
+    belay_list_unlink(&lane->troubled_node);
+    for (; count; count--) /* the last one may take the lane along */
+        entry_drop(b, BELAY_CONTAINER_OF(lane->pending.next, struct entry, d.node));
+    return BELAY_OK;
+}
+
+bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub)
+{
+    while (!belay_list_empty(&sub->troubled)) {
+        struct lane *lane = BELAY_CONTAINER_OF(sub->troubled.next, struct lane, troubled_node);
+        struct belay_err err;
+        if (lane_hold(b, sub, lane, &err) != BELAY_OK)
+            return false;
+    }
+    return true;
+}
+
+int apply_hold(struct belay_broker *b, struct belay_unpack *u)
+{
+    struct belay_subscription *sub = unpack_subscription(b, u);
+    struct belay_hash128 lane = unpack_hash(u);
+    struct belay_str key = belay_unpack_str(u);
+    uint64_t head = belay_unpack_varint(u);
+    belay_time first_attempt_at = belay_unpack_svarint(u);
+    bool progress = belay_unpack_u8(u);
+    uint64_t count = belay_unpack_varint(u), sequence = 0;
+    struct lane_row row;
+    if (!sub || !belay_unpack_ok(u) || count > belay_unpack_left(u))
+        return BELAY_CORRUPT;
+    if (ranges_reserve(&sub->settled, (uint32_t)count + 2) != BELAY_OK)
+        return BELAY_NOMEM;
+    if (head) {
+        /* In flight: waiting and due since ever, so that it comes again after a crash. */
+        struct exception x = { .keyed = true, .lane = lane, .progress = progress,
+                               .first_attempt_at = first_attempt_at };
+        x.begun = ranges_contains(&sub->started, head);
+        key_text_set(&x.key, key);
+        lane_trouble(b, sub, lane, key, head);
+        exception_set_state(sub, &x, EXCEPTION_WAITING);
+        exception_put(b, sub, head, &x);
+        due_put(b, sub, 0, head);
+        cursor_settle(sub, head, head + 1);
+    }
+    if (!lane_row_get(b, sub->id, lane, &row))
+        return BELAY_CORRUPT;
+    for (uint64_t i = 0; i < count; i++) {
+        sequence += belay_unpack_varint(u);
+        held_append(b, sub->id, lane, &row, sequence);
+        cursor_settle(sub, sequence, sequence + 1);
+    }
+    lane_row_put(b, sub->id, lane, &row);
+    sub->n.held += count;
+    if (row.head < sub->pin_low)
+        sub->pin_low = row.head;
+    return belay_unpack_ok(u) ? BELAY_OK : BELAY_CORRUPT;
+}

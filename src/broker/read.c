@@ -1,0 +1,362 @@
+/* read.c - messages into the window: fresh ones in the order of the topic, exceptions when due.
+ *
+ * Bytes come out of the store's memory where they are there, else by a fetch in the background.  Fresh
+ * messages whose lane is in trouble become held at once; those that wait behind a busy lane stay in the
+ * window until it is full, then they become held too, so that the others go on (I6).
+ */
+#include "broker/impl.h"
+
+#include <stdio.h>
+
+#define DUE_BATCH 64
+#define REREAD_DELAY_US 2000 /* after a refusal: memory, a full overlay */
+
+void subscription_broken(struct belay_subscription *sub, const struct belay_err *err)
+{
+    sub->broken = true; /* never deliver what is corrupt, nor what comes after it unseen */
+    snprintf(sub->broken_why, sizeof sub->broken_why, "%s", err->msg);
+}
+
+static void look_again(struct belay_broker *b, struct belay_subscription *sub)
+{
+    sub->retry_at = b->now + REREAD_DELAY_US;
+}
+
+/* ---- fresh messages ---- */
+
+static void tell_lane(struct entry *e, struct belay_arena *arena)
+{
+    struct belay_subscription *sub = e->d.sub;
+    struct belay_fault fault;
+    struct belay_str key = e->d.message.key;
+    if (!sub->opt.ordered)
+        return;
+    if (sub->opt.lane_key && sub->opt.lane_key(sub->opt.arg, &e->d.message, arena, &key, &fault) != BELAY_OK) {
+        e->lane_fault = true;
+        return;
+    }
+    e->lane_fault = key.n > BELAY_KEY_BYTES_MAX;
+    e->keyed = key.n && !e->lane_fault;
+    if (e->keyed) {
+        e->d.lane_key = key;
+        e->hash = belay_hash128(key);
+    }
+}
+
+int message_take(struct entry *e, struct belay_str encoded, struct belay_arena *arena)
+{
+    struct belay_err err;
+    e->encoded = encoded;
+    int status = belay_message_decode(encoded, arena, &e->d.message, &err);
+    if (status == BELAY_CORRUPT)
+        subscription_broken(e->d.sub, &err);
+    return status;
+}
+
+/* An attempt of it was recorded before a crash: what it achieved is in a row. */
+static int take_up(struct belay_broker *b, struct entry *e, struct belay_arena *arena)
+{
+    struct belay_str progress;
+    e->d.attempt = 2;
+    e->d.interrupted = true;
+    if (!progress_get(b, e->d.sub->id, e->d.sequence, &e->d.definition, &e->d.first_attempt_at, &progress))
+        return BELAY_OK;
+    e->progress = true;
+    e->d.progress = belay_arena_str(arena, progress);
+    return progress.n && !e->d.progress.p ? BELAY_NOMEM : BELAY_OK;
+}
+
+static int admit(struct belay_broker *b, struct belay_subscription *sub, struct page *page,
+                 uint64_t sequence, struct belay_str encoded)
+{
+    struct entry *e = entry_new(b, sub, sequence);
+    if (!e)
+        return BELAY_NOMEM;
+    sub->fresh++;
+    e->page = page;
+    e->where = ENTRY_PENDING;
+    page_ref(page);
+    e->d.attempt = 1;
+    int status = message_take(e, encoded, &page->fetch.arena);
+    if (status == BELAY_OK && sub->started.count && ranges_contains(&sub->started, sequence))
+        status = take_up(b, e, &page->fetch.arena);
+    if (status == BELAY_OK) {
+        tell_lane(e, &page->fetch.arena);
+        status = entry_enter(b, e);
+    }
+    if (status != BELAY_OK)
+        entry_drop(b, e);
+    return status;
+}
+
+/* Messages read together, in order, into the window. own: their bytes lie in the page already. */
+static int admit_all(struct belay_broker *b, struct belay_subscription *sub, struct page *page,
+                     const struct belay_fetched *items, uint32_t count, bool own)
+{
+    int status = BELAY_OK;
+    for (uint32_t i = 0; i < count && status == BELAY_OK; i++) {
+        uint64_t sequence = items[i].sequence;
+        if (sequence < sub->read_next)
+            continue;
+        if (!cursor_settled(sub, sequence) && !entry_find(sub, sequence)) {
+            struct belay_str encoded = items[i].encoded;
+            if (!own)
+                encoded = belay_arena_str(&page->fetch.arena, encoded);
+            status = encoded.p ? admit(b, sub, page, sequence, encoded) : BELAY_NOMEM;
+        }
+        if (status == BELAY_OK)
+            sub->read_next = sequence + 1;
+    }
+    pages_count(page);
+    if (status != BELAY_OK)
+        look_again(b, sub);
+    return status;
+}
+
+static void fresh_fetched(struct belay_fetch *fetch)
+{
+    struct page *page = BELAY_CONTAINER_OF(fetch, struct page, fetch);
+    struct belay_broker *b = page->broker;
+    struct belay_subscription *sub = page->sub;
+    if (page->generation == sub->generation) {
+        sub->fetching = false;
+        if (fetch->status == BELAY_OK)
+            (void)!admit_all(b, sub, page, fetch->items, fetch->count, true);
+        else if (fetch->status == BELAY_NOMEM || fetch->status == BELAY_BUSY)
+            look_again(b, sub);
+        else
+            subscription_broken(sub, &fetch->err);
+        subscription_kick(b, sub);
+    }
+    page_unref(page);
+}
+
+static void fetch_fresh(struct belay_broker *b, struct belay_subscription *sub, struct page *page, uint32_t count)
+{
+    page->fetch.store = b->store;
+    page->fetch.topic = sub->topic_id;
+    page->fetch.first = sub->read_next;
+    page->fetch.count_max = count;
+    page->fetch.bytes_max = READ_BYTES;
+    page->fetch.done = fresh_fetched;
+    page->fetch.arg = NULL;
+    page->generation = sub->generation;
+    sub->fetching = true;
+    belay_store_fetch(b->store, &page->fetch);
+}
+
+/* The window is full of messages that wait behind busy lanes, and there is room to work on others. */
+static bool spill(struct belay_broker *b, struct belay_subscription *sub)
+{
+    struct belay_map_slot *slot;
+    struct lane *longest = NULL;
+    size_t at = 0;
+    while ((slot = belay_map_next(&sub->lanes, &at))) {
+        struct lane *lane = slot->value;
+        bool can = lane->trouble || (lane->busy && !lane->busy->exception);
+        if (can && lane->pending_count && (!longest || lane->pending_count > longest->pending_count))
+            longest = lane;
+    }
+    struct belay_err err;
+    return longest && lane_hold(b, sub, longest, &err) == BELAY_OK;
+}
+
+static uint32_t count_until_settled(const struct belay_subscription *sub, uint64_t next)
+{
+    const struct range *r = ranges_from(&sub->settled, sub->read_next);
+    uint64_t end = r && r->first < next ? r->first : next;
+    return end - sub->read_next < READ_COUNT ? (uint32_t)(end - sub->read_next) : READ_COUNT;
+}
+
+bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
+{
+    uint64_t next = belay_store_next_sequence(b->store, sub->topic_id);
+    uint64_t from = sub->read_next < sub->cursor ? sub->cursor : sub->read_next;
+    sub->read_next = ranges_next_absent(&sub->settled, from);
+    if (sub->fetching || sub->broken || sub->read_next >= next)
+        return false;
+    if (sub->fresh >= BELAY_LANE_READ_AHEAD_MAX && !spill(b, sub))
+        return false;
+    if (b->window_bytes >= WINDOW_BYTES_MAX && sub->fresh)
+        return false;
+    struct belay_fetched items[READ_COUNT];
+    uint32_t count = count_until_settled(sub, next);
+    struct page *page = page_new(b, sub, PAGE_CHUNK_BYTES);
+    if (!page) {
+        look_again(b, sub);
+        return false;
+    }
+    uint32_t n = belay_store_peek(b->store, sub->topic_id, sub->read_next, count, READ_BYTES, items);
+    if (!n) {
+        fetch_fresh(b, sub, page, count);
+        return false;
+    }
+    int status = admit_all(b, sub, page, items, n, false);
+    page_unref(page);
+    return status == BELAY_OK;
+}
+
+/* ---- exceptions ---- */
+
+static int exception_progress(struct belay_broker *b, struct entry *e)
+{
+    struct belay_str progress;
+    struct belay_hash128 definition;
+    belay_time first;
+    if (!e->progress || !progress_get(b, e->d.sub->id, e->d.sequence, &definition, &first, &progress))
+        return BELAY_OK;
+    if (hash_none(e->d.definition))
+        e->d.definition = definition;
+    e->d.progress = belay_arena_str(&e->page->fetch.arena, progress);
+    return progress.n && !e->d.progress.p ? BELAY_NOMEM : BELAY_OK;
+}
+
+/* Its message is there (in its page): into its lane. */
+void exception_loaded(struct belay_broker *b, struct entry *e, struct belay_str encoded)
+{
+    struct belay_subscription *sub = e->d.sub;
+    int status = message_take(e, encoded, &e->page->fetch.arena);
+    if (status == BELAY_OK)
+        status = exception_progress(b, e);
+    if (status == BELAY_OK) {
+        pages_count(e->page);
+        e->where = ENTRY_PENDING;
+        status = entry_enter(b, e);
+    }
+    if (status == BELAY_OK)
+        return;
+    due_rewind(sub, e->due, e->d.sequence);
+    entry_drop(b, e);
+    look_again(b, sub);
+}
+
+static void exception_fetched(struct belay_fetch *fetch)
+{
+    struct page *page = BELAY_CONTAINER_OF(fetch, struct page, fetch);
+    struct belay_broker *b = page->broker;
+    struct belay_subscription *sub = page->sub;
+    struct entry *e = page->entry;
+    b->fetches--;
+    page->entry = NULL;
+    if (e && fetch->status == BELAY_OK) {
+        exception_loaded(b, e, fetch->items[0].encoded);
+    } else if (e) {
+        if (fetch->status != BELAY_NOMEM && fetch->status != BELAY_BUSY)
+            subscription_broken(sub, &fetch->err);
+        due_rewind(sub, e->due, e->d.sequence);
+        entry_drop(b, e);
+        look_again(b, sub);
+    }
+    subscription_kick(b, sub);
+    page_unref(page); /* the read's own reference */
+}
+
+static void fetch_exception(struct belay_broker *b, struct entry *e)
+{
+    struct page *page = e->page;
+    page->single = true;
+    page->entry = e;
+    page_ref(page);
+    page->fetch.store = b->store;
+    page->fetch.topic = e->d.sub->topic_id;
+    page->fetch.first = e->d.sequence;
+    page->fetch.count_max = 1;
+    page->fetch.bytes_max = READ_BYTES;
+    page->fetch.done = exception_fetched;
+    page->fetch.arg = NULL;
+    b->fetches++;
+    belay_store_fetch(b->store, &page->fetch);
+}
+
+static int load_bytes(struct belay_broker *b, struct entry *e)
+{
+    struct belay_subscription *sub = e->d.sub;
+    struct belay_fetched item;
+    struct belay_str encoded = { 0 };
+    if (e->letter) {
+        struct row_key key = key_letter(sub->id, e->d.sequence, LETTER_MESSAGE);
+        bool there = belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &encoded);
+        BELAY_ASSERT(there);
+    } else if (belay_store_peek(b->store, sub->topic_id, e->d.sequence, 1, READ_BYTES, &item)) {
+        encoded = item.encoded;
+    } else {
+        fetch_exception(b, e);
+        return BELAY_OK;
+    }
+    encoded = belay_arena_str(&e->page->fetch.arena, encoded);
+    if (!encoded.p)
+        return BELAY_NOMEM;
+    exception_loaded(b, e, encoded);
+    return BELAY_OK;
+}
+
+static int load_exception(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+{
+    struct exception x;
+    if (!exception_get(b, sub->id, sequence, &x)) {
+        /* A row of DUE without its exception is damage; the state's own error comes first. */
+        BELAY_ASSERT(belay_state_error(b->state, NULL) != BELAY_OK);
+        return BELAY_IO;
+    }
+    struct entry *e = entry_new(b, sub, sequence);
+    if (!e)
+        return BELAY_NOMEM;
+    sub->loaded++;
+    e->exception = true;
+    e->where = ENTRY_LOADING;
+    e->keyed = x.keyed;
+    e->loner = x.loner;
+    e->letter = x.letter;
+    e->progress = x.progress;
+    e->due = x.due;
+    e->hash = x.lane;
+    e->d.attempt = (x.begun > x.ended ? x.begun : x.ended) + 1;
+    e->d.interrupted = x.begun > x.ended;
+    e->d.first_attempt_at = x.first_attempt_at;
+    e->d.definition = x.definition;
+    e->page = page_new(b, sub, 2048);
+    if (e->page) {
+        e->d.lane_key = belay_arena_str(&e->page->fetch.arena, key_text_str(&x.key));
+        if ((!x.key.n || e->d.lane_key.p) && load_bytes(b, e) == BELAY_OK)
+            return BELAY_OK;
+    }
+    entry_drop(b, e);
+    return BELAY_NOMEM;
+}
+
+void due_rewind(struct belay_subscription *sub, belay_time due, uint64_t sequence)
+{
+    if (due < sub->due_at || (due == sub->due_at && sequence <= sub->due_sequence)) {
+        sub->due_at = due;
+        sub->due_sequence = sequence - 1;
+    }
+    if (due < sub->next_due)
+        sub->next_due = due;
+}
+
+void read_due(struct belay_broker *b, struct belay_subscription *sub)
+{
+    struct row_key prefix = key_id(sub->id);
+    for (uint32_t n = 0; n < DUE_BATCH && sub->next_due <= b->now && !sub->broken; n++) {
+        if (sub->loaded >= BELAY_LANE_READ_AHEAD_MAX || b->fetches >= FETCHES_MAX)
+            return;
+        struct row_key from = key_due(sub->id, sub->due_at, sub->due_sequence);
+        struct belay_str key, value;
+        if (!belay_state_seek(b->state, BELAY_TABLE_DUE, row_key_str(&from), true, row_key_str(&prefix),
+                              &key, &value)) {
+            sub->next_due = BELAY_TIME_NEVER;
+            return;
+        }
+        sub->next_due = (belay_time)belay_load_be64(key.p + 4);
+        uint64_t sequence = belay_load_be64(key.p + 12);
+        if (sub->next_due > b->now)
+            return;
+        sub->due_at = sub->next_due;
+        sub->due_sequence = sequence;
+        if (!entry_find(sub, sequence) && load_exception(b, sub, sequence) != BELAY_OK) {
+            due_rewind(sub, sub->due_at, sequence);
+            look_again(b, sub);
+            return;
+        }
+    }
+}

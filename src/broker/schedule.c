@@ -1,0 +1,161 @@
+/* schedule.c - messages that appear in their topic later.
+ *
+ *   SCHEDULED due,number   varint topic | encoded message
+ *
+ * When one is due its message is appended and its row goes in the same commit: it appears once.
+ */
+#include "broker/impl.h"
+
+#define BITE 64 /* messages published a tick */
+
+static struct row_key key_scheduled(belay_time due, uint64_t number)
+{
+    struct row_key k = { .n = 16 };
+    belay_store_be64(k.bytes, (uint64_t)due);
+    belay_store_be64(k.bytes + 8, number);
+    return k;
+}
+
+/* The first at or after `from`; false: none. */
+static bool first(struct belay_broker *b, belay_time *ret_due, uint64_t *ret_number, struct belay_str *ret_value)
+{
+    struct row_key from = key_scheduled(0, 0);
+    struct belay_str key;
+    if (!b->scheduled_count
+        || !belay_state_seek(b->state, BELAY_TABLE_SCHEDULED, row_key_str(&from), false, BELAY_STR_NONE, &key,
+                             ret_value))
+        return false;
+    *ret_due = (belay_time)belay_load_be64(key.p);
+    *ret_number = belay_load_be64(key.p + 8);
+    return true;
+}
+
+int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const struct belay_message *m,
+                          belay_time due, uint64_t *ret_number, struct belay_err *err)
+{
+    struct topic *t = topic_find(b, topic);
+    uint64_t number = b->scheduled_next;
+    if (!t)
+        return belay_fail(err, BELAY_NOTFOUND, "no topic or queue %.*s", BELAY_STR_ARG(topic));
+    int status = broker_encode(b, m, err);
+    if (status != BELAY_OK)
+        return status;
+    struct belay_buf *r = record_begin(b);
+    belay_pack_varint(r, number);
+    belay_pack_svarint(r, due);
+    size_t value_at = r->n;
+    belay_pack_varint(r, t->id);
+    belay_buf_put_str(r, belay_buf_view(&b->message));
+    struct cost cost = { r->n - value_at + 64, 2 };
+    status = record_commit(b, RECORD_SCHEDULE, cost, false, err);
+    if (status == BELAY_OK && ret_number)
+        *ret_number = number;
+    return status;
+}
+
+int apply_schedule(struct belay_broker *b, struct belay_unpack *u)
+{
+    uint64_t number = belay_unpack_varint(u);
+    belay_time due = belay_unpack_svarint(u);
+    struct belay_str value = belay_unpack_bytes(u, belay_unpack_left(u));
+    if (!belay_unpack_ok(u) || !value.n)
+        return BELAY_CORRUPT;
+    struct row_key key = key_scheduled(due, number);
+    belay_state_put(b->state, BELAY_TABLE_SCHEDULED, row_key_str(&key), value);
+    b->scheduled_next = number + 1;
+    b->scheduled_count++;
+    b->dirty = true;
+    if (due < b->scheduled_due)
+        b->scheduled_due = due;
+    return BELAY_OK;
+}
+
+static void pack_unschedule(struct belay_broker *b, belay_time due, uint64_t number)
+{
+    struct belay_buf *r = record_begin(b);
+    belay_pack_varint(r, number);
+    belay_pack_svarint(r, due);
+}
+
+bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number)
+{
+    struct row_key key = key_scheduled(due, number);
+    struct belay_str value;
+    struct belay_err err;
+    if (!belay_state_get(b->state, BELAY_TABLE_SCHEDULED, row_key_str(&key), &value))
+        return false;
+    pack_unschedule(b, due, number);
+    return record_commit(b, RECORD_UNSCHEDULE, (struct cost){ 64, 2 }, true, &err) == BELAY_OK;
+}
+
+int apply_unschedule(struct belay_broker *b, struct belay_unpack *u)
+{
+    uint64_t number = belay_unpack_varint(u);
+    belay_time due = belay_unpack_svarint(u);
+    if (!belay_unpack_ok(u))
+        return BELAY_CORRUPT;
+    struct row_key key = key_scheduled(due, number);
+    belay_state_del(b->state, BELAY_TABLE_SCHEDULED, row_key_str(&key));
+    b->scheduled_count--;
+    b->dirty = true;
+    return BELAY_OK;
+}
+
+void schedule_recovered(struct belay_broker *b)
+{
+    b->scheduled_due = b->scheduled_count ? 0 : BELAY_TIME_NEVER;
+}
+
+/* The message anew, accepted now, into b->message. */
+static int restamp(struct belay_broker *b, struct belay_str encoded)
+{
+    struct belay_arena arena;
+    struct belay_message m;
+    struct belay_err err;
+    belay_arena_init(&arena, 4096, BELAY_MIB(1));
+    int status = belay_message_decode(encoded, &arena, &m, &err);
+    if (status == BELAY_OK)
+        status = broker_encode(b, &m, &err);
+    belay_arena_deinit(&arena);
+    return status;
+}
+
+static int publish_due(struct belay_broker *b, belay_time due, uint64_t number, struct belay_str value)
+{
+    struct belay_unpack u = belay_unpack_init(value);
+    struct topic *t = topic_by_id(b, (uint32_t)belay_unpack_varint(&u));
+    struct belay_str encoded = belay_unpack_bytes(&u, belay_unpack_left(&u));
+    struct belay_err err;
+    BELAY_ASSERT(t);
+    int status = restamp(b, encoded);
+    if (status == BELAY_OK && t->retain_bytes && !retention_make_room(b, t, encoded.n))
+        status = BELAY_NOSPACE;
+    if (status == BELAY_OK)
+        status = record_reserve(b, b->message.n + 512, (struct cost){ 64, 2 }, false, &err);
+    if (status != BELAY_OK)
+        return status;
+    pack_unschedule(b, due, number);
+    record_append(b, RECORD_UNSCHEDULE);
+    topic_append(b, t, belay_buf_view(&b->message));
+    return BELAY_OK;
+}
+
+void schedule_tick(struct belay_broker *b)
+{
+    for (uint32_t n = 0; b->scheduled_due <= b->now && n < BITE; n++) {
+        belay_time due;
+        uint64_t number;
+        struct belay_str value;
+        if (!first(b, &due, &number, &value)) {
+            b->scheduled_due = BELAY_TIME_NEVER;
+            return;
+        }
+        b->scheduled_due = due;
+        if (due > b->now)
+            return;
+        if (publish_due(b, due, number, value) != BELAY_OK) {
+            b->scheduled_due = b->now + BELAY_US_PER_MS; /* no room now: the topic or the disk is full */
+            return;
+        }
+    }
+}

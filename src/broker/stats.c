@@ -1,0 +1,68 @@
+/* stats.c - what a subscription looks like from outside. */
+#include "broker/impl.h"
+
+#define OLDEST_BITE 64 /* exceptions looked at for the oldest */
+
+/* In flight: fresh ones, and exceptions (their rows say waiting). */
+static void count_flight(const struct belay_subscription *sub, uint64_t *ret_fresh, uint64_t *ret_exceptions)
+{
+    struct belay_map_slot *slot;
+    uint64_t fresh = 0, exceptions = 0;
+    for (size_t at = 0; (slot = belay_map_next(&sub->index, &at));) {
+        const struct entry *e = slot->value;
+        if (e->where == ENTRY_FLIGHT)
+            ++*(e->exception ? &exceptions : &fresh);
+    }
+    *ret_fresh = fresh;
+    *ret_exceptions = exceptions;
+}
+
+static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub, uint64_t next)
+{
+    belay_time at = BELAY_TIME_NEVER;
+    struct exception x;
+    struct belay_fetched item;
+    uint64_t sequence = sub->pin_low < sub->cursor ? sub->pin_low : 0;
+    for (uint32_t n = 0; n < OLDEST_BITE && exception_next(b, sub->id, &sequence, &x); n++, sequence++)
+        if (x.state != EXCEPTION_DEAD && x.accepted_at && x.accepted_at < at)
+            at = x.accepted_at;
+    if (sub->cursor >= next)
+        return at;
+    struct entry *e = entry_find(sub, sub->cursor);
+    belay_time queued = sub->oldest_read_at;
+    if (e && e->where != ENTRY_LOADING)
+        queued = e->d.message.accepted_at;
+    else if (belay_store_peek(b->store, sub->topic_id, sub->cursor, 1, READ_BYTES, &item))
+        queued = item.accepted_at;
+    return queued < at ? queued : at;
+}
+
+bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
+                                     struct belay_subscription_stats *ret_stats)
+{
+    if (index >= b->sub_count)
+        return false;
+    struct belay_subscription *sub = b->subs[index];
+    uint64_t next = belay_store_next_sequence(b->store, sub->topic_id), fresh, exceptions;
+    gather_flush(b, sub);
+    count_flight(sub, &fresh, &exceptions);
+    struct belay_subscription_stats s = {
+        .name = sub->name,
+        .topic = sub->topic->name,
+        .paused = belay_str_c(sub->broken ? sub->broken_why : sub->paused),
+        .cursor = sub->cursor,
+        .in_flight = fresh + exceptions,
+        .waiting = sub->n.waiting - exceptions,
+        .held = sub->n.held,
+        .parked = sub->n.parked,
+        .dead = sub->n.dead,
+        .done = sub->n.done,
+        .discarded = sub->n.discarded,
+        .expired = sub->n.expired,
+        .lanes_in_trouble = sub->n.lanes_in_trouble,
+    };
+    s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->settled) - fresh : 0;
+    s.oldest_at = oldest(b, sub, next);
+    *ret_stats = s;
+    return true;
+}

@@ -1,0 +1,292 @@
+/* window.c - the messages of a subscription that are in memory: entries, their pages, their lanes.
+ *
+ *   LOADING --read--> PENDING --lane free--> READY --next--> FLIGHT --outcome--> (gone)
+ *                        ^                     ^               `--defer--> DEFERRED --later--> READY
+ *                        `-- alone: READY -----'
+ *
+ * A page holds the bytes of messages that were read together and lives as long as one of its entries.
+ * Bounded: fresh entries by BELAY_LANE_READ_AHEAD_MAX, exceptions likewise, pages by WINDOW_BYTES_MAX.
+ */
+#include "broker/impl.h"
+
+#include "base/alloc.h"
+
+#define SPARE_ENTRIES_MAX 4096
+#define SPARE_PAGES_MAX 32
+
+static struct belay_str sequence_key(const uint64_t *sequence)
+{
+    return belay_str((const char *)sequence, sizeof *sequence);
+}
+
+static struct belay_str hash_key(const struct belay_hash128 *hash)
+{
+    return belay_str((const char *)hash, sizeof *hash);
+}
+
+void window_init(struct belay_subscription *sub)
+{
+    belay_map_init(&sub->index);
+    belay_map_init(&sub->lanes);
+    belay_list_init(&sub->ready);
+    belay_list_init(&sub->troubled);
+    belay_heap_init(&sub->later);
+    belay_list_init(&sub->ring_node);
+    belay_list_init(&sub->gather_node);
+    belay_heap_node_init(&sub->wake);
+    ranges_init(&sub->acks);
+    ranges_init(&sub->starts);
+    sub->next_due = sub->retry_at = sub->oldest_read_at = BELAY_TIME_NEVER;
+}
+
+/* ---- pages ---- */
+
+static size_t page_bytes(const struct page *p)
+{
+    return sizeof *p + p->fetch.arena.used_bytes;
+}
+
+/* Counts what its arena has taken since it was counted last. */
+void pages_count(struct page *p)
+{
+    size_t bytes = page_bytes(p);
+    p->broker->window_bytes += bytes - p->bytes;
+    p->bytes = bytes;
+}
+
+struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, size_t chunk_bytes)
+{
+    bool standard = chunk_bytes >= READ_BYTES;
+    struct belay_list *node = standard ? belay_list_pop(&b->free_pages) : NULL;
+    struct page *p;
+    if (node) {
+        b->free_page_count--;
+        p = BELAY_CONTAINER_OF(node, struct page, node);
+    } else {
+        p = belay_calloc(1, sizeof *p);
+        if (!p)
+            return NULL;
+        belay_arena_init(&p->fetch.arena, chunk_bytes, BELAY_COMMIT_BYTES_MAX + BELAY_MIB(4));
+        belay_list_init(&p->node);
+    }
+    p->broker = b;
+    p->sub = sub;
+    p->single = false;
+    p->entry = NULL;
+    p->generation = sub->generation;
+    p->refs = 1;
+    p->bytes = 0;
+    return p;
+}
+
+void page_ref(struct page *p)
+{
+    p->refs++;
+}
+
+void page_unref(struct page *p)
+{
+    if (!p || --p->refs)
+        return;
+    struct belay_broker *b = p->broker;
+    b->window_bytes -= p->bytes;
+    if (p->fetch.arena.chunk_bytes >= READ_BYTES && b->free_page_count < SPARE_PAGES_MAX) {
+        belay_arena_reset(&p->fetch.arena);
+        belay_list_push(&b->free_pages, &p->node);
+        b->free_page_count++;
+        return;
+    }
+    belay_arena_deinit(&p->fetch.arena);
+    belay_free(p);
+}
+
+/* ---- entries ---- */
+
+struct entry *entry_new(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+{
+    struct belay_list *node = belay_list_pop(&b->free_entries);
+    struct entry *e;
+    if (node) {
+        e = BELAY_CONTAINER_OF(node, struct entry, d.node);
+        b->free_entry_count--;
+    } else {
+        e = belay_malloc(sizeof *e);
+        if (!e)
+            return NULL;
+    }
+    *e = (struct entry){ .d = { .sub = sub, .sequence = sequence } };
+    belay_list_init(&e->d.node);
+    belay_heap_node_init(&e->later);
+    if (belay_map_put(&sub->index, sequence_key(&e->d.sequence), e, NULL) != BELAY_OK) {
+        belay_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+struct entry *entry_find(const struct belay_subscription *sub, uint64_t sequence)
+{
+    return belay_map_get(&sub->index, sequence_key(&sequence));
+}
+
+static void lane_free(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane)
+{
+    belay_map_del(&sub->lanes, hash_key(&lane->hash));
+    belay_list_unlink(&lane->troubled_node);
+    belay_list_push(&b->free_lanes, &lane->troubled_node);
+}
+
+void entry_drop(struct belay_broker *b, struct entry *e)
+{
+    struct belay_subscription *sub = e->d.sub;
+    struct lane *lane = e->lane;
+    belay_list_unlink(&e->d.node);
+    belay_heap_remove(&sub->later, &e->later);
+    if (e->where == ENTRY_FLIGHT)
+        sub->in_flight--;
+    if (e->where == ENTRY_LOADING && e->page)
+        e->page->entry = NULL;
+    if (e->exception)
+        sub->loaded--;
+    else
+        sub->fresh--;
+    if (lane && lane->busy == e)
+        lane->busy = NULL;
+    else if (lane && !e->exception)
+        lane->pending_count--;
+    belay_map_del(&sub->index, sequence_key(&e->d.sequence));
+    page_unref(e->page);
+    if (b->free_entry_count < SPARE_ENTRIES_MAX) {
+        belay_list_push(&b->free_entries, &e->d.node);
+        b->free_entry_count++;
+    } else {
+        belay_free(e);
+    }
+    if (lane)
+        lane_pump(b, sub, lane);
+}
+
+void entry_ready(struct entry *e)
+{
+    e->where = ENTRY_READY;
+    belay_list_push(&e->d.sub->ready, &e->d.node);
+}
+
+/* ---- lanes ---- */
+
+struct lane *lane_find(const struct belay_subscription *sub, struct belay_hash128 hash)
+{
+    return belay_map_get(&sub->lanes, hash_key(&hash));
+}
+
+static struct lane *lane_get(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 hash)
+{
+    struct lane *lane = lane_find(sub, hash);
+    if (lane)
+        return lane;
+    struct belay_list *node = belay_list_pop(&b->free_lanes);
+    lane = node ? BELAY_CONTAINER_OF(node, struct lane, troubled_node) : belay_malloc(sizeof *lane);
+    if (!lane)
+        return NULL;
+    *lane = (struct lane){ .hash = hash };
+    belay_list_init(&lane->pending);
+    belay_list_init(&lane->others);
+    belay_list_init(&lane->troubled_node);
+    if (belay_map_put(&sub->lanes, hash_key(&lane->hash), lane, NULL) != BELAY_OK) {
+        belay_free(lane);
+        return NULL;
+    }
+    if (sub->n.lanes_in_trouble) {
+        struct row_key key = key_lane(sub->id, hash);
+        struct belay_str value;
+        lane->trouble = belay_state_get(b->state, BELAY_TABLE_LANE, row_key_str(&key), &value);
+    }
+    return lane;
+}
+
+void lane_mark_troubled(struct belay_subscription *sub, struct lane *lane)
+{
+    if (belay_list_empty(&lane->troubled_node))
+        belay_list_push(&sub->troubled, &lane->troubled_node);
+}
+
+void lane_pump(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane)
+{
+    if (lane->busy)
+        return;
+    struct belay_list *node = belay_list_pop(&lane->others);
+    if (!node && !lane->trouble) {
+        node = belay_list_pop(&lane->pending);
+        lane->pending_count -= node ? 1 : 0;
+    }
+    if (node) {
+        lane->busy = BELAY_CONTAINER_OF(node, struct entry, d.node);
+        entry_ready(lane->busy);
+    } else if (!lane->pending_count) {
+        lane_free(b, sub, lane);
+    }
+}
+
+int entry_enter(struct belay_broker *b, struct entry *e)
+{
+    struct belay_subscription *sub = e->d.sub;
+    if (!e->keyed) {
+        entry_ready(e);
+        return BELAY_OK;
+    }
+    struct lane *lane = lane_get(b, sub, e->hash);
+    if (!lane)
+        return BELAY_NOMEM;
+    e->lane = lane;
+    e->where = ENTRY_PENDING;
+    if (e->exception) {
+        belay_list_push(&lane->others, &e->d.node);
+    } else {
+        belay_list_push(&lane->pending, &e->d.node);
+        lane->pending_count++;
+        if (lane->trouble)
+            lane_mark_troubled(sub, lane);
+    }
+    lane_pump(b, sub, lane);
+    return BELAY_OK;
+}
+
+/* ---- the whole ---- */
+
+void window_reset(struct belay_broker *b, struct belay_subscription *sub)
+{
+    size_t at = 0;
+    struct belay_map_slot *slot;
+    struct entry *e = NULL;
+    sub->generation++;
+    sub->fetching = false;
+    sub->read_next = sub->cursor;
+    /* Dropping one moves slots of the map: begin again after each. Rare, and the window is small. */
+    do {
+        for (at = 0; (slot = belay_map_next(&sub->index, &at));) {
+            e = slot->value;
+            if (!e->exception && e->where != ENTRY_FLIGHT && e->where != ENTRY_DEFERRED)
+                break;
+        }
+        if (slot)
+            entry_drop(b, e);
+    } while (slot);
+}
+
+void window_free(struct belay_subscription *sub)
+{
+    size_t at = 0;
+    struct belay_map_slot *slot;
+    while ((slot = belay_map_next(&sub->index, &at))) {
+        struct entry *e = slot->value;
+        page_unref(e->page);
+        belay_free(e);
+    }
+    for (at = 0; (slot = belay_map_next(&sub->lanes, &at));)
+        belay_free(slot->value);
+    belay_map_deinit(&sub->index);
+    belay_map_deinit(&sub->lanes);
+    belay_heap_deinit(&sub->later);
+    ranges_deinit(&sub->acks);
+    ranges_deinit(&sub->starts);
+}

@@ -1,0 +1,241 @@
+/* Publish, deliver, acknowledge, retry; what survives a restart. */
+#include "unit/broker/broker_fixture.h"
+
+static void messages_are_delivered_in_order_and_are_done_once_acknowledged(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 500; i++)
+        publish(w, "", "x");
+    for (uint64_t i = 1; i <= 500; i++) {
+        struct belay_delivery *d = take_one(w, i);
+        assert_int_equal(d->attempt, 1);
+        assert_false(d->interrupted);
+        assert_str(d->message.body, "x");
+        ack(w, d);
+    }
+    assert_null(take(w));
+    world_settle(w);
+    assert_int_equal(stats_of(w).done, 500);
+    assert_int_equal(stats_of(w).cursor, 501);
+    world_reopen(w, SIM_POWER);
+    assert_null(take(w));
+    assert_int_equal(stats_of(w).done, 500);
+}
+
+static void what_was_not_acknowledged_comes_again_after_a_crash(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 3; i++)
+        publish(w, "", "x");
+    take_one(w, 1);
+    ack(w, take_one(w, 2));
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    take_one(w, 1);
+    take_one(w, 3);
+    assert_null(take(w));
+}
+
+static void an_ack_that_was_not_flushed_is_lost_with_its_step(void **state)
+{
+    struct world *w = *state;
+    publish(w, "", "x");
+    world_settle(w);
+    ack(w, take_one(w, 1));
+    belay_broker_flush(w->b); /* the record is appended, the commit never made */
+    world_reopen(w, SIM_KILL);
+    take_one(w, 1);
+}
+
+static void messages_of_a_key_wait_for_each_other_and_other_keys_go_on(void **state)
+{
+    struct world *w = *state;
+    publish(w, "a", "1");
+    publish(w, "a", "2");
+    publish(w, "b", "3");
+    struct belay_delivery *first = take_one(w, 1);
+    assert_str(first->lane_key, "a");
+    ack(w, take_one(w, 3));
+    assert_null(take(w));
+    ack(w, first);
+    ack(w, take_one(w, 2));
+    world_settle(w);
+    assert_int_equal(stats_of(w).cursor, 4);
+}
+
+static void concurrency_bounds_what_is_in_flight(void **state)
+{
+    struct world *w = *state;
+    w->sub_opt.concurrency = 2;
+    world_ok(w, belay_broker_subscribe(w->b, &w->sub_opt, &w->sub, &w->err));
+    for (int i = 0; i < 4; i++)
+        publish(w, "", "x");
+    struct belay_delivery *d = take_one(w, 1);
+    take_one(w, 2);
+    assert_null(take(w));
+    ack(w, d);
+    take_one(w, 3);
+    assert_null(take(w));
+}
+
+static void a_retry_comes_again_when_due_with_its_attempt_and_progress(void **state)
+{
+    struct world *w = *state;
+    publish(w, "a", "1");
+    struct belay_delivery *d = take_one(w, 1);
+    belay_time first = d->first_attempt_at;
+    world_ok(w, belay_broker_retry(w->b, d, w->now + 500 * MS, &w->fault, BELAY_STR("so far"),
+                                   (struct belay_hash128){ 7, 8 }, &w->err));
+    assert_null(take(w));
+    assert_state(w, 1, BELAY_MESSAGE_WAITING);
+    assert_int_equal(belay_broker_wake_at(w->b), w->now + 500 * MS);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    assert_null(take(w));
+    pass_ms(w, 499);
+    assert_null(take(w));
+    pass_ms(w, 1);
+    d = take_one(w, 1);
+    assert_int_equal(d->attempt, 2);
+    assert_false(d->interrupted);
+    assert_int_equal(d->first_attempt_at, first);
+    assert_str(d->progress, "so far");
+    assert_int_equal(d->definition.hi, 7);
+    assert_state(w, 1, BELAY_MESSAGE_IN_FLIGHT);
+    ack(w, d);
+    world_settle(w);
+    assert_state(w, 1, BELAY_MESSAGE_DONE);
+    assert_int_equal(stats_of(w).waiting, 0);
+}
+
+static void later_messages_of_a_waiting_key_are_held_in_order(void **state)
+{
+    struct world *w = *state;
+    publish(w, "a", "1");
+    publish(w, "a", "2");
+    publish(w, "b", "3");
+    retry(w, take_one(w, 1), 1000);
+    publish(w, "a", "4");
+    ack(w, take_one(w, 3));
+    assert_null(take(w));
+    assert_state(w, 2, BELAY_MESSAGE_HELD);
+    assert_state(w, 4, BELAY_MESSAGE_HELD);
+    assert_int_equal(stats_of(w).held, 2);
+    assert_int_equal(stats_of(w).cursor, 5);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    pass_ms(w, 1000);
+    for (uint64_t expected = 1; expected <= 4; expected += expected == 2 ? 2 : 1) {
+        struct belay_delivery *d = take_one(w, expected);
+        assert_null(take(w));
+        ack(w, d);
+        world_settle(w);
+    }
+    assert_null(take(w));
+    assert_int_equal(stats_of(w).lanes_in_trouble, 0);
+}
+
+static void a_started_attempt_without_an_outcome_is_an_interrupted_one(void **state)
+{
+    struct world *w = *state;
+    publish(w, "a", "1");
+    for (uint32_t attempt = 1; attempt <= 4; attempt++) {
+        struct belay_delivery *d = take_one(w, 1);
+        assert_int_equal(d->attempt, attempt);
+        assert_int_equal(d->interrupted, attempt > 1);
+        world_ok(w, belay_broker_start(w->b, d, &w->err));
+        if (attempt >= 2)
+            world_ok(w, belay_broker_progress(w->b, d, BELAY_STR("step 1"), (struct belay_hash128){ 3, 4 }, &w->err));
+        if (attempt > 2)
+            assert_str(d->progress, "step 1");
+        world_settle(w);
+        world_reopen(w, SIM_POWER);
+    }
+    struct belay_delivery *d = take_one(w, 1);
+    retry(w, d, 10);
+    world_settle(w);
+    pass_ms(w, 10);
+    d = take_one(w, 1);
+    assert_int_equal(d->attempt, 6);
+    assert_false(d->interrupted);
+    ack(w, d);
+    world_settle(w);
+}
+
+static void a_deferred_delivery_comes_again_and_used_no_attempt_up(void **state)
+{
+    struct world *w = *state;
+    publish(w, "a", "1");
+    publish(w, "a", "2");
+    belay_broker_defer(w->b, take_one(w, 1), w->now + 5 * MS);
+    assert_null(take(w));
+    assert_int_equal(belay_broker_wake_at(w->b), w->now + 5 * MS);
+    pass_ms(w, 5);
+    struct belay_delivery *d = take_one(w, 1);
+    assert_int_equal(d->attempt, 1);
+    ack(w, d);
+    ack(w, take_one(w, 2));
+    world_settle(w);
+}
+
+static void subscriptions_take_turns(void **state)
+{
+    struct world *w = *state;
+    struct belay_subscription *billing = w->sub;
+    subscribe(w, BELAY_STR("shipping"), BELAY_STR("orders"));
+    for (int i = 0; i < 10; i++)
+        publish(w, "", "x");
+    for (uint64_t i = 1; i <= 10; i++) {
+        struct belay_delivery *a = take_one(w, i), *b = take_one(w, i);
+        assert_true(a->sub != b->sub);
+        assert_true(a->sub == billing || b->sub == billing);
+        ack(w, a);
+        ack(w, b);
+    }
+    assert_null(take(w));
+    world_settle(w);
+}
+
+static void a_backlog_larger_than_memory_streams_through_fetches(void **state)
+{
+    struct world *w = *state;
+    char body[1000];
+    memset(body, 'b', sizeof body - 1);
+    body[sizeof body - 1] = 0;
+    w->opt.tail_cache_bytes = 64 * 1024;
+    world_settle(w);
+    world_reopen(w, SIM_KILL);
+    world_ok(w, belay_broker_pause(w->b, w->sub, BELAY_STR_NONE, &w->err));
+    for (int i = 0; i < 3000; i++) {
+        publish(w, "", body);
+        if (i % 32 == 0)
+            world_flush(w);
+    }
+    world_settle(w);
+    world_ok(w, belay_broker_resume(w->b, w->sub, &w->err));
+    for (uint64_t i = 1; i <= 3000; i++) {
+        struct belay_delivery *d = take_one(w, i);
+        assert_int_equal(d->message.body.n, sizeof body - 1);
+        ack(w, d);
+    }
+    world_settle(w);
+    assert_int_equal(stats_of(w).done, 3000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(messages_are_delivered_in_order_and_are_done_once_acknowledged),
+        WORLD_TEST(what_was_not_acknowledged_comes_again_after_a_crash),
+        WORLD_TEST(an_ack_that_was_not_flushed_is_lost_with_its_step),
+        WORLD_TEST(messages_of_a_key_wait_for_each_other_and_other_keys_go_on),
+        WORLD_TEST(concurrency_bounds_what_is_in_flight),
+        WORLD_TEST(a_retry_comes_again_when_due_with_its_attempt_and_progress),
+        WORLD_TEST(later_messages_of_a_waiting_key_are_held_in_order),
+        WORLD_TEST(a_started_attempt_without_an_outcome_is_an_interrupted_one),
+        WORLD_TEST(a_deferred_delivery_comes_again_and_used_no_attempt_up),
+        WORLD_TEST(subscriptions_take_turns),
+        WORLD_TEST(a_backlog_larger_than_memory_streams_through_fetches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
