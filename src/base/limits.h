@@ -17,6 +17,13 @@
 #define BELAY_JSON_DEPTH_DEFAULT 512
 #define BELAY_JSON_DEPTH_MAX 1024
 #define BELAY_JSON_BYTES_MAX BELAY_MIB(16)
+#define BELAY_SCHEMA_BYTES_MAX BELAY_MIB(64)    /* compiled */
+#define BELAY_SCHEMA_NODES_MAX 100000           /* subschemas of one compiled schema and its documents */
+#define BELAY_SCHEMA_DEPTH_MAX 200              /* schemas for one value, one within the other */
+#define BELAY_SCHEMA_NAMES_MAX 1024             /* members that one schema names */
+#define BELAY_SCHEMA_FAULTS_DEFAULT 100
+#define BELAY_PATTERN_BYTES_MAX BELAY_KIB(16)
+#define BELAY_PATTERN_MATCH_MAX 1000000         /* steps of one match */
 
 /* expr */
 #define BELAY_EXPR_STEPS_DEFAULT 1000000
@@ -61,8 +68,18 @@
 /* flow and saga */
 #define BELAY_FLOW_STEPS_MAX 256
 #define BELAY_SAGA_STEPS_MAX 64
+#define BELAY_SAGAS_IN_MEMORY 1024           /* instances; calls in flight are not counted out */
+#define BELAY_SAGAS_BYTES_IN_MEMORY BELAY_MIB(2)
+#define BELAY_SAGAS_POOLED 256               /* empty ones kept for the next */
+#define BELAY_SAGA_HISTORY_BYTES_MAX BELAY_KIB(16) /* beyond it attempts are no longer written down */
+#define BELAY_SAGA_DATA_BYTES_MAX BELAY_MIB(20) /* start message and results of one */
+#define BELAY_SAGA_KEEP_MS (7ull * 24 * 3600 * 1000) /* an ended one; and an event without a deadline */
+#define BELAY_SAGA_TURN_BYTES_MAX BELAY_MIB(48) /* memory of one turn's expressions */
 #define BELAY_PROGRESS_BYTES_MAX BELAY_MIB(1) /* body and variables kept between the calls of a run */
 #define BELAY_PUBLISH_PER_RUN_MAX 1024
+#define BELAY_LOGS_PER_RUN_MAX 256
+#define BELAY_RUN_BYTES_MAX BELAY_MIB(64) /* memory of one run: parsed body, values, effects */
+#define BELAY_RUNS_KEPT_MAX 64            /* ended runs whose memory waits for the next */
 #define BELAY_CALL_TIMEOUT_MS_DEFAULT 30000
 #define BELAY_CALL_RESPONSE_BYTES_DEFAULT BELAY_MIB(1)
 

@@ -47,6 +47,11 @@ void belay_fault_set_step(struct belay_fault *f, struct belay_str step)
     set_text(f->step, sizeof f->step, step);
 }
 
+void belay_fault_set_description(struct belay_fault *f, struct belay_str text)
+{
+    set_text(f->description, sizeof f->description, text);
+}
+
 void belay_fault_set_endpoint(struct belay_fault *f, struct belay_str endpoint)
 {
     set_text(f->endpoint, sizeof f->endpoint, endpoint);

@@ -31,6 +31,7 @@ struct belay_fault {
 void belay_fault_init(struct belay_fault *f, const char *type, enum belay_class class_,
                       const char *fmt, ...) BELAY_PRINTF(4, 5);
 void belay_fault_set_step(struct belay_fault *f, struct belay_str step);
+void belay_fault_set_description(struct belay_fault *f, struct belay_str text);
 void belay_fault_set_endpoint(struct belay_fault *f, struct belay_str endpoint);
 /* The beginning of an answer's body. */
 void belay_fault_set_excerpt(struct belay_fault *f, struct belay_str body);

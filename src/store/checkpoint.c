@@ -19,7 +19,10 @@ uint64_t store_checkpoint_tail_bytes(const struct belay_store *s)
 /* Half of what may gather: the other half gathers while the checkpoint is under way. */
 static bool due(struct belay_store *s)
 {
-    return s->checkpoint.due || store_checkpoint_tail_bytes(s) >= BELAY_JOURNAL_TAIL_BYTES_MAX / 2
+    /* A long journal gets shorter by a checkpoint where somebody went on meanwhile. */
+    bool may_shorten = s->topics.moved && s->journal.live_bytes > s->opt.journal_bytes_max / 2
+                       && store_checkpoint_tail_bytes(s) >= s->journal.segment_bytes;
+    return s->checkpoint.due || may_shorten || store_checkpoint_tail_bytes(s) >= BELAY_JOURNAL_TAIL_BYTES_MAX / 2
            || belay_state_active_bytes(s->state) >= s->opt.overlay_bytes_max / 2;
 }
 
@@ -40,6 +43,8 @@ static int freeze(struct belay_store *s, uint64_t position, struct belay_err *er
     c->position = position;
     c->needed = topic_logs_needed(&s->topics, s->state);
     c->bytes = s->journal.bytes;
+    s->doomed_frozen = s->doomed_count;
+    s->topics.moved = false;
     belay_state_freeze(s->state, position);
     c->frozen = true;
     c->due = false;
@@ -63,6 +68,11 @@ static void run(struct belay_job *job)
     c->status = belay_state_checkpoint_run(s->state, &c->err);
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int finish(struct belay_store *s, struct belay_err *err)
 {
     struct checkpoint *c = &s->checkpoint;
@@ -71,9 +81,9 @@ static int finish(struct belay_store *s, struct belay_err *err)
         return status;
     c->frozen = false;
     c->bytes_done = c->bytes;
-    uint64_t needed = c->needed, fetched = store_fetch_needed(s);
-    needed = needed < c->position + 1 ? needed : c->position + 1;
-    journal_trim(&s->journal, needed < fetched ? needed : fetched);
+    s->doomed_ready = s->doomed_frozen;
+    journal_trim(&s->journal, least(least(c->needed, c->position + 1),
+                                    least(store_fetch_needed(s), store_move_needed(s))));
     return BELAY_OK;
 }
 

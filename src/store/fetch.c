@@ -14,6 +14,8 @@ struct fetch_plan {
     bool running;
     uint32_t extent_count;
     struct planned *extents;
+    bool from_archive;
+    struct archived archived;
 };
 
 #define EXTENTS_MAX 256 /* of one fetch: what it reads at most beside what it needs */
@@ -37,6 +39,16 @@ uint64_t store_fetch_needed(const struct belay_store *s)
             needed = plan->needed;
     }
     return needed;
+}
+
+bool store_fetch_reads_archive(const struct belay_store *s)
+{
+    for (const struct belay_list *n = s->fetches.next; n != &s->fetches; n = n->next) {
+        const struct fetch_plan *plan = BELAY_CONTAINER_OF(n, const struct fetch_plan, node);
+        if (plan->running && plan->from_archive)
+            return true;
+    }
+    return false;
 }
 
 /* ---- in the fetch lane ---- */
@@ -65,6 +77,22 @@ int store_read_commit(struct window *w, const struct planned *at, const uint8_t 
                       (unsigned long long)e->position);
 }
 
+/* Copies a message; false when the fetch has enough. */
+static bool keep(struct belay_fetch *f, uint64_t sequence, belay_time accepted_at, struct belay_str encoded,
+                 size_t *bytes)
+{
+    if (f->count == f->count_max || (f->count && *bytes + encoded.n > f->bytes_max))
+        return false;
+    struct belay_str copy = belay_arena_str(&f->arena, encoded);
+    if (!copy.p) {
+        f->status = f->count ? BELAY_OK : belay_fail(&f->err, BELAY_NOMEM, "fetch: out of memory");
+        return false;
+    }
+    *bytes += encoded.n;
+    f->items[f->count++] = (struct belay_fetched){ sequence, accepted_at, copy };
+    return true;
+}
+
 /* Copies the messages it came for; false when the fetch has enough. */
 static bool pick(struct belay_fetch *f, const uint8_t *p, const struct extent *e, size_t *bytes)
 {
@@ -76,32 +104,50 @@ static bool pick(struct belay_fetch *f, const uint8_t *p, const struct extent *e
         if (record.type != RECORD_MESSAGE || !commit_message_of(record.body, &m)
             || m.topic != f->topic || m.sequence < f->first + f->count)
             continue;
-        if (f->count == f->count_max || (f->count && *bytes + m.encoded.n > f->bytes_max))
+        if (!keep(f, m.sequence, m.accepted_at, m.encoded, bytes))
             return false;
-        struct belay_str copy = belay_arena_str(&f->arena, m.encoded);
-        if (!copy.p) {
-            f->status = f->count ? BELAY_OK : belay_fail(&f->err, BELAY_NOMEM, "fetch: out of memory");
-            return false;
-        }
-        *bytes += m.encoded.n;
-        f->items[f->count++] = (struct belay_fetched){ m.sequence, m.accepted_at, copy };
     }
     return f->status == BELAY_OK;
 }
 
-static void run(struct belay_job *job)
+static void run_archive(struct belay_fetch *f, const struct archived *a)
 {
-    struct belay_fetch *f = fetch_at(job);
-    struct fetch_plan *plan = plan_of(f);
+    struct archive_reader *r = &f->store->fetch_archive;
     size_t bytes = 0;
-    f->status = BELAY_OK;
-    f->count = 0;
+    bool more = true;
+    f->status = archive_reader_open(r, f->topic, a, &f->err);
+    uint32_t block = f->status == BELAY_OK ? archive_block_of(r, f->first) : 0;
+    for (; f->status == BELAY_OK && more && block < r->block_count; block++) {
+        struct archive_message m;
+        size_t at = 0;
+        uint64_t sequence = 0;
+        f->status = archive_read_block(r, block, &f->err);
+        while (f->status == BELAY_OK && more && archive_next(r, &at, &sequence, &m))
+            more = m.sequence < f->first || keep(f, m.sequence, m.accepted_at, m.encoded, &bytes);
+    }
+}
+
+static void run_journal(struct belay_fetch *f, const struct fetch_plan *plan)
+{
+    size_t bytes = 0;
     for (uint32_t i = 0; i < plan->extent_count; i++) {
         const uint8_t *p = NULL;
         f->status = store_read_commit(&f->store->fetch_window, &plan->extents[i], &p, &f->err);
         if (f->status != BELAY_OK || !pick(f, p, &plan->extents[i].extent, &bytes))
             break;
     }
+}
+
+static void run(struct belay_job *job)
+{
+    struct belay_fetch *f = fetch_at(job);
+    struct fetch_plan *plan = plan_of(f);
+    f->status = BELAY_OK;
+    f->count = 0;
+    if (plan->from_archive)
+        run_archive(f, &plan->archived);
+    else
+        run_journal(f, plan);
     if (f->status == BELAY_OK && f->count == 0)
         f->status = belay_fail(&f->err, BELAY_CORRUPT, "message %llu of topic %u is not where it was",
                                (unsigned long long)f->first, (unsigned)f->topic);
@@ -134,9 +180,18 @@ bool store_plan_extent(const struct belay_store *s, const struct extent *e, stru
     struct segment *seg = journal_segment(j, where_id(e->where));
     if (!seg)
         return false;
-    uint64_t end_at = j->writing && j->write.segment == seg ? j->write.offset : seg->used_bytes;
+    uint64_t end_at = seg->size_bytes;
+    if (seg == journal_active(j))
+        end_at = j->writing ? j->write.offset : seg->used_bytes;
     *ret_planned = (struct planned){ *e, seg->file, end_at };
     return true;
+}
+
+static int make_items(struct belay_fetch *f, uint64_t available)
+{
+    uint64_t count = available < f->count_max ? available : f->count_max;
+    f->items = BELAY_ARENA_ARRAY(&f->arena, struct belay_fetched, count ? count : 1);
+    return f->items ? BELAY_OK : BELAY_NOMEM;
 }
 
 /* Durable extents from f->first on, until there are enough. *ret_waits: the first is not durable. */
@@ -161,9 +216,15 @@ static int plan_extents(struct belay_store *s, struct belay_fetch *f, bool *ret_
         bytes += e.bytes;
         at = extent_last(&e) + 1;
     }
-    uint64_t count = at - f->first < f->count_max ? at - f->first : f->count_max;
-    f->items = BELAY_ARENA_ARRAY(&f->arena, struct belay_fetched, count ? count : 1);
-    return status == BELAY_OK && !f->items ? BELAY_NOMEM : status;
+    return status == BELAY_OK ? make_items(f, at - f->first) : status;
+}
+
+static int plan_archive(struct belay_store *s, struct belay_fetch *f)
+{
+    struct fetch_plan *plan = plan_of(f);
+    if (!archived_find(s->state, f->topic, f->first, &plan->archived) || plan->archived.first > f->first)
+        return BELAY_CORRUPT;
+    return make_items(f, plan->archived.last - f->first + 1);
 }
 
 /* Finds where it lies now and submits, or leaves it to wait for its commit. */
@@ -173,9 +234,10 @@ static void start(struct belay_store *s, struct belay_fetch *f)
     bool waits = false;
     plan->extent_count = 0;
     plan->needed = UINT64_MAX;
-    int status = plan_extents(s, f, &waits);
+    plan->from_archive = f->first <= topic_logs_at(&s->topics, f->topic)->archived;
+    int status = plan->from_archive ? plan_archive(s, f) : plan_extents(s, f, &waits);
     if (status == BELAY_CORRUPT) {
-        fail(f, status, "is missing from the journal");
+        fail(f, status, "is in no segment and no archive");
     } else if (status != BELAY_OK) {
         fail(f, status, "cannot be fetched: out of memory");
     } else if (s->journal.failed != BELAY_OK) {

@@ -74,6 +74,11 @@ int journal_fail(struct journal *j, int status, const struct belay_err *err)
 
 /* ---- space ---- */
 
+uint64_t journal_files_bytes(const struct journal *j)
+{
+    return j->live_bytes + j->ready_bytes + j->idle_bytes + (j->preparing ? j->prepare.size_bytes : 0);
+}
+
 static bool fits_ready(const struct journal *j, uint64_t padded)
 {
     for (struct belay_list *n = j->ready.next; n != &j->ready; n = n->next)

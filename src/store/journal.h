@@ -117,6 +117,9 @@ bool journal_prepare_start(struct journal *j, belay_time now);
 /* A live segment; NULL where its file is none. */
 struct segment *journal_segment(const struct journal *j, uint32_t id);
 
+/* Of all segment files, also the one that is being made. */
+uint64_t journal_files_bytes(const struct journal *j);
+
 /* For recovery and the prepare job. */
 struct segment *journal_active(const struct journal *j);
 int journal_fail(struct journal *j, int status, const struct belay_err *err);

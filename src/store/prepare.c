@@ -80,7 +80,7 @@ bool journal_prepare_start(struct journal *j, belay_time now)
     struct segment *seg = take_idle(j, size);
     if (!seg && j->is_short && now < j->retry_at)
         return false;
-    if (!seg && j->live_bytes + j->ready_bytes + j->idle_bytes + size > j->limit_bytes) {
+    if (!seg && journal_files_bytes(j) + size > j->limit_bytes) {
         j->is_short = true;
         return false;
     }

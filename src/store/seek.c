@@ -5,8 +5,9 @@
 struct span { /* messages whose times are known at both ends */
     uint64_t first, last;
     belay_time time_first, time_last;
-    bool in_commit;
+    enum { SPAN_EXACT, SPAN_COMMIT, SPAN_ARCHIVE } in;
     struct extent extent;
+    struct archived archived;
 };
 
 static bool in_memory(struct belay_store *s, struct topic_log *t, uint64_t sequence, belay_time *ret_time)
@@ -23,13 +24,21 @@ static struct span span_of(struct belay_store *s, struct topic_log *t, uint64_t 
 {
     belay_time time;
     struct extent e;
+    struct archived a;
     if (in_memory(s, t, sequence, &time))
-        return (struct span){ sequence, sequence, time, time, false, { 0 } };
+        return (struct span){ sequence, sequence, time, time, SPAN_EXACT, { 0 }, { 0 } };
+    if (sequence <= t->archived && archived_find(s->state, t->id, sequence, &a))
+        return (struct span){ a.first, a.last, a.time_first, a.time_last, SPAN_ARCHIVE, { 0 }, a };
     if (extent_find(s->state, t->id, sequence, &e))
-        return (struct span){ e.first, extent_last(&e), e.time_first, e.time_last, true, e };
-    /* In the pending commit, for which there was no memory to remember it by. */
-    e = s->pending->extents[t->open_extent - 1];
-    return (struct span){ e.first, extent_last(&e), e.time_first, e.time_last, false, { 0 } };
+        return (struct span){ e.first, extent_last(&e), e.time_first, e.time_last,
+                              e.position <= s->journal.durable ? SPAN_COMMIT : SPAN_EXACT, e, { 0 } };
+    /* In the pending commit, for which there was no memory to remember it by; or the state cannot be
+     * read, which the engine finds out after the step. */
+    if (t->open_extent)
+        e = s->pending->extents[t->open_extent - 1];
+    else
+        e = (struct extent){ .first = sequence, .count = 1 };
+    return (struct span){ e.first, extent_last(&e), e.time_first, e.time_last, SPAN_EXACT, e, { 0 } };
 }
 
 /* First message of the commit that was accepted at or after time. Where it cannot be read, the
@@ -55,6 +64,24 @@ static uint64_t within_commit(struct belay_store *s, const struct extent *e, bel
     return found;
 }
 
+/* The same in an archive file: one block is read, or the next one begins with it. */
+static uint64_t within_archive(struct belay_store *s, uint32_t topic, const struct archived *a, belay_time time)
+{
+    struct archive_reader r;
+    struct archive_message m;
+    uint64_t found = a->first, sequence = 0;
+    size_t at = 0;
+    archive_reader_init(&r, s->opt.disk);
+    if (archive_reader_open(&r, topic, a, NULL) == BELAY_OK
+        && archive_read_block(&r, archive_block_of_time(&r, time), NULL) == BELAY_OK) {
+        found = r.blocks[r.block - 1].first;
+        while (archive_next(&r, &at, &sequence, &m) && m.accepted_at < time)
+            found = m.sequence + 1;
+    }
+    archive_reader_deinit(&r);
+    return found;
+}
+
 static uint64_t later(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -70,7 +97,9 @@ uint64_t belay_store_sequence_at(struct belay_store *s, uint32_t topic, belay_ti
             low = span.last + 1;
         else if (span.time_first >= time)
             high = span.first < low ? low : span.first;
-        else if (span.in_commit && span.extent.position <= s->journal.durable)
+        else if (span.in == SPAN_ARCHIVE)
+            return later(within_archive(s, topic, &span.archived, time), low);
+        else if (span.in == SPAN_COMMIT)
             return later(within_commit(s, &span.extent, time), low);
         else
             return later(span.first, low);

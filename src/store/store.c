@@ -30,6 +30,8 @@ int store_apply_own(struct belay_store *s, struct batch *scratch, const struct b
 {
     if (record->type == RECORD_MESSAGE && record->version == 1)
         return apply_message(s, scratch, record->body, err);
+    if (record->type == RECORD_ARCHIVED && record->version == 1)
+        return store_apply_archived(s, record->body, err);
     return belay_fail(err, BELAY_VERSION, "record type 0x%04x version %u is of a newer version",
                       (unsigned)record->type, (unsigned)record->version);
 }
@@ -61,6 +63,8 @@ static int visit(void *arg, const struct commit *c, const uint8_t *p, uint64_t w
             status = store_apply_own(s, r->scratch, &record, err);
         else if (s->opt.apply)
             status = s->opt.apply(s->opt.arg, c->number, &record, err);
+        if (status == BELAY_OK) /* a room may have reserved for itself, and used what was for the rest */
+            status = belay_state_reserve_save(s->state, c->length_bytes - at, 4 * c->records, err);
     }
     if (status == BELAY_OK && walk != BELAY_OK)
         status = belay_fail(err, walk, "a record has a form that this version does not know");
@@ -107,6 +111,7 @@ static void init(struct belay_store *s, const struct belay_store_opt *opt)
     belay_list_init(&s->tail);
     belay_list_init(&s->fetches);
     journal_window_init(&s->fetch_window);
+    archive_reader_init(&s->fetch_archive, opt->disk);
     journal_init(&s->journal, &(struct journal_opt){
                                   .disk = opt->disk,
                                   .jobs = opt->jobs,
@@ -146,6 +151,8 @@ int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret
         status = make_dirs(opt->disk, err);
     if (status == BELAY_OK)
         status = recover(s, err);
+    if (status == BELAY_OK)
+        status = store_adopt_archives(s, err);
     if (status != BELAY_OK) {
         belay_store_close(s);
         return status;
@@ -157,7 +164,7 @@ int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret
 bool belay_store_idle(const struct belay_store *s)
 {
     return !s->journal.writing && !s->journal.preparing && !s->checkpoint.running
-           && belay_list_empty(&s->fetches);
+           && !s->move.running && !s->sweep.running && belay_list_empty(&s->fetches);
 }
 
 void belay_store_close(struct belay_store *s)
@@ -167,6 +174,10 @@ void belay_store_close(struct belay_store *s)
     BELAY_ASSERT(belay_store_idle(s));
     store_tail_free(s);
     journal_window_deinit(&s->fetch_window);
+    archive_reader_deinit(&s->fetch_archive);
+    belay_free(s->move.from);
+    belay_free(s->move.moved);
+    belay_free(s->doomed);
     journal_deinit(&s->journal);
     belay_state_free(s->state);
     topic_logs_deinit(&s->topics);
@@ -225,6 +236,8 @@ void belay_store_stats(const struct belay_store *s, struct belay_store_stats *re
         .segments = count(&j->live) + unused,
         .segments_free = unused,
         .journal_bytes = j->live_bytes + j->ready_bytes + j->idle_bytes,
+        .archive_files = s->archive_files,
+        .archive_bytes = s->archive_bytes,
         .checkpoint_position = belay_state_position(s->state),
         .durable = j->durable,
         .overlay_bytes = belay_state_active_bytes(s->state),

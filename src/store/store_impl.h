@@ -4,11 +4,14 @@
  *   tail.c        what stays in memory behind it
  *   fetch.c       what does not
  *   checkpoint.c  freeze, commit of the state, trim
- *   upkeep.c      rows and files that nobody needs, the move to the archive
+ *   move.c        from the oldest segment into the archive
+ *   upkeep.c      rows and files that nobody needs
+ *   seek.c        from a time to a sequence
  *   store.c       open, close, look */
 #ifndef BELAY_STORE_IMPL_H
 #define BELAY_STORE_IMPL_H
 
+#include "store/archive.h"
 #include "store/journal.h"
 #include "store/topic_log.h"
 #include "store/window.h"
@@ -17,7 +20,6 @@
 #define EXTENT_STATE_BYTES (TOPIC_KEY_BYTES + EXTENT_ROW_BYTES)
 #define SUMMARY_STATE_BYTES (TOPIC_KEY_BYTES + SUMMARY_ROW_BYTES)
 
-#define ARCHIVE_DIR "archive"
 #define SEGMENT_BYTES_MIN BELAY_KIB(64)
 
 struct reservation { /* what is left of it */
@@ -33,6 +35,43 @@ struct checkpoint {
     uint64_t bytes;            /* of the journal, as of then */
     uint64_t bytes_done;       /* as of the last one that ended */
     belay_time retry_at;
+    int status;
+    struct belay_err err;
+};
+
+struct moved { /* an archive file that was written and has no row yet */
+    uint32_t topic;
+    struct archived archived;
+};
+
+struct move {
+    struct belay_job job;
+    bool running, recording;
+    struct segment *segment;
+    uint64_t *from; /* by topic: first sequence to move; 0: none */
+    uint32_t topic_count;
+    struct moved *moved;
+    uint32_t moved_count, moved_at;
+    uint64_t last;    /* commit of the segment */
+    uint64_t through; /* segments up to this commit hold nothing that is still to be moved */
+    belay_time retry_at;
+    int status;
+    struct belay_err err;
+};
+
+struct doomed { /* an archive file without a row */
+    uint32_t topic;
+    uint64_t last;
+};
+
+#define SWEEP_FILES 32
+
+struct sweep {
+    struct belay_job job;
+    bool running;
+    struct doomed files[SWEEP_FILES];
+    uint32_t count;          /* of them; they are the first of the doomed */
+    struct segment *segment; /* to be given up; NULL: none */
     int status;
     struct belay_err err;
 };
@@ -53,9 +92,17 @@ struct belay_store {
     struct reservation promised; /* stays aside until it is redeemed */
 
     struct belay_list fetches; /* struct fetch_plan: waiting for a commit, or under way */
-    struct window fetch_window; /* of the fetch lane */
+    struct window fetch_window; /* both of the fetch lane */
+    struct archive_reader fetch_archive;
 
     struct checkpoint checkpoint;
+    struct move move;
+    struct sweep sweep;
+    /* Oldest first. Of the first doomed_ready a checkpoint has forgotten the rows; of the first
+     * doomed_frozen the one under way does. */
+    struct doomed *doomed;
+    uint32_t doomed_count, doomed_cap, doomed_frozen, doomed_ready;
+    uint64_t archive_files, archive_bytes;
     belay_time now, commit_began;
     uint32_t commit_us_last;
     uint64_t commits, records, messages;
@@ -86,6 +133,7 @@ int store_read_commit(struct window *w, const struct planned *at, const uint8_t 
 void store_fetch_wake(struct belay_store *s);
 /* Lowest commit that a fetch under way reads; UINT64_MAX: none. */
 uint64_t store_fetch_needed(const struct belay_store *s);
+bool store_fetch_reads_archive(const struct belay_store *s);
 
 /* checkpoint.c */
 /* Everything applied is sealed: freezes where that is due. */
@@ -96,6 +144,25 @@ void store_checkpoint_start(struct belay_store *s);
 int store_checkpoint_now(struct belay_store *s, uint64_t position, struct belay_err *err) BELAY_MUST_CHECK;
 /* Journal behind the last checkpoint. */
 uint64_t store_checkpoint_tail_bytes(const struct belay_store *s);
+
+/* move.c */
+/* Starts to archive a segment where the journal is too long. */
+void store_move_start(struct belay_store *s);
+/* Appends the records of a move that ended. Before a seal. */
+void store_move_record(struct belay_store *s);
+int store_apply_archived(struct belay_store *s, struct belay_str body, struct belay_err *err) BELAY_MUST_CHECK;
+/* Lowest commit that a move under way reads; UINT64_MAX: none. */
+uint64_t store_move_needed(const struct belay_store *s);
+/* At most so many will a move have written that is not in archive_bytes yet. */
+uint64_t store_move_bytes(const struct belay_store *s);
+
+/* upkeep.c */
+/* Deletes some rows that nobody needs. */
+void store_collect(struct belay_store *s);
+/* Starts to delete files that nobody needs. */
+void store_sweep_start(struct belay_store *s);
+/* Counts the archive files that have a row, deletes the others. Blocking. */
+int store_adopt_archives(struct belay_store *s, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* Applies a record of the store itself (recovery; append does so at once). */
 int store_apply_own(struct belay_store *s, struct batch *scratch, const struct belay_record *record,

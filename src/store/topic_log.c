@@ -338,7 +338,18 @@ void topic_log_set_low(struct topic_logs *all, struct topic_log *t, uint64_t low
     if (t->low == t->next)
         t->bytes = 0;
     t->dirty = true;
-    if (low > head_last && belay_list_empty(&t->gc_node))
+    if (low > head_last) {
+        all->moved = true;
+        if (belay_list_empty(&t->gc_node))
+            belay_list_push(&all->gc, &t->gc_node);
+    }
+}
+
+void topic_log_set_archived(struct topic_logs *all, struct topic_log *t, uint64_t last)
+{
+    t->archived = last > t->archived ? last : t->archived;
+    t->dirty = true;
+    if (belay_list_empty(&t->gc_node))
         belay_list_push(&all->gc, &t->gc_node);
 }
 

@@ -59,6 +59,7 @@ struct topic_log {
 };
 
 struct topic_logs {
+    bool moved; /* a low passed a row since the last freeze */
     struct topic_log *all; /* by number */
     uint32_t count;    /* the highest number in use, + 1 */
     struct belay_list gc;
@@ -96,6 +97,8 @@ void topic_logs_sealed(struct topic_logs *t, struct batch *b, uint64_t where, st
 void topic_logs_evict(struct topic_logs *t, const struct batch *b);
 /* Messages below low count no more. */
 void topic_log_set_low(struct topic_logs *all, struct topic_log *t, uint64_t low, struct belay_state *state);
+/* Messages through `last` are in archive files. */
+void topic_log_set_archived(struct topic_logs *all, struct topic_log *t, uint64_t last);
 /* Lowest commit that holds a message still needed from the journal; UINT64_MAX: none. */
 uint64_t topic_logs_needed(struct topic_logs *t, struct belay_state *state);
 

@@ -38,7 +38,7 @@ static int room_in_tail(struct belay_store *s, bool drains, struct belay_err *er
     return BELAY_OK;
 }
 
-/* Room in the journal for `need` bytes beside what is promised. */
+/* Room in the journal for what is needed beside what is promised. */
 static int room(struct belay_store *s, struct reservation need, bool drains, struct belay_err *err)
 {
     uint64_t keep = drains ? 0 : s->journal.reserve_bytes;
@@ -53,7 +53,7 @@ static int room(struct belay_store *s, struct reservation need, bool drains, str
         status = journal_room(&s->journal, s->pending->n + need.bytes, keep, err);
     if (status == BELAY_OK && journal_batch_reserve(s->pending, need.bytes, need.records) != BELAY_OK)
         status = belay_fail(err, BELAY_NOMEM, "the journal: out of memory");
-    if (status == BELAY_BUSY)
+    if (status == BELAY_BUSY || status == BELAY_NOSPACE)
         s->checkpoint.due = true; /* whatever is full, a checkpoint makes room */
     return status;
 }
@@ -68,7 +68,7 @@ int belay_store_reserve(struct belay_store *s, size_t bytes, uint32_t records, b
         return BELAY_OK; /* within what was reserved for this step already */
     int status = room(s, need, may_use_reserve, err);
     if (status == BELAY_OK)
-        status = belay_state_reserve(s->state, bytes + records * EXTENT_STATE_BYTES, 2 * records, err);
+        status = belay_state_reserve(s->state, bytes, 2 * records, err);
     if (status == BELAY_BUSY)
         s->checkpoint.due = true;
     if (status != BELAY_OK)
@@ -154,15 +154,20 @@ uint64_t belay_store_durable(const struct belay_store *s)
     return s->journal.durable;
 }
 
-static void seal(struct belay_store *s)
+/* False: no memory for the rows of its extents; again with the next flush. */
+static bool seal(struct belay_store *s)
 {
     struct journal *j = &s->journal;
     struct batch *b = s->pending;
+    if (belay_state_reserve_save(s->state, b->extent_count * EXTENT_STATE_BYTES, b->extent_count, NULL)
+        != BELAY_OK)
+        return false;
     s->pending = NULL;
     s->commit_began = s->now;
     journal_seal(j, b);
     topic_logs_sealed(&s->topics, b, segment_where(j->write.segment, j->write.offset), s->state);
     s->commits++;
+    return true;
 }
 
 void belay_store_flush(struct belay_store *s, belay_time now)
@@ -173,16 +178,22 @@ void belay_store_flush(struct belay_store *s, belay_time now)
     s->reserved = (struct reservation){ 0, 0 };
     if (j->failed != BELAY_OK)
         return;
+    store_move_record(s);
+    store_collect(s);
     bool pending = s->pending && s->pending->records > 0;
-    if (pending && !j->writing) {
-        seal(s);
+    if (!pending) {
+        store_checkpoint_freeze(s);
+    } else if (!j->writing && seal(s)) {
         store_checkpoint_freeze(s);
         journal_submit(j);
-    } else if (!pending) {
-        store_checkpoint_freeze(s);
     }
+    s->reserved = (struct reservation){ 0, 0 };
     store_checkpoint_start(s);
+    uint64_t archive_bytes = s->archive_bytes + store_move_bytes(s);
+    j->limit_bytes = s->opt.bytes_max - (archive_bytes < s->opt.bytes_max ? archive_bytes : s->opt.bytes_max);
     journal_prepare_start(j, now);
+    store_move_start(s);
+    store_sweep_start(s);
 }
 
 /* A commit ended. */

@@ -1,0 +1,330 @@
+/* run.c - one message through one flow: begin, the loop over steps, verdicts; and the pool of runs. */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "flow/run.h"
+
+/* ---- memory ---- */
+
+#define KEPT_BUFFER_BYTES BELAY_KIB(64)
+
+struct belay_flow_pool {
+    struct belay_flow_run *ended; /* newest first */
+    uint32_t ended_count, used_count;
+};
+
+int belay_flow_pool_new(struct belay_flow_pool **ret_pool, struct belay_err *err)
+{
+    struct belay_flow_pool *pool = belay_calloc(1, sizeof *pool);
+    if (!pool)
+        return belay_fail(err, BELAY_NOMEM, "flow pool: out of memory");
+    *ret_pool = pool;
+    return BELAY_OK;
+}
+
+static void run_free(struct belay_flow_run *run)
+{
+    belay_arena_deinit(&run->arena);
+    belay_buf_deinit(&run->scratch);
+    belay_buf_deinit(&run->progress);
+    belay_free(run);
+}
+
+void belay_flow_pool_free(struct belay_flow_pool *pool)
+{
+    if (!pool)
+        return;
+    BELAY_ASSERT(pool->used_count == 0);
+    while (pool->ended) {
+        struct belay_flow_run *run = pool->ended;
+        pool->ended = run->next;
+        run_free(run);
+    }
+    belay_free(pool);
+}
+
+static struct belay_flow_run *run_new(void)
+{
+    struct belay_flow_run *run = belay_malloc(sizeof *run);
+    if (!run)
+        return NULL;
+    belay_arena_init(&run->arena, 0, BELAY_RUN_BYTES_MAX);
+    belay_buf_init(&run->scratch, BELAY_MESSAGE_BYTES_MAX);
+    belay_buf_init(&run->progress, BELAY_PROGRESS_BYTES_MAX);
+    return run;
+}
+
+static struct belay_flow_run *take_run(struct belay_flow_pool *pool)
+{
+    struct belay_flow_run *run = pool ? pool->ended : NULL;
+    if (run) {
+        pool->ended = run->next;
+        pool->ended_count--;
+    } else {
+        run = run_new();
+    }
+    if (run)
+        run->pool = pool;
+    if (run && pool)
+        pool->used_count++;
+    return run;
+}
+
+static void shrink(struct belay_buf *b)
+{
+    if (b->cap <= KEPT_BUFFER_BYTES)
+        return;
+    size_t max = b->size_bytes_max;
+    belay_buf_deinit(b);
+    belay_buf_init(b, max);
+}
+
+void belay_flow_free(struct belay_flow_run *run)
+{
+    if (!run)
+        return;
+    struct belay_flow_pool *pool = run->pool;
+    if (pool)
+        pool->used_count--;
+    if (!pool || pool->ended_count >= BELAY_RUNS_KEPT_MAX) {
+        run_free(run);
+        return;
+    }
+    belay_arena_reset(&run->arena);
+    shrink(&run->scratch);
+    shrink(&run->progress);
+    run->next = pool->ended;
+    pool->ended = run;
+    pool->ended_count++;
+}
+
+/* ---- begin ---- */
+
+static struct flow_body own_body(const struct belay_flow_input *in)
+{
+    return (struct flow_body){
+        .text = in->message->body, .type = in->message->datacontenttype, .known = in->body != NULL,
+        .value = in->body ? belay_value_tape(in->body) : belay_value_undefined(),
+    };
+}
+
+static bool set_source(struct belay_flow_run *run)
+{
+    struct belay_str name = run->m.in.def->name, prefix = BELAY_STR("/flows/");
+    char *to = belay_arena_bytes(&run->arena, prefix.n + name.n);
+    if (!to)
+        return false;
+    memcpy(to, prefix.p, prefix.n);
+    if (name.n)
+        memcpy(to + prefix.n, name.p, name.n);
+    run->m.scope.source = belay_str(to, prefix.n + name.n);
+    return true;
+}
+
+/* A letter that was replayed, or an earlier numbering: the step's attempts begin with this one. */
+static void fresh_attempts(const struct belay_flow_run *run, struct flow_state *state)
+{
+    if (state->attempt_base && state->attempt_base <= run->m.in.attempt)
+        return;
+    state->attempt_base = run->m.in.attempt;
+    state->began_at = run->m.in.first_attempt_at;
+    state->delay_ms = 0;
+}
+
+/* The definition may have changed since: where nobody can be asked any more, it is as if the attempt before
+ * had been interrupted. */
+static void check_phase(struct belay_flow_run *run, struct flow_state *state)
+{
+    const struct belay_flow_def *def = run->m.in.def;
+    if (state->phase != PHASE_RESOLVE)
+        return;
+    bool askable = state->step < def->step_count && def->steps[state->step].kind == BELAY_STEP_CALL
+                   && def->steps[state->step].u.call.resolve;
+    if (!askable) {
+        state->phase = PHASE_DO;
+        run->m.interrupted = true;
+    }
+}
+
+static int resume(struct belay_flow_run *run, struct belay_err *err)
+{
+    bool found = true;
+    int status = progress_decode(run, run->m.in.progress, &found, err);
+    if (status)
+        return status;
+    run->m.worth_keeping = true;
+    run->m.step_gone = !found;
+    check_phase(run, &run->m.main);
+    fresh_attempts(run, &run->m.main);
+    if (run->m.at == &run->m.handler) {
+        check_phase(run, &run->m.handler);
+        fresh_attempts(run, &run->m.handler);
+    }
+    return BELAY_OK;
+}
+
+static void start_state(struct belay_flow_run *run, const struct belay_flow_input *in)
+{
+    memset(&run->m, 0, sizeof run->m);
+    run->m.in = *in;
+    run->m.at = &run->m.main;
+    run->m.main.step = in->def->first;
+    run->m.main.body = own_body(in);
+    run->m.main.attempt_base = 1;
+    run->m.main.began_at = in->first_attempt_at;
+    run->m.random.state = in->seed;
+    run->m.interrupted = in->interrupted;
+    run->m.scope = (struct belay_scope){
+        .functions = in->functions, .function_count = in->function_count, .scratch = &run->scratch,
+        .random = &run->m.expression_random,
+    };
+    belay_buf_clear(&run->progress);
+}
+
+int belay_flow_begin(const struct belay_flow_input *input, struct belay_flow_run **ret_run, struct belay_err *err)
+{
+    BELAY_ASSERT(input->attempt >= 1);
+    struct belay_flow_run *run = take_run(input->pool);
+    if (!run)
+        return belay_fail(err, BELAY_NOMEM, "flow: out of memory");
+    start_state(run, input);
+    int status = set_source(run) ? BELAY_OK : belay_fail(err, BELAY_NOMEM, "flow: out of memory");
+    if (!status && input->progress.n)
+        status = resume(run, err);
+    if (status) {
+        belay_flow_free(run);
+        return status;
+    }
+    *ret_run = run;
+    return BELAY_OK;
+}
+
+/* ---- verdicts ---- */
+
+/* Of what was gathered, what happens with this verdict. */
+static void set_effects(struct belay_flow_run *run, enum belay_flow_verdict verdict)
+{
+    bool forked = run->m.at == &run->m.handler;
+    bool letter = verdict == BELAY_FLOW_LETTER;
+    struct belay_flow_effects *effects = &run->m.effects;
+    if (verdict != BELAY_FLOW_DONE && !run->m.explicit_letter)
+        return;
+    uint32_t first = forked && letter ? run->m.main_publications : 0;
+    uint32_t first_log = forked && letter ? run->m.main_logs : 0;
+    *effects = (struct belay_flow_effects){
+        .publications = run->m.publications + first, .publication_count = run->m.publication_count - first,
+        .logs = run->m.logs + first_log, .log_count = run->m.log_count - first_log,
+        .reply = run->m.at->reply, .filtered = run->m.filtered,
+    };
+}
+
+/* The flow's own dead_letter is its last word: replayed, the message begins anew. */
+static bool keeps_progress(const struct belay_flow_run *run, enum belay_flow_verdict verdict)
+{
+    bool last_word = verdict == BELAY_FLOW_LETTER && run->m.explicit_letter && run->m.at == &run->m.main;
+    return verdict != BELAY_FLOW_DONE && run->m.worth_keeping && !run->m.step_gone && !last_word;
+}
+
+static enum belay_flow_verdict conclude(struct belay_flow_run *run, enum belay_flow_verdict verdict)
+{
+    belay_buf_clear(&run->progress);
+    int status = BELAY_OK;
+    if (keeps_progress(run, verdict))
+        status = progress_encode(run, &run->progress, verdict == BELAY_FLOW_LETTER);
+    if (status) {
+        const struct eval e = run_eval(run);
+        belay_buf_clear(&run->progress);
+        if (verdict != BELAY_FLOW_LETTER) /* a letter keeps its own fault, and is replayed from the start */
+            eval_fail(&e, "FLOW:PROGRESS_TOO_LARGE", "what the flow keeps between calls exceeds %zu bytes",
+                      BELAY_PROGRESS_BYTES_MAX);
+        verdict = BELAY_FLOW_LETTER;
+    }
+    run->m.calling = verdict == BELAY_FLOW_CALL;
+    run->m.has_fault = verdict == BELAY_FLOW_RETRY || verdict == BELAY_FLOW_LETTER;
+    set_effects(run, verdict);
+    return verdict;
+}
+
+static enum move step_gone(struct belay_flow_run *run)
+{
+    const struct eval e = run_eval(run);
+    eval_fail(&e, "FLOW:STEP_GONE", "the step where this message stopped is no longer in the flow: replay it "
+              "from the start");
+    return MOVE_LETTER;
+}
+
+/* Steps only lead forwards, so a run ends. */
+static enum move next_move(struct belay_flow_run *run)
+{
+    const struct belay_flow_def *def = run->m.in.def;
+    if (run->m.at->step == BELAY_STEP_END)
+        return MOVE_DONE;
+    BELAY_ASSERT(run->m.at->step < def->step_count && run->m.steps_done <= 2 * def->step_count);
+    run->m.steps_done++;
+    return step_run(run, run_step_def(run));
+}
+
+static enum move first_move(struct belay_flow_run *run, const struct belay_call_outcome *outcome)
+{
+    BELAY_ASSERT(run->m.calling == (outcome != NULL));
+    if (!run->m.started)
+        run->m.run_began_at = run->m.now;
+    run->m.started = true;
+    if (run->m.step_gone)
+        return step_gone(run);
+    return outcome ? call_ended(run, outcome) : MOVE_ON;
+}
+
+enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time now,
+                                        const struct belay_call_outcome *outcome)
+{
+    run->m.now = run->m.scope.now = now;
+    enum move move = first_move(run, outcome);
+    for (;;) {
+        switch (move) {
+        case MOVE_ON: move = next_move(run); break;
+        case MOVE_FAILED: move = fail_route(run); break;
+        case MOVE_CALL: return conclude(run, BELAY_FLOW_CALL);
+        case MOVE_DONE: return conclude(run, BELAY_FLOW_DONE);
+        case MOVE_RETRY: return conclude(run, BELAY_FLOW_RETRY);
+        case MOVE_LETTER: return conclude(run, BELAY_FLOW_LETTER);
+        }
+    }
+}
+
+/* ---- answers ---- */
+
+const struct belay_call_request *belay_flow_request(const struct belay_flow_run *run)
+{
+    return &run->m.request;
+}
+
+const struct belay_connection_def *belay_flow_connection(const struct belay_flow_run *run)
+{
+    return run->m.connection;
+}
+
+struct belay_str belay_flow_progress(struct belay_flow_run *run)
+{
+    return run->progress.n ? belay_buf_view(&run->progress) : BELAY_STR_NONE;
+}
+
+const struct belay_flow_effects *belay_flow_effects(const struct belay_flow_run *run)
+{
+    return &run->m.effects;
+}
+
+const struct belay_fault *belay_flow_fault(const struct belay_flow_run *run)
+{
+    return run->m.has_fault ? &run->fault : run->m.error;
+}
+
+uint64_t belay_flow_delay_ms(const struct belay_flow_run *run)
+{
+    return run->m.retry_delay_ms;
+}
+
+bool belay_flow_skips(const struct belay_flow_run *run)
+{
+    return run->m.skips;
+}

@@ -1,0 +1,163 @@
+/* run.h - a run from the inside: its state, and how the files of this room share the work.
+ * Private to flow.  Thread: engine.
+ *
+ *   run.c       begin, the loop over steps, verdicts, the pool
+ *   validate.c  the body against a JSON Schema
+ *   steps.c     the other steps that need nobody: map, filter, choose, set, publish, log, reply, dead_letter
+ *   attempt.c   the `call` step: asking, outcomes, unknown outcomes
+ *   fail.c      an error's way: retry, on_error, letter
+ *   scope.c     what expressions see, built when one looks
+ *   progress.c  the bytes that a retry or a crash resumes from
+ *   eval.c, call.c, publish.c, outcome.c  templates, requests, messages: shared with sagas
+ */
+#ifndef BELAY_FLOW_RUN_H
+#define BELAY_FLOW_RUN_H
+
+#include "base/buf.h"
+#include "flow/eval.h"
+#include "flow/flow.h"
+#include "policy/policy.h"
+
+/* What the loop does after a step. */
+enum move {
+    MOVE_ON,      /* to state.step */
+    MOVE_CALL,
+    MOVE_FAILED,  /* run->fault says why: fail.c decides */
+    MOVE_DONE,
+    MOVE_RETRY,
+    MOVE_LETTER
+};
+
+enum phase { PHASE_DO, PHASE_RESOLVE }; /* of a call: RESOLVE asks whether it was done */
+
+struct flow_body {
+    struct belay_value value;
+    struct belay_str text;     /* p NULL: not written yet */
+    struct belay_str type;     /* of text */
+    bool known;                /* value is set; false: text is not parsed yet */
+    bool mapped;               /* not the message's own */
+};
+
+/* A list in the run's arena; items are never changed in place once a state counts them. */
+struct flow_bindings {
+    struct belay_binding *items;
+    uint32_t count, cap;
+};
+
+/* Where a path through the flow stands: the main one, or that of an on_error rule. Copied at the fork. */
+struct flow_state {
+    uint16_t step;             /* index, or BELAY_STEP_END */
+    enum phase phase;
+    struct flow_body body;
+    struct flow_bindings vars, results;
+    struct belay_flow_reply reply;
+    uint32_t attempt_base;     /* attempt in which `step` was first tried */
+    belay_time began_at;       /* when that was */
+    uint64_t delay_ms;         /* the last one waited */
+    const struct belay_fault *unknown; /* RESOLVE: what made the outcome unknown */
+};
+
+enum { SEES_MESSAGE = 1, SEES_HEADERS = 2, SEES_PARAMS = 4, SEES_VARS = 8, SEES_ERROR = 16, SEES_BODY = 32 };
+#define SPECIALS 5             /* the first five, each a binding */
+
+struct belay_flow_run {
+    /* kept from message to message */
+    struct belay_flow_pool *pool;
+    struct belay_flow_run *next;
+    struct belay_arena arena;
+    struct belay_buf scratch;
+    struct belay_buf progress;
+
+    /* of one message: cleared by begin */
+    struct {
+        struct belay_flow_input in;
+        struct flow_state main, handler;
+        struct flow_state *at;            /* &main, or &handler in on_error */
+        const struct belay_fault *error;  /* what on_error handles */
+        struct belay_random random;       /* of the jitter */
+        belay_time now, run_began_at;
+        uint32_t steps_done;
+        bool interrupted;                 /* and the call in doubt was not reached yet */
+        bool worth_keeping;               /* progress says more than the message does */
+        bool started;                     /* stepped at least once */
+        bool skips, explicit_letter, calling;
+        bool step_gone;                   /* progress names a step that the flow no longer has */
+        struct belay_str filtered;
+        uint64_t retry_delay_ms;
+
+        struct belay_scope scope;
+        struct belay_random expression_random;
+        struct belay_binding specials[SPECIALS]; /* MESSAGE ... ERROR; the value is UNDEFINED until one looks */
+        unsigned sees, built;
+
+        struct belay_publication *publications;
+        struct belay_flow_log *logs;
+        uint32_t publication_count, publication_cap, log_count, log_cap;
+        uint32_t main_publications, main_logs; /* at the fork: those of on_error come after them */
+        struct belay_flow_effects effects;
+
+        struct belay_call_request request;
+        const struct belay_connection_def *connection;
+        bool has_fault;
+    } m;
+    struct belay_fault fault;             /* large; not cleared */
+};
+
+static inline const struct belay_step_def *run_step_def(const struct belay_flow_run *run)
+{
+    return &run->m.in.def->steps[run->m.at->step];
+}
+
+static inline struct eval run_eval(struct belay_flow_run *run)
+{
+    bool ended = run->m.at->step >= run->m.in.def->step_count;
+    return (struct eval){ &run->m.scope, ended ? BELAY_STR_NONE : run_step_def(run)->name, &run->arena,
+                          &run->fault };
+}
+
+/* run->fault is set: returns MOVE_FAILED. */
+enum move run_no_memory(struct belay_flow_run *run);
+
+/* scope.c: begin, name every template of the step, then ready. False: run->fault. */
+void scope_begin(struct belay_flow_run *run);
+void scope_sees(struct belay_flow_run *run, const struct belay_template *t); /* NULL: nothing */
+void scope_sees_named(struct belay_flow_run *run, const struct belay_named_template *items, uint32_t count);
+void scope_sees_call(struct belay_flow_run *run, const struct belay_call_def *call);
+bool scope_ready(struct belay_flow_run *run);
+/* Replaces or appends. False: no memory (run->fault). */
+bool bindings_put(struct belay_flow_run *run, struct flow_bindings *b, struct belay_str name,
+                  struct belay_value v);
+/* A list that can be changed without the other noticing. */
+bool bindings_fork(struct belay_flow_run *run, struct flow_bindings *b);
+/* {"id", "key", ...} of a message, and its headers. */
+bool scope_message(const struct eval *e, const struct belay_message *m, uint32_t attempt,
+                   struct belay_value *ret_value);
+bool scope_headers(const struct eval *e, const struct belay_field *fields, uint32_t count,
+                   struct belay_value *ret_value);
+
+/* validate.c, steps.c */
+enum move validate_run(struct belay_flow_run *run, const struct belay_step_def *step);
+enum move step_run(struct belay_flow_run *run, const struct belay_step_def *step);
+
+/* attempt.c */
+enum move call_begin(struct belay_flow_run *run, const struct belay_step_def *step);
+enum move call_ended(struct belay_flow_run *run, const struct belay_call_outcome *outcome);
+
+/* fail.c */
+enum move fail_route(struct belay_flow_run *run);   /* of run->fault, by its class */
+enum move fail_handle(struct belay_flow_run *run);  /* on_error, else a letter */
+enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct belay_retry_def *def,
+                                     const struct belay_fault *fault, uint32_t attempt, bool repeatable);
+uint32_t run_attempt(const struct belay_flow_run *run); /* of the step that is tried now, from 1 */
+
+/* progress.c */
+int progress_encode(struct belay_flow_run *run, struct belay_buf *out, bool letter);
+/* Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. *ret_found false: its step is no longer in the flow. */
+int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *ret_found, struct belay_err *err);
+
+/* Room for one more, false without memory; an own name for each element type would say no more. */
+bool run_grow(struct belay_flow_run *run, void **items, uint32_t count, uint32_t *cap, size_t size);
+bool run_add_publication(struct belay_flow_run *run, const struct belay_publication *p);
+bool run_add_log(struct belay_flow_run *run, const struct belay_flow_log *log);
+
+#endif

@@ -1,0 +1,233 @@
+/* Evaluation of one node: its type, the keywords of that type, then what does not depend on it. */
+#include "json/schema_impl.h"
+
+/* ---- faults of any type ---- */
+
+static bool fault_type(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                       const struct schema_place *at)
+{
+    if (!r->faults)
+        return false;
+    if (n->never)
+        return schema_fault(r, n, NULL, at, "nothing is allowed here");
+    const belay_json *type = belay_json_get(n->source, BELAY_STR("type"));
+    bool list = type->type == BELAY_JSON_ARRAY;
+    struct belay_str wanted = list ? schema_text(r, type) : belay_json_str(type);
+    return schema_fault(r, n, "type", at, "%.*s is %s %s, not %s%.*s", BELAY_STR_ARG(schema_text(r, v)),
+                        v->type == BELAY_JSON_ARRAY || v->type == BELAY_JSON_OBJECT ? "an" : "a",
+                        belay_json_type_name(v), list ? "one of " : "", BELAY_STR_ARG(wanted));
+}
+
+static bool in_enumeration(const belay_json *list, const belay_json *v)
+{
+    const belay_json *item = belay_json_first(list);
+    for (uint32_t i = 0; i < list->n; i++, item = belay_json_next(item))
+        if (item->type == v->type || belay_json_is_number(v))
+            if (belay_json_equal(item, v))
+                return true;
+    return false;
+}
+
+static bool eval_values(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                        const struct schema_place *at)
+{
+    const struct schema_general *g = n->general;
+    bool ok = true;
+    if (g->constant && !belay_json_equal(g->constant, v)) {
+        ok = false;
+        if (!schema_fault(r, n, "const", at, "%.*s is not %.*s", BELAY_STR_ARG(schema_text(r, v)),
+                          BELAY_STR_ARG(schema_text(r, g->constant))))
+            return false;
+    }
+    if (g->enumeration && !in_enumeration(g->enumeration, v)) {
+        ok = false;
+        if (!schema_fault(r, n, "enum", at, "%.*s is not one of %.*s", BELAY_STR_ARG(schema_text(r, v)),
+                          BELAY_STR_ARG(schema_text(r, g->enumeration))))
+            return false;
+    }
+    return ok;
+}
+
+/* ---- combinators ---- */
+
+bool schema_holds_for(struct schema_run *r, const struct schema_node *n, const belay_json *v)
+{
+    struct schema_run quiet = { .scope = r->scope, .dynamic = r->dynamic };
+    return schema_eval(&quiet, n, v, NULL);
+}
+
+static bool eval_all(struct schema_run *r, const struct schema_list *l, const belay_json *v,
+                     const struct schema_place *at)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < l->count && (ok || r->faults); i++)
+        ok = schema_eval(r, l->items[i], v, at) && ok;
+    return ok;
+}
+
+/* The alternative that was meant, as far as one can tell: the only one for values of this type. */
+static const struct schema_node *only_candidate(const struct schema_list *l, const belay_json *v)
+{
+    const struct schema_node *found = NULL;
+    for (uint32_t i = 0; i < l->count; i++) {
+        const struct schema_node *n = l->items[i];
+        while (n->general && n->general->ref && n->types == SCHEMA_ALL_TYPES)
+            n = n->general->ref;
+        if (n->never || !(n->types >> v->type & 1))
+            continue;
+        if (found)
+            return NULL;
+        found = l->items[i];
+    }
+    return found;
+}
+
+static bool fault_none(struct schema_run *r, const struct schema_node *n, const char *keyword,
+                       const struct schema_list *l, const belay_json *v, const struct schema_place *at)
+{
+    if (!r->faults)
+        return false;
+    const struct schema_node *meant = only_candidate(l, v);
+    if (meant) {
+        (void)!schema_eval(r, meant, v, at);
+        return true;
+    }
+    return schema_fault(r, n, keyword, at, "%.*s fits none of the %u alternatives",
+                        BELAY_STR_ARG(schema_text(r, v)), l->count);
+}
+
+static bool eval_any(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                     const struct schema_place *at)
+{
+    const struct schema_list *l = &n->general->any;
+    for (uint32_t i = 0; i < l->count; i++)
+        if (schema_holds_for(r, l->items[i], v))
+            return true;
+    (void)fault_none(r, n, "anyOf", l, v, at);
+    return false;
+}
+
+static bool eval_one(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                     const struct schema_place *at)
+{
+    const struct schema_list *l = &n->general->one;
+    uint32_t fits = SCHEMA_NONE;
+    for (uint32_t i = 0; i < l->count; i++) {
+        if (!schema_holds_for(r, l->items[i], v))
+            continue;
+        if (fits != SCHEMA_NONE) {
+            (void)schema_fault(r, n, "oneOf", at, "%.*s fits alternatives %u and %u; exactly one is allowed",
+                               BELAY_STR_ARG(schema_text(r, v)), fits + 1, i + 1);
+            return false;
+        }
+        fits = i;
+    }
+    if (fits != SCHEMA_NONE)
+        return true;
+    (void)fault_none(r, n, "oneOf", l, v, at);
+    return false;
+}
+
+const struct schema_node *schema_dynamic_target(const struct schema_run *r, const struct schema_general *g)
+{
+    const struct schema_node *target = g->dynamic;
+    for (const struct schema_scope *s = r->scope; g->dynamic_name.p && s; s = s->up)
+        for (const struct schema_anchor *a = s->resource->anchors; a; a = a->next)
+            if (a->dynamic && belay_str_eq(a->name, g->dynamic_name)) {
+                target = a->node; /* the outermost counts */
+                break;
+            }
+    return target;
+}
+
+static bool eval_condition(struct schema_run *r, const struct schema_general *g, const belay_json *v,
+                           const struct schema_place *at)
+{
+    const struct schema_node *then = schema_holds_for(r, g->if_, v) ? g->then : g->else_;
+    return !then || schema_eval(r, then, v, at);
+}
+
+static bool eval_general(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                         const struct schema_place *at)
+{
+    const struct schema_general *g = n->general;
+    bool ok = (!g->constant && !g->enumeration) || eval_values(r, n, v, at);
+    if ((ok || r->faults) && g->ref)
+        ok = schema_eval(r, g->ref, v, at) && ok;
+    if ((ok || r->faults) && g->dynamic)
+        ok = schema_eval(r, schema_dynamic_target(r, g), v, at) && ok;
+    if ((ok || r->faults) && g->all.count)
+        ok = eval_all(r, &g->all, v, at) && ok;
+    if ((ok || r->faults) && g->any.count)
+        ok = eval_any(r, n, v, at) && ok;
+    if ((ok || r->faults) && g->one.count)
+        ok = eval_one(r, n, v, at) && ok;
+    if ((ok || r->faults) && g->if_)
+        ok = eval_condition(r, g, v, at) && ok;
+    if ((ok || r->faults) && g->not_ && schema_holds_for(r, g->not_, v)) {
+        (void)schema_fault(r, n, "not", at, "%.*s is what is not allowed here",
+                           BELAY_STR_ARG(schema_text(r, v)));
+        ok = false;
+    }
+    return ok;
+}
+
+/* ---- a node ---- */
+
+static bool eval_typed(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                       const struct schema_place *at)
+{
+    switch ((enum belay_json_type)v->type) {
+    case BELAY_JSON_INT:
+    case BELAY_JSON_DOUBLE:
+    case BELAY_JSON_BIG: return (!n->number && !n->format) || schema_eval_number(r, n, v, at);
+    case BELAY_JSON_STRING: return (!n->string && !n->format) || schema_eval_string(r, n, v, at);
+    case BELAY_JSON_ARRAY: return !n->array || schema_eval_array(r, n, v, at);
+    case BELAY_JSON_OBJECT: return !n->object || schema_eval_object(r, n, v, at);
+    default: return true;
+    }
+}
+
+static bool eval_node(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                      const struct schema_place *at)
+{
+    if (!(n->types >> v->type & 1) || n->never || (n->integer && v->type > BELAY_JSON_INT
+                                                   && v->type <= BELAY_JSON_BIG && !schema_is_integer(v))) {
+        (void)fault_type(r, n, v, at);
+        return false; /* the other keywords would only say it again */
+    }
+    bool ok = eval_typed(r, n, v, at);
+    if ((ok || r->faults) && n->general)
+        ok = eval_general(r, n, v, at) && ok;
+    /* last: it depends on what the others have looked at */
+    if (ok
+        && ((n->object && n->object->unevaluated && v->type == BELAY_JSON_OBJECT)
+            || (n->array && n->array->unevaluated && v->type == BELAY_JSON_ARRAY)))
+        ok = schema_eval_unevaluated(r, n, v, at);
+    return ok;
+}
+
+bool schema_eval(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                 const struct schema_place *at)
+{
+    if (!r->dynamic || (r->scope && r->scope->resource == n->resource))
+        return eval_node(r, n, v, at);
+    const struct schema_scope *outer = r->scope;
+    struct schema_scope inner = { outer, n->resource };
+    r->scope = &inner;
+    bool ok = eval_node(r, n, v, at);
+    r->scope = outer;
+    return ok;
+}
+
+bool belay_schema_valid(const struct belay_schema *s, const belay_json *value,
+                        struct belay_schema_faults *faults)
+{
+    struct schema_run r = { .dynamic = s->dynamic };
+    if (schema_eval(&r, s->root, value, NULL))
+        return true;
+    r.faults = faults;
+    if (faults)
+        (void)!schema_eval(&r, s->root, value, NULL);
+    return false;
+}

@@ -1,0 +1,493 @@
+/* What the suite does not ask: the sentences and pointers of faults, schemas that are refused, bounds
+ * beyond doubles, no memory, no allocation. The suite itself: test_schema_suite.c. */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "json/schema.h"
+#include "unit/test.h"
+
+static struct belay_arena arena;
+
+static int begin(void **state)
+{
+    (void)state;
+    belay_arena_init(&arena, 0, BELAY_MIB(64));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    belay_arena_deinit(&arena);
+    return 0;
+}
+
+static const belay_json *parse(const char *text)
+{
+    const belay_json *v = NULL;
+    struct belay_err err;
+    if (belay_json_parse(belay_str_c(text), NULL, &arena, &v, NULL, &err))
+        print_message("%s: %s\n", text, err.msg);
+    assert_non_null(v);
+    return v;
+}
+
+static const struct belay_schema_opt asserting = { .assert_formats = true };
+
+static struct belay_schema *compile(const char *text)
+{
+    struct belay_schema *s = NULL;
+    struct belay_err err;
+    const belay_json *schema = parse(text);
+    if (belay_schema_compile(schema, schema, &asserting, &s, &err))
+        print_message("%s: %s\n", text, err.msg);
+    assert_non_null(s);
+    return s;
+}
+
+static bool valid(const char *schema, const char *value)
+{
+    struct belay_schema *s = compile(schema);
+    bool ok = belay_schema_valid(s, parse(value), NULL);
+    belay_schema_free(s);
+    return ok;
+}
+
+/* The faults as lines "instance | schema | message". */
+static const char *faults_of(const char *schema, const char *value)
+{
+    struct belay_schema *s = compile(schema);
+    struct belay_schema_faults faults = { .arena = &arena };
+    struct belay_buf out;
+    belay_buf_init(&out, BELAY_KIB(64));
+    belay_schema_valid(s, parse(value), &faults);
+    for (size_t i = 0; i < faults.count; i++)
+        belay_buf_printf(&out, "%s%.*s | %.*s | %.*s", i ? "\n" : "", BELAY_STR_ARG(faults.items[i].instance),
+                         BELAY_STR_ARG(faults.items[i].schema), BELAY_STR_ARG(faults.items[i].message));
+    struct belay_str text = belay_arena_str(&arena, belay_buf_view(&out));
+    belay_buf_deinit(&out);
+    belay_schema_free(s);
+    return text.p;
+}
+
+/* ---- faults ---- */
+
+static void each_keyword_says_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *schema, *value, *fault;
+    } rows[] = {
+        { "{\"minimum\":1}", "0", " | /minimum | 0 is less than the minimum 1" },
+        { "{\"maximum\":1}", "1.5", " | /maximum | 1.5 is greater than the maximum 1" },
+        { "{\"exclusiveMinimum\":1}", "1", " | /exclusiveMinimum | 1 is not greater than 1" },
+        { "{\"exclusiveMaximum\":1}", "1", " | /exclusiveMaximum | 1 is not less than 1" },
+        { "{\"multipleOf\":0.01}", "1.005", " | /multipleOf | 1.005 is not a multiple of 0.01" },
+        { "{\"type\":\"string\"}", "7", " | /type | 7 is a number, not string" },
+        { "{\"type\":[\"string\",\"null\"]}", "[]",
+          " | /type | [] is an array, not one of [\"string\",\"null\"]" },
+        { "{\"type\":\"integer\"}", "1.5", " | /type | 1.5 is a number, not integer" },
+        { "{\"minLength\":2}", "\"\xc3\xa4\"",
+          " | /minLength | \"\xc3\xa4\" has 1 character, fewer than the 2 allowed" },
+        { "{\"maxLength\":2}", "\"abc\"", " | /maxLength | \"abc\" has 3 characters, more than the 2 allowed" },
+        { "{\"pattern\":\"^[A-Z]+$\"}", "\"abc\"",
+          " | /pattern | \"abc\" does not match the pattern ^[A-Z]+$" },
+        { "{\"format\":\"uuid\"}", "\"abc\"", " | /format | \"abc\" is no uuid" },
+        { "{\"format\":\"int32\"}", "4294967296", " | /format | 4294967296 does not fit int32" },
+        { "{\"enum\":[\"a\",1]}", "\"b\"", " | /enum | \"b\" is not one of [\"a\",1]" },
+        { "{\"const\":null}", "false", " | /const | false is not null" },
+        { "{\"minItems\":1}", "[]", " | /minItems | 0 items, fewer than the minimum 1" },
+        { "{\"maxItems\":1}", "[1,2]", " | /maxItems | 2 items, more than the maximum 1" },
+        { "{\"uniqueItems\":true}", "[1,1.0]", " | /uniqueItems | the items are not all different" },
+        { "{\"contains\":{\"type\":\"string\"}}", "[1]",
+          " | /contains | 0 items fit what the array must contain, at least 1 must" },
+        { "{\"contains\":true,\"maxContains\":1}", "[1,2]",
+          " | /maxContains | 2 items fit what the array may contain at most 1 times" },
+        { "{\"items\":{\"minimum\":1}}", "[1,0]", "/1 | /items/minimum | 0 is less than the minimum 1" },
+        { "{\"required\":[\"qty\"]}", "{}", " | /required | the member \"qty\" is missing" },
+        { "{\"properties\":{\"a\":true},\"additionalProperties\":false}", "{\"a\":1,\"b/c\":1}",
+          "/b~1c | /additionalProperties | the member \"b/c\" is not allowed here" },
+        { "{\"properties\":{\"a\":true},\"unevaluatedProperties\":false}", "{\"b\":1}",
+          "/b | /unevaluatedProperties | the member \"b\" is not allowed here" },
+        { "{\"prefixItems\":[true],\"unevaluatedItems\":false}", "[1,2]",
+          "/1 | /unevaluatedItems | the item 1 is not allowed here" },
+        { "{\"minProperties\":1}", "{}", " | /minProperties | 0 members, fewer than the minimum 1" },
+        { "{\"maxProperties\":0}", "{\"a\":1}", " | /maxProperties | 1 members, more than the maximum 0" },
+        { "{\"dependentRequired\":{\"a\":[\"b\"]}}", "{\"a\":1}",
+          " | /dependentRequired | where there is \"a\" there must be \"b\"" },
+        { "{\"propertyNames\":{\"maxLength\":1}}", "{\"ab\":1}",
+          "/ab | /propertyNames/maxLength | \"ab\" has 2 characters, more than the 1 allowed" },
+        { "{\"not\":{\"type\":\"null\"}}", "null", " | /not | null is what is not allowed here" },
+        { "{\"anyOf\":[{\"minimum\":5},{\"multipleOf\":2}]}", "3",
+          " | /anyOf | 3 fits none of the 2 alternatives" },
+        { "{\"oneOf\":[{\"minimum\":1},{\"minimum\":2}]}", "3",
+          " | /oneOf | 3 fits alternatives 1 and 2; exactly one is allowed" },
+        { "{\"properties\":{\"a\":false}}", "{\"a\":1}", "/a | /properties/a | nothing is allowed here" },
+        { "{\"patternProperties\":{\"^x\":{\"type\":\"null\"}}}", "{\"xa\":1}",
+          "/xa | /patternProperties/^x/type | 1 is a number, not null" },
+        { "{\"dependentSchemas\":{\"a\":{\"required\":[\"b\"]}}}", "{\"a\":1}",
+          " | /dependentSchemas/a/required | the member \"b\" is missing" },
+        { "{\"if\":{\"minimum\":5},\"then\":{\"maximum\":8},\"else\":{\"maximum\":2}}", "9",
+          " | /then/maximum | 9 is greater than the maximum 8" },
+        { "{\"if\":{\"minimum\":5},\"then\":{\"maximum\":8},\"else\":{\"maximum\":2}}", "3",
+          " | /else/maximum | 3 is greater than the maximum 2" },
+        { "{\"$ref\":\"#/$defs/a\",\"$defs\":{\"a\":{\"type\":\"null\"}}}", "1",
+          " | /$defs/a/type | 1 is a number, not null" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_string_equal(faults_of(rows[i].schema, rows[i].value), rows[i].fault);
+}
+
+static void every_fault_is_named(void **state)
+{
+    (void)state;
+    const char *order = "{\"type\":\"object\",\"required\":[\"id\",\"items\"],\"properties\":{"
+                        "\"id\":{\"type\":\"string\"},\"items\":{\"type\":\"array\",\"minItems\":3,\"items\":{"
+                        "\"type\":\"object\",\"properties\":{\"qty\":{\"type\":\"integer\",\"minimum\":1,"
+                        "\"multipleOf\":2}}}}},\"additionalProperties\":false}";
+    assert_string_equal(faults_of(order, "{\"items\":[{\"qty\":-1},{\"qty\":\"x\"}],\"more\":1}"),
+                        "/items | /properties/items/minItems | 2 items, fewer than the minimum 3\n"
+                        "/items/0/qty | /properties/items/items/properties/qty/minimum | -1 is less than the minimum 1\n"
+                        "/items/0/qty | /properties/items/items/properties/qty/multipleOf | -1 is not a multiple of 2\n"
+                        "/items/1/qty | /properties/items/items/properties/qty/type | \"x\" is a string, not integer\n"
+                        "/more | /additionalProperties | the member \"more\" is not allowed here\n"
+                        " | /required | the member \"id\" is missing");
+}
+
+/* Where only one alternative is for values of this type, its faults are the helpful ones. */
+static void the_alternative_that_was_meant_speaks(void **state)
+{
+    (void)state;
+    assert_string_equal(faults_of("{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"integer\",\"minimum\":1}]}", "0"),
+                        " | /anyOf/1/minimum | 0 is less than the minimum 1");
+    assert_string_equal(faults_of("{\"oneOf\":[{\"type\":\"null\"},{\"$ref\":\"#/$defs/n\"}],"
+                                  "\"$defs\":{\"n\":{\"type\":\"integer\",\"minimum\":1}}}", "0"),
+                        " | /$defs/n/minimum | 0 is less than the minimum 1");
+}
+
+static void faults_beyond_the_limit_are_counted(void **state)
+{
+    (void)state;
+    struct belay_schema *s = compile("{\"items\":false}");
+    struct belay_schema_faults faults = { .arena = &arena, .count_max = 3 };
+    assert_false(belay_schema_valid(s, parse("[1,2,3,4,5]"), &faults));
+    assert_int_equal(faults.count, 3);
+    assert_int_equal(faults.dropped, 2);
+    assert_str(faults.items[2].instance, "/2");
+    belay_schema_free(s);
+}
+
+static void long_values_are_cut_at_a_character(void **state)
+{
+    (void)state;
+    char value[300] = "\"";
+    for (int i = 0; i < 100; i++)
+        memcpy(value + 1 + 2 * i, "\xc3\xa4", 3);
+    memcpy(value + 201, "\"", 2);
+    const char *text = faults_of("{\"maxLength\":2}", value);
+    const char *dots = strstr(text, "...");
+    assert_non_null(dots);
+    assert_int_equal((unsigned char)dots[-1], 0xa4);
+}
+
+/* ---- numbers ---- */
+
+static void bounds_and_multiples_are_exact(void **state)
+{
+    (void)state;
+    assert_false(valid("{\"maximum\":9007199254740992}", "9007199254740993"));
+    assert_true(valid("{\"maximum\":9007199254740993}", "9007199254740993"));
+    assert_false(valid("{\"maximum\":100000000000000000000}", "100000000000000000001"));
+    assert_false(valid("{\"exclusiveMinimum\":0.1}", "0.1"));
+    assert_true(valid("{\"exclusiveMinimum\":0.1}", "0.1000000000000000000001"));
+    assert_true(valid("{\"multipleOf\":0.01}", "19.99"));
+    assert_true(valid("{\"multipleOf\":0.01}", "4.35"));
+    assert_true(valid("{\"multipleOf\":0.1}", "1e300"));
+    assert_true(valid("{\"multipleOf\":1e-8}", "12391239123"));
+    assert_false(valid("{\"multipleOf\":0.123456789}", "1e308"));
+    assert_true(valid("{\"multipleOf\":3}", "-9"));
+    assert_true(valid("{\"multipleOf\":1000}", "5e3"));
+    assert_false(valid("{\"multipleOf\":1000}", "5500"));
+    assert_true(valid("{\"multipleOf\":7}", "777777777777777777777777777777"));
+    assert_false(valid("{\"multipleOf\":7}", "777777777777777777777777777778"));
+    assert_true(valid("{\"multipleOf\":0.00000000000000000001}", "1.23456789012345678901"));
+    assert_false(valid("{\"multipleOf\":0.0000000000000000001}", "1.23456789012345678901"));
+    assert_true(valid("{\"multipleOf\":18446744073709551557}", "-36893488147419103114"));
+    assert_true(valid("{\"multipleOf\":5}", "0"));
+    assert_true(valid("{\"multipleOf\":5}", "0.00000000000000000000"));
+    assert_true(valid("{\"type\":\"integer\"}", "1.0"));
+    assert_true(valid("{\"type\":\"integer\"}", "12345678901234567890.0"));
+    assert_true(valid("{\"type\":\"integer\"}", "1.23456789012345678901e20"));
+    assert_false(valid("{\"type\":\"integer\"}", "1.23456789012345678901e19"));
+    assert_true(valid("{\"type\":\"integer\"}", "1e400"));
+    assert_false(valid("{\"type\":\"integer\"}", "1e-400"));
+    assert_true(valid("{\"type\":\"integer\"}", "123456789012345678900e-2"));
+}
+
+/* ---- strings ---- */
+
+static void patterns_mean_what_ecma_262_says(void **state)
+{
+    static const struct {
+        const char *pattern, *value;
+        bool match;
+    } rows[] = {
+        { "^a$", "\"a\\n\"", false },           { "^\\\\S+$", "\"a\\u00a0\"", false },
+        { "^\\\\s$", "\"\\ufeff\"", true },     { "^[\\\\s]$", "\"\\u2003\"", true },
+        { "^[^\\\\S]$", "\" \"", true },        { "^.$", "\"\\u2028\"", false },
+        { "^\\\\d$", "\"\\u0661\"", false },    { "^\\\\w$", "\"\xc3\xa4\"", false },
+        { "^\\\\p{Letter}$", "\"\xc3\xa4\"", true }, { "^\\\\P{Lu}$", "\"A\"", false },
+        { "^\\\\p{Script=Greek}$", "\"\xce\xb1\"", true }, { "^\\\\u00e4$", "\"\xc3\xa4\"", true },
+        { "^\\\\ud83d\\\\ude00$", "\"\\ud83d\\ude00\"", true }, { "^\\\\u{1f600}$", "\"\\ud83d\\ude00\"", true },
+        { "^\\\\cJ$", "\"\\n\"", true },        { "^\\\\v$", "\"\\u000b\"", true },
+        { "^\\\\v$", "\"\\n\"", false },        { "^[\\\\b]$", "\"\\b\"", true },
+        { "^[[:alpha:]]$", "\"a]\"", true },    { "^a{,3}$", "\"a{,3}\"", true },
+        { "^x{2,3}?$", "\"xx\"", true },        { "^[^]$", "\"\\n\"", true },
+        { "[]", "\"a\"", false },               { "^(?<y>\\\\d{4})-\\\\k<y>$", "\"2024-2024\"", true },
+        { "(a)|b\\\\1", "\"b\"", true },        { "^(?!x)", "\"xa\"", false },
+        { "a", "\"bab\"", true },               { "^\\\\/\\\\-\\\\@$", "\"/-@\"", true },
+        { "^\\\\0$", "\"\\u0000\"", true },     { "^\\\\x41$", "\"A\"", true },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char schema[200];
+        snprintf(schema, sizeof schema, "{\"pattern\":\"%s\"}", rows[i].pattern);
+        if (valid(schema, rows[i].value) != rows[i].match)
+            fail_msg("%s %s %s", rows[i].pattern, rows[i].match ? "does not match" : "matches", rows[i].value);
+    }
+}
+
+static void a_pattern_that_takes_too_long_is_a_fault_and_not_a_hang(void **state)
+{
+    (void)state;
+    const char *text = faults_of("{\"pattern\":\"^(a+)+$\"}", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"");
+    assert_non_null(strstr(text, "too costly"));
+}
+
+/* ---- refused schemas ---- */
+
+static void a_wrong_schema_is_refused_with_its_place(void **state)
+{
+    static const struct {
+        const char *schema;
+        int status;
+        const char *part;
+    } rows[] = {
+        { "{\"type\":\"strin\"}", BELAY_INVALID, "there is no type \"strin\" at #" },
+        { "{\"properties\":{\"a\":{\"type\":7}}}", BELAY_INVALID, "at #/properties/a" },
+        { "{\"properties\":{\"a/b\":3}}", BELAY_INVALID, "not number at #/properties/a~1b" },
+        { "{\"items\":[{}]}", BELAY_INVALID, "not array at #/items" },
+        { "{\"pattern\":\"(\"}", BELAY_INVALID, "the pattern \"(\"" },
+        { "{\"pattern\":\"a++\"}", BELAY_INVALID, "nothing to repeat" },
+        { "{\"pattern\":\"\\\\Aa\\\\Z\"}", BELAY_INVALID, "ECMA-262 does not know" },
+        { "{\"pattern\":\"(?>a)\"}", BELAY_INVALID, "a group" },
+        { "{\"pattern\":\"(*FAIL)\"}", BELAY_INVALID, "nothing to repeat" },
+        { "{\"pattern\":7}", BELAY_INVALID, "must be a string" },
+        { "{\"patternProperties\":{\"[\":true}}", BELAY_INVALID, "the pattern \"[\"" },
+        { "{\"$ref\":\"#/$defs/none\"}", BELAY_INVALID, "leads to nothing at #" },
+        { "{\"$ref\":\"#none\"}", BELAY_INVALID, "names no anchor" },
+        { "{\"$ref\":\"http://example.com/s\"}", BELAY_INVALID, "no known document" },
+        { "{\"$ref\":\"#/%zz\"}", BELAY_INVALID, "malformed" },
+        { "{\"$ref\":\"#\"}", BELAY_INVALID, "refers to itself" },
+        { "{\"allOf\":[{\"$ref\":\"#/$defs/a\"}],\"$defs\":{\"a\":{\"anyOf\":[{\"$ref\":\"#\"}]}}}", BELAY_INVALID,
+          "refers to itself" },
+        { "{\"allOf\":[]}", BELAY_INVALID, "not empty" },
+        { "{\"enum\":3}", BELAY_INVALID, "enum must be an array" },
+        { "{\"required\":\"a\"}", BELAY_INVALID, "arrays of names" },
+        { "{\"required\":[1]}", BELAY_INVALID, "arrays of names" },
+        { "{\"dependentRequired\":{\"a\":{}}}", BELAY_INVALID, "arrays of names" },
+        { "{\"properties\":[]}", BELAY_INVALID, "must be an object" },
+        { "{\"minLength\":-1}", BELAY_INVALID, "minLength must be a whole number" },
+        { "{\"maxItems\":1.5}", BELAY_INVALID, "maxItems must be a whole number" },
+        { "{\"minimum\":\"1\"}", BELAY_INVALID, "a bound must be a number" },
+        { "{\"exclusiveMinimum\":true}", BELAY_INVALID, "OpenAPI 3.0" },
+        { "{\"multipleOf\":0}", BELAY_INVALID, "above 0" },
+        { "{\"multipleOf\":1.23456789012345678901}", BELAY_UNSUPPORTED, "19 digits" },
+        { "{\"uniqueItems\":1}", BELAY_INVALID, "true or false" },
+        { "{\"format\":1}", BELAY_INVALID, "format must be a string" },
+        { "{\"$schema\":\"http://json-schema.org/draft-07/schema#\"}", BELAY_UNSUPPORTED, "only 2020-12" },
+        { "7", BELAY_INVALID, "a schema is an object" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct belay_schema *s = NULL;
+        struct belay_err err = { 0 };
+        const belay_json *schema = parse(rows[i].schema);
+        assert_int_equal(belay_schema_compile(schema, schema, NULL, &s, &err), rows[i].status);
+        assert_null(s);
+        if (!strstr(err.msg, rows[i].part))
+            fail_msg("%s: %s", rows[i].schema, err.msg);
+    }
+}
+
+/* ---- documents ---- */
+
+static void a_schema_within_an_openapi_document_finds_its_components(void **state)
+{
+    (void)state;
+    const belay_json *root = parse(
+        "{\"openapi\":\"3.1.0\",\"paths\":{\"/orders\":{\"schema\":{\"type\":\"array\","
+        "\"items\":{\"$ref\":\"#/components/schemas/Order\"},\"minItems\":1}}},"
+        "\"components\":{\"schemas\":{\"Order\":{\"properties\":{\"qty\":{\"$ref\":\"#/components/schemas/Qty\"},"
+        "\"next\":{\"$ref\":\"#/components/schemas/Order\"},\"pet\":{\"$ref\":\"#pet\"}}},"
+        "\"Qty\":{\"minimum\":1},\"Pet\":{\"$anchor\":\"pet\",\"type\":\"string\"}}}}");
+    const belay_json *schema = belay_json_pointer(root, BELAY_STR("/paths/~1orders/schema"));
+    struct belay_schema *s = NULL;
+    struct belay_schema_faults faults = { .arena = &arena };
+    assert_ok(belay_schema_compile(root, schema, NULL, &s, NULL));
+    assert_true(belay_schema_valid(s, parse("[{\"qty\":1,\"next\":{\"qty\":2},\"pet\":\"x\"}]"), NULL));
+    assert_false(belay_schema_valid(s, parse("[{\"next\":{\"qty\":0}}]"), &faults));
+    assert_str(faults.items[0].instance, "/0/next/qty");
+    assert_str(faults.items[0].schema, "/components/schemas/Qty/minimum");
+    assert_false(belay_schema_valid(s, parse("[]"), &faults));
+    assert_str(faults.items[1].schema, "/paths/~1orders/schema/minItems");
+    belay_schema_free(s);
+}
+
+static const belay_json *resolve_one(void *arg, struct belay_str uri)
+{
+    return belay_str_eq(uri, BELAY_STR("http://example.com/schemas/qty.json")) ? arg : NULL;
+}
+
+static void another_document_is_asked_for_and_named_in_faults(void **state)
+{
+    (void)state;
+    const belay_json *qty = parse("{\"minimum\":1}");
+    struct belay_schema_opt opt = { .resolve = resolve_one, .resolve_arg = (void *)(uintptr_t)qty,
+                                    .base_uri = BELAY_STR("http://example.com/schemas/order.json") };
+    const belay_json *schema = parse("{\"properties\":{\"qty\":{\"$ref\":\"qty.json\"}}}");
+    struct belay_schema *s = NULL;
+    struct belay_schema_faults faults = { .arena = &arena };
+    assert_ok(belay_schema_compile(schema, schema, &opt, &s, NULL));
+    assert_false(belay_schema_valid(s, parse("{\"qty\":0}"), &faults));
+    assert_str(faults.items[0].schema, "http://example.com/schemas/qty.json#/minimum");
+    belay_schema_free(s);
+}
+
+/* ---- large values ---- */
+
+static void large_objects_and_arrays_are_handled(void **state)
+{
+    (void)state;
+    struct belay_buf schema, value;
+    belay_buf_init(&schema, BELAY_MIB(4));
+    belay_buf_init(&value, BELAY_MIB(4));
+    belay_buf_printf(&schema, "{\"uniqueItems\":true,\"required\":[\"k0\"");
+    for (int i = 1; i < 300; i++)
+        belay_buf_printf(&schema, ",\"k%d\"", i);
+    belay_buf_printf(&schema, "],\"allOf\":[{\"patternProperties\":{\"^k\":true}}],\"unevaluatedProperties\":false}");
+    belay_buf_put_c(&schema, '\0');
+    belay_buf_printf(&value, "{\"k0\":0");
+    for (int i = 1; i < 5000; i++)
+        belay_buf_printf(&value, ",\"k%d\":%d", i, i);
+    belay_buf_put(&value, "}", 2);
+    assert_true(valid(schema.p, value.p));
+    value.p[value.n - 2] = ',';
+    value.n--;
+    belay_buf_put(&value, "\"other\":1}", 11);
+    assert_string_equal(faults_of(schema.p, value.p),
+                        "/other | /unevaluatedProperties | the member \"other\" is not allowed here");
+    assert_string_equal(faults_of(schema.p, "{}") + 0, faults_of(schema.p, "{}"));
+    for (size_t n = 10; n < 3000; n *= 4) {
+        belay_buf_clear(&value);
+        for (size_t i = 0; i < n; i++)
+            belay_buf_printf(&value, "%c{\"a\":%zu}", i ? ',' : '[', i);
+        size_t length = value.n;
+        belay_buf_put(&value, "]", 2);
+        assert_true(valid(schema.p, value.p));
+        value.n = length;
+        belay_buf_put(&value, ",{\"a\":1.0}]", 12);
+        assert_false(valid(schema.p, value.p));
+    }
+    belay_buf_deinit(&schema);
+    belay_buf_deinit(&value);
+}
+
+/* ---- memory ---- */
+
+#define EVERYTHING                                                                                       \
+    "{\"$id\":\"http://x/y\",\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":1,"    \
+    "\"multipleOf\":0.5},\"b\":{\"pattern\":\"^[a-z]+\\\\s?$\",\"format\":\"date-time\"},\"c\":{\"items\":{\"$ref\":\"#q\"},"  \
+    "\"prefixItems\":[true],\"contains\":{\"const\":1},\"uniqueItems\":true},\"d\":{\"enum\":[1,\"x\"]}},"       \
+    "\"required\":[\"a\"],\"patternProperties\":{\"^p\":{\"type\":\"null\"}},\"dependentRequired\":{\"a\":[\"b\"]},"  \
+    "\"dependentSchemas\":{\"a\":{\"minProperties\":1}},\"anyOf\":[{\"type\":\"object\"},{\"type\":\"null\"}],"   \
+    "\"if\":true,\"then\":{\"required\":[\"b\"]},\"unevaluatedProperties\":false,"                          \
+    "\"$defs\":{\"q\":{\"$anchor\":\"q\",\"type\":\"integer\"}}}"
+#define FITS "{\"a\":5,\"b\":\"x\",\"c\":[1,2],\"d\":\"x\",\"px\":null}"
+
+static void without_memory_compilation_fails_cleanly(void **state)
+{
+    (void)state;
+    const belay_json *schema = parse(EVERYTHING);
+    struct belay_schema *s = NULL;
+    struct belay_err err;
+    int status = BELAY_NOMEM;
+    for (uint64_t n = 0; status != BELAY_OK; n++) {
+        belay_alloc_fail_after(n);
+        status = belay_schema_compile(schema, schema, NULL, &s, &err);
+        belay_alloc_fail_after(UINT64_MAX);
+        if (status)
+            assert_int_equal(status, BELAY_NOMEM);
+    }
+    belay_schema_free(s);
+}
+
+static void a_valid_value_costs_no_allocation(void **state)
+{
+    (void)state;
+    const belay_json *schema = parse(EVERYTHING), *value = parse(FITS);
+    struct belay_schema *s = NULL;
+    struct belay_schema_faults faults = { .arena = &arena };
+    assert_ok(belay_schema_compile(schema, schema, NULL, &s, NULL));
+    belay_alloc_fail_after(0);
+    bool ok = belay_schema_valid(s, value, &faults);
+    uint64_t allocations = belay_alloc_count();
+    belay_alloc_fail_after(UINT64_MAX);
+    assert_true(ok);
+    assert_int_equal(allocations, 0);
+    belay_schema_free(s);
+}
+
+static void without_memory_faults_are_counted(void **state)
+{
+    (void)state;
+    struct belay_schema *s = compile(EVERYTHING);
+    const belay_json *value = parse("{\"a\":0,\"c\":[\"x\",2,2],\"zz\":1}");
+    for (uint64_t n = 0; n < 30; n++) {
+        struct belay_arena small;
+        struct belay_schema_faults faults = { .arena = &small };
+        belay_arena_init(&small, 64, BELAY_KIB(64));
+        belay_alloc_fail_after(n);
+        bool ok = belay_schema_valid(s, value, &faults);
+        belay_alloc_fail_after(UINT64_MAX);
+        assert_false(ok);
+        assert_true(faults.count + faults.dropped >= 4);
+        belay_arena_deinit(&small);
+    }
+    belay_schema_free(s);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_keyword_says_what_is_wrong),
+        TEST(every_fault_is_named),
+        TEST(the_alternative_that_was_meant_speaks),
+        TEST(faults_beyond_the_limit_are_counted),
+        TEST(long_values_are_cut_at_a_character),
+        TEST(bounds_and_multiples_are_exact),
+        TEST(patterns_mean_what_ecma_262_says),
+        TEST(a_pattern_that_takes_too_long_is_a_fault_and_not_a_hang),
+        TEST(a_wrong_schema_is_refused_with_its_place),
+        TEST(a_schema_within_an_openapi_document_finds_its_components),
+        TEST(another_document_is_asked_for_and_named_in_faults),
+        TEST(large_objects_and_arrays_are_handled),
+        TEST(without_memory_compilation_fails_cleanly),
+        TEST(a_valid_value_costs_no_allocation),
+        TEST(without_memory_faults_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
