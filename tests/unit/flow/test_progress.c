@@ -1,0 +1,240 @@
+/* A run is cut off at every call, by a crash or a retry, and comes to the same end. */
+#include "flow/run.h"
+#include "unit/flow/fixture.h"
+
+/* map -> publish -> log -> a -> set, reply -> b -> choose -> c -> publish; all calls may be repeated */
+static void long_flow(struct fixture *f, struct belay_choice_def *choice)
+{
+    f->payments.honours_key = true;
+    f->def.retry.max_attempts = 9;
+    add_map(f, "m", "{% { 'id': order_id, 'total': total } %}");
+    add_publish(f, "p", "before", "{% id %}", NULL);
+    struct belay_step_def *step = add(f, BELAY_STEP_LOG, "l");
+    step->u.log.level = 1;
+    step->u.log.message = T(f, "order {% id %}");
+    step->u.log.fields = NAMED(f, &step->u.log.field_count, "total", "{% total %}");
+    add_call(f, "a", "POST", "/a", "{% { 'id': id } %}");
+    step = add(f, BELAY_STEP_SET, "s");
+    step->u.set.vars = NAMED(f, &step->u.set.count, "n", "{% $a.body.n %}", "none", "{% nothing %}");
+    step = add(f, BELAY_STEP_REPLY, "r");
+    step->u.reply.status = T(f, "201");
+    step->u.reply.headers = NAMED(f, &step->u.reply.header_count, "location", "/o/{% id %}");
+    add_call(f, "b", "POST", "/b", "{% { 'n': $vars.n } %}");
+    add_map(f, "m2", "{% { 'id': id, 'total': total, 'b': $b.body } %}");
+    step = add(f, BELAY_STEP_CHOOSE, "ch");
+    step->u.choose.choices = choice;
+    step->u.choose.count = 1;
+    *choice = (struct belay_choice_def){ T(f, "{% b > 1 %}"), (uint16_t)f->def.step_count };
+    add_call(f, "c", "POST", "/c", "{% { 'n': $vars.n, 'a': $a.status, 'b': b } %}");
+    add_publish(f, "q", "after", "{% id %}", "{% $merge([$, { 'c': $c.body, 'n': $vars.n }]) %}");
+}
+
+static void effects_of(struct fixture *f, const struct belay_call_outcome *outcomes, uint32_t count, char *ret,
+                       size_t size)
+{
+    struct drive d;
+    drive_init(&d, f, outcomes, count);
+    drive(f, &d);
+    drive_deinit(&d);
+    belay_buf_put_c(&f->trace, '\0');
+    const char *end = strstr(f->trace.p, "publish ");
+    assert_non_null(end);
+    snprintf(ret, size, "%s", end);
+    belay_buf_clear(&f->trace);
+}
+
+static void cut_off_anywhere_it_ends_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_choice_def choice;
+    char whole[1024], cut[1024];
+    const struct belay_call_outcome answers[] = { ok("{\"n\":[1,{\"x\":1.5}]}"), ok("2"), ok("\"done\"") };
+    long_flow(f, &choice);
+    effects_of(f, answers, 3, whole, sizeof whole);
+    assert_string_equal(whole, "publish before key=o-1 {\"id\":\"o-1\",\"total\":12}\n"
+                               "publish after key=o-1 {\"id\":\"o-1\",\"total\":12,\"b\":2,\"c\":\"done\",\"n\":"
+                               "[1,{\"x\":1.5}]}\nlog 1 order o-1 total=12\n"
+                               "reply 201 {\"id\":\"o-1\",\"total\":12}\ndone\n");
+    /* each way to cut at each of the three calls: none, crash, retry, retry then crash */
+    for (int how = 0; how < 4 * 4 * 4; how++) {
+        struct belay_call_outcome script[16];
+        uint32_t count = 0;
+        for (int call = 0, rest = how; call < 3; call++, rest /= 4) {
+            if (rest % 4 >= 2)
+                script[count++] = transient();
+            if (rest % 4 % 2)
+                script[count++] = crash();
+            script[count++] = answers[call];
+        }
+        effects_of(f, script, count, cut, sizeof cut);
+        assert_string_equal(cut, whole);
+    }
+}
+
+static void the_first_call_keeps_nothing(void **state)
+{
+    struct fixture *f = *state;
+    add_map(f, "m", "{% { 'id': order_id } %}");
+    add_call(f, "a", "POST", "/a", NULL);
+    add_call(f, "b", "POST", "/b", NULL);
+    struct drive d;
+    struct belay_call_outcome outcome = ok("");
+    drive_init(&d, f, NULL, 0);
+    struct belay_flow_run *run = drive_begin(f, &d);
+    assert_int_equal(belay_flow_step(run, f->now, NULL), BELAY_FLOW_CALL);
+    assert_int_equal(belay_flow_progress(run).n, 0);
+    assert_int_equal(belay_flow_step(run, f->now, &outcome), BELAY_FLOW_CALL);
+    assert_true(belay_flow_progress(run).n > 0);
+    belay_flow_free(run);
+    drive_deinit(&d);
+}
+
+static void too_much_to_keep_is_a_letter_before_the_call(void **state)
+{
+    struct fixture *f = *state;
+    add_call(f, "a", "POST", "/a", NULL);
+    add_call(f, "b", "POST", "/b", NULL);
+    on_error(f, "*");
+    set_publish(f, add_apart(f, BELAY_STEP_PUBLISH, "e"), "errors", NULL, NULL);
+    char *large = malloc(BELAY_PROGRESS_BYTES_MAX + 8);
+    memset(large, '7', BELAY_PROGRESS_BYTES_MAX + 8);
+    large[0] = large[BELAY_PROGRESS_BYTES_MAX + 6] = '"';
+    large[BELAY_PROGRESS_BYTES_MAX + 7] = '\0';
+    RUN(f, "call POST /a {\"order_id\":\"o-1\",\"total\":12,\"items\":[1,2]}\nletter FLOW:PROGRESS_TOO_LARGE\n",
+        ok(large));
+    free(large);
+}
+
+static void a_step_that_is_gone_is_a_letter(void **state)
+{
+    struct fixture *f = *state;
+    add_call(f, "a", "GET", "/a", NULL);
+    struct belay_step_def *b = add_call(f, "b", "GET", "/b", NULL);
+    const struct belay_call_outcome outcomes[] = { ok("1"), refused(), ok("2") };
+    struct drive d;
+    drive_init(&d, f, outcomes, 3);
+    assert_false(attempt(f, &d));
+    assert_trace_of(f, "call GET /a\ncall GET /b\nletter HTTP:CLIENT_ERROR\n");
+    struct belay_buf kept = d.progress;
+    b->name = BELAY_STR("renamed");
+    assert_false(attempt(f, &d));
+    assert_trace_of(f, "letter FLOW:STEP_GONE\n");
+    d.progress = kept;
+    drive_deinit(&d);
+}
+
+static void steps_before_it_may_have_come_and_gone(void **state)
+{
+    struct fixture *f = *state;
+    add_call(f, "a", "GET", "/a", NULL);
+    add_call(f, "b", "GET", "/b", "{% $a.body %}");
+    const struct belay_call_outcome outcomes[] = { ok("1"), refused(), ok("2") };
+    struct drive d;
+    drive_init(&d, f, outcomes, 3);
+    assert_false(attempt(f, &d));
+    f->steps[2] = f->steps[1];
+    f->steps[2].next = BELAY_STEP_END;
+    f->steps[1] = (struct belay_step_def){ .kind = BELAY_STEP_LOG, .name = BELAY_STR("new"), .next = 2 };
+    f->def.step_count = 3;
+    d.attempt = 1;
+    belay_buf_clear(&f->trace);
+    assert_false(attempt(f, &d));
+    assert_trace_of(f, "call GET /b 1\ndone\n");
+    drive_deinit(&d);
+}
+
+static void damaged_progress_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_choice_def choice;
+    long_flow(f, &choice);
+    const struct belay_call_outcome outcomes[] = { ok("{\"n\":1}"), transient() };
+    struct drive d;
+    drive_init(&d, f, outcomes, 2);
+    assert_true(attempt(f, &d));
+    struct belay_flow_input in = { .def = &f->def, .message = &f->message, .attempt = 2, .pool = f->pool };
+    for (size_t n = 1; n < d.progress.n; n++) {
+        struct belay_flow_run *run;
+        in.progress = belay_str(d.progress.p, n);
+        assert_int_equal(belay_flow_begin(&in, &run, NULL), BELAY_CORRUPT);
+    }
+    d.progress.p[0] = 9;
+    in.progress = belay_buf_view(&d.progress);
+    struct belay_flow_run *run;
+    assert_int_equal(belay_flow_begin(&in, &run, NULL), BELAY_VERSION);
+    drive_deinit(&d);
+    belay_buf_clear(&f->trace);
+}
+
+/* What was decoded encodes to the same bytes. */
+static void progress_round_trips(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_choice_def choice;
+    long_flow(f, &choice);
+    f->payments.honours_key = false;
+    add_resolve(f, &f->steps[6], "/b/{% id %}");
+    on_error(f, "class:permanent");
+    struct belay_step_def *step = add_apart(f, BELAY_STEP_MAP, "em");
+    step->u.map.value = T(f, "{% { 'e': $error.type } %}");
+    set_publish(f, add(f, BELAY_STEP_PUBLISH, "ep"), "errors", NULL, NULL);
+    add_call(f, "ec", "POST", "/e", NULL);
+    static const struct belay_retry_def decorrelated = { 9, 0, 10, 1000, 2, BELAY_JITTER_DECORRELATED, true };
+    f->def.retry = decorrelated;
+    const struct belay_call_outcome scripts[][3] = {
+        { ok("{\"n\":1}"), transient(), crash() }, /* DO */
+        { ok("{\"n\":1}"), unknown(), transient() }, /* RESOLVE */
+        { ok("{\"n\":1}"), refused(), transient() }, /* in a rule */
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct drive d;
+        drive_init(&d, f, scripts[i], 3);
+        assert_true(attempt(f, &d));
+        struct belay_flow_run *run = drive_begin(f, &d);
+        struct belay_buf again;
+        belay_buf_init(&again, BELAY_PROGRESS_BYTES_MAX);
+        assert_ok(progress_encode(run, &again, false));
+        assert_int_equal(again.n, d.progress.n);
+        assert_memory_equal(again.p, d.progress.p, again.n);
+        belay_buf_deinit(&again);
+        belay_flow_free(run);
+        drive_deinit(&d);
+    }
+    belay_buf_clear(&f->trace);
+}
+
+static void the_callers_bytes_may_go_after_begin(void **state)
+{
+    struct fixture *f = *state;
+    add_call(f, "a", "GET", "/a", NULL);
+    add_call(f, "b", "GET", "/b", NULL);
+    add_publish(f, "p", "t", NULL, "{% $a.body.text %}");
+    const struct belay_call_outcome outcomes[] = { ok("{\"text\":\"kept\"}"), transient() };
+    struct drive d;
+    drive_init(&d, f, outcomes, 2);
+    assert_true(attempt(f, &d));
+    struct belay_flow_run *run = drive_begin(f, &d);
+    memset(d.progress.p, 0xee, d.progress.n);
+    assert_int_equal(belay_flow_step(run, f->now, NULL), BELAY_FLOW_CALL);
+    struct belay_call_outcome done = ok("");
+    assert_int_equal(belay_flow_step(run, f->now, &done), BELAY_FLOW_DONE);
+    assert_str(belay_flow_effects(run)->publications[0].message.body, "\"kept\"");
+    belay_flow_free(run);
+    drive_deinit(&d);
+    belay_buf_clear(&f->trace);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(cut_off_anywhere_it_ends_the_same),
+        TEST(the_first_call_keeps_nothing),
+        TEST(too_much_to_keep_is_a_letter_before_the_call),
+        TEST(a_step_that_is_gone_is_a_letter),
+        TEST(steps_before_it_may_have_come_and_gone),
+        TEST(damaged_progress_is_refused),
+        TEST(progress_round_trips),
+        TEST(the_callers_bytes_may_go_after_begin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
