@@ -24,7 +24,7 @@ static const struct config_kind kind_tls = { "api-tls", "An API's certificate.",
 static const struct config_key api_keys[] = {
     { "listen", CONFIG_STRING, "Address and port: \"127.0.0.1:7000\", \"0.0.0.0:80\", \"[::1]:7000\".",
       .required = true, CONFIG_FIELD(struct api_raw, def.listen) },
-    { "openapi", CONFIG_ANY_NODE,
+    { "openapi", CONFIG_TEXT_NODE, .shape = "path of a file", .help =
       "File of the OpenAPI 3.1 document (YAML or JSON): it routes and validates.", .required = true,
       CONFIG_FIELD(struct api_raw, openapi) },
     { "layer", CONFIG_STRING, "system, process or experience: for people and graphs only.",

@@ -68,7 +68,7 @@ struct call_raw {
 };
 
 static const struct config_key call_keys[] = {
-    { "connection", CONFIG_ANY_NODE, "Name of the connection.", .required = true,
+    { "connection", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the connection.", .required = true,
       CONFIG_FIELD(struct call_raw, connection) },
     { "headers", CONFIG_TEMPLATES, "Headers sent with the call.",
       CONFIG_COUNTED(struct call_raw, def.headers, def.header_count) },
@@ -216,9 +216,9 @@ struct publish_raw {
 };
 
 static const struct config_key publish_keys[] = {
-    { "topic", CONFIG_ANY_NODE, "Name of the topic; an expression may choose it.", .one_of = 1,
+    { "topic", CONFIG_TEXT_NODE, .shape = "text", .help = "Name of the topic; an expression may choose it.", .one_of = 1,
       CONFIG_FIELD(struct publish_raw, topic) },
-    { "queue", CONFIG_ANY_NODE, "Name of the queue; an expression may choose it.", .one_of = 1,
+    { "queue", CONFIG_TEXT_NODE, .shape = "text", .help = "Name of the queue; an expression may choose it.", .one_of = 1,
       CONFIG_FIELD(struct publish_raw, queue) },
     { "key", CONFIG_TEMPLATE, "Key of the new message; without it the one of the message in hand.",
       CONFIG_FIELD(struct publish_raw, def.key) },

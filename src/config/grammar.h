@@ -31,6 +31,9 @@ enum config_type {
     CONFIG_LIST_NODE, /* list of `kind`, parsed by finish() */
     CONFIG_NAMED_NODE,/* mapping of names to `kind`, parsed by finish() */
     CONFIG_TEXTS_NODE,/* a string or a list of strings, parsed by finish() */
+    CONFIG_TEXT_NODE, /* text, parsed by finish(): the field is the node; so below */
+    CONFIG_VALUE_NODE,
+    CONFIG_VALUES_NODE,
     CONFIG_ANY_NODE,  /* anything, judged by finish() */
     CONFIG_EMPTY,     /* reserved, but may be written empty */
     CONFIG_RESERVED   /* a word of the language that is not there yet */
@@ -54,6 +57,7 @@ struct config_key {
     const struct config_kind *kind;
     const struct config_word *words;
     double min, max;
+    const char *shape; /* TEXT_NODE, ANY_NODE: what it is, for people */
 };
 
 #define CONFIG_FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)

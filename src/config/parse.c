@@ -250,6 +250,9 @@ static void take(struct config *c, const struct config_key *key, const struct co
     case CONFIG_LIST_NODE:
     case CONFIG_NAMED_NODE:
     case CONFIG_TEXTS_NODE:
+    case CONFIG_TEXT_NODE:
+    case CONFIG_VALUE_NODE:
+    case CONFIG_VALUES_NODE:
     case CONFIG_ANY_NODE: put(key, base, &node, sizeof node); break;
     case CONFIG_EMPTY: take_empty(c, key, node); break;
     case CONFIG_RESERVED:

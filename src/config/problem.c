@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/limits.h"
+#include "config/rules.h"
 #include "json/json.h"
 
 #define TEXT_BYTES_MAX 1024 /* of one message */
@@ -55,6 +57,7 @@ static struct belay_problem *add(struct belay_problems *p, struct belay_place pl
                                  enum belay_problem_level level, const char *rule, const char *fmt,
                                  va_list args)
 {
+    BELAY_ASSERT(config_rule(rule));
     *(level == BELAY_PROBLEM_ERROR ? &p->error_count : &p->warning_count) += 1;
     struct belay_problem *to = room(p);
     if (!to)

@@ -12,7 +12,7 @@ struct await_raw {
     const struct config_node *topic;
 };
 static const struct config_key await_keys[] = {
-    { "topic", CONFIG_ANY_NODE, "Topic on which the event comes.", .required = true,
+    { "topic", CONFIG_TEXT_NODE, .shape = "name", .help = "Topic on which the event comes.", .required = true,
       CONFIG_FIELD(struct await_raw, topic) },
     { "match", CONFIG_TEMPLATE, "Yields the saga's id from the event.", .required = true,
       CONFIG_FIELD(struct await_raw, def.match) },

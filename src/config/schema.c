@@ -107,8 +107,11 @@ static void put_value(struct belay_json_out *o, const struct config_key *key)
     case CONFIG_SIZE: put_ref(o, "size"); break;
     case CONFIG_WORD: put_words(o, key->words); break;
     case CONFIG_TEMPLATE: put_ref(o, "text"); break;
+    case CONFIG_TEXT_NODE: put_ref(o, "text"); break;
+    case CONFIG_VALUE_NODE:
     case CONFIG_VALUE: put_ref(o, "value"); break;
     case CONFIG_TEMPLATES: put_container(o, "object", "additionalProperties", "text"); break;
+    case CONFIG_VALUES_NODE:
     case CONFIG_VALUES: put_container(o, "object", "additionalProperties", "value"); break;
     case CONFIG_SUB:
     case CONFIG_SUB_NEW:

@@ -9,14 +9,14 @@ struct source_raw {
 };
 
 static const struct config_key source_keys[] = {
-    { "api", CONFIG_ANY_NODE, "Name of the API.", .one_of = 1, CONFIG_FIELD(struct source_raw, api) },
-    { "operation", CONFIG_ANY_NODE, "operationId of its OpenAPI document.", .with = "api",
+    { "api", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the API.", .one_of = 1, CONFIG_FIELD(struct source_raw, api) },
+    { "operation", CONFIG_TEXT_NODE, .shape = "operationId", .help = "operationId of its OpenAPI document.", .with = "api",
       CONFIG_FIELD(struct source_raw, operation) },
-    { "topic", CONFIG_ANY_NODE, "Name of the topic.", .one_of = 1, CONFIG_FIELD(struct source_raw, topic) },
-    { "start", CONFIG_ANY_NODE,
+    { "topic", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the topic.", .one_of = 1, CONFIG_FIELD(struct source_raw, topic) },
+    { "start", CONFIG_TEXT_NODE, .shape = "`earliest`, `latest` or a time", .help =
       "Where reading begins when it is new to a topic that has messages: earliest, latest or a time "
       "(2026-07-01T12:00:00Z).", .with = "topic", CONFIG_FIELD(struct source_raw, start) },
-    { "queue", CONFIG_ANY_NODE, "Name of the queue.", .one_of = 1, CONFIG_FIELD(struct source_raw, queue) },
+    { "queue", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the queue.", .one_of = 1, CONFIG_FIELD(struct source_raw, queue) },
     { "timer", CONFIG_DURATION, "A message at each interval (30s), with its time as the body.", .one_of = 1,
       .min = 1, CONFIG_FIELD(struct source_raw, every_ms) },
     { 0 },

@@ -15,7 +15,7 @@ struct validate_raw {
     const struct config_node *schema;
 };
 static const struct config_key validate_keys[] = {
-    { "schema", CONFIG_ANY_NODE,
+    { "schema", CONFIG_ANY_NODE, .shape = "path of a file, or a schema", .help =
       "The JSON Schema (2020-12): a file's path, or the schema itself as a mapping. What does not match "
       "is the error VALIDATION:SCHEMA.", .required = true, CONFIG_FIELD(struct validate_raw, schema) },
     { 0 },
@@ -296,13 +296,13 @@ static const struct config_key step_keys[] = {
       CONFIG_FIELD(struct step_raw, as) },
     { "validate", CONFIG_SUB_NODE, "Check the body against a JSON Schema.", .kind = &kind_validate,
       VERB(BELAY_STEP_VALIDATE) },
-    { "map", CONFIG_ANY_NODE, "Make a new body: an expression's value. Only map changes the body.",
+    { "map", CONFIG_VALUE_NODE, "Make a new body: an expression's value. Only map changes the body.",
       VERB(BELAY_STEP_MAP) },
     { "filter", CONFIG_SUB_NODE, "Go on only with messages that are wanted.", .kind = &kind_filter,
       VERB(BELAY_STEP_FILTER) },
     { "choose", CONFIG_LIST_NODE, "Take the first branch that fits.", .kind = &kind_branch,
       VERB(BELAY_STEP_CHOOSE) },
-    { "set", CONFIG_ANY_NODE, "Set variables ($vars.name) from expressions.", VERB(BELAY_STEP_SET) },
+    { "set", CONFIG_VALUES_NODE, "Set variables ($vars.name) from expressions.", VERB(BELAY_STEP_SET) },
     { "publish", CONFIG_SUB_NODE, "Send a new message to a topic or queue.", .kind = &config_kind_publish,
       VERB(BELAY_STEP_PUBLISH) },
     { "call", CONFIG_SUB_NODE, "Call an outside system.", .kind = &config_kind_call, VERB(BELAY_STEP_CALL) },

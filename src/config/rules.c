@@ -1,0 +1,58 @@
+#include "config/rules.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const struct config_rule config_rules[] = {
+    { "file", false, "A file or folder cannot be read, or a folder holds no configuration." },
+    { "yaml", false, "The file is no YAML 1.2, or holds what a configuration must not: tags, merge keys, "
+                     "several documents, names that are no strings, control characters." },
+    { "json", false, "A JSON file that is named in the configuration is malformed." },
+    { "limit", false, "Something is larger, deeper or more than a limit allows." },
+    { "duplicate-key", false, "A key is in its mapping twice." },
+    { "duplicate-name", false, "Two things have one name: topics and queues share their names, and so do "
+                               "flows and sagas; steps of one flow." },
+    { "unknown-key", false, "A key that its mapping does not have." },
+    { "missing-key", false, "A key that its mapping needs." },
+    { "type", false, "A value of another type than its key has." },
+    { "range", false, "A number or duration outside of what is allowed." },
+    { "name", false, "Not a name: letters, digits, '-', '_' and '.', beginning with a letter or digit." },
+    { "one-of", false, "Keys that exclude each other, or none of which is there." },
+    { "goes-with", false, "A key that makes sense only beside another one." },
+    { "environment", false, "A ${} that stands for nothing, or for what must not come from outside." },
+    { "expression", false, "An expression that does not compile." },
+    { "schema", false, "A JSON Schema that does not compile." },
+    { "openapi", false, "An OpenAPI document that cannot be served." },
+    { "unknown-topic", false, "A topic that is not defined." },
+    { "unknown-queue", false, "A queue that is not defined." },
+    { "unknown-connection", false, "A connection that is not defined." },
+    { "unknown-api", false, "An API that is not defined." },
+    { "unknown-operation", false, "An operation that its OpenAPI document does not have." },
+    { "not-yet-supported", false, "A word that is reserved for a later version." },
+    { "two-readers", false, "Two flows or sagas read one queue." },
+    { "duplicate-operation", false, "Two flows answer one operation." },
+    { "duplicate-listen", false, "Two APIs listen on one address." },
+    { "reply-without-caller", false, "A reply in a flow that does not come from an API." },
+    { "stored-definition", false, "A stored definition that this version cannot read." },
+    { "unreachable", true, "Steps or rules that are never reached." },
+    { "unknown-error", true, "A pattern in `when` that names no error." },
+    { "unread", true, "A topic or queue that nothing reads." },
+    { "unused-connection", true, "A connection that nothing calls." },
+    { "unanswered-operation", true, "An operation of an API that no flow answers." },
+    { "missing-reply", true, "A flow from an API that never replies." },
+    { "unknown-outcome", true, "A call that may not be repeated blindly and has no `resolve`: where no "
+                               "answer comes, only a person can find out whether it was done." },
+    { "publish-without-compensate", true, "A message of a saga that nothing undoes once it is handled." },
+    { "call-without-compensate", true, "A call of a saga, not its last step, that nothing undoes." },
+    { "deadline", true, "A saga that waits longer for an event than it may take in all." },
+    { "circle", true, "Flows whose messages come back to them." },
+    { 0 },
+};
+
+const struct config_rule *config_rule(const char *name)
+{
+    for (const struct config_rule *r = config_rules; r->name; r++)
+        if (strcmp(r->name, name) == 0)
+            return r;
+    return NULL;
+}

@@ -1,0 +1,422 @@
+/* Every kind of mistake: a file, and all that is said about it, word for word. */
+#include "config/config.h"
+
+#include <stdio.h>
+
+#include "unit/config/files.h"
+
+struct mistake {
+    const char *what;  /* the test's name */
+    const char *yaml;
+    const char *said;  /* without the file's name */
+};
+
+#define HEAD "belay: 1\nname: a\n"                                                    /* lines 1, 2 */
+#define TOPIC HEAD "topics: { t: {} }\n"                                             /* 3 */
+#define FLOW TOPIC "flows:\n  f:\n    from: { topic: t }\n"                          /* 4 to 6 */
+#define STEP FLOW "    steps:\n      - "                                             /* 7, 8: column 9 */
+#define HTTP HEAD "connections:\n  c: { http: { base_url: http://h } }\ntopics: { t: {} }\n" /* 3 to 5 */
+#define CALLS HTTP "flows:\n  f:\n    from: { topic: t }\n    steps:\n      - "      /* 6 to 10: column 9 */
+#define SAGA HTTP "sagas:\n  s:\n    from: { topic: t }\n    id: \"{% id %}\"\n    steps:\n      - " /* to 11 */
+
+static const struct mistake yaml_mistakes[] = {
+    { "an empty file", "", "1:1: error: a file needs 'belay' [missing-key]\n" },
+    { "a file of comments", "# nothing\n", "1:1: error: a file needs 'belay' [missing-key]\n" },
+    { "a binary file", "belay: 1\nname: \x01\x02\n",
+      "2:7: error: a control character: this is no text file [yaml]\n" },
+    { "bytes that are no UTF-8", "belay: 1\nname: \xff\n", "2:7: error: a byte that is no UTF-8 [yaml]\n" },
+    { "a list instead of a mapping", "- belay: 1\n", "1:1: error: a mapping is wanted here, not a list [type]\n" },
+    { "a scalar instead of a mapping", "belay\n", "1:1: error: a mapping is wanted here, not a string [type]\n" },
+    { "a tab", "belay: 1\ntopics:\n\tt: {}\n",
+      "3:1: error: tab character may not be used as indentation; line 3 is indented with a tab; YAML wants spaces [yaml]\n" },
+    { "an open bracket", "belay: 1\ntopics: { a: {}\n",
+      "3:1: error: missing comma in flow mapping [yaml]\n" },
+    { "two documents", HEAD "---\nbelay: 1\n",
+      "3:1: error: one document a file: remove the '---' or split the file [yaml]\n" },
+    { "a duplicate key", HEAD "name: b\n", "3:1: error: 'name' is here twice; the first is in line 2 [duplicate-key]\n" },
+    { "a duplicate name", HEAD "topics:\n  t: {}\n  u: {}\n  t: {}\n",
+      "6:3: error: 't' is here twice; the first is in line 4 [duplicate-key]\n" },
+    { "a tag", HEAD "topics: !!map { t: {} }\n", "3:9: error: YAML tags are not used here [yaml]\n" },
+    { "a merge key", HEAD "topics:\n  <<: { t: {} }\n",
+      "4:3: error: YAML 1.2 has no merge key '<<': name an anchor where the whole value goes "
+      "(retry: *patient) [yaml]\n" },
+    { "a mapping as a name", HEAD "topics:\n  ? { a: b }\n  : {}\n",
+      "4:5: error: a name must be a string, not a list or a mapping [yaml]\n" },
+    { "an unknown anchor", HEAD "topics: *none\n", "3:10: error: there is no anchor '&none' above [yaml]\n" },
+    { "an endless alias", HEAD "topics: &a { t: *a }\n",
+      "3:18: error: an alias within its own anchor would have no end [yaml]\n" },
+};
+
+static const struct mistake key_mistakes[] = {
+    { "another version", "belay: 2\nname: a\n", "1:8: error: 'belay' must be at most 1 [range]\n" },
+    { "no name", "belay: 1\n", "1:1: error: the application needs a 'name' [missing-key]\n" },
+    { "a mistyped key", HEAD "topcis: {}\n",
+      "3:1: error: a file has no key 'topcis'; did you mean 'topics'? [unknown-key]\n" },
+    { "a key like no other", HEAD "frobnicate: {}\n", "3:1: error: a file has no key 'frobnicate' [unknown-key]\n" },
+    { "a mistyped key deep inside", FLOW "    retry: { max_atempts: 3 }\n",
+      "7:14: error: a retry has no key 'max_atempts'; did you mean 'max_attempts'? [unknown-key]\n" },
+    { "a missing key", HEAD "flows:\n  f: { steps: [] }\n", "4:6: error: a flow needs 'from' [missing-key]\n" },
+    { "a word for later", HEAD "policies: {}\n", "3:1: error: 'policies' is not yet supported [not-yet-supported]\n" },
+    { "a binding", HEAD "bindings: { orders: { kafka: {} } }\n",
+      "3:11: error: 'bindings' is not yet supported: it may only be empty [not-yet-supported]\n" },
+    { "a step for later", STEP "wait: 5m\n",
+      "8:9: error: 'wait' is not yet supported [not-yet-supported]\n"
+      "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, reply, "
+      "dead_letter [one-of]\n" },
+    { "a list of names", HEAD "topics: [ t ]\n", "3:9: error: a mapping of names is wanted here, not a list [type]\n" },
+    { "a bad name", HEAD "topics:\n  my topic: {}\n",
+      "4:3: error: 'my topic' is no name for a topic: letters, digits, '-', '_' and '.', at most 200 [name]\n" },
+    { "a topic and a queue of one name", HEAD "topics:\n  t: {}\nqueues:\n  t: {}\n",
+      "6:3: error: 't' is defined twice; the first is in belay.yaml:4:3 [duplicate-name]\n" },
+};
+
+static const struct mistake value_mistakes[] = {
+    { "text for a whole number", FLOW "    retry: { max_attempts: many }\n",
+      "7:28: error: a whole number is wanted here, not 'many' [type]\n" },
+    { "a number too small", FLOW "    retry: { max_attempts: 0 }\n",
+      "7:28: error: 'max_attempts' must be at least 1 [range]\n" },
+    { "a duration without a unit", FLOW "    timeout: 30\n",
+      "7:14: error: a duration is wanted here, not '30'; write 200ms, 2s, 5m, 1h or 7d [type]\n" },
+    { "a size of no kind", HEAD "topics: { t: { retain_bytes: 5 parsec } }\n",
+      "3:30: error: a size is wanted here, not '5 parsec'; write 64KiB, 1MiB or a number of bytes [type]\n" },
+    { "a boolean of YAML 1.1", FLOW "    retry: { respect_retry_after: yes }\n",
+      "7:35: error: true or false is wanted here, not 'yes'; write true (YAML 1.2 knows only true and false) "
+      "[type]\n" },
+    { "a mistyped word", FLOW "    lanes: { on_exhausted: park }\n",
+      "7:28: error: 'on_exhausted' is park_key, skip or stop, not 'park' [type]\n" },
+    { "a mistyped word with a near one", FLOW "    retry: { jitter: equall }\n",
+      "7:22: error: 'jitter' is full, equal, decorrelated or none, not 'equall'; did you mean 'equal'? [type]\n" },
+    { "max below initial", FLOW "    retry: { initial: 5s, max: 1s }\n",
+      "7:32: error: 'max' must not be shorter than 'initial' [range]\n" },
+    { "a mapping for a string", HEAD "flows:\n  f: { from: { topic: { t: x } } }\n",
+      "4:23: error: a string is wanted here, not a mapping [type]\n" },
+    { "nothing for a string", HEAD "flows:\n  f: { from: { topic: } }\n",
+      "4:16: error: a string is wanted here, not nothing [type]\n" },
+    { "a variable that is taken", CALLS "call: { connection: c, path: / }\n        as: headers\n",
+      "11:13: error: the name of a variable (letters, digits, '_'; not one that is taken) is wanted here, not "
+      "'headers'; message, headers, params, vars, error, steps and saga are taken [name]\n" },
+    { "an unset variable", HEAD "topics: { t: { retain: \"${NOPE}\" } }\n",
+      "3:25: error: the environment has no variable 'NOPE' [environment]\n" },
+    { "a malformed variable", HEAD "topics: { t: { retain: \"a ${no way}\" } }\n",
+      "3:27: error: not ${NAME}, ${NAME:default} or ${file:/path}: 'no way' [environment]\n" },
+    { "an open variable", HEAD "topics: { t: { retain: \"${NOPE\" } }\n",
+      "3:25: error: '${' without its '}' in '${NOPE' [environment]\n" },
+    { "an unreadable secret", HEAD "connections:\n  c: { http: { base_url: http://h, bearer: \"${file:/no/x}\" } }\n",
+      "4:45: error: the secret cannot be read: /no/x: no such file [environment]\n" },
+    { "a program from the environment", STEP "log: \"${EVIL}\"\n",
+      "8:15: error: '{%' may not come from the environment: 'EVIL' [environment]\n" },
+    { "a secret of the wrong type is not shown", FLOW "    timeout: \"${SECRET}\"\n",
+      "7:14: error: a duration is wanted here, not '${SECRET}'; write 200ms, 2s, 5m, 1h or 7d [type]\n" },
+};
+
+static const struct mistake reference_mistakes[] = {
+    { "an unknown topic", HEAD "topics: { orders: {} }\nflows: { f: { from: { topic: order } } }\n",
+      "4:30: error: there is no topic 'order'; did you mean 'orders'? [unknown-topic]\n" },
+    { "a topic that is nowhere", STEP "publish: { topic: nowhere }\n",
+      "8:27: error: there is no topic 'nowhere'; add it: topics: { nowhere: {} } [unknown-topic]\n" },
+    { "a topic read as a queue", STEP "publish: { queue: t }\n",
+      "8:27: error: there is no queue 't'; 't' is a topic: write topic: t [unknown-queue]\n" },
+    { "an unknown connection", CALLS "call: { connection: d, path: / }\n",
+      "10:29: error: there is no connection 'd' [unknown-connection]\n" },
+    { "a mistyped connection",
+      HEAD "connections:\n  warehouse: { http: { base_url: http://h } }\ntopics: { t: {} }\nflows:\n  f:\n"
+           "    from: { topic: t }\n    steps:\n      - call: { connection: warehous, path: / }\n",
+      "10:29: error: there is no connection 'warehous'; did you mean 'warehouse'? [unknown-connection]\n" },
+    { "an unknown api", HEAD "flows: { f: { from: { api: a, operation: o } } }\n",
+      "3:28: error: there is no api 'a' [unknown-api]\n" },
+    { "an unknown connector", HEAD "connections:\n  c: { htp: { base_url: http://h } }\n",
+      "4:6: error: a connection needs a connector with its options; for example http: { base_url: "
+      "\"https://example.com\" } [one-of]\n"
+      "4:8: error: a connection has no key 'htp'; did you mean 'http'? [unknown-key]\n" },
+    { "a mistyped option", HEAD "connections:\n  c: { http: { base_ur: http://h } }\n",
+      "4:14: error: http needs 'base_url' [missing-key]\n"
+      "4:16: error: http has no option 'base_ur'; did you mean 'base_url'? [unknown-key]\n" },
+    { "an option of the wrong type", HEAD "connections:\n  c: { http: { base_url: http://h, connect_timeout: soon } }\n",
+      "4:53: error: 'connect_timeout' is a duration, not 'soon' [type]\n" },
+    { "a call without its path", CALLS "call: { connection: c }\n",
+      "10:15: error: a call of http needs 'path' [missing-key]\n" },
+    { "a mistyped parameter", CALLS "call: { connection: c, pth: /, path: / }\n",
+      "10:32: error: a call has no key 'pth'; did you mean 'path'? [unknown-key]\n" },
+    { "two readers of a queue", HEAD "queues: { q: {} }\nflows:\n  f: { from: { queue: q } }\n  g: { from: { queue: q } }\n",
+      "6:3: error: a queue has one reader; another one reads 'q'; the first is in belay.yaml:5:3 [two-readers]\n" },
+    { "a reply that nobody waits for", STEP "reply: {}\n",
+      "8:9: error: nobody waits for a reply: the flow does not come from an api [reply-without-caller]\n" },
+};
+
+static const struct mistake step_mistakes[] = {
+    { "two verbs", STEP "log: x\n        map: y\n", "9:9: error: 'log' and 'map' exclude each other [one-of]\n" },
+    { "no verb", STEP "as: x\n",
+      "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, reply, "
+      "dead_letter [one-of]\n" },
+    { "a step that is text", STEP "publish\n", "8:9: error: a mapping is wanted here, not a string [type]\n" },
+    { "steps that are no list", FLOW "    steps: { log: x }\n",
+      "7:12: error: a list of steps is wanted here, not a mapping; begin each of them with '- ' [type]\n" },
+    { "a filter without a reason", STEP "filter: \"{% x %}\"\n",
+      "8:17: error: a filter needs 'reason' [missing-key]\n" },
+    { "resolve without a call", STEP "log: x\n        resolve: { connection: c, path: / }\n",
+      "9:9: error: 'resolve' goes with 'call' [goes-with]\n" },
+    { "two steps of one name", STEP "log: x\n        name: say\n      - log: y\n        name: say\n",
+      "10:9: error: two steps are called 'say'; the first is in line 8; give this one another name "
+      "[duplicate-name]\n" },
+    { "otherwise before the end", STEP "choose: [ { otherwise: [] }, { when: \"{% a %}\", steps: [] } ]\n",
+      "8:19: error: 'otherwise' is the last branch: those after it are never taken [unreachable]\n" },
+    { "a status that is none", HEAD "topics: { t: {} }\nflows: { f: { from: { topic: t }, reply: { status: 99 } } }\n",
+      "4:42: error: nobody waits for a reply: the flow does not come from an api [reply-without-caller]\n"
+      "4:52: error: an HTTP status from 200 to 599 is wanted here, not '99' [type]\n" },
+    { "an object written in YAML", STEP "map: { id: 1 }\n",
+      "8:14: error: a string or an expression is wanted here, not a mapping; an object is made by an "
+      "expression: \"{% { 'name': value } %}\" [type]\n" },
+    { "a delay that is none", STEP "publish: { topic: t, delay: soon }\n",
+      "8:37: error: a duration is wanted here, not 'soon' [type]\n" },
+    { "an empty source", HEAD "flows: { f: { from: {} } }\n",
+      "3:21: error: a source needs one of: api, topic, queue, timer [one-of]\n" },
+    { "a start of a queue", HEAD "queues: { q: {} }\nflows: { f: { from: { queue: q, start: latest } } }\n",
+      "4:33: error: 'start' goes with 'topic' [goes-with]\n" },
+    { "a start that is none", HEAD "topics: { t: {} }\nflows: { f: { from: { topic: t, start: yesterday } } }\n",
+      "4:40: error: 'start' is earliest, latest or a time such as 2026-07-01T12:00:00Z, not 'yesterday' [type]\n" },
+};
+
+static const struct mistake saga_mistakes[] = {
+    { "a saga from a timer", HEAD "sagas: { s: { from: { timer: 1s }, id: x, steps: [] } }\n",
+      "3:21: error: a saga starts from a topic or a queue [type]\n" },
+    { "a saga step that does nothing", SAGA "name: x\n",
+      "11:9: error: a saga-step needs one of: call, publish, await [one-of]\n" },
+    { "a saga step without a name", SAGA "publish: { topic: t }\n",
+      "11:9: error: a saga-step needs 'name' [missing-key]\n" },
+    { "a call and a message", SAGA "name: x\n        call: { connection: c, path: / }\n        publish: { topic: t }\n",
+      "13:9: error: 'call' and 'publish' exclude each other [one-of]\n" },
+    { "two saga steps of one name",
+      SAGA "name: x\n        publish: { topic: t }\n      - name: x\n        publish: { topic: t }\n",
+      "13:9: error: two steps are called 'x' [duplicate-name]\n" },
+    { "an event without an end", SAGA "name: x\n        await: { topic: t, match: \"{% id %}\" }\n",
+      "12:16: error: an await needs 'timeout' [missing-key]\n" },
+};
+
+static const struct mistake expression_mistakes[] = {
+    { "an expression in a plain scalar", STEP "map: a {% ) %}\n", "8:19: S0211" },
+    { "an expression in double quotes", STEP "map: \"{% ) %}\"\n", "8:18: S0211" },
+    { "an expression after an escape", STEP "map: \"\\t\\u0041 {% ) %}\"\n", "8:27: S0211" },
+    { "an expression in single quotes", STEP "map: 'it''s {% ) %}'\n", "8:24: S0211" },
+    { "an expression in a literal block", STEP "map: |\n          {% { 'a':\n             ) } %}\n", "10:14: S0211" },
+    { "an expression in a folded block", STEP "map: >-\n          {% { 'a':\n          ) } %}\n", "10:11: S0211" },
+    { "an expression behind the environment", STEP "map: \"${PORT} {% ) %}\"\n", "8:26: S0211" },
+    { "an expression after wide characters", STEP "map: \"\xc3\xa9\xe2\x82\xac {% ) %}\"\n", "8:21: S0211" },
+    { "an open expression", STEP "map: \"{% a\"\n", "8:15: " },
+};
+
+/* All that was said, without the file's name. */
+static void write_said(const struct mem_config *m, struct belay_buf *out)
+{
+    for (uint32_t i = 0; i < m->problems.count; i++) {
+        struct belay_buf line;
+        belay_buf_init(&line, 1 << 16);
+        belay_problem_write(&line, &m->problems.items[i]);
+        belay_buf_put_str(out, belay_str_sub(belay_buf_view(&line), strlen("belay.yaml:"), line.n));
+        belay_buf_deinit(&line);
+    }
+    belay_buf_put_c(out, '\0');
+}
+
+static void check(const struct mistake *m)
+{
+    struct mem_config config;
+    struct belay_buf said;
+    mem_load_text(&config, m->yaml);
+    belay_buf_init(&said, 1 << 20);
+    write_said(&config, &said);
+    if (strcmp(said.p, m->said))
+        print_error("%s\n", m->what);
+    assert_string_equal(said.p, m->said);
+    assert_int_equal(config.status, BELAY_INVALID);
+    assert_null(config.d);
+    belay_buf_deinit(&said);
+    mem_free(&config);
+}
+
+#define CHECK_ALL(table)                                                   \
+    (void)state;                                                           \
+    for (size_t i = 0; i < sizeof(table) / sizeof(table)[0]; i++)          \
+        check(&(table)[i])
+
+static void what_YAML_must_not_hold_is_refused(void **state)
+{
+    CHECK_ALL(yaml_mistakes);
+}
+
+static void wrong_keys_are_named_with_the_right_one(void **state)
+{
+    CHECK_ALL(key_mistakes);
+}
+
+static void wrong_values_are_named_as_they_were_written(void **state)
+{
+    CHECK_ALL(value_mistakes);
+}
+
+static void what_is_not_there_is_named_with_what_is(void **state)
+{
+    CHECK_ALL(reference_mistakes);
+}
+
+static void wrong_steps_are_explained(void **state)
+{
+    CHECK_ALL(step_mistakes);
+}
+
+static void wrong_sagas_are_explained(void **state)
+{
+    CHECK_ALL(saga_mistakes);
+}
+
+/* What the compiler says is its own: its code and the place are looked at here. */
+static void check_expression(const struct mistake *m)
+{
+    struct mem_config config;
+    char said[256];
+    unsigned line, column;
+    mem_load_text(&config, m->yaml);
+    assert_int_equal(config.problems.count, 1);
+    const struct belay_problem *p = &config.problems.items[0];
+    line = p->place.line;
+    column = p->place.column;
+    bool code = memmem(p->message.p, p->message.n, "S0211", 5);
+    snprintf(said, sizeof said, "%u:%u: %s", line, column, code ? "S0211" : "");
+    if (strcmp(said, m->said))
+        print_error("%s: %.*s\n", m->what, BELAY_STR_ARG(p->message));
+    assert_string_equal(said, m->said);
+    assert_string_equal(p->rule, "expression");
+    mem_free(&config);
+}
+
+static void an_expression_s_mistake_is_where_it_was_written(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof expression_mistakes / sizeof expression_mistakes[0]; i++)
+        check_expression(&expression_mistakes[i]);
+}
+
+static void all_mistakes_of_all_files_are_told_at_once(void **state)
+{
+    static const struct mem_file files[] = {
+        { "a.belay.yaml", "belay: 1\nname: one\ntopics: { t: { retian: 1d }, t: {} }\n" },
+        { "b.belay.yaml", "belay: 1\nname: two\ntopics: { t: {} }\nflows: { f: { from: { topic: t }, timeout: x } }\n" },
+        { 0 },
+    };
+    static const char expected[] =
+        "a.belay.yaml:3:16: error: a topic has no key 'retian'; did you mean 'retain'? [unknown-key]\n"
+        "a.belay.yaml:3:30: error: 't' is here twice; the first is in line 3 [duplicate-key]\n"
+        "b.belay.yaml:2:7: error: another file calls the application 'one' [duplicate-name]\n"
+        "b.belay.yaml:3:11: error: 't' is defined twice; the first is in a.belay.yaml:3:11 [duplicate-name]\n"
+        "b.belay.yaml:4:44: error: a duration is wanted here, not 'x'; write 200ms, 2s, 5m, 1h or 7d [type]\n";
+    struct mem_config m;
+    struct belay_buf text;
+    (void)state;
+    mem_load(&m, files);
+    belay_buf_init(&text, 1 << 20);
+    mem_write_problems(&m, &text);
+    assert_string_equal(text.p, expected);
+    assert_string_equal(m.err.msg, "the configuration has 5 mistakes");
+    belay_buf_deinit(&text);
+    mem_free(&m);
+}
+
+static void a_broken_file_does_not_make_others_look_wrong(void **state)
+{
+    static const struct mem_file files[] = {
+        { "a.belay.yaml", "belay: 1\nname: one\ntopics: { t: {}\n" },
+        { "b.belay.yaml", "belay: 1\nflows: { f: { from: { topic: t } } }\n" },
+        { 0 },
+    };
+    struct mem_config m;
+    (void)state;
+    mem_load(&m, files);
+    assert_int_equal(m.problems.count, 1);
+    assert_str(m.problems.items[0].place.file, "a.belay.yaml");
+    mem_free(&m);
+}
+
+static void problems_are_JSON_for_tools(void **state)
+{
+    struct mem_config m;
+    struct belay_buf text;
+    (void)state;
+    mem_load_text(&m, HEAD "topcis: {}\n");
+    belay_buf_init(&text, 1 << 20);
+    belay_problems_write_json(&text, &m.problems);
+    assert_str(belay_buf_view(&text),
+               "[{\"file\":\"belay.yaml\",\"line\":3,\"column\":1,\"level\":\"error\",\"rule\":\"unknown-key\","
+               "\"message\":\"a file has no key 'topcis'\",\"suggestion\":\"did you mean 'topics'?\"}]");
+    belay_buf_deinit(&text);
+    mem_free(&m);
+}
+
+static void aliases_that_multiply_end_at_the_limit(void **state)
+{
+    struct mem_config m;
+    struct belay_buf text;
+    (void)state;
+    belay_buf_init(&text, 1 << 20);
+    belay_buf_printf(&text, HEAD "topics:\n  a0: &a0 [ x, x, x, x, x, x, x, x, x, x ]\n");
+    for (int i = 1; i < 10; i++) {
+        belay_buf_printf(&text, "  a%d: &a%d [ ", i, i);
+        for (int k = 0; k < 10; k++)
+            belay_buf_printf(&text, "%s*a%d", k ? ", " : "", i - 1);
+        belay_buf_printf(&text, " ]\n");
+    }
+    belay_buf_put_c(&text, '\0');
+    mem_load_text(&m, text.p);
+    assert_int_equal(m.status, BELAY_INVALID);
+    assert_string_equal(m.problems.items[0].rule, "limit");
+    belay_buf_deinit(&text);
+    mem_free(&m);
+}
+
+static void depth_ends_at_the_limit(void **state)
+{
+    struct mem_config m;
+    char text[4096] = HEAD "topics: ";
+    (void)state;
+    memset(text + strlen(text), '[', 3000);
+    mem_load_text(&m, text);
+    assert_int_equal(m.status, BELAY_INVALID);
+    assert_string_equal(m.problems.items[0].rule, "limit");
+    mem_free(&m);
+}
+
+static void a_thousand_mistakes_are_counted_and_the_first_shown(void **state)
+{
+    struct mem_config m;
+    struct belay_buf text;
+    (void)state;
+    belay_buf_init(&text, 1 << 20);
+    belay_buf_printf(&text, HEAD "topics:\n");
+    for (int i = 0; i < 1000; i++)
+        belay_buf_printf(&text, "  t%d: { retian: 1d }\n", i);
+    belay_buf_put_c(&text, '\0');
+    mem_load_text(&m, text.p);
+    assert_int_equal(m.problems.count, 500);
+    assert_int_equal(m.problems.error_count, 1000);
+    assert_string_equal(m.err.msg, "the configuration has 1000 mistakes");
+    belay_buf_deinit(&text);
+    mem_free(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_YAML_must_not_hold_is_refused),
+        cmocka_unit_test(wrong_keys_are_named_with_the_right_one),
+        cmocka_unit_test(wrong_values_are_named_as_they_were_written),
+        cmocka_unit_test(what_is_not_there_is_named_with_what_is),
+        cmocka_unit_test(wrong_steps_are_explained),
+        cmocka_unit_test(wrong_sagas_are_explained),
+        cmocka_unit_test(an_expression_s_mistake_is_where_it_was_written),
+        cmocka_unit_test(all_mistakes_of_all_files_are_told_at_once),
+        cmocka_unit_test(a_broken_file_does_not_make_others_look_wrong),
+        cmocka_unit_test(problems_are_JSON_for_tools),
+        cmocka_unit_test(aliases_that_multiply_end_at_the_limit),
+        cmocka_unit_test(depth_ends_at_the_limit),
+        cmocka_unit_test(a_thousand_mistakes_are_counted_and_the_first_shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
