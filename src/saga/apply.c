@@ -76,6 +76,9 @@ static void apply_move(struct belay_sagas *s, struct saga *i, const struct saga_
 {
     if (m->step < i->step_count)
         apply_step(i, m);
+    bool parked = i->state == SAGA_PARKED && m->state != SAGA_PARKED;
+    if (parked && i->deadline != BELAY_TIME_NEVER) /* waiting for a person does not count */
+        i->deadline += m->now - i->updated_at;
     if (i->state != m->state) {
         saga_count(i->kind, i->state, -1);
         belay_sm_move(saga_states, &i->state, m->state);
