@@ -37,7 +37,9 @@ int saga_move_reserve(struct belay_sagas *s, struct saga *i, const struct saga_m
         belay_buf_clear(&s->row);
         return belay_fail(err, BELAY_NOMEM, "no memory for the next move of a saga");
     }
-    return saga_room_reserve(s, bytes + row + extra + 2 * KEY_BYTES_MAX + KIND_ROW_BYTES, extra ? 8 : 5, true, err);
+    const struct saga_cost cost = { bytes + extra, extra ? 6 : 1, row + extra + 3 * KEY_BYTES_MAX,
+                                    extra ? 12 : 4 };
+    return saga_room_reserve(s, &cost, true, err);
 }
 
 /* The history stops growing with attempts at its limit; what happened in the end is always there. */
@@ -179,7 +181,8 @@ int saga_start_append(struct belay_sagas *s, struct saga_kind *kind, const struc
         return belay_fail(err, status, "no memory for a new saga");
     }
     /* its row is as large as its record */
-    status = saga_room_reserve(s, 2 * s->record.n + 64u * r->step_count + 1024 + KIND_ROW_BYTES, 4, false, err);
+    const struct saga_cost cost = { s->record.n, 1, s->record.n + 64u * r->step_count + 1024, 2 };
+    status = saga_room_reserve(s, &cost, false, err);
     if (status == BELAY_OK)
         status = new_instance(s, kind, r, &i, err);
     if (status != BELAY_OK)

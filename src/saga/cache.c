@@ -3,10 +3,13 @@
 #include "base/assert.h"
 #include "saga/room.h"
 
-int saga_room_reserve(struct belay_sagas *s, size_t bytes, uint32_t records, bool may_use_reserve,
+int saga_room_reserve(struct belay_sagas *s, const struct saga_cost *cost, bool may_use_reserve,
                       struct belay_err *err)
 {
-    return belay_store_reserve(s->opt.store, bytes, records, may_use_reserve, err);
+    int status = belay_store_reserve(s->opt.store, cost->bytes, cost->records, may_use_reserve, err);
+    if (status != BELAY_OK)
+        return status;
+    return belay_state_reserve(s->state, cost->state_bytes + KIND_ROW_BYTES, cost->changes + 1, err);
 }
 
 /* ---- rows ---- */

@@ -256,13 +256,14 @@ static int keep(struct belay_sagas *s, const struct belay_saga_def *def, struct 
                      "the saga it is for has not come to this step");
     if (now < kept.expires)
         return belay_broker_retry(s->opt.broker, d, kept.expires, &fault, BELAY_STR_NONE, def->hash, err);
-    int status = saga_room_reserve(s, 512 + 2 * id.n + KIND_ROW_BYTES, 3, true, err);
+    const struct saga_cost cost = { 64 + id.n + step.n, 1, EVENT_KEY_BYTES_MAX, 1 };
+    int status = saga_room_reserve(s, &cost, true, err);
     if (status != BELAY_OK)
         return status;
     belay_fault_init(&fault, "SAGA:NEVER_CAME", BELAY_CLASS_PERMANENT,
                      "no saga of this id came to the step in time");
     status = refuse(s, def, d, &fault, now, err);
-    if (status == BELAY_OK)
+    if (status == BELAY_OK && saga_room_reserve(s, &cost, true, NULL) == BELAY_OK) /* the letter may have used it */
         saga_kept_gone(s, kind, id, step);
     return status;
 }

@@ -54,7 +54,8 @@ int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r, struct be
         belay_buf_clear(&s->record);
         return belay_fail(err, status, "no memory for an event that waits for its saga");
     }
-    status = saga_room_reserve(s, 2 * s->record.n + BELAY_STATE_KEY_BYTES_MAX + KIND_ROW_BYTES, 3, true, err);
+    const struct saga_cost cost = { s->record.n, 1, s->record.n + EVENT_KEY_BYTES_MAX, 1 };
+    status = saga_room_reserve(s, &cost, true, err);
     if (status != BELAY_OK)
         return status;
     struct belay_str body = belay_buf_view(&s->record);

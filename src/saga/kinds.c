@@ -80,7 +80,8 @@ int saga_kind_need(struct belay_sagas *s, struct belay_str name, struct saga_kin
 {
     struct saga_kind *kind = saga_kind_find(s, name);
     if (!kind) {
-        int status = saga_room_reserve(s, 32 + name.n + KIND_ROW_BYTES, 2, false, err);
+        const struct saga_cost cost = { 32 + name.n, 1, 0, 0 };
+        int status = saga_room_reserve(s, &cost, false, err);
         if (status != BELAY_OK)
             return status;
         belay_buf_clear(&s->record);

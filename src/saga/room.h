@@ -105,7 +105,14 @@ int saga_kind_apply(struct belay_sagas *s, struct belay_str body, struct belay_e
 void saga_count(struct saga_kind *kind, uint8_t state, int by);
 
 /* ---- cache.c ---- */
-int saga_room_reserve(struct belay_sagas *s, size_t bytes, uint32_t records, bool may_use_reserve, struct belay_err *err) BELAY_MUST_CHECK;
+/* What a decision writes: records, and what applying them changes (the kind's row is added). */
+struct saga_cost {
+    size_t bytes;
+    uint32_t records;
+    size_t state_bytes;
+    uint32_t changes;
+};
+int saga_room_reserve(struct belay_sagas *s, const struct saga_cost *cost, bool may_use_reserve, struct belay_err *err) BELAY_MUST_CHECK;
 /* Errors: BELAY_NOTFOUND, BELAY_NOMEM, BELAY_CORRUPT. */
 int saga_cache_get(struct belay_sagas *s, const struct saga_key *key, struct saga **ret_saga, struct belay_err *err) BELAY_MUST_CHECK;
 /* A fresh one from the pool, not yet in memory's map. NULL: no memory. */

@@ -113,8 +113,8 @@ static enum saga_act forget(struct saga_turn *t)
 {
     if (t->now < t->saga->due)
         return ACT_LATER;
-    if (saga_room_reserve(t->room, 64 + 3 * KEY_BYTES_MAX + t->saga->id_n + KIND_ROW_BYTES, 4, true, NULL)
-        != BELAY_OK)
+    const struct saga_cost cost = { 64 + t->saga->id_n, 1, 3 * KEY_BYTES_MAX, 3 };
+    if (saga_room_reserve(t->room, &cost, true, NULL) != BELAY_OK)
         return ACT_NO_ROOM;
     saga_forget_append(t->room, t->saga);
     return ACT_GONE;

@@ -102,6 +102,8 @@ static enum saga_act take_back(struct saga_turn *t, const struct saga_step *step
         result = withdraw(t, saga_range(t->saga, step->topic), step->sequence);
     if (result == BUSY)
         return ACT_WAIT;
+    if (saga_move_reserve(t->room, t->saga, &m, 0, NULL) != BELAY_OK) /* withdrawing may have used it */
+        return ACT_NO_ROOM;
     m.step_flags |= STEP_CANCELLED;
     if (result == HAPPENED)
         m.step_flags |= STEP_HAPPENED;
