@@ -78,11 +78,20 @@ static bool parse_number(struct belay_str s, struct belay_value *ret, struct bel
         *ret = number((double)u);
         return *end == '\0';
     }
-    if (s.n == 0 || !strchr("-0123456789", s.p[0]) || strchr(" \n\r\t", s.p[s.n - 1])
-        || belay_json_parse(s, NULL, arena, &v, NULL, NULL) || !belay_json_is_number(v))
+    if (s.n == 0 || !strchr("-0123456789", s.p[0]) || strchr(" \n\r\t", s.p[s.n - 1]))
+        return false;
+    bool minus = s.p[0] == '-';
+    s = belay_str(s.p + minus, s.n - minus);
+    while (s.n > 1 && s.p[0] == '0' && s.p[1] >= '0' && s.p[1] <= '9') /* not JSON, but a number */
+        s = belay_str(s.p + 1, s.n - 1);
+    if (s.n == 0 || s.p[0] == '-' || belay_json_parse(s, NULL, arena, &v, NULL, NULL))
         return false;
     *ret = value_from_tape(v);
-    return isfinite(value_double(*ret));
+    if (minus && ret->type == BELAY_VALUE_INT)
+        ret->u.i = -ret->u.i;
+    else if (minus)
+        *ret = number(-value_double(*ret));
+    return value_is_number(*ret) && isfinite(value_double(*ret));
 }
 
 struct belay_value f_number(struct run *run, struct call *call)
