@@ -38,6 +38,7 @@ struct run {
     struct belay_value input; /* $$ */
     struct belay_random *random, own_random;
     bool bound_by_eval;       /* $eval ran: any name may have been bound */
+    bool host_called;
     struct {                  /* the call that a lambda ended with, for apply to make */
         const struct node *node;
         struct belay_value input;

@@ -65,6 +65,7 @@ static struct belay_value apply_host(struct run *run, const struct belay_host_fu
     if (n < host->args_min || n > host->args_max)
         return run_fail(run, "T0410", NO_POSITION, host->name);
     belay_err_clear(&err);
+    run->host_called = true;
     if (host->call(host->arg, run->arena, args, n, &ret, &err) == BELAY_OK)
         return ret;
     run_fail(run, "D9001", NO_POSITION, host->name);
@@ -138,12 +139,15 @@ static struct belay_value apply_once(struct run *run, struct belay_value functio
 
 /* ---- calls ---- */
 
+/* few: where FEW arguments fit that need not outlive the call; may be NULL. */
+#define FEW 4
 static struct belay_value *eval_args(struct run *run, const struct node *node,
                                      struct belay_value input, struct frame *frame,
-                                     const struct belay_value *first)
+                                     const struct belay_value *first, struct belay_value *few)
 {
     uint32_t at = 0;
-    struct belay_value *args = belay_arena_alloc(run->arena, (node->n + 1) * sizeof *args);
+    struct belay_value *args
+        = few && node->n < FEW ? few : belay_arena_alloc(run->arena, (node->n + 1) * sizeof *args);
     if (!args) {
         run_nomem(run);
         return NULL;
@@ -180,6 +184,13 @@ static struct belay_value procedure(struct run *run, const struct node *node,
     return run_fail(run, hint[4] == '5' ? "T1006" : "T1008", node->position, token);
 }
 
+/* Holds no memory: what the call that gave it took is free again, since a call binds variables in
+ * its own frames only. ($eval binds in its caller's, a host function may keep what it likes.) */
+static bool is_scalar(struct belay_value v)
+{
+    return v.type < BELAY_VALUE_BIG;
+}
+
 /* Calls that a lambda ends with are made here, one after the other, so that recursion in tail
  * position needs no stack. */
 struct belay_value apply(struct run *run, struct belay_value function, struct belay_value *args,
@@ -187,18 +198,21 @@ struct belay_value apply(struct run *run, struct belay_value function, struct be
 {
     if (++run->depth > run->depth_max)
         return run_fail(run, "U1001", NO_POSITION, BELAY_STR_NONE);
+    struct belay_arena_mark mark = belay_arena_mark(run->arena);
     struct belay_value v = apply_once(run, function, args, n, input, frame);
     while (v.type == VALUE_TAIL) {
         const struct node *node = run->tail.node;
         struct belay_value context = run->tail.input;
         struct frame *inner = run->tail.frame;
         function = procedure(run, node, context, inner, "T1005");
-        args = value_failed(function) ? NULL : eval_args(run, node, context, inner, NULL);
+        args = value_failed(function) ? NULL : eval_args(run, node, context, inner, NULL, NULL);
         v = args ? apply_once(run, function, args, node->n, context, inner) : FAILED;
         if (value_failed(v))
             run_locate(run, node->position);
     }
     run->depth--;
+    if (is_scalar(v) && !run->bound_by_eval && !run->host_called)
+        belay_arena_rewind(run->arena, mark);
     return v;
 }
 
@@ -207,7 +221,9 @@ static struct belay_value call_with(struct run *run, const struct node *node,
                                     const struct belay_value *first)
 {
     struct belay_value f = procedure(run, node, input, frame, "T1005");
-    struct belay_value *args = value_failed(f) ? NULL : eval_args(run, node, input, frame, first);
+    struct belay_value few[FEW];
+    struct belay_value *args
+        = value_failed(f) ? NULL : eval_args(run, node, input, frame, first, few);
     if (!args)
         return FAILED;
     struct belay_value v = apply(run, f, args, node->n + (first ? 1 : 0), input, frame);
@@ -230,7 +246,7 @@ struct belay_value eval_call(struct run *run, const struct node *node, struct be
 struct belay_value eval_partial(struct run *run, const struct node *node, struct belay_value input,
                                 struct frame *frame)
 {
-    struct belay_value *args = eval_args(run, node, input, frame, NULL);
+    struct belay_value *args = eval_args(run, node, input, frame, NULL, NULL);
     if (!args)
         return FAILED;
     struct belay_value function = procedure(run, node, input, frame, "T1007");

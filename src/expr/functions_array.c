@@ -229,8 +229,9 @@ struct belay_value f_keys(struct run *run, struct call *call)
 
 struct belay_value f_lookup(struct run *run, struct call *call)
 {
-    struct belay_value v = lookup_name(run, call->args[0], value_str(call->args[1]));
-    return value_defined(call->args[1]) ? v : UNDEFINED;
+    if (!value_defined(call->args[1]))
+        return UNDEFINED;
+    return lookup_name(run, call->args[0], value_str(call->args[1]));
 }
 
 static bool spread(struct run *run, struct belay_value v, struct belay_value to)

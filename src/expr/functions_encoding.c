@@ -48,7 +48,7 @@ static struct belay_value decode(struct run *run, struct belay_value v, const ch
     for (const char *p = v.u.s, *end = p + v.n; p < end;) {
         int high = *p == '%' && end - p >= 3 ? hex_digit(p[1]) : -1;
         int low = high >= 0 ? hex_digit(p[2]) : -1;
-        char c = (char)(high << 4 | low);
+        char c = low < 0 ? '\0' : (char)(high << 4 | low);
         if (*p != '%') {
             text_put(&t, p++, 1);
             continue;

@@ -8,14 +8,8 @@ struct belay_value call_hof(struct run *run, const struct call *call, struct bel
 {
     uint32_t arity = f.type == BELAY_VALUE_FUNCTION ? function_arity(f) : 1;
     uint32_t n = arity < 1 ? 1 : arity > 3 ? 3 : arity;
-    struct belay_value *args = belay_arena_alloc(run->arena, 3 * sizeof *args);
-    if (!args)
-        return run_nomem(run);
-    args[0] = a;
-    args[1] = b;
-    args[2] = c;
-    struct belay_value v = apply(run, f, args, n, UNDEFINED, call->frame);
-    return sequence_collapse(v);
+    struct belay_value args[3] = { a, b, c };
+    return sequence_collapse(apply(run, f, args, n, UNDEFINED, call->frame));
 }
 
 static struct belay_value index_value(uint32_t i)
@@ -92,13 +86,7 @@ struct belay_value f_reduce(struct run *run, struct call *call)
     if (!value_defined(total) && !value_iter_next(&it, &total))
         return UNDEFINED;
     while (value_iter_next(&it, &item)) {
-        struct belay_value *args = belay_arena_alloc(run->arena, 4 * sizeof *args);
-        if (!args)
-            return run_nomem(run);
-        args[0] = total;
-        args[1] = item;
-        args[2] = index_value(it.at - 1);
-        args[3] = list;
+        struct belay_value args[4] = { total, item, index_value(it.at - 1), list };
         total = sequence_collapse(apply(run, f, args, n, UNDEFINED, call->frame));
         if (value_failed(total))
             return total;

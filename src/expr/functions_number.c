@@ -200,7 +200,8 @@ struct belay_value f_power(struct run *run, struct call *call)
 {
     if (!value_defined(call->args[0]))
         return UNDEFINED;
-    double d = pow(value_double(call->args[0]), value_double(call->args[1]));
+    double power = value_defined(call->args[1]) ? value_double(call->args[1]) : NAN;
+    double d = pow(value_double(call->args[0]), power);
     if (!isfinite(d))
         return run_fail_value(run, "D3061", NO_POSITION, call->args[0]);
     return number(d);

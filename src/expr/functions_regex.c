@@ -266,9 +266,9 @@ struct belay_value f_split(struct run *run, struct call *call)
             return run_nomem(run);
         at += n;
     }
-    if (chars || !value_defined(m.pattern))
+    if (chars)
         return value_array(a);
-    while (a->n < limit && next_match(&m, &found)) {
+    while (value_defined(m.pattern) && a->n < limit && next_match(&m, &found)) {
         if (!value_array_push(a, run->arena, piece(m.text, at, found.start)))
             return run_nomem(run);
         at = found.end;
