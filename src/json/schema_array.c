@@ -67,7 +67,7 @@ static bool eval_items(struct schema_run *r, const struct schema_array *p, const
         const struct schema_node *n = here.index < p->prefix_count ? p->prefix[here.index] : p->items;
         if (!n)
             break;
-        ok = schema_eval(r, n, item, &here) && ok;
+        ok = schema_check(r, n, item, &here) && ok;
         if (!ok && !r->faults)
             return false;
     }

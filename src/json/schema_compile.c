@@ -444,6 +444,30 @@ static uint32_t names_of(const belay_json *schema)
     return count;
 }
 
+static uint32_t intern(struct schema_object *o, struct belay_str name)
+{
+    uint32_t at = schema_member_find(o, name, 0);
+    if (at != SCHEMA_NONE)
+        return at;
+    uint32_t slot = schema_member_hash(name) & o->slot_mask;
+    while (o->slots[slot] != SCHEMA_NONE)
+        slot = (slot + 1) & o->slot_mask;
+    o->slots[slot] = o->member_count;
+    o->members[o->member_count].name = name;
+    return o->member_count++;
+}
+
+/* Members get their places in the order of `properties`, whatever keyword comes first: that is the
+ * order evaluation expects. */
+static void intern_properties(struct schema_object *o, const belay_json *properties)
+{
+    if (!properties || properties->type != BELAY_JSON_OBJECT)
+        return;
+    const belay_json *key = belay_json_first(properties);
+    for (uint32_t i = 0; i < properties->n; i++, key = belay_json_next(key + 1))
+        (void)intern(o, belay_json_str(key));
+}
+
 static int object_of(struct schema_compiler *c, struct schema_node *n, struct schema_object **ret_object)
 {
     struct belay_arena *arena = &c->schema->arena;
@@ -463,23 +487,11 @@ static int object_of(struct schema_compiler *c, struct schema_node *n, struct sc
         memset(o->slots, 0xff, slots * sizeof(uint32_t));
         o->slot_mask = slots - 1;
         o->max = SCHEMA_NONE;
+        intern_properties(o, belay_json_get(n->source, BELAY_STR("properties")));
         n->object = o;
     }
     *ret_object = n->object;
     return BELAY_OK;
-}
-
-static uint32_t intern(struct schema_object *o, struct belay_str name)
-{
-    uint32_t at = schema_member_find(o, name, 0);
-    if (at != SCHEMA_NONE)
-        return at;
-    uint32_t slot = schema_member_hash(name) & o->slot_mask;
-    while (o->slots[slot] != SCHEMA_NONE)
-        slot = (slot + 1) & o->slot_mask;
-    o->slots[slot] = o->member_count;
-    o->members[o->member_count].name = name;
-    return o->member_count++;
 }
 
 static int compile_properties(struct schema_compiler *c, struct schema_node *n, const belay_json *v)
@@ -705,6 +717,7 @@ static int compile_node(struct schema_compiler *c, struct schema_node *n)
     int status = BELAY_OK;
     n->state = SCHEMA_COMPILED;
     n->never = n->source->type == BELAY_JSON_FALSE;
+    n->plain = n->source->type == BELAY_JSON_TRUE;
     if (n->source->type != BELAY_JSON_OBJECT)
         return BELAY_OK;
     const belay_json *key = belay_json_first(n->source);
@@ -719,6 +732,8 @@ static int compile_node(struct schema_compiler *c, struct schema_node *n)
         else
             status = k->compile(c, n, key + 1);
     }
+    n->plain = !n->never && !n->integer && !n->format && !n->number && !n->string && !n->array && !n->object
+               && !n->general;
     return status;
 }
 

@@ -119,6 +119,7 @@ struct schema_node {
     uint16_t types; /* 1 << belay_json_type */
     bool integer;   /* numbers must be whole */
     bool never;     /* the schema `false` */
+    bool plain;     /* nothing but `types` */
     uint8_t state, colour;
     uint8_t format; /* enum format; of strings or numbers */
     struct schema_number *number;
@@ -199,6 +200,12 @@ struct schema_run {
 
 bool schema_eval(struct schema_run *r, const struct schema_node *n, const belay_json *v,
                  const struct schema_place *at);
+/* The same; many a node only names a type. */
+static inline bool schema_check(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+                                const struct schema_place *at)
+{
+    return (n->plain && (n->types >> v->type & 1)) || schema_eval(r, n, v, at);
+}
 /* Only the verdict. */
 bool schema_holds_for(struct schema_run *r, const struct schema_node *n, const belay_json *v);
 bool schema_eval_number(struct schema_run *r, const struct schema_node *n, const belay_json *v,
