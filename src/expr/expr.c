@@ -171,3 +171,20 @@ bool belay_expr_uses(const struct belay_expr *e, struct belay_str variable)
     const struct name *name = find_name(e, variable);
     return name && name->used;
 }
+
+static bool is_free(const struct name *name)
+{
+    bool root = belay_str_eq(name->text, BELAY_STR("$")); /* $$ */
+    return name->used && !name->local && !root && name->value.type == BELAY_VALUE_UNDEFINED;
+}
+
+bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index, struct belay_str *ret_name)
+{
+    for (const struct name *name = e->names; name; name = name->next) {
+        if (is_free(name) && index-- == 0) {
+            *ret_name = name->text;
+            return true;
+        }
+    }
+    return false;
+}

@@ -62,6 +62,9 @@ void belay_expr_free(struct belay_expr *e);
 struct belay_str belay_expr_source(const struct belay_expr *e);
 /* True when the expression reads the variable ("message" for $message) anywhere. */
 bool belay_expr_uses(const struct belay_expr *e, struct belay_str variable);
+/* The variables, or functions, that the expression reads and neither binds itself nor has built in: the
+ * host must know them. By index, in no particular order; false beyond the last. */
+bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index, struct belay_str *ret_name);
 
 struct belay_binding {
     struct belay_str name; /* without the $ */
@@ -142,6 +145,8 @@ int belay_template_compile(struct belay_str text, struct belay_template_opt opt,
 void belay_template_free(struct belay_template *t);
 bool belay_template_is_literal(const struct belay_template *t);
 bool belay_template_uses(const struct belay_template *t, struct belay_str variable);
+/* As belay_expr_free_variable, over all of its expressions (a name may come more than once). */
+bool belay_template_free_variable(const struct belay_template *t, uint32_t index, struct belay_str *ret_name);
 int belay_template_eval(const struct belay_template *t, struct belay_value input,
                         const struct belay_expr_env *env, struct belay_arena *arena,
                         struct belay_value *ret_value, struct belay_expr_error *ret_error,

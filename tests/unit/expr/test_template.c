@@ -83,6 +83,25 @@ static void a_template_knows_its_variables(void **state)
     belay_template_free(t);
 }
 
+static void a_template_names_what_the_host_must_know(void **state)
+{
+    struct belay_template *t;
+    struct belay_str name;
+    uint32_t count = 0;
+    bool seen[2] = { false, false };
+    (void)state;
+    assert_ok(belay_template_compile(BELAY_STR("{% $sum(items.($x := n; $map(l, function($i) { $i + $x + $rate }))) %}"
+                                               " {% $saga('a', $$.id) %} {% $string(1) %}"),
+                                     (struct belay_template_opt){ 0 }, &t, NULL, NULL));
+    for (; belay_template_free_variable(t, count, &name); count++) {
+        seen[0] = seen[0] || belay_str_eq(name, BELAY_STR("rate"));
+        seen[1] = seen[1] || belay_str_eq(name, BELAY_STR("saga"));
+    }
+    assert_int_equal(count, 2);
+    assert_true(seen[0] && seen[1]);
+    belay_template_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +110,7 @@ int main(void)
         cmocka_unit_test(what_has_no_text_is_an_error_never_empty),
         cmocka_unit_test(mistakes_are_told_with_their_place_in_the_text),
         cmocka_unit_test(a_template_knows_its_variables),
+        cmocka_unit_test(a_template_names_what_the_host_must_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
