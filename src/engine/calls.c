@@ -51,10 +51,22 @@ int engine_connections_configure(struct belay_engine *e, const struct belay_defi
     return BELAY_OK;
 }
 
+/* Also one of a definition older than the process. NULL: no memory. */
+static struct engine_connection *connection_need(struct belay_engine *e,
+                                                 const struct belay_connection_def *def)
+{
+    struct engine_connection *c = engine_connection_of(e, def->name);
+    if (!c)
+        c = connection_add(e, def->name);
+    if (c && c->concurrency == 0)
+        c->concurrency = def->concurrency ? def->concurrency : 1;
+    return c;
+}
+
 bool engine_may_call(void *arg, const struct belay_connection_def *connection)
 {
     struct belay_engine *e = arg;
-    struct engine_connection *c = engine_connection_of(e, connection->name);
+    struct engine_connection *c = connection_need(e, connection);
     if (!c || e->stopping || e->calls_used >= CALLS_MAX)
         return false;
     return c->in_flight < c->concurrency && (c->waiting_count == 0 || c->run_went_last);
@@ -149,14 +161,9 @@ void engine_calls_free(struct belay_engine *e)
 
 int engine_call_want(struct belay_engine *e, struct engine_run *r)
 {
-    const struct belay_connection_def *def = belay_flow_connection(r->flow);
-    struct engine_connection *c = engine_connection_of(e, def->name);
-    if (!c)
-        c = connection_add(e, def->name); /* of a definition older than the process */
+    struct engine_connection *c = connection_need(e, belay_flow_connection(r->flow));
     if (!c)
         return BELAY_BUSY;
-    if (c->concurrency == 0)
-        c->concurrency = def->concurrency ? def->concurrency : 1;
     r->connection = c;
     engine_run_move(e, r, RUN_QUEUED);
     belay_list_push(&c->waiting, &r->node);
@@ -216,7 +223,6 @@ static bool grant_run(struct belay_engine *e, struct engine_connection *connecti
     c->request = *belay_flow_request(r->flow);
     c->request.id = call_id(c);
     call_aim(e, c, belay_flow_connection(r->flow), r->set);
-    e->active = true;
     engine_hold_call(e, c, false);
     return true;
 }
@@ -294,7 +300,7 @@ static bool grant_saga(struct belay_engine *e)
     const struct belay_connection_def *def;
     if (e->calls_used >= CALLS_MAX || !belay_sagas_next(e->sagas, e->now, &request, &def))
         return false;
-    struct engine_connection *connection = engine_connection_of(e, def->name);
+    struct engine_connection *connection = connection_need(e, def);
     struct engine_call *c = connection ? call_new(e, connection) : NULL;
     if (!c || !copy_request(c, &request)) {
         belay_sagas_defer(e->sagas, request.id, belay_time_add_ms(e->now, REFUSED_AGAIN_MS));
@@ -308,7 +314,6 @@ static bool grant_saga(struct belay_engine *e)
     c->token = request.id;
     c->request.id = call_id(c);
     call_aim(e, c, def, NULL);
-    e->active = true;
     engine_hold_call(e, c, false);
     return true;
 }
@@ -341,7 +346,6 @@ static bool tell_saga(struct belay_engine *e, struct engine_call *c,
 static void take_outcome(struct belay_engine *e, struct engine_call *c,
                          const struct belay_call_outcome *outcome)
 {
-    e->active = true;
     if (!outcome->ok)
         c->connection->failed++;
     if (c->saga) {

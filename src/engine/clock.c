@@ -6,7 +6,6 @@
 #include "base/pack.h"
 
 #define JUMP_US (60 * (int64_t)BELAY_US_PER_S)
-#define RECORD_EVERY_US BELAY_US_PER_MS
 
 static const struct belay_str meta_key = BELAY_STR_INIT("clock");
 
@@ -48,15 +47,14 @@ belay_time engine_clock_wall(const struct belay_engine *e, belay_time engine_tim
     return engine_time == BELAY_TIME_NEVER ? engine_time : engine_time - (e->now - e->wall);
 }
 
-/* One record a commit, and one a millisecond where a commit gathers for longer. */
+/* With whatever was appended since the last one: no message is younger than the clock of its commit. */
 void engine_clock_record(struct belay_engine *e)
 {
-    uint64_t position = belay_store_position(e->store);
-    bool fresh = position != e->clock_position && position > belay_store_durable(e->store);
-    bool grown = e->active && e->now - e->recorded >= RECORD_EVERY_US;
-    e->active = false;
-    if (e->now <= e->recorded || !(fresh || grown))
+    struct belay_store_stats stats;
+    belay_store_stats(e->store, &stats);
+    if (e->now <= e->recorded || stats.records == e->records_seen)
         return;
+    e->records_seen = stats.records + 1;
     struct belay_err err;
     if (belay_store_reserve(e->store, 64, 1, true, &err) != BELAY_OK)
         return; /* the next one will tell */
@@ -64,7 +62,6 @@ void engine_clock_record(struct belay_engine *e)
     belay_store_u64(body, (uint64_t)e->now);
     belay_store_append(e->store, RECORD_CLOCK, RECORD_VERSION, belay_str(body, sizeof body));
     e->recorded = e->now;
-    e->clock_position = belay_store_position(e->store);
     belay_state_put(e->state, BELAY_TABLE_META, meta_key,
                     belay_str(body, sizeof body));
 }

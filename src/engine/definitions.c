@@ -394,7 +394,6 @@ int belay_engine_configure(struct belay_engine *e, struct belay_definitions *d, 
     e->current = belay_definitions_ref(d);
     if (old)
         belay_definitions_unref(old);
-    e->active = true;
     return BELAY_OK;
 }
 

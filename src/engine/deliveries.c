@@ -137,7 +137,6 @@ static void deliver_saga(struct belay_engine *e, const struct engine_consumer *c
                          struct belay_delivery *d)
 {
     struct belay_err err;
-    e->active = true;
     int status = c->kind == CONSUMER_SAGA
                      ? belay_sagas_start(e->sagas, c->saga, d, e->now, &err)
                      : belay_sagas_event(e->sagas, c->saga, c->step, d, e->now, &err);

@@ -4,7 +4,8 @@
 
 #include "base/assert.h"
 
-#define MESSAGE_OVERHEAD_BYTES 512 /* of a record beside the texts of its message */
+#define MESSAGE_OVERHEAD_BYTES 1024 /* of a publication's records and rows beside its texts */
+#define RECORDS_BESIDE 6           /* of an acknowledgement or letter, a key's answer, the clock */
 
 static size_t size_of(const struct belay_message *m)
 {
@@ -35,13 +36,17 @@ int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t ex
         total += n;
         if (belay_broker_topic_id(e->broker, p->target) == 0)
             return never(ret_fault, p->target, "TOPIC:NOTFOUND", "there is no such topic or queue");
-        if (n > BELAY_MESSAGE_BYTES_MAX)
+        if (n > BELAY_MESSAGE_BYTES_MAX || p->message.key.n > BELAY_KEY_BYTES_MAX)
             return never(ret_fault, p->target, "TOPIC:LIMIT", "the message is too large");
         if (total > BELAY_COMMIT_BYTES_MAX / 2)
             return never(ret_fault, p->target, "TOPIC:LIMIT", "one run publishes too much");
     }
+    if (fx->publication_count == 0)
+        return BELAY_OK; /* one record: it has room or it has not */
     struct belay_err err;
-    return fx->publication_count ? belay_broker_admit(e->broker, total, &err) : BELAY_OK;
+    int status = belay_store_reserve(e->store, total, fx->publication_count + RECORDS_BESIDE, false,
+                                     &err);
+    return status == BELAY_OK || engine_no_room(e, status, &err) ? status : BELAY_BUSY;
 }
 
 /* Was checked: nothing can fail half way. */

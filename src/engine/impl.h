@@ -156,8 +156,7 @@ struct belay_engine {
     /* time */
     belay_time now, wall;       /* of the engine; as the caller said last */
     belay_time recorded;        /* the latest that is in the journal */
-    uint64_t clock_position;    /* commit with the latest CLOCK record */
-    bool active;                /* something was decided since the last CLOCK record */
+    uint64_t records_seen;      /* that the clock was recorded with */
 
     /* definitions */
     struct belay_definitions *current;

@@ -381,6 +381,8 @@ static int admit(struct belay_engine *e, const struct belay_engine_request *q,
         status = belay_fail(err, BELAY_BUSY, "too many requests are open");
     else if (writes(def))
         status = belay_broker_admit(e->broker, q->body.n + BELAY_KIB(4), err);
+    if (status != BELAY_OK && !engine_no_room(e, status, err))
+        return belay_fail(err, BELAY_CANCELLED, "the server is stopping");
     if (status != BELAY_OK && err && !err->retry_after_ms)
         err->retry_after_ms = RETRY_AFTER_MS;
     return status;
@@ -399,7 +401,6 @@ int belay_engine_request(struct belay_engine *e, const struct belay_engine_reque
     if (!r)
         return belay_fail(err, BELAY_BUSY, "too many requests are open");
     e->stats.requests++;
-    e->active = true;
     r->request = q;
     r->deadline = belay_time_add_ms(e->now, def->timeout_ms ? def->timeout_ms : TIMEOUT_DEFAULT_MS);
     shape_message(e, r);

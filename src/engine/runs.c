@@ -188,7 +188,6 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
 void engine_run_settle(struct belay_engine *e, struct engine_run *r)
 {
     int status;
-    e->active = true;
     if (r->verdict == BELAY_FLOW_CALL)
         status = engine_call_want(e, r);
     else if (r->kind == RUN_REQUEST)

@@ -117,16 +117,13 @@ static void fire(struct belay_engine *e, struct engine_timer *t)
     if (next <= e->now)
         next = t->next + ((e->now - t->next) / every + 1) * every;
     shape(t, t->next, id, body, sizeof body, &m);
-    int status = belay_broker_admit(e->broker, BELAY_KIB(4), &err);
-    if (status == BELAY_OK)
-        status = belay_store_reserve(e->store, BELAY_KIB(1), 1, true, &err);
+    int status = belay_store_reserve(e->store, BELAY_KIB(8), 4, false, &err); /* for both */
     if (status == BELAY_OK)
         status = belay_broker_publish(e->broker, belay_str_c(t->topic), &m, e->now, NULL, &err);
     if (status == BELAY_OK)
         status = record_next(e, t, next, &err);
     else if (engine_no_room(e, status, &err))
         t->next = belay_time_add_ms(e->now, AGAIN_MS); /* in memory only */
-    e->active = true;
 }
 
 void engine_timers_fire(struct belay_engine *e)

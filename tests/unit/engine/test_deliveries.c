@@ -1,0 +1,287 @@
+#include "unit/engine/bench.h"
+
+#define HEAD                                                                                        \
+    "belay: 1\n"                                                                                    \
+    "name: t\n"                                                                                     \
+    "connections:\n"                                                                                \
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: K }, concurrency: 8 }\n" \
+    "topics: { things: { retain: 1d }, copies: { retain: 1d } }\n"                                  \
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"                                   \
+    "flows:\n"                                                                                      \
+    "  post:\n"                                                                                     \
+    "    from: { api: api, operation: a }\n"                                                        \
+    "    steps:\n"                                                                                  \
+    "      - publish: { topic: things, key: '{% id %}' }\n"                                         \
+    "    reply: { status: 202 }\n"
+
+static const char calling[] = HEAD
+    "  handle:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    retry: { max_attempts: 3, initial: 1s, multiplier: 1, jitter: none }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /one, body: '{% { \"id\": id } %}' }\n"
+    "        as: one\n"
+    "      - call: { connection: out, method: POST, path: /two, body: '{% { \"n\": $one.body.n } %}' }\n"
+    "        as: two\n"
+    "      - publish: { topic: copies, body: '{% { \"n\": $one.body.n } %}' }\n";
+
+static const char calling_other[] = HEAD
+    "  handle:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    retry: { max_attempts: 3, initial: 1s, multiplier: 1, jitter: none }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /new, body: '{% { \"id\": id } %}' }\n";
+
+static const char piping[] = HEAD
+    "  pipe:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    idempotency: { key: '{% dedupe %}', window: 1h, required: false }\n"
+    "    steps:\n"
+    "      - log: { message: 'piped {% id %}' }\n"
+    "      - map: '{% { \"copy\": id } %}'\n"
+    "      - publish: { topic: copies }\n";
+
+static const char ticking[] = HEAD
+    "  tick:\n"
+    "    from: { timer: 10s }\n"
+    "    steps:\n"
+    "      - publish: { topic: copies }\n";
+
+static void post(struct bench *b, const char *body)
+{
+    struct bench_request r;
+    assert_ok(bench_ask(b, &r, "a", NULL, body));
+    bench_go(b);
+    bench_request_free(&r);
+}
+
+static uint64_t messages(struct bench *b, const char *topic)
+{
+    struct belay_topic_stats s;
+    for (uint32_t i = 0; belay_broker_topic_stats(belay_engine_broker(b->engine), i, &s); i++)
+        if (belay_str_eq(s.name, belay_str_c(topic)))
+            return s.next - 1;
+    return 0;
+}
+
+static void what_a_flow_publishes_appears_with_its_acknowledgement(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, piping);
+    post(&b, "{\"id\":\"x\",\"dedupe\":\"1\"}");
+    assert_int_equal(messages(&b, "copies"), 1);
+    assert_int_equal(bench_stats(&b, "pipe").done, 1);
+    assert_int_equal(b.log_count, 1);
+    assert_string_equal(b.logs[0], "piped x");
+    bench_deinit(&b);
+}
+
+static void a_message_with_a_known_key_is_done_and_published_once(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, piping);
+    post(&b, "{\"id\":\"x\",\"dedupe\":\"1\"}");
+    bench_crash(&b);
+    post(&b, "{\"id\":\"y\",\"dedupe\":\"1\"}");
+    post(&b, "{\"id\":\"z\",\"dedupe\":\"2\"}");
+    assert_int_equal(messages(&b, "copies"), 2);
+    assert_int_equal(bench_stats(&b, "pipe").done, 3);
+    assert_true(bench_saw_event(&b, "duplicate"));
+    bench_deinit(&b);
+}
+
+static void a_call_waits_until_its_start_is_durable(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    bench_init(&b, calling);
+    assert_ok(bench_ask(&b, &r, "a", NULL, "{\"id\":\"x\"}"));
+    for (int i = 0; i < 5; i++) {
+        belay_engine_step(b.engine, b.now);
+        bench_take(&b);
+    }
+    assert_int_equal(b.call_count, 0);
+    bench_go(&b);
+    assert_int_equal(b.call_count, 1);
+    bench_request_free(&r);
+    bench_deinit(&b);
+}
+
+static void a_retry_goes_on_after_the_last_success(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, calling);
+    post(&b, "{\"id\":\"x\"}");
+    assert_string_equal(bench_call_last(&b)->path, "/one");
+    bench_answer(&b, bench_call_last(&b)->id, "{\"n\":7}");
+    assert_string_equal(bench_call_last(&b)->path, "/two");
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
+    assert_int_equal(bench_stats(&b, "handle").waiting, 1);
+    assert_true(bench_saw_event(&b, "retry"));
+    bench_crash(&b);
+    bench_pass_ms(&b, 1100);
+    assert_int_equal(b.call_count, 3);
+    assert_string_equal(bench_call_last(&b)->path, "/two");
+    assert_string_equal(bench_call_last(&b)->body, "{\"n\":7}");
+    assert_string_equal(b.calls[2].key, b.calls[1].key);
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    assert_int_equal(messages(&b, "copies"), 1);
+    assert_int_equal(bench_stats(&b, "handle").done, 1);
+    bench_deinit(&b);
+}
+
+static void a_crash_between_calls_repeats_only_what_is_not_known(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, calling);
+    post(&b, "{\"id\":\"x\"}");
+    bench_answer(&b, bench_call_last(&b)->id, "{\"n\":7}");
+    assert_string_equal(bench_call_last(&b)->path, "/two");
+    bench_crash(&b);
+    bench_go(&b);
+    bench_pass_ms(&b, 2000);
+    assert_int_equal(b.call_count, 3);
+    assert_string_equal(bench_call_last(&b)->path, "/two");
+    bench_deinit(&b);
+}
+
+static void an_exhausted_message_parks_its_key_and_its_replay_frees_it(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, calling);
+    post(&b, "{\"id\":\"x\"}");
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    post(&b, "{\"id\":\"x\"}");
+    post(&b, "{\"id\":\"y\"}");
+    struct belay_subscription_stats s = bench_stats(&b, "handle");
+    assert_int_equal(s.parked, 1);
+    assert_int_equal(s.held, 1);
+    assert_int_equal(b.call_count, 2); /* y goes on */
+    assert_true(bench_saw_event(&b, "parked_key"));
+    struct belay_broker *broker = belay_engine_broker(b.engine);
+    struct belay_subscription *sub = belay_broker_find(broker, BELAY_STR("handle"));
+    assert_ok(belay_broker_letter_replay(broker, sub, 1, false, b.now, &b.err));
+    bench_go(&b);
+    assert_int_equal(b.call_count, 3);
+    assert_string_equal(b.calls[2].key, b.calls[0].key);
+    bench_answer(&b, b.calls[2].id, "{\"n\":1}");
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    assert_int_equal(b.call_count, 5); /* and the held one follows */
+    bench_deinit(&b);
+}
+
+static void what_waits_ends_on_the_definition_it_began_with(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, calling);
+    post(&b, "{\"id\":\"x\"}");
+    bench_answer(&b, bench_call_last(&b)->id, "{\"n\":7}");
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
+    belay_definitions_unref(b.definitions);
+    b.definitions = bench_compile(calling_other);
+    bench_crash(&b); /* the old definition has to be compiled again */
+    bench_pass_ms(&b, 1100);
+    assert_string_equal(bench_call_last(&b)->path, "/two");
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    assert_int_equal(messages(&b, "copies"), 1);
+    post(&b, "{\"id\":\"y\"}");
+    assert_string_equal(bench_call_last(&b)->path, "/new");
+    bench_deinit(&b);
+}
+
+static void the_subscription_of_a_removed_flow_pauses_until_it_is_back(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, piping);
+    struct belay_definitions *without = bench_compile(ticking);
+    assert_ok(belay_engine_configure(b.engine, without, b.now, &b.err));
+    post(&b, "{\"id\":\"x\",\"dedupe\":\"1\"}");
+    assert_int_equal(messages(&b, "copies"), 0);
+    assert_true(bench_stats(&b, "pipe").paused.n > 0);
+    assert_ok(belay_engine_configure(b.engine, b.definitions, b.now, &b.err));
+    bench_go(&b);
+    assert_int_equal(messages(&b, "copies"), 1);
+    assert_int_equal(bench_stats(&b, "pipe").paused.n, 0);
+    belay_definitions_unref(without);
+    bench_deinit(&b);
+}
+
+static void a_timer_fires_once_a_period_and_once_for_those_it_missed(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, ticking);
+    bench_pass_ms(&b, 5000);
+    assert_int_equal(messages(&b, "copies"), 0);
+    assert_true(belay_engine_wake_at(b.engine) <= b.now + 5 * BELAY_US_PER_S);
+    bench_pass_ms(&b, 6000);
+    assert_int_equal(messages(&b, "copies"), 1);
+    bench_crash(&b);
+    bench_pass_ms(&b, 10000);
+    assert_int_equal(messages(&b, "copies"), 2);
+    b.now += INT64_C(3600) * BELAY_US_PER_S;
+    bench_crash(&b);
+    bench_go(&b);
+    assert_int_equal(messages(&b, "copies"), 3);
+    bench_deinit(&b);
+}
+
+static void engine_time_does_not_go_back_when_the_clock_does(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, piping);
+    post(&b, "{\"id\":\"x\",\"dedupe\":\"1\"}");
+    b.now -= INT64_C(3600) * BELAY_US_PER_S;
+    bench_go(&b);
+    assert_true(bench_saw_event(&b, "clock_jump"));
+    post(&b, "{\"id\":\"y\",\"dedupe\":\"2\"}");
+    b.now += 1000;
+    bench_crash(&b);
+    post(&b, "{\"id\":\"z\",\"dedupe\":\"3\"}"); /* the store asserts that time does not go back */
+    assert_int_equal(messages(&b, "copies"), 3);
+    bench_deinit(&b);
+}
+
+static void a_message_that_kills_the_process_three_times_is_put_aside(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, piping);
+    struct bench_request r;
+    assert_ok(bench_ask(&b, &r, "a", NULL, "{\"id\":\"x\",\"dedupe\":\"1\"}"));
+    belay_engine_step(b.engine, b.now); /* the message is durable, nobody has handled it... */
+    sim_jobs_finish(&b.jobs);
+    bench_request_free(&r);
+    for (int i = 0; i < BELAY_POISON_CRASHES && bench_stats(&b, "pipe").done == 0; i++)
+        bench_crash(&b);
+    bench_go(&b);
+    assert_int_equal(bench_stats(&b, "pipe").done, 1); /* and nothing was in hand when it died */
+    bench_deinit(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_flow_publishes_appears_with_its_acknowledgement),
+        cmocka_unit_test(a_message_with_a_known_key_is_done_and_published_once),
+        cmocka_unit_test(a_call_waits_until_its_start_is_durable),
+        cmocka_unit_test(a_retry_goes_on_after_the_last_success),
+        cmocka_unit_test(a_crash_between_calls_repeats_only_what_is_not_known),
+        cmocka_unit_test(an_exhausted_message_parks_its_key_and_its_replay_frees_it),
+        cmocka_unit_test(what_waits_ends_on_the_definition_it_began_with),
+        cmocka_unit_test(the_subscription_of_a_removed_flow_pauses_until_it_is_back),
+        cmocka_unit_test(a_timer_fires_once_a_period_and_once_for_those_it_missed),
+        cmocka_unit_test(engine_time_does_not_go_back_when_the_clock_does),
+        cmocka_unit_test(a_message_that_kills_the_process_three_times_is_put_aside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,322 @@
+#include "unit/engine/bench.h"
+
+static const char app[] =
+    "belay: 1\n"
+    "name: t\n"
+    "connections:\n"
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: Idempotency-Key }, concurrency: 2 }\n"
+    "topics: { things: {} }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  accept:\n"
+    "    from: { api: api, operation: a }\n"
+    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 1h }\n"
+    "    steps:\n"
+    "      - publish: { topic: things, key: '{% id %}' }\n"
+    "    reply: { status: 202, headers: { location: '/things/{% id %}' }, body: '{% { \"id\": id } %}' }\n"
+    "  ask:\n"
+    "    from: { api: api, operation: b }\n"
+    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 1h, required: false }\n"
+    "    timeout: 5s\n"
+    "    retry: { max_attempts: 3, initial: 100ms, jitter: none }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /x, body: '{% { \"id\": id } %}' }\n"
+    "        as: got\n"
+    "      - map: '{% { \"n\": $got.body.n } %}'\n"
+    "    reply: { status: 200 }\n";
+
+static int setup(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    *state = b;
+    bench_init(b, app);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    bench_deinit(*state);
+    free(*state);
+    return 0;
+}
+
+static void an_accepted_request_is_answered_when_it_is_durable(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r;
+    assert_ok(bench_ask(b, &r, "a", "\"k1\"", "{\"id\":\"x\"}"));
+    belay_engine_step(b->engine, b->now);
+    bench_take(b);
+    assert_int_equal(b->reply_count, 0); /* the commit has not run */
+    bench_go(b);
+    assert_int_equal(b->reply_count, 1);
+    assert_int_equal(b->replies[0].status, 202);
+    assert_ptr_equal(b->replies[0].user, &r);
+    assert_string_equal(b->replies[0].body, "{\"id\":\"x\"}");
+    assert_non_null(strstr(b->replies[0].headers, "location=/things/x;"));
+    bench_request_free(&r);
+}
+
+static void the_same_key_gets_the_same_answer_and_no_second_message(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r, again;
+    assert_ok(bench_ask(b, &r, "a", "\"k1\"", "{\"id\":\"x\"}"));
+    bench_go(b);
+    bench_crash(b);
+    assert_ok(bench_ask(b, &again, "a", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(b->reply_count, 2);
+    assert_int_equal(b->replies[1].status, 202);
+    assert_string_equal(b->replies[1].body, b->replies[0].body);
+    assert_string_equal(b->replies[1].headers, b->replies[0].headers);
+    struct belay_topic_stats s;
+    assert_true(belay_broker_topic_stats(belay_engine_broker(b->engine), 0, &s));
+    assert_int_equal(s.next, 2);
+    bench_request_free(&r);
+    bench_request_free(&again);
+}
+
+static void a_key_is_forgotten_after_its_window(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r, again;
+    assert_ok(bench_ask(b, &r, "a", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    bench_pass_ms(b, 3 * 3600 * 1000);
+    assert_ok(bench_ask(b, &again, "a", "k1", "{\"id\":\"y\"}"));
+    bench_go(b);
+    assert_int_equal(bench_reply_last(b)->status, 202);
+    assert_string_equal(bench_reply_last(b)->body, "{\"id\":\"y\"}");
+    bench_request_free(&r);
+    bench_request_free(&again);
+}
+
+static void a_missing_key_is_400_and_another_payload_422(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r, other, none;
+    assert_ok(bench_ask(b, &none, "a", NULL, "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(bench_reply_last(b)->status, 400);
+    assert_ok(bench_ask(b, &r, "a", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_ok(bench_ask(b, &other, "a", "k1", "{\"id\":\"y\"}"));
+    bench_go(b);
+    assert_int_equal(bench_reply_last(b)->status, 422);
+    assert_true(bench_reply_last(b)->problem);
+    bench_request_free(&r);
+    bench_request_free(&other);
+    bench_request_free(&none);
+}
+
+static void a_synchronous_flow_calls_and_replies(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r, meanwhile;
+    assert_ok(bench_ask(b, &r, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(b->reply_count, 0);
+    assert_int_equal(b->call_count, 1);
+    assert_string_equal(bench_call_last(b)->path, "/x");
+    assert_string_equal(bench_call_last(b)->body, "{\"id\":\"x\"}");
+    assert_int_not_equal(bench_call_last(b)->key[0], '\0');
+    assert_ok(bench_ask(b, &meanwhile, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(bench_reply_last(b)->status, 409);
+    bench_answer(b, b->calls[0].id, "{\"n\":5}");
+    assert_int_equal(bench_reply_last(b)->status, 200);
+    assert_string_equal(bench_reply_last(b)->body, "{\"n\":5}");
+    assert_ptr_equal(bench_reply_last(b)->user, &r);
+    bench_request_free(&r);
+    bench_request_free(&meanwhile);
+}
+
+static void a_call_that_fails_is_tried_again_then_the_error_frees_the_key(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r, again;
+    assert_ok(bench_ask(b, &r, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(b->call_count, i);
+        bench_answer_bad(b, bench_call_last(b)->id, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
+        bench_pass_ms(b, 1000);
+    }
+    assert_int_equal(bench_reply_last(b)->status, 503);
+    assert_ok(bench_ask(b, &again, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(b->call_count, 4);
+    assert_string_equal(b->calls[3].key, b->calls[0].key); /* stable over repetitions */
+    bench_answer(b, bench_call_last(b)->id, "{\"n\":1}");
+    assert_int_equal(bench_reply_last(b)->status, 200);
+    bench_request_free(&r);
+    bench_request_free(&again);
+}
+
+static void a_crash_while_calling_is_resumed_by_the_same_key(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r, again, other;
+    assert_ok(bench_ask(b, &r, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(b->call_count, 1);
+    bench_crash(b);
+    bench_go(b);
+    assert_int_equal(b->call_count, 1); /* nobody asked */
+    assert_ok(bench_ask(b, &other, "b", "k1", "{\"id\":\"z\"}"));
+    bench_go(b);
+    assert_int_equal(bench_reply_last(b)->status, 422);
+    assert_ok(bench_ask(b, &again, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(b->call_count, 2);
+    assert_string_equal(b->calls[1].key, b->calls[0].key);
+    bench_answer(b, bench_call_last(b)->id, "{\"n\":2}");
+    assert_int_equal(bench_reply_last(b)->status, 200);
+    bench_request_free(&r);
+    bench_request_free(&again);
+    bench_request_free(&other);
+}
+
+static void a_flow_that_takes_too_long_is_cancelled_and_504(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r;
+    assert_ok(bench_ask(b, &r, "b", NULL, "{\"id\":\"x\"}"));
+    bench_go(b);
+    uint64_t id = bench_call_last(b)->id;
+    bench_pass_ms(b, 6000);
+    assert_int_equal(bench_reply_last(b)->status, 504);
+    assert_true(bench_call_last(b)->cancel);
+    assert_int_equal(bench_call_last(b)->id, id);
+    bench_answer(b, id, "{\"n\":1}"); /* too late: ignored */
+    assert_int_equal(b->reply_count, 1);
+    struct belay_engine_stats s;
+    belay_engine_stats(b->engine, &s);
+    assert_int_equal(s.calls_in_flight, 0);
+    bench_request_free(&r);
+}
+
+static void calls_wait_for_a_slot_of_their_connection(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r[3];
+    for (int i = 0; i < 3; i++)
+        assert_ok(bench_ask(b, &r[i], "b", NULL, "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(b->call_count, 2);
+    bench_answer(b, b->calls[0].id, "{\"n\":1}");
+    assert_int_equal(b->call_count, 3);
+    bench_answer(b, b->calls[1].id, "{\"n\":1}");
+    bench_answer(b, b->calls[2].id, "{\"n\":1}");
+    assert_int_equal(b->reply_count, 3);
+    for (int i = 0; i < 3; i++)
+        bench_request_free(&r[i]);
+}
+
+static void a_refused_call_is_made_again_without_using_up_an_attempt(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r;
+    struct belay_err busy;
+    assert_ok(bench_ask(b, &r, "b", NULL, "{\"id\":\"x\"}"));
+    bench_go(b);
+    for (unsigned i = 1; i <= 5; i++) {
+        assert_int_equal(b->call_count, i);
+        belay_engine_call_refused(b->engine, bench_call_last(b)->id,
+                                  belay_fail(&busy, BELAY_BUSY, "full"), &busy, b->now);
+        bench_pass_ms(b, 100);
+    }
+    bench_answer(b, bench_call_last(b)->id, "{\"n\":1}");
+    assert_int_equal(bench_reply_last(b)->status, 200);
+    bench_request_free(&r);
+}
+
+static void what_cannot_be_taken_is_refused_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r[17], over;
+    for (int i = 0; i < 16; i++)
+        assert_ok(bench_ask(b, &r[i], "b", NULL, "{\"id\":\"x\"}"));
+    assert_int_equal(bench_ask(b, &over, "b", NULL, "{\"id\":\"x\"}"), BELAY_BUSY);
+    assert_true(b->err.retry_after_ms > 0);
+    bench_request_free(&over);
+    assert_int_equal(bench_ask(b, &over, "nothing", NULL, "{}"), BELAY_NOTFOUND);
+    bench_request_free(&over);
+    belay_engine_stop(b->engine);
+    assert_int_equal(bench_ask(b, &over, "b", NULL, "{}"), BELAY_CANCELLED);
+    bench_request_free(&over);
+    for (int i = 0; i < 16; i++)
+        bench_request_free(&r[i]);
+}
+
+static void a_stopped_engine_answers_what_waits_and_becomes_idle(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r[3];
+    for (int i = 0; i < 3; i++)
+        assert_ok(bench_ask(b, &r[i], "b", NULL, "{\"id\":\"x\"}"));
+    bench_go(b);
+    belay_engine_stop(b->engine);
+    bench_go(b);
+    assert_int_equal(b->reply_count, 1); /* the one without a slot */
+    assert_int_equal(b->replies[0].status, 503);
+    assert_false(belay_engine_idle(b->engine));
+    bench_answer(b, b->calls[0].id, "{\"n\":1}");
+    bench_answer(b, b->calls[1].id, "{\"n\":1}");
+    assert_int_equal(b->reply_count, 3);
+    assert_true(belay_engine_idle(b->engine));
+    for (int i = 0; i < 3; i++)
+        bench_request_free(&r[i]);
+}
+
+static void a_full_disk_is_503_and_goes_on_when_there_is_room(void **state)
+{
+    struct bench *b = *state;
+    static struct bench_request r[4000];
+    struct sim_disk_stats stats;
+    unsigned n = 0;
+    sim_disk_stats(b->disk, &stats);
+    sim_disk_set_capacity(b->disk, stats.used_bytes);
+    char key[16];
+    int status = BELAY_OK;
+    for (; n < 4000 && status == BELAY_OK; n++) {
+        snprintf(key, sizeof key, "k%u", n);
+        status = bench_ask(b, &r[n], "a", key, "{\"id\":\"x\"}");
+        if (status == BELAY_OK)
+            bench_go(b);
+        if (bench_reply_last(b)->status != 202)
+            break;
+    }
+    assert_true(status == BELAY_NOSPACE || bench_reply_last(b)->status == 503);
+    sim_disk_set_capacity(b->disk, 0);
+    bench_pass_ms(b, 1000);
+    struct bench_request more;
+    assert_ok(bench_ask(b, &more, "a", "more", "{\"id\":\"x\"}"));
+    bench_go(b);
+    assert_int_equal(bench_reply_last(b)->status, 202);
+    for (unsigned i = 0; i < n; i++)
+        bench_request_free(&r[i]);
+    bench_request_free(&more);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(an_accepted_request_is_answered_when_it_is_durable),
+        T(the_same_key_gets_the_same_answer_and_no_second_message),
+        T(a_key_is_forgotten_after_its_window),
+        T(a_missing_key_is_400_and_another_payload_422),
+        T(a_synchronous_flow_calls_and_replies),
+        T(a_call_that_fails_is_tried_again_then_the_error_frees_the_key),
+        T(a_crash_while_calling_is_resumed_by_the_same_key),
+        T(a_flow_that_takes_too_long_is_cancelled_and_504),
+        T(calls_wait_for_a_slot_of_their_connection),
+        T(a_refused_call_is_made_again_without_using_up_an_attempt),
+        T(what_cannot_be_taken_is_refused_at_once),
+        T(a_stopped_engine_answers_what_waits_and_becomes_idle),
+        T(a_full_disk_is_503_and_goes_on_when_there_is_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
