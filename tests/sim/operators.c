@@ -1,0 +1,160 @@
+/* People: they look at letters and parked sagas, and change the configuration. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/app.h"
+#include "sim/world.h"
+
+struct found {
+    struct belay_subscription *sub;
+    uint32_t sub_id;
+    uint64_t sequence;
+    bool parked;
+    char name[32], lane[16];
+    int64_t n; /* of an event */
+};
+
+static void letter_of(struct found *f, const struct belay_letter *letter, struct belay_arena *arena)
+{
+    const belay_json *root = NULL;
+    struct belay_err err;
+    snprintf(f->name, sizeof f->name, "%.*s", BELAY_STR_ARG(letter->subscription));
+    f->parked = letter->parked;
+    f->n = -1;
+    if (belay_json_parse(letter->message.body, NULL, arena, &root, NULL, &err) != BELAY_OK)
+        return;
+    const belay_json *n = belay_json_get(root, BELAY_STR("n"));
+    const belay_json *lane = belay_json_get(root, BELAY_STR("lane"));
+    if (n && n->type == BELAY_JSON_INT && lane && lane->type == BELAY_JSON_STRING) {
+        f->n = n->u.i;
+        snprintf(f->lane, sizeof f->lane, "%.*s", BELAY_STR_ARG(belay_json_str(lane)));
+    }
+}
+
+/* The `skip`-th letter after (sub_id, sequence). */
+static bool find_letter(struct sim_world *w, uint64_t skip, struct found *ret)
+{
+    struct belay_broker *b = belay_engine_broker(w->engine);
+    struct belay_arena arena;
+    struct belay_letter letter;
+    bool found = true;
+    *ret = (struct found){ 0 };
+    belay_arena_init(&arena, 0, BELAY_MIB(8));
+    for (uint64_t i = 0; found && i <= skip; i++)
+        found = belay_broker_letter_next(b, NULL, &ret->sub_id, &ret->sequence, &arena, &letter);
+    if (found) {
+        letter_of(ret, &letter, &arena);
+        ret->sub = belay_broker_find_id(b, ret->sub_id);
+    }
+    belay_arena_deinit(&arena);
+    return found;
+}
+
+static void left(struct sim_world *w, const struct found *f)
+{
+    struct sim_lane *lane;
+    struct sim_event *ev = strcmp(f->name, "handle") == 0
+        ? sim_event_by_n(w, belay_str_c(f->lane), f->n, &lane) : NULL;
+    if (ev)
+        ev->left = true;
+}
+
+static int settle(struct sim_world *w, const struct found *f, uint64_t how, struct belay_err *err)
+{
+    struct belay_broker *b = belay_engine_broker(w->engine);
+    belay_time now = sim_clock(w);
+    if (how == 0 && f->parked) {
+        sim_trace(w, "release %s/%llu", f->name, (unsigned long long)f->sequence);
+        left(w, f);
+        return belay_broker_letter_release(b, f->sub, f->sequence, now, err);
+    }
+    if (how == 1) {
+        sim_trace(w, "discard %s/%llu", f->name, (unsigned long long)f->sequence);
+        left(w, f);
+        return belay_broker_letter_discard(b, f->sub, f->sequence, BELAY_STR("of no use"),
+                                           BELAY_STR("sim"), now, err);
+    }
+    sim_trace(w, "replay %s/%llu", f->name, (unsigned long long)f->sequence);
+    return belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
+}
+
+static void settle_letter(struct sim_world *w, const struct found *f, uint64_t how)
+{
+    struct belay_err err;
+    int status = settle(w, f, how, &err);
+    if (status != BELAY_OK && status != BELAY_BUSY && status != BELAY_NOSPACE)
+        sim_violation(w, "DLQ", "%s/%llu: %s", f->name, (unsigned long long)f->sequence, err.msg);
+}
+
+/* A shipment refused for good is in the order's saga already: replaying it would ship what is refunded.
+ * A dead letter of the pipe or the lanes can be replayed. */
+static bool replayable(const struct found *f)
+{
+    return f->parked || strcmp(f->name, "ship") != 0;
+}
+
+static bool settle_saga(struct sim_world *w)
+{
+    struct belay_sagas *s = belay_engine_sagas(w->engine);
+    struct belay_str id = BELAY_STR_NONE, state;
+    char after[32] = "";
+    while (belay_sagas_list(s, BELAY_STR("fulfil"), belay_str_c(after), &id, &state)) {
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", BELAY_STR_ARG(id));
+        if (belay_str_eq_nocase(state, BELAY_STR("parked"))) {
+            struct belay_err err;
+            sim_trace(w, "settle %s", name);
+            int status = belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(name),
+                                            BELAY_SETTLE_RETRY, BELAY_STR("sim"), sim_clock(w), &err);
+            if (status != BELAY_OK && status != BELAY_BUSY && status != BELAY_NOSPACE)
+                sim_violation(w, "SAGA", "%s: %s", name, err.msg);
+            return true;
+        }
+        snprintf(after, sizeof after, "%s", name);
+    }
+    return false;
+}
+
+static void reload(struct sim_world *w)
+{
+    struct belay_err err;
+    w->edition = !w->edition;
+    struct belay_definitions *d = sim_app(w->edition);
+    sim_trace(w, "reload edition %d", w->edition + 1);
+    int status = belay_engine_configure(w->engine, d, sim_clock(w), &err);
+    belay_definitions_unref(d);
+    if (status != BELAY_OK && status != BELAY_BUSY && status != BELAY_NOSPACE)
+        sim_violation(w, "RELOAD", "%s", err.msg);
+    if (status != BELAY_OK)
+        w->edition = !w->edition;
+}
+
+void sim_operators_act(struct sim_world *w)
+{
+    struct found f;
+    uint64_t n = sim_below(w, 10);
+    if (n == 0) {
+        reload(w);
+    } else if (n == 1) {
+        settle_saga(w);
+    } else if (find_letter(w, sim_below(w, 4), &f)) {
+        uint64_t how = sim_below(w, 4);
+        if (how != 1 && !replayable(&f))
+            return;
+        settle_letter(w, &f, how);
+    }
+}
+
+bool sim_operators_clear(struct sim_world *w)
+{
+    struct found f;
+    bool any = false;
+    for (uint64_t skip = 0; find_letter(w, skip, &f);) {
+        settle_letter(w, &f, replayable(&f) ? 2 : 1);
+        any = true;
+        skip += 1; /* what could not be settled now is passed by */
+        if (skip > 200)
+            break;
+    }
+    return settle_saga(w) || any;
+}

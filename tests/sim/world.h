@@ -1,0 +1,196 @@
+/* world.h - the world around one engine: disk, jobs, time, endpoints, clients and operators, all out of
+ * one seed, and an outside ledger of what must be true (docs/internals/simulation.md).
+ *
+ *   world.c      what happens next; the engine's life and deaths
+ *   endpoints.c  outside systems: they do work, lose answers, fail, and keep a ledger of their own
+ *   clients.c    callers of the APIs with idempotency keys, who ask again until they are answered
+ *   operators.c  people: letters, parked sagas, reloads
+ *   checks.c     G1-G8 against the ledgers
+ *   trace.c      what happened, hashed and readable
+ *
+ * Uses: engine, app.h, disk.h, jobs.h.  Thread: one.
+ * A violation ends the process (sim_violation): the seed says all that is needed to see it again. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "base/list.h"
+#include "base/random.h"
+#include "engine/engine.h"
+#include "sim/disk.h"
+#include "sim/jobs.h"
+
+#define SIM_ORDERS_MAX 16
+#define SIM_LANES_MAX 4
+#define SIM_EVENTS_MAX 24 /* of a lane */
+#define SIM_QUOTES_MAX 6
+#define SIM_TRACE_LINES 400
+
+enum { SIM_MS = 1000, SIM_S = 1000000 };
+
+/* ---- trace.c ---- */
+
+struct sim_trace {
+    uint64_t hash, lines;
+    bool print;
+    char last[SIM_TRACE_LINES][240];
+};
+
+/* ---- ledgers ---- */
+
+enum sim_client_state {
+    SIM_IDLE,    /* may ask (again) */
+    SIM_ASKED,   /* an answer is due */
+    SIM_ANSWERED /* with the answer that counts */
+};
+
+/* One thing that a client wants done, under one idempotency key. */
+struct sim_wish {
+    enum sim_client_state state;
+    char key[24], operation[16], body[96];
+    uint32_t asked;            /* how often */
+    uint32_t answer_status;    /* of the answer that counts */
+    uint64_t answer_hash;
+    bool other_payload;        /* what is asked now comes with another payload: 422 is due */
+};
+
+struct sim_order {
+    struct sim_wish wish;
+    char id[16];
+    bool declined, unshippable; /* its card, its goods: permanent refusals */
+    /* of the endpoints */
+    bool reserved, unreserved, charged, refunded, shipped, unshipped;
+    bool undoing;              /* a compensation was seen */
+    char charge_key[80];
+};
+
+struct sim_event {
+    struct sim_wish wish;
+    bool first, second;        /* the sink did it */
+    bool second_ok;            /* and the engine was told */
+    bool first_asked, second_asked;
+    bool left;                 /* its lane: an operator's word */
+    bool bad;                  /* the sink refuses it for good, while faults are on */
+};
+
+struct sim_lane {
+    char name[8];
+    uint32_t count;
+    struct sim_event events[SIM_EVENTS_MAX];
+};
+
+struct sim_quote {
+    struct sim_wish wish;
+    char id[16];
+};
+
+/* ---- what is under way ---- */
+
+struct sim_request {
+    struct belay_list node;
+    struct belay_engine_request request;
+    struct belay_field headers[2];
+    struct belay_arena arena;
+    struct sim_wish *wish; /* NULL: nobody counts on the answer */
+};
+
+struct sim_call {
+    struct belay_list node;
+    uint64_t id;
+    belay_time due;
+    struct belay_call_outcome outcome;
+    bool works, worked;    /* it is to have an effect; it had it */
+    char connection[16], method[8], path[64], key[80], body[192], answer[64];
+};
+
+enum sim_life { SIM_DEAD, SIM_ALIVE, SIM_STOPPING };
+
+struct sim_world {
+    uint64_t seed;
+    struct belay_random random;
+    belay_time now;
+    int64_t skew_us;           /* of the clock that the engine is told */
+    struct sim_trace trace;
+
+    struct belay_disk *disk;
+    struct sim_jobs jobs;
+    struct belay_state_backend state, model; /* what the engine sees; the model behind it */
+    struct belay_engine *engine;
+    enum sim_life life;
+    bool model_dead, sync_fault;
+    bool calm;                 /* faults are over */
+    int edition;
+    uint32_t faults;           /* percent of what can go wrong */
+    uint64_t ticks, crashes;
+    uint64_t segment_bytes;
+
+    struct belay_list requests, calls;
+    struct sim_order orders[SIM_ORDERS_MAX];
+    struct sim_lane lanes[SIM_LANES_MAX];
+    struct sim_quote quotes[SIM_QUOTES_MAX];
+    uint32_t order_count, lane_count, quote_count;
+    uint32_t quotes_made;
+};
+
+struct sim_result {
+    uint64_t trace_hash, ticks, crashes, orders, events;
+};
+
+/* Runs one world to its end. A violation does not return. */
+void sim_run(uint64_t seed, bool print, struct sim_result *ret_result);
+
+/* ---- for the files of the simulation ---- */
+
+static inline bool sim_chance(struct sim_world *w, unsigned per_mille)
+{
+    return belay_random_below(&w->random, 1000) < per_mille;
+}
+static inline uint64_t sim_below(struct sim_world *w, uint64_t n)
+{
+    return belay_random_below(&w->random, n);
+}
+static inline belay_time sim_clock(const struct sim_world *w)
+{
+    return w->now + w->skew_us;
+}
+
+void sim_trace(struct sim_world *w, const char *fmt, ...) BELAY_PRINTF(2, 3);
+/* Prints guarantee, what is wrong, the seed and how it came to it; ends the process. */
+_Noreturn void sim_violation(struct sim_world *w, const char *guarantee, const char *fmt, ...)
+    BELAY_PRINTF(3, 4);
+/* Called with the world that runs, so that a crash of the code names its seed. */
+void sim_trace_begin(struct sim_world *w);
+/* What the process returns when a guarantee is broken (0 when it was to be found). */
+extern int sim_violation_exit;
+
+void sim_clients_init(struct sim_world *w);
+/* Somebody asks for something. False: nobody wants anything now. */
+bool sim_clients_act(struct sim_world *w);
+void sim_clients_reply(struct sim_world *w, const struct belay_action_reply *reply);
+/* The process is gone: no answer will come. */
+void sim_clients_cut_off(struct sim_world *w);
+bool sim_clients_content(const struct sim_world *w);
+
+void sim_endpoint_call(struct sim_world *w, const struct belay_connection_def *connection,
+                       const struct belay_call_request *request);
+void sim_endpoint_cancel(struct sim_world *w, uint64_t id);
+/* Tells the outcome of a call that is due; NULL-safe pick by time. False: none is due. */
+bool sim_endpoints_answer(struct sim_world *w);
+belay_time sim_endpoints_wake_at(const struct sim_world *w);
+void sim_endpoints_cut_off(struct sim_world *w);
+
+void sim_operators_act(struct sim_world *w);
+/* In the calm: everything that waits for a person is settled. True: something was. */
+bool sim_operators_clear(struct sim_world *w);
+
+struct sim_order *sim_order_by_id(struct sim_world *w, struct belay_str id);
+struct sim_event *sim_event_by_n(struct sim_world *w, struct belay_str lane, int64_t n,
+                                 struct sim_lane **ret_lane);
+/* Every invariant of the code itself. */
+void sim_check_step(struct sim_world *w);
+/* Nothing is under way and nothing waits? */
+bool sim_drained(struct sim_world *w);
+void sim_check_end(struct sim_world *w);
+/* Runs jobs until the store has nothing to do (end checks). */
+void sim_settle(struct sim_world *w);
+
+#endif
