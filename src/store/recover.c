@@ -360,7 +360,7 @@ static int scan_all(struct scan *s, struct belay_err *err)
 
 /* ---- 4: begin again ---- */
 
-static int begin_file(struct scan *s, uint64_t padded, struct segment **ret_seg, bool *ret_made,
+static int begin_file(struct scan *s, uint64_t padded, struct segment **ret_seg,
                       struct belay_err *err)
 {
     struct journal *j = s->j;
@@ -377,18 +377,17 @@ static int begin_file(struct scan *s, uint64_t padded, struct segment **ret_seg,
     }
     uint64_t size = j->segment_bytes < BELAY_SEGMENT_BYTES_FIRST ? j->segment_bytes
                                                                   : BELAY_SEGMENT_BYTES_FIRST;
-    *ret_made = true;
     return segment_create(j->disk, j->id_next++, need > size ? need : size, ret_seg, err);
 }
 
 static int begin_again(struct scan *s, struct belay_err *err)
 {
     struct journal *j = s->j;
-    bool rewrite = s->holds && s->held.number > s->checkpoint, made = false;
+    bool rewrite = s->holds && s->held.number > s->checkpoint;
     uint64_t padded = rewrite ? blocks_up(s->held.length_bytes) : 0;
     uint64_t salt = belay_random_next(&j->random), restart = rewrite ? s->held.number : s->expected;
     struct segment *seg = NULL;
-    int status = begin_file(s, padded, &seg, &made, err);
+    int status = begin_file(s, padded, &seg, err);
     if (status == BELAY_OK && rewrite) {
         if (journal_batch_reserve(s->held_bytes, (size_t)padded - s->held_bytes->n, 0) != BELAY_OK) {
             segment_free(seg);
@@ -404,7 +403,8 @@ static int begin_again(struct scan *s, struct belay_err *err)
     }
     if (status == BELAY_OK)
         status = segment_begin(seg, j->incarnation_next++, salt, restart, err);
-    if (status == BELAY_OK && made)
+    /* Also the names of files that a process made which was killed before it synced them. */
+    if (status == BELAY_OK)
         status = belay_disk_sync_dir(j->disk, JOURNAL_DIR, err);
     if (status != BELAY_OK) {
         segment_free(seg);

@@ -176,8 +176,10 @@ void belay_store_flush(struct belay_store *s, belay_time now)
     s->now = now;
     BELAY_ASSERT(s->promised.records == 0); /* or what it was for would not be in this commit */
     s->reserved = (struct reservation){ 0, 0 };
-    if (j->failed != BELAY_OK)
+    if (j->failed != BELAY_OK) {
+        store_fetch_wake(s); /* what waits for a commit ends now */
         return;
+    }
     store_move_record(s);
     store_collect(s);
     bool pending = s->pending && s->pending->records > 0;

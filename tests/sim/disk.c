@@ -345,8 +345,12 @@ static int sim_open(struct belay_disk *base, const char *name, unsigned flags,
     struct sim_file *f = must(belay_calloc(1, sizeof *f));
     f->base = (struct belay_file){ .disk = base, .flags = flags };
     f->inode = i;
-    *ret_file = &f->base;
-    return flags & BELAY_FILE_TRUNCATE ? ops.truncate(&f->base, 0, err) : BELAY_OK;
+    status = flags & BELAY_FILE_TRUNCATE ? ops.truncate(&f->base, 0, err) : BELAY_OK;
+    if (status == BELAY_OK)
+        *ret_file = &f->base;
+    else
+        ops.close(&f->base);
+    return status;
 }
 
 static void sim_close(struct belay_file *file)
