@@ -1,0 +1,143 @@
+/* gauges.c - the figures that are looked up when somebody asks: broker, sagas, store, engine. */
+#include "runtime/record.h"
+
+enum label_kind { NO_LABEL, BY_TOPIC, BY_SUBSCRIPTION, BY_CONNECTION, BY_SAGA };
+
+enum gauge {
+    G_TOPIC_MESSAGES, G_TOPIC_BYTES,
+    G_BACKLOG, G_IN_FLIGHT, G_WAITING, G_HELD, G_PARKED, G_DEAD, G_DONE, G_DISCARDED, G_EXPIRED, G_OLDEST,
+    G_CONNECTION_IN_FLIGHT, G_CONNECTION_CALLS, G_CONNECTION_FAILED,
+    G_SAGA_RUNNING, G_SAGA_COMPENSATING, G_SAGA_PARKED, G_SAGA_COMPLETED, G_SAGA_COMPENSATED, G_SAGA_FAILED,
+    G_STORE_DURABLE, G_STORE_JOURNAL, G_STORE_ARCHIVE, G_STORE_FREE, G_STORE_COMMITS,
+    G_RUNS, G_REQUESTS, G_LOST,
+    GAUGES
+};
+
+_Static_assert(GAUGES <= RECORD_GAUGES_MAX, "room for every gauge");
+
+static const struct {
+    const char *name, *help;
+    enum label_kind label;
+    enum belay_metric_unit unit;
+} gauges[GAUGES] = {
+    [G_TOPIC_MESSAGES] = { "belay_topic_messages", "Messages a topic keeps.", BY_TOPIC, BELAY_UNIT_ONE },
+    [G_TOPIC_BYTES] = { "belay_topic_bytes", "Bytes a topic keeps.", BY_TOPIC, BELAY_UNIT_BYTES },
+    [G_BACKLOG] = { "belay_subscription_queued", "Messages not yet handled.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_IN_FLIGHT] = { "belay_subscription_in_flight", "Messages being handled.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_WAITING] = { "belay_subscription_waiting", "Messages waiting for a retry.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_HELD] = { "belay_subscription_held", "Messages behind their key.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_PARKED] = { "belay_subscription_parked", "Letters that block their key.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_DEAD] = { "belay_subscription_dead", "Letters that block nothing.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_DONE] = { "belay_subscription_done", "Messages handled.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_DISCARDED] = { "belay_subscription_discarded", "Messages discarded, with a reason.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_EXPIRED] = { "belay_subscription_expired", "Messages that went by an explicit policy.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_OLDEST] = { "belay_subscription_oldest_seconds", "Age of the oldest unsettled message.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },
+    [G_CONNECTION_IN_FLIGHT] = { "belay_connection_in_flight", "Calls under way.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_CONNECTION_CALLS] = { "belay_connection_calls", "Calls made since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_CONNECTION_FAILED] = { "belay_connection_failed", "Calls that failed since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_SAGA_RUNNING] = { "belay_saga_running", "Sagas under way.", BY_SAGA, BELAY_UNIT_ONE },
+    [G_SAGA_COMPENSATING] = { "belay_saga_compensating", "Sagas being undone.", BY_SAGA, BELAY_UNIT_ONE },
+    [G_SAGA_PARKED] = { "belay_saga_parked", "Sagas waiting for a person.", BY_SAGA, BELAY_UNIT_ONE },
+    [G_SAGA_COMPLETED] = { "belay_saga_completed", "Sagas that completed.", BY_SAGA, BELAY_UNIT_ONE },
+    [G_SAGA_COMPENSATED] = { "belay_saga_compensated", "Sagas that were undone.", BY_SAGA, BELAY_UNIT_ONE },
+    [G_SAGA_FAILED] = { "belay_saga_failed", "Sagas that failed with nothing to undo.", BY_SAGA, BELAY_UNIT_ONE },
+    [G_STORE_DURABLE] = { "belay_store_durable_position", "Position that is safe on the disk.", NO_LABEL, BELAY_UNIT_ONE },
+    [G_STORE_JOURNAL] = { "belay_store_journal_bytes", "Bytes of journal segments.", NO_LABEL, BELAY_UNIT_BYTES },
+    [G_STORE_ARCHIVE] = { "belay_store_archive_bytes", "Bytes of archive files.", NO_LABEL, BELAY_UNIT_BYTES },
+    [G_STORE_FREE] = { "belay_store_disk_free_bytes", "Free bytes of the disk.", NO_LABEL, BELAY_UNIT_BYTES },
+    [G_STORE_COMMITS] = { "belay_store_commits", "Commits since the start.", NO_LABEL, BELAY_UNIT_ONE },
+    [G_RUNS] = { "belay_runs_in_flight", "Flow runs in memory.", NO_LABEL, BELAY_UNIT_ONE },
+    [G_REQUESTS] = { "belay_api_requests_open", "Requests not yet answered.", NO_LABEL, BELAY_UNIT_ONE },
+    [G_LOST] = { "belay_lost", "Messages accepted that are in no state: must be 0.", NO_LABEL, BELAY_UNIT_ONE },
+};
+
+int gauges_define(struct record *r, struct belay_err *err)
+{
+    static const char *const labels[] = { [BY_TOPIC] = "topic", [BY_SUBSCRIPTION] = "subscription",
+                                          [BY_CONNECTION] = "connection", [BY_SAGA] = "saga" };
+    for (int i = 0; i < GAUGES; i++) {
+        struct belay_metric_def def = { gauges[i].name, gauges[i].help, BELAY_METRIC_GAUGE, gauges[i].unit,
+                                        { labels[gauges[i].label] }, 0 };
+        int status = belay_metrics_define(r->metrics, &def, &r->gauges[i], err);
+        if (status != BELAY_OK)
+            return status;
+    }
+    return BELAY_OK;
+}
+
+static void set(struct record *r, enum gauge gauge, const struct belay_str *label, uint64_t value)
+{
+    belay_gauge_set(belay_gauge_of(r->gauges[gauge], label), (int64_t)value);
+}
+
+static void sample_topics(struct record *r, struct belay_broker *b)
+{
+    struct belay_topic_stats t;
+    for (uint32_t i = 0; belay_broker_topic_stats(b, i, &t); i++) {
+        set(r, G_TOPIC_MESSAGES, &t.name, t.messages);
+        set(r, G_TOPIC_BYTES, &t.name, t.bytes);
+    }
+}
+
+static void sample_subscriptions(struct record *r, struct belay_broker *b, belay_time now)
+{
+    struct belay_subscription_stats s;
+    for (uint32_t i = 0; belay_broker_subscription_stats(b, i, &s); i++) {
+        set(r, G_BACKLOG, &s.name, s.backlog);
+        set(r, G_IN_FLIGHT, &s.name, s.in_flight);
+        set(r, G_WAITING, &s.name, s.waiting);
+        set(r, G_HELD, &s.name, s.held);
+        set(r, G_PARKED, &s.name, s.parked);
+        set(r, G_DEAD, &s.name, s.dead);
+        set(r, G_DONE, &s.name, s.done);
+        set(r, G_DISCARDED, &s.name, s.discarded);
+        set(r, G_EXPIRED, &s.name, s.expired);
+        bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
+        set(r, G_OLDEST, &s.name, none ? 0 : (uint64_t)(now - s.oldest_at));
+    }
+}
+
+static void sample_connections(struct record *r, struct belay_engine *e)
+{
+    struct belay_str name;
+    uint32_t in_flight, concurrency;
+    uint64_t calls, failed;
+    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &name, &in_flight, &concurrency, &calls, &failed); i++) {
+        set(r, G_CONNECTION_IN_FLIGHT, &name, in_flight);
+        set(r, G_CONNECTION_CALLS, &name, calls);
+        set(r, G_CONNECTION_FAILED, &name, failed);
+    }
+}
+
+static void sample_sagas(struct record *r, struct belay_sagas *sagas)
+{
+    struct belay_str name;
+    struct belay_saga_stats s;
+    for (uint32_t i = 0; belay_sagas_stats(sagas, i, &name, &s); i++) {
+        set(r, G_SAGA_RUNNING, &name, s.running);
+        set(r, G_SAGA_COMPENSATING, &name, s.compensating);
+        set(r, G_SAGA_PARKED, &name, s.parked);
+        set(r, G_SAGA_COMPLETED, &name, s.completed);
+        set(r, G_SAGA_COMPENSATED, &name, s.compensated);
+        set(r, G_SAGA_FAILED, &name, s.failed);
+    }
+}
+
+void record_sample(struct record *r, struct belay_engine *e, belay_time now)
+{
+    struct belay_store_stats store;
+    struct belay_engine_stats engine;
+    belay_store_stats(belay_engine_store(e), &store);
+    belay_engine_stats(e, &engine);
+    sample_topics(r, belay_engine_broker(e));
+    sample_subscriptions(r, belay_engine_broker(e), now);
+    sample_connections(r, e);
+    sample_sagas(r, belay_engine_sagas(e));
+    set(r, G_STORE_DURABLE, NULL, store.durable);
+    set(r, G_STORE_JOURNAL, NULL, store.journal_bytes);
+    set(r, G_STORE_ARCHIVE, NULL, store.archive_bytes);
+    set(r, G_STORE_FREE, NULL, store.disk_free_bytes);
+    set(r, G_STORE_COMMITS, NULL, store.commits);
+    set(r, G_RUNS, NULL, engine.runs_in_flight);
+    set(r, G_REQUESTS, NULL, engine.requests_open);
+}

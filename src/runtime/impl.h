@@ -1,0 +1,54 @@
+/* impl.h - what the files of this room share.  Thread: each member says. */
+#ifndef BELAY_RUNTIME_IMPL_H
+#define BELAY_RUNTIME_IMPL_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "connector/http/server.h"
+#include "platform/disk.h"
+#include "platform/mailbox.h"
+#include "platform/thread.h"
+#include "runtime/jobs.h"
+#include "runtime/listeners.h"
+#include "runtime/outside.h"
+#include "runtime/record.h"
+#include "runtime/runtime.h"
+
+/* What comes through the mailbox: a pointer with its kind in the lowest bits (everything that is posted is
+ * aligned to 8), so that handing over costs no memory. */
+enum mail_kind { MAIL_REQUEST, MAIL_OUTCOME, MAIL_JOB, MAIL_VISIT, MAIL_KINDS };
+#define MAIL_KIND_BITS ((uintptr_t)7)
+
+static inline void *mail_of(void *item, enum mail_kind kind)
+{
+    return (void *)((uintptr_t)item | kind);
+}
+
+struct belay_runtime {
+    struct belay_runtime_opt opt;
+    struct belay_disk *disk;
+    struct belay_state_backend state;
+    bool state_open;
+    struct jobs jobs;
+    struct belay_engine *engine;       /* engine thread, once it runs */
+    struct belay_mailbox *mail;        /* to the engine thread */
+    struct belay_thread thread;
+    struct listeners listeners;        /* main thread; replies from the engine's */
+    struct outside outside;            /* engine thread, once it runs */
+    struct record record;              /* engine thread */
+    struct belay_list visits;          /* that wait for durability; engine thread */
+    struct belay_runtime_stats stats;  /* engine thread */
+    _Atomic bool ready, stopping, hurry;
+    belay_time stop_by;                /* engine thread */
+    bool stop_seen;                    /* engine thread */
+    int failed;                        /* written by the engine thread before it ends */
+    struct belay_err failure;
+};
+
+/* The engine thread's life (shard.c). */
+void shard_run(void *runtime);
+/* Posts what may not be lost: its number is bounded by what the mailbox was made for. Any thread. */
+void shard_post(struct belay_runtime *rt, void *item, enum mail_kind kind);
+
+#endif

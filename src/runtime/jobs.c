@@ -1,0 +1,59 @@
+#include "runtime/jobs.h"
+
+#include "base/assert.h"
+
+/* The store has few jobs in flight: one commit, one checkpoint, some segments, the fetches. */
+#define LANE_CAPACITY 65536
+
+static void run_lane(void *ctx)
+{
+    struct jobs_lane *lane = ctx;
+    for (;;) {
+        struct belay_job *job;
+        while ((job = belay_mailbox_take(lane->box))) {
+            job->run(job);
+            lane->owner->ended(lane->owner->arg, job);
+        }
+        if (belay_mailbox_closed(lane->box))
+            break;
+        belay_mailbox_wait(lane->box, -1);
+    }
+}
+
+static void submit(void *self, struct belay_job *job)
+{
+    struct jobs *jobs = self;
+    BELAY_ASSERT(job->lane < BELAY_JOB_LANES);
+    int status = belay_mailbox_post(jobs->lanes[job->lane].box, job);
+    BELAY_ASSERT(status == BELAY_OK);
+}
+
+int jobs_open(struct jobs *jobs, void (*ended)(void *arg, struct belay_job *job), void *arg,
+              struct belay_err *err)
+{
+    static const char *const names[BELAY_JOB_LANES] = { "commit", "checkpoint", "background", "fetch" };
+    *jobs = (struct jobs){ .port = { jobs, submit }, .ended = ended, .arg = arg };
+    int status = BELAY_OK;
+    for (int i = 0; i < BELAY_JOB_LANES && status == BELAY_OK; i++) {
+        struct jobs_lane *lane = &jobs->lanes[i];
+        lane->owner = jobs;
+        status = belay_mailbox_new(LANE_CAPACITY, &lane->box, err);
+        if (status == BELAY_OK)
+            status = belay_thread_start(&lane->thread, names[i], run_lane, lane, err);
+    }
+    if (status != BELAY_OK)
+        jobs_close(jobs);
+    return status;
+}
+
+void jobs_close(struct jobs *jobs)
+{
+    for (int i = 0; i < BELAY_JOB_LANES; i++) {
+        struct jobs_lane *lane = &jobs->lanes[i];
+        if (lane->box)
+            belay_mailbox_close(lane->box);
+        belay_thread_join(&lane->thread);
+        belay_mailbox_free(lane->box);
+        lane->box = NULL;
+    }
+}

@@ -1,0 +1,44 @@
+/* listeners.h - the HTTP servers of the configuration's APIs, and how a request reaches the engine.
+ *
+ *   I/O thread: request -> wrapped in its own arena -> mailbox -> engine thread -> reply
+ *
+ * Uses: connector/http, engine's request, config's definitions.  Thread: main, but for the request's way. */
+#ifndef BELAY_RUNTIME_LISTENERS_H
+#define BELAY_RUNTIME_LISTENERS_H
+
+#include "connector/http/server.h"
+#include "engine/engine.h"
+#include "model/definition.h"
+
+struct belay_runtime;
+struct listener;
+
+struct listeners {
+    struct belay_http_io *io;
+    struct listener *list;
+    _Atomic uint32_t alive; /* servers that have not said closed */
+};
+
+/* What the mailbox carries as MAIL_REQUEST; lives in the request's arena. */
+struct api_request {
+    struct belay_engine_request request; /* user: this */
+    struct belay_http_request *http;
+};
+
+/* Serves the APIs of d: new ones are opened, those with the same name and address take the new document,
+ * the others are closed. All or nothing: on failure what was served before is served on. Each listener keeps a
+ * reference to the definitions whose document it uses.
+ * Errors: as belay_http_server_open, with the API's name. */
+int listeners_set(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err) BELAY_MUST_CHECK;
+/* No new requests; what is in flight may be answered for drain_ms. */
+void listeners_close(struct belay_runtime *rt, uint32_t drain_ms);
+bool listeners_closed(const struct belay_runtime *rt);
+/* After closed: ends the I/O thread. */
+void listeners_deinit(struct belay_runtime *rt);
+
+/* Engine thread: the engine's answer goes to the client; x is gone afterwards. */
+void listeners_reply(struct api_request *x, const struct belay_action_reply *reply);
+/* Engine thread: the engine did not take it. */
+void listeners_refuse(struct api_request *x, int status, const struct belay_err *err);
+
+#endif

@@ -1,0 +1,86 @@
+#include "runtime/record.h"
+
+#include <string.h>
+
+#define FIELDS_MAX 24
+#define NAME_BYTES 48
+
+int record_init(struct record *r, struct belay_log *log, struct belay_metrics *metrics, struct belay_err *err)
+{
+    static const struct belay_metric_def events = {
+        "belay_events_total", "What happened, by the event name of the log.", BELAY_METRIC_COUNTER,
+        BELAY_UNIT_ONE, { "event", "owner" }, 0 };
+    static const struct belay_metric_def requests = {
+        "belay_api_replies_total", "Answers to API requests, by status.", BELAY_METRIC_COUNTER,
+        BELAY_UNIT_ONE, { "status" }, 0 };
+    static const struct belay_metric_def step = {
+        "belay_engine_step_seconds", "Length of an engine step.", BELAY_METRIC_HISTOGRAM,
+        BELAY_UNIT_MICROSECONDS, { 0 }, 0 };
+    static const struct belay_metric_def request = {
+        "belay_api_request_seconds", "From the request's head to its answer.", BELAY_METRIC_HISTOGRAM,
+        BELAY_UNIT_MICROSECONDS, { 0 }, 0 };
+    struct belay_family *family;
+    *r = (struct record){ .log = log, .metrics = metrics };
+    int status = belay_metrics_define(metrics, &events, &r->events, err);
+    if (status == BELAY_OK)
+        status = belay_metrics_define(metrics, &requests, &r->requests, err);
+    if (status == BELAY_OK)
+        status = belay_metrics_define(metrics, &step, &family, err);
+    if (status == BELAY_OK) {
+        r->step = belay_histogram_of(family, NULL);
+        status = belay_metrics_define(metrics, &request, &family, err);
+    }
+    if (status == BELAY_OK) {
+        r->request = belay_histogram_of(family, NULL);
+        status = gauges_define(r, err);
+    }
+    return status;
+}
+
+/* A log record's member names are literals of the program; a user's are made to look like them. */
+static const char *plain_name(struct belay_str name, char *to)
+{
+    size_t n = name.n < NAME_BYTES - 1 ? name.n : NAME_BYTES - 1;
+    for (size_t i = 0; i < n; i++) {
+        char c = name.p[i];
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        to[i] = good ? c : '_';
+    }
+    to[n] = '\0';
+    return to;
+}
+
+void record_event(struct record *r, const struct belay_action_event *event, bool is_log, belay_time now)
+{
+    struct belay_log_field fields[FIELDS_MAX + 3];
+    char names[FIELDS_MAX][NAME_BYTES];
+    size_t n = 0;
+    struct belay_log_ids ids = { event->message_id, event->correlationid, event->owner, event->traceparent };
+    if (!is_log) {
+        struct belay_str labels[2] = { belay_str_c(event->name), event->owner };
+        belay_counter_add_owned(belay_counter_of(r->events, labels), 1);
+    }
+    if (!belay_log_wants(r->log, event->level))
+        return;
+    fields[n++] = belay_f_ids(&ids);
+    if (event->key.n)
+        fields[n++] = belay_f_str("key", event->key);
+    if (event->duration_us)
+        fields[n++] = belay_f_uint("duration_us", event->duration_us);
+    for (uint32_t i = 0; i < event->field_count && i < FIELDS_MAX; i++)
+        fields[n++] = belay_f_str(plain_name(event->fields[i].name, names[i]), event->fields[i].value);
+    belay_log_write(r->log, event->level, now, is_log ? "flow.log" : event->name, fields, n);
+}
+
+void record_step(struct record *r, uint64_t duration_us)
+{
+    belay_histogram_record(r->step, duration_us);
+}
+
+void record_reply(struct record *r, uint32_t status, uint64_t duration_us)
+{
+    char text[4] = { (char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10), (char)('0' + status % 10) };
+    struct belay_str label = belay_str(text, 3);
+    belay_counter_add_owned(belay_counter_of(r->requests, &label), 1);
+    belay_histogram_record(r->request, duration_us);
+}

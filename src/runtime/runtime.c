@@ -1,0 +1,353 @@
+#include "runtime/runtime.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "runtime/impl.h"
+
+/* Requests are refused when it is full; what must get in is bounded: outcomes by the connections' slots,
+ * jobs by the store. */
+#define MAIL_CAPACITY (1u << 16)
+#define STATE_MAP_BYTES ((uint64_t)1 << 40) /* address space, not memory */
+#define PATH_BYTES 4096
+
+/* ---- ports ---- */
+
+static void on_job_ended(void *arg, struct belay_job *job)
+{
+    shard_post(arg, job, MAIL_JOB);
+}
+
+static void on_outcome(void *arg, struct belay_call_outcome *outcome)
+{
+    shard_post(arg, outcome, MAIL_OUTCOME);
+}
+
+static int recompile(void *arg, const struct belay_definitions *current, const char *kind, struct belay_str text,
+                     struct belay_definitions **ret_one, struct belay_err *err)
+{
+    struct belay_runtime *rt = arg;
+    struct belay_problems problems;
+    belay_problems_init(&problems);
+    (void)kind; /* the text says it */
+    int status = belay_config_recompile(rt->opt.config, (struct belay_definitions *)(uintptr_t)current, text, ret_one,
+                                        &problems, err);
+    if (status != BELAY_OK && problems.count)
+        status = belay_fail(err, status, "%.*s", BELAY_STR_ARG(problems.items[0].message));
+    belay_problems_deinit(&problems);
+    return status;
+}
+
+/* ---- opening ---- */
+
+static int open_state(struct belay_runtime *rt, struct belay_err *err)
+{
+    char path[PATH_BYTES];
+    int status = belay_disk_mkdir(rt->disk, "state", err);
+    if (status != BELAY_OK)
+        return status;
+    if (snprintf(path, sizeof path, "%s/state", rt->opt.data_dir) >= (int)sizeof path)
+        return belay_fail(err, BELAY_LIMIT, "the path of the data directory is too long");
+    status = belay_state_lmdb_open(path, STATE_MAP_BYTES, &rt->state, err);
+    rt->state_open = status == BELAY_OK;
+    return status;
+}
+
+/* The jobs of recovery end before the engine has its thread: main takes their mail. */
+static void settle_jobs(struct belay_runtime *rt)
+{
+    void *mail;
+    while ((mail = belay_mailbox_take(rt->mail))) {
+        struct belay_job *job = (void *)((uintptr_t)mail & ~MAIL_KIND_BITS);
+        BELAY_ASSERT(((uintptr_t)mail & MAIL_KIND_BITS) == MAIL_JOB);
+        job->done(job);
+    }
+}
+
+static int open_engine(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err)
+{
+    struct belay_engine_opt opt = {
+        .disk = rt->disk,
+        .jobs = &rt->jobs.port,
+        .state = &rt->state,
+        .seed = belay_entropy_u64(rt->opt.entropy),
+        .now = belay_clock_wall(rt->opt.clock),
+        .store_bytes_max = rt->opt.store_bytes_max,
+        .recompile = recompile,
+        .arg = rt,
+    };
+    int status = belay_engine_open(&opt, &rt->engine, err);
+    if (status != BELAY_OK)
+        return belay_wrap(err, status, "store in %s", rt->opt.data_dir);
+    return belay_engine_configure(rt->engine, d, belay_clock_wall(rt->opt.clock), err);
+}
+
+static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err)
+{
+    int status = belay_disk_open_posix(rt->opt.data_dir, BELAY_DISK_CREATE, &rt->disk, err);
+    if (status == BELAY_OK)
+        status = open_state(rt, err);
+    if (status == BELAY_OK)
+        status = belay_mailbox_new(MAIL_CAPACITY, &rt->mail, err);
+    if (status == BELAY_OK)
+        status = jobs_open(&rt->jobs, on_job_ended, rt, err);
+    if (status == BELAY_OK)
+        status = record_init(&rt->record, rt->opt.log, rt->opt.metrics, err);
+    if (status == BELAY_OK)
+        status = open_engine(rt, d, err);
+    if (status == BELAY_OK)
+        status = outside_set(&rt->outside, d, 0, err);
+    if (status == BELAY_OK)
+        status = listeners_set(rt, d, err);
+    if (status == BELAY_OK)
+        status = belay_thread_start(&rt->thread, "engine", shard_run, rt, err);
+    return status;
+}
+
+/* Waits, on the main thread, for what ends by itself. */
+static void wait_until(struct belay_runtime *rt, bool (*over)(struct belay_runtime *rt))
+{
+    while (!over(rt)) {
+        settle_jobs(rt);
+        if (!over(rt))
+            belay_mailbox_wait(rt->mail, 1);
+    }
+}
+
+static bool outside_is_closed(struct belay_runtime *rt)
+{
+    return outside_closed(&rt->outside);
+}
+
+static bool listeners_are_closed(struct belay_runtime *rt)
+{
+    return listeners_closed(rt);
+}
+
+static bool store_is_idle(struct belay_runtime *rt)
+{
+    return belay_store_idle(belay_engine_store(rt->engine));
+}
+
+/* Mail that nobody will act on any more. Requests get an answer, jobs their end. */
+static void empty_mail(struct belay_runtime *rt)
+{
+    static const struct belay_err stopped = { .code = BELAY_CANCELLED, .msg = "stopping" };
+    void *mail;
+    while ((mail = belay_mailbox_take(rt->mail))) {
+        void *item = (void *)((uintptr_t)mail & ~MAIL_KIND_BITS);
+        switch ((uintptr_t)mail & MAIL_KIND_BITS) {
+        case MAIL_REQUEST:
+            listeners_refuse(item, BELAY_CANCELLED, &stopped);
+            break;
+        case MAIL_OUTCOME:
+            belay_call_outcome_free(item);
+            break;
+        case MAIL_VISIT:
+            ((struct belay_visit *)item)->done(item, true);
+            break;
+        default:
+            ((struct belay_job *)item)->done(item);
+        }
+    }
+}
+
+/* The engine's thread has ended or never ran. */
+static void close_all(struct belay_runtime *rt)
+{
+    if (rt->mail)
+        empty_mail(rt);
+    outside_close(&rt->outside, 0);
+    listeners_close(rt, 0);
+    if (rt->mail) {
+        wait_until(rt, outside_is_closed);
+        wait_until(rt, listeners_are_closed);
+    }
+    listeners_deinit(rt);
+    if (rt->engine) {
+        wait_until(rt, store_is_idle);
+        belay_engine_close(rt->engine);
+    }
+    jobs_close(&rt->jobs);
+    if (rt->state_open)
+        rt->state.close(rt->state.self);
+    if (rt->mail)
+        empty_mail(rt);
+    belay_mailbox_free(rt->mail);
+    belay_disk_close(rt->disk);
+}
+
+int belay_runtime_open(const struct belay_runtime_opt *opt, struct belay_problems *problems,
+                       struct belay_runtime **ret_runtime, struct belay_err *err)
+{
+    struct belay_definitions *d;
+    int status = belay_config_load(opt->config, &d, problems, err);
+    if (status != BELAY_OK)
+        return status;
+    struct belay_runtime *rt = belay_calloc(1, sizeof *rt);
+    if (!rt) {
+        belay_definitions_unref(d);
+        return belay_fail(err, BELAY_NOMEM, "no memory for the runtime");
+    }
+    rt->opt = *opt;
+    rt->stats.started_at = belay_clock_wall(opt->clock);
+    belay_list_init(&rt->visits);
+    outside_init(&rt->outside, on_outcome, rt);
+    status = open_all(rt, d, err);
+    belay_definitions_unref(d);
+    if (status != BELAY_OK) {
+        close_all(rt);
+        belay_free(rt);
+        return status;
+    }
+    atomic_store(&rt->ready, true);
+    *ret_runtime = rt;
+    return BELAY_OK;
+}
+
+void belay_runtime_stop(struct belay_runtime *rt)
+{
+    if (atomic_exchange(&rt->stopping, true)) {
+        atomic_store(&rt->hurry, true);
+        return;
+    }
+    atomic_store(&rt->ready, false);
+    listeners_close(rt, rt->opt.drain_ms);
+}
+
+void belay_runtime_close(struct belay_runtime *rt)
+{
+    belay_thread_join(&rt->thread);
+    close_all(rt);
+    belay_free(rt);
+}
+
+/* ---- reload ---- */
+
+struct reload {
+    struct belay_visit visit;
+    struct belay_runtime *rt;
+    struct belay_definitions *definitions;
+    int status;
+    struct belay_err err;
+    struct belay_mutex mutex;
+    struct belay_cond cond;
+    bool over;
+};
+
+static bool reload_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
+{
+    struct reload *r = BELAY_CONTAINER_OF(v, struct reload, visit);
+    struct outside *outside = &r->rt->outside;
+    uint32_t drain_ms = r->rt->opt.drain_ms;
+    r->status = outside_set(outside, r->definitions, drain_ms, &r->err);
+    if (r->status != BELAY_OK)
+        return true;
+    r->status = belay_engine_configure(e, r->definitions, now, &r->err);
+    if (r->status != BELAY_OK && outside_set(outside, belay_engine_definitions(e), drain_ms, NULL) != BELAY_OK)
+        belay_wrap(&r->err, r->status, "the connections of the new configuration stay");
+    return true;
+}
+
+static void reload_done(struct belay_visit *v, bool failed)
+{
+    struct reload *r = BELAY_CONTAINER_OF(v, struct reload, visit);
+    belay_mutex_lock(&r->mutex);
+    if (failed && r->status == BELAY_OK)
+        r->status = belay_fail(&r->err, BELAY_CANCELLED, "the engine has stopped");
+    r->over = true;
+    belay_cond_signal(&r->cond);
+    belay_mutex_unlock(&r->mutex);
+}
+
+/* On the engine thread, waited for. */
+static int configure(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err)
+{
+    struct reload r = { .visit = { .run = reload_run, .done = reload_done }, .rt = rt, .definitions = d };
+    belay_mutex_init(&r.mutex);
+    belay_cond_init(&r.cond);
+    int status = belay_runtime_visit(rt, &r.visit);
+    if (status == BELAY_OK) {
+        belay_mutex_lock(&r.mutex);
+        while (!r.over)
+            belay_cond_wait(&r.cond, &r.mutex);
+        belay_mutex_unlock(&r.mutex);
+        status = r.status;
+        if (status != BELAY_OK && err)
+            *err = r.err;
+    } else {
+        belay_fail(err, status, "the engine takes no visitors now");
+    }
+    belay_cond_deinit(&r.cond);
+    belay_mutex_deinit(&r.mutex);
+    return status;
+}
+
+int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *problems, struct belay_err *err)
+{
+    struct belay_definitions *d;
+    int status = belay_config_load(rt->opt.config, &d, problems, err);
+    if (status != BELAY_OK)
+        return status;
+    /* Listening first: it is what most often fails, and it can be told apart from what runs. */
+    status = listeners_set(rt, d, err);
+    if (status == BELAY_OK) {
+        status = configure(rt, d, err);
+        if (status != BELAY_OK) {
+            struct belay_err ignored;
+            struct belay_definitions *before =
+                belay_definitions_ref((struct belay_definitions *)(uintptr_t)belay_engine_definitions(rt->engine));
+            if (listeners_set(rt, before, &ignored) != BELAY_OK)
+                BELAY_LOG(rt->opt.log, BELAY_LOG_ERROR, belay_clock_wall(rt->opt.clock), "reload.undo_failed",
+                          belay_f_err(&ignored));
+            belay_definitions_unref(before);
+        }
+    }
+    belay_definitions_unref(d);
+    return status;
+}
+
+/* ---- visits and looks ---- */
+
+int belay_runtime_visit(struct belay_runtime *rt, struct belay_visit *v)
+{
+    return belay_mailbox_post(rt->mail, mail_of(v, MAIL_VISIT));
+}
+
+int belay_runtime_failed(const struct belay_runtime *rt, struct belay_err *err)
+{
+    if (rt->failed != BELAY_OK && err)
+        *err = rt->failure;
+    return rt->failed;
+}
+
+bool belay_runtime_ready(const struct belay_runtime *rt)
+{
+    return atomic_load(&rt->ready);
+}
+
+const char *belay_runtime_data_dir(const struct belay_runtime *rt)
+{
+    return rt->opt.data_dir;
+}
+
+struct belay_metrics *belay_runtime_metrics(const struct belay_runtime *rt)
+{
+    return rt->opt.metrics;
+}
+
+struct belay_log *belay_runtime_log(const struct belay_runtime *rt)
+{
+    return rt->opt.log;
+}
+
+const struct belay_clock *belay_runtime_clock(const struct belay_runtime *rt)
+{
+    return rt->opt.clock;
+}
+
+void belay_runtime_sample(struct belay_runtime *rt, belay_time now)
+{
+    record_sample(&rt->record, rt->engine, now);
+}

@@ -1,0 +1,97 @@
+/* runtime.h - one shard composed and alive: data directory, threads, servers, connections.
+ *
+ *   main thread: open, reload, stop, close        I/O threads: HTTP in, one per outgoing connection
+ *   engine thread: the only one that touches the engine; everything reaches it through one mailbox
+ *   job threads: one for each lane of store/jobs.h
+ *
+ * Life:  open (recovers, listens) -> running -> stop -> draining -> ended() -> close
+ *   stop: servers take nothing new, the engine begins nothing new; what is in flight ends or, after
+ *   drain_ms, is left to recovery. A failed engine (a sync that failed) ends by itself: ended() comes,
+ *   belay_runtime_failed says why.
+ *
+ * Uses: engine, config, connector/http, platform, obs.  Thread: as said at each function.
+ */
+#ifndef BELAY_RUNTIME_RUNTIME_H
+#define BELAY_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "engine/engine.h"
+#include "obs/log.h"
+#include "obs/metric.h"
+#include "platform/clock.h"
+#include "platform/random.h"
+
+struct belay_runtime;
+
+struct belay_runtime_opt {
+    const char *data_dir;        /* made when it is not there */
+    const struct belay_config_opt *config; /* where flows come from; read again by reload; outlives it */
+    const struct belay_clock *clock;
+    const struct belay_entropy *entropy;
+    struct belay_log *log;
+    struct belay_metrics *metrics;
+    uint64_t store_bytes_max;    /* 0: what the disk has */
+    uint32_t drain_ms;           /* of a stop */
+    /* Called once on the engine thread when it has ended, after a stop or a failure. */
+    void (*ended)(void *arg);
+    void *arg;
+};
+
+/* Blocking: configuration, recovery, connections, listening. On return requests are served.
+ * Errors: BELAY_INVALID (problems says what), BELAY_LOCKED, BELAY_VERSION, BELAY_CORRUPT, BELAY_EXISTS
+ * (a port is in use), BELAY_IO, BELAY_NOSPACE, BELAY_NOMEM. Main thread. */
+int belay_runtime_open(const struct belay_runtime_opt *opt, struct belay_problems *problems,
+                       struct belay_runtime **ret_runtime, struct belay_err *err) BELAY_MUST_CHECK;
+/* Reads the configuration again and, where it is right, makes it the current one: all or nothing.
+ * Blocking. Errors: BELAY_INVALID (problems), what belay_engine_configure and listening return. Main thread. */
+int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *problems, struct belay_err *err) BELAY_MUST_CHECK;
+/* Begins the stop; ended() follows. A second call cuts the drain short. Main thread. */
+void belay_runtime_stop(struct belay_runtime *rt);
+/* After ended(): joins the threads, closes everything, frees. Main thread. */
+void belay_runtime_close(struct belay_runtime *rt);
+
+/* BELAY_OK, or why the engine ended by itself. After ended(). */
+int belay_runtime_failed(const struct belay_runtime *rt, struct belay_err *err);
+/* True between open and stop. Any thread. */
+bool belay_runtime_ready(const struct belay_runtime *rt);
+const char *belay_runtime_data_dir(const struct belay_runtime *rt);
+struct belay_metrics *belay_runtime_metrics(const struct belay_runtime *rt);
+struct belay_log *belay_runtime_log(const struct belay_runtime *rt);
+const struct belay_clock *belay_runtime_clock(const struct belay_runtime *rt);
+/* "http://127.0.0.1:7000" of each API that listens, by index; empty at the end. Main thread. */
+struct belay_str belay_runtime_api_url(const struct belay_runtime *rt, uint32_t index, struct belay_str *ret_name);
+
+/* ---- visits: work of the admin API on the engine's thread ---- */
+
+struct belay_visit {
+    /* On the engine thread. True: finished; false: belay_visit_finish will be called (after a fetch). */
+    bool (*run)(struct belay_visit *v, struct belay_engine *e, belay_time now);
+    /* On the engine thread, once all that run saw or changed is durable: only now may it be told.
+     * failed: it will never be (the engine failed). The visit is the visitor's again. */
+    void (*done)(struct belay_visit *v, bool failed);
+    /* the runtime's own */
+    struct belay_list node;
+    uint64_t position;
+    bool finished;
+};
+/* Hands v over; done follows. Any thread. Errors: BELAY_BUSY, BELAY_CANCELLED (ended); v stays the caller's. */
+int belay_runtime_visit(struct belay_runtime *rt, struct belay_visit *v) BELAY_MUST_CHECK;
+/* Engine thread. */
+void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v);
+
+/* ---- figures that are the runtime's own (others: engine, broker, store) ---- */
+
+struct belay_runtime_stats {
+    uint64_t step_us_worst;      /* longest engine step since the last look */
+    uint64_t loops, sleeps;      /* of the engine thread */
+    belay_time started_at;
+};
+/* Engine thread (within a visit). */
+void belay_runtime_stats(struct belay_runtime *rt, struct belay_runtime_stats *ret_stats);
+/* Puts the figures of broker, sagas, store and engine into the metrics. Engine thread (within a visit). */
+void belay_runtime_sample(struct belay_runtime *rt, belay_time now);
+
+#endif

@@ -1,0 +1,244 @@
+/* shard.c - the engine thread: mail in, steps, actions out.
+ *
+ *   wait -> take what came (bounded) -> step -> perform actions -> finish visits -> wait ...
+ *
+ * Stop: `stopping` is seen -> engine_stop, visits still served -> engine idle and every outside connection
+ * closed -> the mailbox is closed, the rest is taken, the thread ends and says so. */
+#include "base/assert.h"
+#include "runtime/impl.h"
+
+#define MAIL_BITE 512      /* items taken between two steps */
+#define WAIT_MS_MAX 1000   /* the log's tick, and a look at the clock */
+#define WAIT_MS_STOPPING 5 /* connections close on their own threads, and post nothing then */
+
+void shard_post(struct belay_runtime *rt, void *item, enum mail_kind kind)
+{
+    int status = belay_mailbox_post(rt->mail, mail_of(item, kind));
+    BELAY_ASSERT(status == BELAY_OK);
+}
+
+static belay_time now_of(struct belay_runtime *rt)
+{
+    return belay_clock_wall(rt->opt.clock);
+}
+
+/* ---- in ---- */
+
+static void take_request(struct belay_runtime *rt, struct api_request *x)
+{
+    struct belay_err err;
+    belay_err_clear(&err);
+    int status = belay_engine_request(rt->engine, &x->request, now_of(rt), &err);
+    if (status == BELAY_OK)
+        return;
+    listeners_refuse(x, status, &err);
+}
+
+static void begin_visit(struct belay_runtime *rt, struct belay_visit *v)
+{
+    v->finished = false;
+    belay_list_init(&v->node);
+    belay_list_push(&rt->visits, &v->node);
+    if (v->run(v, rt->engine, now_of(rt)))
+        belay_visit_finish(rt, v);
+}
+
+void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v)
+{
+    v->position = belay_store_position(belay_engine_store(rt->engine));
+    v->finished = true;
+}
+
+static void take(struct belay_runtime *rt, void *mail)
+{
+    enum mail_kind kind = (uintptr_t)mail & MAIL_KIND_BITS;
+    void *item = (void *)((uintptr_t)mail & ~MAIL_KIND_BITS);
+    switch (kind) {
+    case MAIL_REQUEST:
+        take_request(rt, item);
+        break;
+    case MAIL_OUTCOME:
+        belay_engine_outcome(rt->engine, item, now_of(rt));
+        belay_call_outcome_free(item);
+        break;
+    case MAIL_JOB:
+        ((struct belay_job *)item)->done(item);
+        break;
+    case MAIL_VISIT:
+        begin_visit(rt, item);
+        break;
+    default:
+        BELAY_ASSERT(!"a kind of mail");
+    }
+}
+
+static bool take_some(struct belay_runtime *rt)
+{
+    int n = 0;
+    void *mail;
+    while (n < MAIL_BITE && (mail = belay_mailbox_take(rt->mail))) {
+        take(rt, mail);
+        n++;
+    }
+    return n == MAIL_BITE;
+}
+
+/* ---- out ---- */
+
+static void call(struct belay_runtime *rt, const struct belay_action *a)
+{
+    struct belay_str name = a->u.call.connection->name;
+    if (a->u.call.cancel) {
+        outside_cancel(&rt->outside, name, a->u.call.request->id);
+        return;
+    }
+    struct belay_err err;
+    belay_err_clear(&err);
+    int status = outside_call(&rt->outside, name, a->u.call.request, &err);
+    if (status != BELAY_OK)
+        belay_engine_call_refused(rt->engine, a->u.call.request->id, status, &err, now_of(rt));
+}
+
+static void reply(struct belay_runtime *rt, const struct belay_action_reply *answer)
+{
+    struct api_request *x = answer->user;
+    belay_time received = x->http->received, now = now_of(rt);
+    record_reply(&rt->record, answer->status, now > received ? (uint64_t)(now - received) : 0);
+    listeners_reply(x, answer);
+}
+
+static void perform(struct belay_runtime *rt)
+{
+    struct belay_action a;
+    while (belay_engine_action(rt->engine, &a)) {
+        switch (a.kind) {
+        case BELAY_ACTION_CALL:
+            call(rt, &a);
+            break;
+        case BELAY_ACTION_REPLY:
+            reply(rt, &a.u.reply);
+            break;
+        case BELAY_ACTION_LOG:
+            record_event(&rt->record, &a.u.log, true, now_of(rt));
+            break;
+        case BELAY_ACTION_EVENT:
+            record_event(&rt->record, &a.u.event, false, now_of(rt));
+            break;
+        }
+    }
+}
+
+/* Visits that read or changed nothing newer than what is durable are done. */
+static void finish_visits(struct belay_runtime *rt)
+{
+    bool failed = belay_engine_failed(rt->engine, NULL) != BELAY_OK;
+    uint64_t durable = belay_store_durable(belay_engine_store(rt->engine));
+    struct belay_list *node = rt->visits.next;
+    while (node != &rt->visits) {
+        struct belay_visit *v = BELAY_CONTAINER_OF(node, struct belay_visit, node);
+        node = node->next;
+        if (!v->finished || (!failed && v->position > durable))
+            continue;
+        belay_list_unlink(&v->node);
+        v->done(v, failed);
+    }
+}
+
+/* ---- the loop ---- */
+
+static bool step(struct belay_runtime *rt)
+{
+    belay_time began = belay_clock_monotonic(rt->opt.clock);
+    bool more = belay_engine_step(rt->engine, now_of(rt));
+    uint64_t took = (uint64_t)(belay_clock_monotonic(rt->opt.clock) - began);
+    record_step(&rt->record, took);
+    if (took > rt->stats.step_us_worst)
+        rt->stats.step_us_worst = took;
+    perform(rt);
+    finish_visits(rt);
+    return more;
+}
+
+static int wait_ms(struct belay_runtime *rt)
+{
+    belay_time wake = belay_engine_wake_at(rt->engine), now = now_of(rt);
+    int max = rt->stop_seen ? WAIT_MS_STOPPING : WAIT_MS_MAX;
+    if (wake <= now)
+        return 0;
+    if (wake == BELAY_TIME_NEVER || wake - now > (belay_time)max * BELAY_US_PER_MS)
+        return max;
+    return (int)((wake - now + BELAY_US_PER_MS - 1) / BELAY_US_PER_MS);
+}
+
+/* What is left when the drain is over goes on after the next start. */
+static bool drain_over(struct belay_runtime *rt)
+{
+    return atomic_load(&rt->hurry) || now_of(rt) >= rt->stop_by;
+}
+
+static void see_stop(struct belay_runtime *rt)
+{
+    if (rt->stop_seen || !atomic_load(&rt->stopping))
+        return;
+    rt->stop_seen = true;
+    rt->stop_by = belay_time_add_ms(now_of(rt), rt->opt.drain_ms);
+    belay_engine_stop(rt->engine);
+}
+
+/* The connections are closed once nothing waits for them, or when the drain is over. */
+static bool may_end(struct belay_runtime *rt, bool *closing)
+{
+    if (!rt->stop_seen)
+        return false;
+    bool idle = belay_engine_idle(rt->engine);
+    if (!*closing && (idle || drain_over(rt))) {
+        outside_close(&rt->outside, 0);
+        *closing = true;
+    }
+    return *closing && idle && outside_closed(&rt->outside) && belay_list_empty(&rt->visits)
+           && listeners_closed(rt);
+}
+
+/* Nothing will become durable any more: whoever waits is told, then the thread ends. */
+static void fail(struct belay_runtime *rt)
+{
+    rt->failed = belay_engine_failed(rt->engine, &rt->failure);
+    BELAY_LOG(rt->opt.log, BELAY_LOG_ERROR, now_of(rt), "engine.failed", belay_f_err(&rt->failure));
+    atomic_store(&rt->ready, false);
+    finish_visits(rt);
+}
+
+void shard_run(void *runtime)
+{
+    struct belay_runtime *rt = runtime;
+    bool closing = false;
+    belay_time ticked = 0;
+    for (;;) {
+        bool more = take_some(rt);
+        see_stop(rt);
+        more |= step(rt);
+        rt->stats.loops++;
+        if (belay_engine_failed(rt->engine, NULL) != BELAY_OK) {
+            fail(rt);
+            break;
+        }
+        if (may_end(rt, &closing))
+            break;
+        if (more)
+            continue;
+        belay_time now = now_of(rt);
+        if (now - ticked >= BELAY_US_PER_S) {
+            belay_log_tick(rt->opt.log, now);
+            ticked = now;
+        }
+        rt->stats.sleeps++;
+        belay_mailbox_wait(rt->mail, wait_ms(rt));
+    }
+    rt->opt.ended(rt->opt.arg);
+}
+
+void belay_runtime_stats(struct belay_runtime *rt, struct belay_runtime_stats *ret_stats)
+{
+    *ret_stats = rt->stats;
+    rt->stats.step_us_worst = 0;
+}
