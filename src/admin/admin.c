@@ -1,0 +1,232 @@
+/* admin.c - the servers of the admin API, who may come in, and the way of a question to its answer. */
+#include "admin/admin.h"
+
+#include <stdio.h>
+
+#include "admin/impl.h"
+#include "base/alloc.h"
+#include "platform/thread.h"
+
+#define SOCKET_PATH_BYTES 256
+#define CLOSE_DRAIN_MS 2000
+#define ROUTES_MAX 64
+
+/* ---- the way of a question ---- */
+
+static void free_question(struct question *q)
+{
+    belay_buf_deinit(&q->out);
+    belay_arena_deinit(&q->arena);
+    belay_free(q);
+}
+
+static uint32_t http_status(int status)
+{
+    switch (status) {
+    case BELAY_NOTFOUND:
+        return 404;
+    case BELAY_CONFLICT:
+    case BELAY_EXISTS:
+        return 409;
+    case BELAY_INVALID:
+    case BELAY_SYNTAX:
+    case BELAY_LIMIT:
+        return 422;
+    case BELAY_BUSY:
+    case BELAY_NOSPACE:
+    case BELAY_CANCELLED:
+    case BELAY_UNAVAILABLE:
+    case BELAY_NOMEM:
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+static void answer_problem(struct belay_http_request *http, int status, const char *detail)
+{
+    struct belay_http_problem problem = { .status = http_status(status), .detail = belay_str_c(detail) };
+    if (problem.status == 503)
+        problem.retry_after_s = 1;
+    belay_http_reply_problem(http, &problem);
+}
+
+/* Engine thread: all that was seen is durable. */
+static void on_done(struct belay_visit *v, bool failed)
+{
+    struct question *q = BELAY_CONTAINER_OF(v, struct question, visit);
+    int status = failed ? BELAY_UNAVAILABLE : q->err.code;
+    if (status == BELAY_OK)
+        status = belay_buf_status(&q->out);
+    if (status == BELAY_OK) {
+        struct belay_field header = { BELAY_STR("content-type"), belay_str_c(q->content_type) };
+        belay_http_reply(q->http, q->status, &header, 1, belay_buf_view(&q->out));
+    } else {
+        answer_problem(q->http, status, failed ? "the engine has stopped" : q->err.msg[0] ? q->err.msg : "the answer is too large");
+    }
+    free_question(q);
+}
+
+static bool on_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
+{
+    struct question *q = BELAY_CONTAINER_OF(v, struct question, visit);
+    return q->route->answer(q, e, now);
+}
+
+static const struct admin_route *route_of(struct belay_str operation)
+{
+    for (uint32_t i = 0; i < admin_route_count; i++)
+        if (belay_str_eq(operation, belay_str_c(admin_routes[i].operation)))
+            return &admin_routes[i];
+    return NULL;
+}
+
+static int ask(struct belay_admin *admin, struct belay_http_request *http, struct belay_err *err)
+{
+    struct question *q = belay_calloc(1, sizeof *q);
+    if (!q)
+        return belay_fail(err, BELAY_NOMEM, "no memory for the question");
+    q->visit = (struct belay_visit){ .run = on_run, .done = on_done };
+    q->admin = admin;
+    q->http = http;
+    q->route = route_of(http->operation_id);
+    q->content_type = "application/json";
+    q->status = 200;
+    belay_err_clear(&q->err);
+    belay_arena_init(&q->arena, 0, ADMIN_OUT_BYTES_MAX);
+    belay_buf_init(&q->out, ADMIN_OUT_BYTES_MAX);
+    int status = q->route ? belay_runtime_visit(admin->runtime, &q->visit) : BELAY_NOTFOUND;
+    if (status != BELAY_OK) {
+        free_question(q);
+        return belay_fail(err, status, "the engine takes no questions now");
+    }
+    return BELAY_OK;
+}
+
+/* ---- who may come in ---- */
+
+static bool same_secret(struct belay_str a, struct belay_str b)
+{
+    unsigned char difference = a.n != b.n;
+    for (size_t i = 0; i < a.n; i++)
+        difference |= (unsigned char)(a.p[i] ^ b.p[b.n ? i % b.n : 0]);
+    return difference == 0;
+}
+
+static bool allowed(const struct belay_admin *admin, const struct belay_http_request *http)
+{
+    static const struct belay_str scheme = BELAY_STR_INIT("Bearer ");
+    struct belay_str given = belay_http_header(http, BELAY_STR("authorization"));
+    return belay_str_starts(given, scheme) && admin->token.n
+           && same_secret(belay_str_sub(given, scheme.n, given.n), admin->token);
+}
+
+static int on_local_request(void *arg, struct belay_http_request *http, struct belay_err *err)
+{
+    return ask(arg, http, err);
+}
+
+static int on_tcp_request(void *arg, struct belay_http_request *http, struct belay_err *err)
+{
+    struct belay_admin *admin = arg;
+    if (allowed(admin, http))
+        return ask(admin, http, err);
+    struct belay_field header = { BELAY_STR("www-authenticate"), BELAY_STR("Bearer realm=\"belay\"") };
+    belay_http_reply(http, 401, &header, 1, BELAY_STR_NONE);
+    return BELAY_OK;
+}
+
+/* ---- servers ---- */
+
+static void on_closed(void *arg)
+{
+    struct belay_admin *admin = arg;
+    atomic_fetch_sub(&admin->alive, 1);
+}
+
+static int serve(struct belay_admin *admin, struct belay_str listen, const char *name, bool health,
+                 belay_http_on_request *on_request, struct belay_err *err)
+{
+    struct belay_http_route routes[ROUTES_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < admin_route_count; i++) {
+        const struct admin_route *r = &admin_routes[i];
+        if (!health || r->health)
+            routes[count++] = (struct belay_http_route){ r->method, r->path, r->operation };
+    }
+    struct belay_http_server_config config = {
+        .listen = listen, .api = belay_str_c(name), .routes = routes, .route_count = count,
+        .limits = { .connections_max = 128, .requests_max = 256 },
+    };
+    int status = belay_http_server_open(admin->io, &config, on_request, admin,
+                                        &admin->servers[admin->server_count], err);
+    if (status != BELAY_OK)
+        return belay_wrap(err, status, "%s address", name);
+    admin->server_count++;
+    atomic_fetch_add(&admin->alive, 1);
+    return BELAY_OK;
+}
+
+static int serve_all(struct belay_admin *admin, const struct belay_admin_opt *opt, struct belay_err *err)
+{
+    char path[SOCKET_PATH_BYTES];
+    int n = snprintf(path, sizeof path, "unix:%s/admin.sock", belay_runtime_data_dir(opt->runtime));
+    if (n >= (int)sizeof path)
+        return belay_fail(err, BELAY_LIMIT, "the path of the data directory is too long for a socket in it");
+    int status = serve(admin, belay_str(path, (size_t)n), "admin socket", false, on_local_request, err);
+    if (status == BELAY_OK && opt->tcp_listen.n) {
+        if (opt->token.n == 0)
+            return belay_fail(err, BELAY_INVALID, "the admin API over TCP needs a token: --admin-token FILE");
+        status = serve(admin, opt->tcp_listen, "admin", false, on_tcp_request, err);
+    }
+    if (status == BELAY_OK && opt->health_listen.n)
+        status = serve(admin, opt->health_listen, "health", true, on_local_request, err);
+    return status;
+}
+
+int belay_admin_open(const struct belay_admin_opt *opt, struct belay_admin **ret_admin, struct belay_err *err)
+{
+    struct belay_admin *admin = belay_calloc(1, sizeof *admin);
+    if (!admin)
+        return belay_fail(err, BELAY_NOMEM, "no memory for the admin API");
+    admin->runtime = opt->runtime;
+    admin->token = belay_str(belay_memdup0(opt->token.p, opt->token.n), opt->token.n);
+    int status = admin->token.p ? belay_http_io_open(&admin->io, err)
+                                : belay_fail(err, BELAY_NOMEM, "no memory for the admin API");
+    if (status == BELAY_OK)
+        status = serve_all(admin, opt, err);
+    if (status != BELAY_OK) {
+        belay_admin_close(admin);
+        return status;
+    }
+    *ret_admin = admin;
+    return BELAY_OK;
+}
+
+/* Answers come from the engine, so the servers close on their own time; this waits for them. */
+static void wait_closed(struct belay_admin *admin)
+{
+    struct belay_mutex mutex;
+    struct belay_cond cond;
+    belay_mutex_init(&mutex);
+    belay_cond_init(&cond);
+    belay_mutex_lock(&mutex);
+    while (atomic_load(&admin->alive) > 0)
+        belay_cond_wait_ms(&cond, &mutex, 1);
+    belay_mutex_unlock(&mutex);
+    belay_cond_deinit(&cond);
+    belay_mutex_deinit(&mutex);
+}
+
+void belay_admin_close(struct belay_admin *admin)
+{
+    if (!admin)
+        return;
+    for (uint32_t i = 0; i < admin->server_count; i++)
+        belay_http_server_close(admin->servers[i], CLOSE_DRAIN_MS, on_closed, admin);
+    wait_closed(admin);
+    if (admin->io)
+        belay_http_io_close(admin->io);
+    belay_free((char *)(uintptr_t)admin->token.p);
+    belay_free(admin);
+}

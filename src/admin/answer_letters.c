@@ -1,0 +1,188 @@
+/* answer_letters.c - the dead-letter queue: look, replay, release, discard. */
+#include <stdio.h>
+
+#include "admin/impl.h"
+
+static void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena, bool whole)
+{
+    char fingerprint[17];
+    const struct belay_fault *last = l->history_count ? &l->history[l->history_count - 1].fault : NULL;
+    snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)l->fingerprint);
+    belay_json_begin_object(o);
+    belay_json_key(o, "flow");
+    belay_json_put_str(o, l->subscription);
+    belay_json_key(o, "sequence");
+    belay_json_put_uint(o, l->sequence);
+    belay_json_key(o, "topic");
+    belay_json_put_str(o, l->topic);
+    belay_json_key(o, "state");
+    belay_json_put_c(o, l->parked ? "parked" : "dead");
+    belay_json_key(o, "held");
+    belay_json_put_uint(o, l->held);
+    belay_json_key(o, "key");
+    belay_json_put_str(o, l->lane_key);
+    belay_json_key(o, "attempts");
+    belay_json_put_uint(o, l->attempts);
+    show_time(o, "first_attempt_at", l->first_attempt_at);
+    show_time(o, "created_at", l->created_at);
+    belay_json_key(o, "fingerprint");
+    belay_json_put_c(o, fingerprint);
+    show_hash(o, "payload_hash", l->payload_hash);
+    belay_json_key(o, "reason");
+    belay_json_put_c(o, last ? last->type : "");
+    belay_json_key(o, "description");
+    belay_json_put_c(o, last ? last->description : "");
+    belay_json_key(o, "step");
+    belay_json_put_c(o, last ? last->step : "");
+    belay_json_key(o, "message_id");
+    belay_json_put_str(o, l->message.id);
+    belay_json_key(o, "correlationid");
+    belay_json_put_str(o, l->message.correlationid);
+    if (whole) {
+        belay_json_key(o, "message");
+        show_message(o, &l->message, arena);
+        belay_json_key(o, "history");
+        belay_json_begin_array(o);
+        for (uint32_t i = 0; i < l->history_count; i++)
+            show_fault(o, &l->history[i].fault);
+        belay_json_end_array(o);
+    }
+    belay_json_end_object(o);
+}
+
+static bool wanted(const struct question *q, const struct belay_letter *l)
+{
+    struct belay_str error = question_param(q, "error"), key = question_param(q, "key");
+    if (key.n && !belay_str_eq(key, l->lane_key) && !belay_str_eq(key, l->message.key))
+        return false;
+    return error.n == 0
+           || (l->history_count && belay_fault_matches(&l->history[l->history_count - 1].fault, error));
+}
+
+/* "SUBSCRIPTION-SEQUENCE" of the last one seen. */
+static bool page_start(const struct question *q, uint32_t *sub_id, uint64_t *sequence)
+{
+    struct belay_str rest = question_param(q, "after");
+    uint64_t id;
+    *sub_id = 0;
+    *sequence = 0;
+    if (rest.n == 0)
+        return true;
+    struct belay_str first = belay_str_split(&rest, '-');
+    if (!belay_str_to_u64(first, &id) || !belay_str_to_u64(rest, sequence) || id > UINT32_MAX)
+        return false;
+    *sub_id = (uint32_t)id;
+    return true;
+}
+
+/* A look at more letters than this, to find those that are wanted, is left to the next page. */
+#define LOOKS_MAX 5000
+
+bool answer_letters(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct belay_broker *b = belay_engine_broker(e);
+    struct belay_subscription *sub = NULL;
+    struct belay_letter letter;
+    uint32_t id, left = question_count(q), looks = LOOKS_MAX;
+    uint64_t sequence;
+    bool more = true;
+    if (question_param(q, "flow").n && !(sub = question_subscription(q, e)))
+        return true;
+    if (!page_start(q, &id, &sequence))
+        return question_fail(q, BELAY_INVALID, "after is what \"next\" of the page before said");
+    struct belay_json_out o = belay_json_out(&q->out);
+    belay_json_begin_object(&o);
+    belay_json_key(&o, "letters");
+    belay_json_begin_array(&o);
+    while (left && looks--) {
+        struct belay_arena_mark mark = belay_arena_mark(&q->arena);
+        more = belay_broker_letter_next(b, sub, &id, &sequence, &q->arena, &letter);
+        if (more && wanted(q, &letter)) {
+            show_letter(&o, &letter, &q->arena, false);
+            left--;
+        }
+        belay_arena_rewind(&q->arena, mark);
+        if (!more)
+            break;
+    }
+    belay_json_end_array(&o);
+    belay_json_key(&o, "next");
+    if (more) {
+        char next[48];
+        snprintf(next, sizeof next, "%u-%llu", id, (unsigned long long)sequence);
+        belay_json_put_c(&o, next);
+    } else {
+        belay_json_put_null(&o);
+    }
+    belay_json_end_object(&o);
+    return true;
+}
+
+/* The letter that the path names: its subscription, or NULL when the question has failed. */
+static struct belay_subscription *target(struct question *q, struct belay_engine *e, uint64_t *ret_sequence)
+{
+    struct belay_subscription *sub = question_subscription(q, e);
+    if (sub && !belay_str_to_u64(question_param(q, "sequence"), ret_sequence)) {
+        question_fail(q, BELAY_INVALID, "a letter is named FLOW and SEQUENCE, a number");
+        return NULL;
+    }
+    return sub;
+}
+
+bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    uint64_t sequence;
+    struct belay_letter letter;
+    struct belay_subscription *sub = target(q, e, &sequence);
+    if (!sub)
+        return true;
+    int status = belay_broker_letter_get(belay_engine_broker(e), sub, sequence, &q->arena, &letter, &q->err);
+    if (status != BELAY_OK)
+        return question_failed(q, status);
+    struct belay_json_out o = belay_json_out(&q->out);
+    show_letter(&o, &letter, &q->arena, true);
+    return true;
+}
+
+static bool done(struct question *q, int status)
+{
+    if (status != BELAY_OK)
+        return question_failed(q, status);
+    belay_buf_put_str(&q->out, BELAY_STR("{\"done\":true}"));
+    return true;
+}
+
+bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now)
+{
+    uint64_t sequence;
+    struct belay_subscription *sub = target(q, e, &sequence);
+    const belay_json *from_start = question_member(q, "from_start");
+    if (!sub)
+        return true;
+    return done(q, belay_broker_letter_replay(belay_engine_broker(e), sub, sequence,
+                                              from_start && from_start->type == BELAY_JSON_TRUE, now, &q->err));
+}
+
+bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now)
+{
+    uint64_t sequence;
+    struct belay_subscription *sub = target(q, e, &sequence);
+    if (!sub)
+        return true;
+    return done(q, belay_broker_letter_release(belay_engine_broker(e), sub, sequence, now, &q->err));
+}
+
+bool answer_letter_discard(struct question *q, struct belay_engine *e, belay_time now)
+{
+    uint64_t sequence;
+    struct belay_str reason = question_text(q, "reason");
+    struct belay_subscription *sub = target(q, e, &sequence);
+    if (!sub)
+        return true;
+    if (reason.n == 0)
+        return question_fail(q, BELAY_INVALID, "say why: a discard needs a \"reason\"");
+    return done(q, belay_broker_letter_discard(belay_engine_broker(e), sub, sequence, reason, question_who(q), now,
+                                               &q->err));
+}

@@ -1,0 +1,214 @@
+/* answer_status.c - health, metrics, and how everything stands. */
+#include "admin/impl.h"
+
+bool answer_ping(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)e, (void)now;
+    belay_buf_put_str(&q->out, BELAY_STR("{\"ping\":\"pong\"}"));
+    return true;
+}
+
+bool answer_ready(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    bool ready = belay_runtime_ready(q->admin->runtime) && belay_engine_failed(e, NULL) == BELAY_OK;
+    q->status = ready ? 200 : 503;
+    belay_buf_put_str(&q->out, ready ? BELAY_STR("{\"ready\":true}") : BELAY_STR("{\"ready\":false}"));
+    return true;
+}
+
+bool answer_metrics(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)e;
+    belay_runtime_sample(q->admin->runtime, now);
+    q->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    belay_metrics_write(belay_runtime_metrics(q->admin->runtime), &q->out);
+    return true;
+}
+
+static void put(struct belay_json_out *o, const char *name, uint64_t value)
+{
+    belay_json_key(o, name);
+    belay_json_put_uint(o, value);
+}
+
+static void put_text(struct belay_json_out *o, const char *name, struct belay_str value)
+{
+    belay_json_key(o, name);
+    belay_json_put_str(o, value);
+}
+
+static void topics(struct belay_json_out *o, struct belay_broker *b)
+{
+    struct belay_topic_stats t;
+    belay_json_key(o, "topics");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0; belay_broker_topic_stats(b, i, &t); i++) {
+        belay_json_begin_object(o);
+        put_text(o, "name", t.name);
+        put_text(o, "kind", t.queue ? BELAY_STR("queue") : BELAY_STR("topic"));
+        put(o, "first", t.first);
+        put(o, "next", t.next);
+        put(o, "messages", t.messages);
+        put(o, "bytes", t.bytes);
+        belay_json_end_object(o);
+    }
+    belay_json_end_array(o);
+}
+
+static void subscriptions(struct belay_json_out *o, struct belay_broker *b, belay_time now)
+{
+    struct belay_subscription_stats s;
+    belay_json_key(o, "subscriptions");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0; belay_broker_subscription_stats(b, i, &s); i++) {
+        belay_json_begin_object(o);
+        put_text(o, "name", s.name);
+        put_text(o, "topic", s.topic);
+        put_text(o, "paused", s.paused);
+        put(o, "cursor", s.cursor);
+        put(o, "queued", s.backlog);
+        put(o, "in_flight", s.in_flight);
+        put(o, "waiting", s.waiting);
+        put(o, "held", s.held);
+        put(o, "parked", s.parked);
+        put(o, "dead", s.dead);
+        put(o, "done", s.done);
+        put(o, "discarded", s.discarded);
+        put(o, "expired", s.expired);
+        put(o, "lanes_in_trouble", s.lanes_in_trouble);
+        bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
+        put(o, "oldest_ms", none ? 0 : (uint64_t)(now - s.oldest_at) / BELAY_US_PER_MS);
+        belay_json_end_object(o);
+    }
+    belay_json_end_array(o);
+}
+
+static void connections(struct belay_json_out *o, struct belay_engine *e)
+{
+    struct belay_str name;
+    uint32_t in_flight, concurrency;
+    uint64_t calls, failed;
+    belay_json_key(o, "connections");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &name, &in_flight, &concurrency, &calls, &failed); i++) {
+        belay_json_begin_object(o);
+        put_text(o, "name", name);
+        put(o, "in_flight", in_flight);
+        put(o, "concurrency", concurrency);
+        put(o, "calls", calls);
+        put(o, "failed", failed);
+        belay_json_end_object(o);
+    }
+    belay_json_end_array(o);
+}
+
+static void sagas(struct belay_json_out *o, struct belay_sagas *all)
+{
+    struct belay_str name;
+    struct belay_saga_stats s;
+    belay_json_key(o, "sagas");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0; belay_sagas_stats(all, i, &name, &s); i++) {
+        belay_json_begin_object(o);
+        put_text(o, "name", name);
+        put(o, "running", s.running);
+        put(o, "compensating", s.compensating);
+        put(o, "parked", s.parked);
+        put(o, "completed", s.completed);
+        put(o, "compensated", s.compensated);
+        put(o, "failed", s.failed);
+        put(o, "events_waiting", s.events_waiting);
+        belay_json_end_object(o);
+    }
+    belay_json_end_array(o);
+}
+
+static void store(struct belay_json_out *o, struct belay_store *s)
+{
+    struct belay_store_stats t;
+    belay_store_stats(s, &t);
+    belay_json_key(o, "store");
+    belay_json_begin_object(o);
+    put(o, "commits", t.commits);
+    put(o, "durable", t.durable);
+    put(o, "checkpoint", t.checkpoint_position);
+    put(o, "segments", t.segments);
+    put(o, "segments_free", t.segments_free);
+    put(o, "journal_bytes", t.journal_bytes);
+    put(o, "archive_files", t.archive_files);
+    put(o, "archive_bytes", t.archive_bytes);
+    put(o, "disk_free_bytes", t.disk_free_bytes);
+    put(o, "commit_us_last", t.commit_us_last);
+    belay_json_end_object(o);
+}
+
+static void engine(struct belay_json_out *o, struct question *q, struct belay_engine *e)
+{
+    struct belay_engine_stats s;
+    struct belay_runtime_stats r;
+    belay_engine_stats(e, &s);
+    belay_runtime_stats(q->admin->runtime, &r);
+    show_time(o, "started_at", r.started_at);
+    belay_json_key(o, "engine");
+    belay_json_begin_object(o);
+    put(o, "requests", s.requests);
+    put(o, "replies", s.replies);
+    put(o, "runs", s.runs);
+    put(o, "runs_done", s.runs_done);
+    put(o, "retries", s.retries);
+    put(o, "letters", s.letters);
+    put(o, "calls", s.calls);
+    put(o, "calls_refused", s.calls_refused);
+    put(o, "runs_in_flight", s.runs_in_flight);
+    put(o, "calls_in_flight", s.calls_in_flight);
+    put(o, "requests_open", s.requests_open);
+    put(o, "step_us_worst", r.step_us_worst);
+    belay_json_end_object(o);
+}
+
+bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
+{
+    struct belay_json_out o = belay_json_out(&q->out);
+    belay_json_begin_object(&o);
+    put_text(&o, "application", belay_engine_definitions(e)->name);
+    put_text(&o, "version", BELAY_STR(BELAY_VERSION_STRING));
+    put_text(&o, "state", belay_runtime_ready(q->admin->runtime) ? BELAY_STR("running") : BELAY_STR("stopping"));
+    engine(&o, q, e);
+    topics(&o, belay_engine_broker(e));
+    subscriptions(&o, belay_engine_broker(e), now);
+    connections(&o, e);
+    sagas(&o, belay_engine_sagas(e));
+    store(&o, belay_engine_store(e));
+    belay_json_end_object(&o);
+    return true;
+}
+
+bool answer_topics(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct belay_json_out o = belay_json_out(&q->out);
+    belay_json_begin_object(&o);
+    topics(&o, belay_engine_broker(e));
+    belay_json_end_object(&o);
+    return true;
+}
+
+bool answer_subscriptions(struct question *q, struct belay_engine *e, belay_time now)
+{
+    struct belay_json_out o = belay_json_out(&q->out);
+    belay_json_begin_object(&o);
+    subscriptions(&o, belay_engine_broker(e), now);
+    belay_json_end_object(&o);
+    return true;
+}
+
+bool answer_sagas(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct belay_json_out o = belay_json_out(&q->out);
+    belay_json_begin_object(&o);
+    sagas(&o, belay_engine_sagas(e));
+    belay_json_end_object(&o);
+    return true;
+}

@@ -1,0 +1,106 @@
+/* answer_topics.c - the messages of a topic, and what is done to its subscriptions. */
+#include "admin/impl.h"
+#include "admin/read.h"
+
+struct page {
+    struct reader reader;
+    struct question *q;
+    struct belay_json_out out;
+    struct belay_str key;  /* only of this key; empty: all */
+    uint32_t left;
+    uint64_t next;
+};
+
+static bool each_message(void *arg, uint64_t sequence, const struct belay_message *m)
+{
+    struct page *p = arg;
+    p->next = sequence + 1;
+    if (p->key.n && !belay_str_eq(p->key, m->key))
+        return true;
+    belay_json_begin_object(&p->out);
+    belay_json_key(&p->out, "sequence");
+    belay_json_put_uint(&p->out, sequence);
+    belay_json_key(&p->out, "message");
+    show_message(&p->out, m, &p->q->arena);
+    belay_json_end_object(&p->out);
+    return --p->left > 0;
+}
+
+static void page_over(void *arg)
+{
+    struct page *p = arg;
+    belay_json_end_array(&p->out);
+    belay_json_key(&p->out, "next");
+    belay_json_put_uint(&p->out, p->next);
+    belay_json_end_object(&p->out);
+    belay_visit_finish(p->q->admin->runtime, &p->q->visit);
+}
+
+bool answer_messages(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct belay_str topic = question_param(q, "topic");
+    uint32_t id = belay_broker_topic_id(belay_engine_broker(e), topic);
+    if (id == 0)
+        return question_fail(q, BELAY_NOTFOUND, "there is no topic or queue '%.*s'; `belay topic ls` lists them",
+                             BELAY_STR_ARG(topic));
+    struct page *p = BELAY_ARENA_NEW(&q->arena, struct page);
+    if (!p)
+        return question_fail(q, BELAY_NOMEM, "no memory for the answer");
+    struct belay_store *store = belay_engine_store(e);
+    uint64_t next = belay_store_next_sequence(store, id), last = question_number(q, "last", 0);
+    uint64_t from = question_number(q, "from", last ? (next > last ? next - last : 1) : 1);
+    *p = (struct page){ .q = q, .out = belay_json_out(&q->out), .key = question_param(q, "key"),
+                        .left = question_count(q), .next = from };
+    p->reader = (struct reader){ .q = q, .store = store, .topic = id, .at = from, .end = next,
+                                 .each = each_message, .over = page_over, .arg = p };
+    belay_json_begin_object(&p->out);
+    belay_json_key(&p->out, "messages");
+    belay_json_begin_array(&p->out);
+    reader_start(&p->reader);
+    return false;
+}
+
+static bool done(struct question *q)
+{
+    belay_buf_put_str(&q->out, BELAY_STR("{\"done\":true}"));
+    return true;
+}
+
+bool answer_pause(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct belay_subscription *sub = question_subscription(q, e);
+    struct belay_str reason = question_text(q, "reason");
+    if (!sub)
+        return true;
+    if (reason.n == 0)
+        return question_fail(q, BELAY_INVALID, "say why: a pause needs a \"reason\"");
+    int status = belay_broker_pause(belay_engine_broker(e), sub, reason, &q->err);
+    return status == BELAY_OK ? done(q) : question_failed(q, status);
+}
+
+bool answer_resume(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct belay_subscription *sub = question_subscription(q, e);
+    if (!sub)
+        return true;
+    int status = belay_broker_resume(belay_engine_broker(e), sub, &q->err);
+    return status == BELAY_OK ? done(q) : question_failed(q, status);
+}
+
+bool answer_seek(struct question *q, struct belay_engine *e, belay_time now)
+{
+    struct belay_subscription *sub = question_subscription(q, e);
+    const belay_json *to = question_member(q, "sequence");
+    struct belay_str reason = question_text(q, "reason");
+    if (!sub)
+        return true;
+    if (!to || to->type != BELAY_JSON_INT || to->u.i < 1)
+        return question_fail(q, BELAY_INVALID, "where to: \"sequence\" must be a number from 1");
+    if (reason.n == 0)
+        return question_fail(q, BELAY_INVALID, "say why: a seek needs a \"reason\"");
+    int status = belay_broker_seek(belay_engine_broker(e), sub, (uint64_t)to->u.i, reason, now, &q->err);
+    return status == BELAY_OK ? done(q) : question_failed(q, status);
+}

@@ -1,0 +1,187 @@
+/* answer_trace.c - the whole life of what a key or an id names: its messages in every topic, the state of
+ * each in every subscription with its letters, and its sagas.
+ *
+ * Topics are read twice: first to learn the correlation ids of what the name fits, then to show all
+ * that carries one of them. */
+#include "admin/impl.h"
+#include "admin/read.h"
+#include "base/alloc.h"
+
+#define CORRELATIONS_MAX 16
+#define MESSAGES_MAX 500
+#define SCAN_MAX 200000 /* of the newest messages of a topic */
+
+struct trace {
+    struct reader reader;
+    struct question *q;
+    struct belay_engine *engine;
+    struct belay_json_out out;
+    struct belay_str what;
+    struct belay_str correlations[CORRELATIONS_MAX];
+    uint32_t correlation_count, topic_index, shown;
+    struct belay_str topic;
+    bool showing, truncated;
+};
+
+static bool fits(const struct trace *t, const struct belay_message *m)
+{
+    return belay_str_eq(t->what, m->key) || belay_str_eq(t->what, m->id) || belay_str_eq(t->what, m->correlationid)
+           || belay_str_eq(t->what, m->subject);
+}
+
+static bool correlated(const struct trace *t, const struct belay_message *m)
+{
+    for (uint32_t i = 0; i < t->correlation_count; i++)
+        if (m->correlationid.n && belay_str_eq(t->correlations[i], m->correlationid))
+            return true;
+    return false;
+}
+
+static bool each_to_learn(void *arg, uint64_t sequence, const struct belay_message *m)
+{
+    struct trace *t = arg;
+    (void)sequence;
+    if (fits(t, m) && !correlated(t, m) && m->correlationid.n && t->correlation_count < CORRELATIONS_MAX)
+        t->correlations[t->correlation_count++] =
+            belay_str(belay_memdup0(m->correlationid.p, m->correlationid.n), m->correlationid.n);
+    return true;
+}
+
+static void show_letter_of(struct trace *t, struct belay_subscription *sub, uint64_t sequence)
+{
+    struct belay_letter letter;
+    struct belay_arena_mark mark = belay_arena_mark(&t->q->arena);
+    if (belay_broker_letter_get(belay_engine_broker(t->engine), sub, sequence, &t->q->arena, &letter, NULL)
+        == BELAY_OK) {
+        belay_json_key(&t->out, "history");
+        belay_json_begin_array(&t->out);
+        for (uint32_t i = 0; i < letter.history_count; i++)
+            show_fault(&t->out, &letter.history[i].fault);
+        belay_json_end_array(&t->out);
+    }
+    belay_arena_rewind(&t->q->arena, mark);
+}
+
+static void show_states(struct trace *t, uint64_t sequence)
+{
+    struct belay_broker *b = belay_engine_broker(t->engine);
+    struct belay_subscription *sub;
+    belay_json_key(&t->out, "subscriptions");
+    belay_json_begin_array(&t->out);
+    for (uint32_t i = 0; (sub = belay_broker_topic_subscription(b, t->topic, i)); i++) {
+        uint32_t attempts = 0;
+        enum belay_message_state state = belay_broker_state_of(b, sub, sequence, &attempts);
+        belay_json_begin_object(&t->out);
+        belay_json_key(&t->out, "name");
+        belay_json_put_str(&t->out, belay_subscription_name(sub));
+        belay_json_key(&t->out, "state");
+        belay_json_put_c(&t->out, belay_message_state_name(state));
+        belay_json_key(&t->out, "attempts");
+        belay_json_put_uint(&t->out, attempts);
+        if (state == BELAY_MESSAGE_DEAD || state == BELAY_MESSAGE_PARKED)
+            show_letter_of(t, sub, sequence);
+        belay_json_end_object(&t->out);
+    }
+    belay_json_end_array(&t->out);
+}
+
+static bool each_to_show(void *arg, uint64_t sequence, const struct belay_message *m)
+{
+    struct trace *t = arg;
+    if (!fits(t, m) && !correlated(t, m))
+        return true;
+    if (t->shown++ == MESSAGES_MAX) {
+        t->truncated = true;
+        return false;
+    }
+    belay_json_begin_object(&t->out);
+    belay_json_key(&t->out, "topic");
+    belay_json_put_str(&t->out, t->topic);
+    belay_json_key(&t->out, "sequence");
+    belay_json_put_uint(&t->out, sequence);
+    belay_json_key(&t->out, "message");
+    show_message(&t->out, m, &t->q->arena);
+    show_states(t, sequence);
+    belay_json_end_object(&t->out);
+    return true;
+}
+
+static void show_sagas(struct trace *t)
+{
+    struct belay_sagas *sagas = belay_engine_sagas(t->engine);
+    struct belay_str name;
+    struct belay_saga_stats stats;
+    struct belay_buf view;
+    belay_buf_init(&view, ADMIN_OUT_BYTES_MAX);
+    belay_json_key(&t->out, "sagas");
+    belay_json_begin_array(&t->out);
+    for (uint32_t i = 0; belay_sagas_stats(sagas, i, &name, &stats); i++) {
+        belay_buf_clear(&view);
+        if (belay_sagas_view(sagas, name, t->what, &view, NULL) == BELAY_OK && belay_buf_status(&view) == BELAY_OK)
+            belay_json_put_raw(&t->out, belay_buf_view(&view));
+    }
+    belay_json_end_array(&t->out);
+    belay_buf_deinit(&view);
+}
+
+static void end(struct trace *t)
+{
+    belay_json_end_array(&t->out);
+    if (t->q->err.code == BELAY_OK)
+        show_sagas(t);
+    belay_json_key(&t->out, "truncated");
+    belay_json_put_bool(&t->out, t->truncated);
+    belay_json_end_object(&t->out);
+    for (uint32_t i = 0; i < t->correlation_count; i++)
+        belay_free((char *)(uintptr_t)t->correlations[i].p);
+    belay_visit_finish(t->q->admin->runtime, &t->q->visit);
+}
+
+/* Reads the next topic; after the last one shows, or ends. */
+static void next_topic(void *arg)
+{
+    struct trace *t = arg;
+    struct belay_topic_stats stats;
+    if (t->q->err.code != BELAY_OK || t->truncated) {
+        end(t);
+        return;
+    }
+    if (!belay_broker_topic_stats(belay_engine_broker(t->engine), t->topic_index++, &stats)) {
+        if (t->showing) {
+            end(t);
+            return;
+        }
+        t->showing = true;
+        t->topic_index = 0;
+        next_topic(t);
+        return;
+    }
+    t->topic = stats.name;
+    t->reader = (struct reader){
+        .q = t->q,
+        .store = belay_engine_store(t->engine),
+        .topic = belay_broker_topic_id(belay_engine_broker(t->engine), stats.name),
+        .at = stats.next > SCAN_MAX ? stats.next - SCAN_MAX : 1,
+        .end = stats.next,
+        .each = t->showing ? each_to_show : each_to_learn,
+        .over = next_topic,
+        .arg = t,
+    };
+    reader_start(&t->reader);
+}
+
+bool answer_trace(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct trace *t = BELAY_ARENA_NEW(&q->arena, struct trace);
+    if (!t)
+        return question_fail(q, BELAY_NOMEM, "no memory for the answer");
+    *t = (struct trace){ .q = q, .engine = e, .out = belay_json_out(&q->out), .what = question_param(q, "what") };
+    belay_json_begin_object(&t->out);
+    belay_json_key(&t->out, "what");
+    belay_json_put_str(&t->out, t->what);
+    belay_json_key(&t->out, "messages");
+    belay_json_begin_array(&t->out);
+    next_topic(t);
+    return false;
+}

@@ -1,0 +1,102 @@
+/* impl.h - what the files of this room share: a question and how it is answered. */
+#ifndef BELAY_ADMIN_IMPL_H
+#define BELAY_ADMIN_IMPL_H
+
+#include <stdatomic.h>
+
+#include "admin/admin.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "connector/http/server.h"
+#include "json/json.h"
+
+#define ADMIN_SERVERS_MAX 3
+#define ADMIN_OUT_BYTES_MAX BELAY_MIB(32)
+#define ADMIN_PAGE_DEFAULT 50
+#define ADMIN_PAGE_MAX 1000
+
+struct belay_admin {
+    struct belay_runtime *runtime;
+    struct belay_http_io *io;
+    struct belay_http_server *servers[ADMIN_SERVERS_MAX];
+    uint32_t server_count;
+    struct belay_str token; /* belay_memdup0 */
+    _Atomic uint32_t alive; /* servers that have not said closed */
+};
+
+struct question;
+
+/* One resource. answer runs on the engine thread: it writes JSON to q->out, or fails; true: finished. */
+struct admin_route {
+    const char *method, *path, *operation;
+    bool (*answer)(struct question *q, struct belay_engine *e, belay_time now);
+    bool health; /* also served on the health address */
+};
+
+extern const struct admin_route admin_routes[];
+extern const uint32_t admin_route_count;
+
+/* A request under way. Born on the I/O thread, answered on the engine's. */
+struct question {
+    struct belay_visit visit;
+    struct belay_admin *admin;
+    struct belay_http_request *http;
+    const struct admin_route *route;
+    struct belay_arena arena;
+    struct belay_buf out;
+    const char *content_type;
+    uint32_t status;            /* 200 unless it failed */
+    struct belay_err err;
+    struct belay_fetch fetch;   /* for those who read messages */
+    void *state;                /* the answer's own, in arena */
+};
+
+/* Errors become 404, 409, 422, 503, 500 by their status. Returns true: the question is finished. */
+bool question_fail(struct question *q, int status, const char *fmt, ...) BELAY_PRINTF(3, 4);
+/* After a call that failed with q->err set. */
+bool question_failed(struct question *q, int status);
+/* Of path and query; empty where absent. */
+struct belay_str question_param(const struct question *q, const char *name);
+uint64_t question_number(const struct question *q, const char *name, uint64_t otherwise);
+uint32_t question_count(const struct question *q);
+/* A member of the JSON body; NULL. */
+const belay_json *question_member(const struct question *q, const char *name);
+struct belay_str question_text(const struct question *q, const char *name);
+/* Who asks, for audit: the X-Belay-User header, else the way he came. */
+struct belay_str question_who(const struct question *q);
+/* The subscription named by the path's {flow}; NULL: failed. */
+struct belay_subscription *question_subscription(struct question *q, struct belay_engine *e);
+
+/* ---- pieces of JSON that several answers show (show.c) ---- */
+
+void show_time(struct belay_json_out *o, const char *name, belay_time t);
+/* {"id","key",...,"headers":{},"body":...}; the body as JSON where it is, else text. */
+void show_message(struct belay_json_out *o, const struct belay_message *m, struct belay_arena *arena);
+void show_fault(struct belay_json_out *o, const struct belay_fault *f);
+void show_hash(struct belay_json_out *o, const char *name, struct belay_hash128 h);
+
+/* ---- answers ---- */
+
+bool answer_ping(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_ready(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_metrics(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_status(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_topics(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_messages(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_subscriptions(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_pause(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_resume(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_seek(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letters(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letter(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letter_discard(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_sagas(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_saga_list(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_saga(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_saga_cancel(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_trace(struct question *q, struct belay_engine *e, belay_time now);
+
+#endif

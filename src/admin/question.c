@@ -1,0 +1,69 @@
+/* question.c - looking at a question and failing it. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "admin/impl.h"
+
+bool question_fail(struct question *q, int status, const char *fmt, ...)
+{
+    char text[BELAY_ERR_MSG_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    (void)belay_fail(&q->err, status, "%s", text);
+    return true;
+}
+
+bool question_failed(struct question *q, int status)
+{
+    q->err.code = status;
+    if (!q->err.msg[0])
+        (void)belay_fail(&q->err, status, "%s", belay_status_text(status));
+    return true;
+}
+
+struct belay_str question_param(const struct question *q, const char *name)
+{
+    const struct belay_http_param *p = belay_http_param(q->http, belay_str_c(name));
+    return p ? p->text : BELAY_STR_NONE;
+}
+
+uint64_t question_number(const struct question *q, const char *name, uint64_t otherwise)
+{
+    uint64_t value;
+    return belay_str_to_u64(question_param(q, name), &value) ? value : otherwise;
+}
+
+uint32_t question_count(const struct question *q)
+{
+    uint64_t count = question_number(q, "count", ADMIN_PAGE_DEFAULT);
+    return (uint32_t)(count > ADMIN_PAGE_MAX ? ADMIN_PAGE_MAX : count == 0 ? 1 : count);
+}
+
+const belay_json *question_member(const struct question *q, const char *name)
+{
+    return belay_json_get(q->http->body_json, belay_str_c(name));
+}
+
+struct belay_str question_text(const struct question *q, const char *name)
+{
+    const belay_json *member = question_member(q, name);
+    return member && member->type == BELAY_JSON_STRING ? belay_json_str(member) : BELAY_STR_NONE;
+}
+
+struct belay_str question_who(const struct question *q)
+{
+    struct belay_str user = belay_http_header(q->http, BELAY_STR("x-belay-user"));
+    return user.n ? user : q->http->peer;
+}
+
+struct belay_subscription *question_subscription(struct question *q, struct belay_engine *e)
+{
+    struct belay_str name = question_param(q, "flow");
+    struct belay_subscription *sub = belay_broker_find(belay_engine_broker(e), name);
+    if (!sub)
+        question_fail(q, BELAY_NOTFOUND, "there is no flow or saga subscription '%.*s'; `belay status` lists them",
+                      BELAY_STR_ARG(name));
+    return sub;
+}

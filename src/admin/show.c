@@ -1,0 +1,89 @@
+/* show.c - pieces of JSON that several answers show. */
+#include "admin/impl.h"
+
+void show_time(struct belay_json_out *o, const char *name, belay_time t)
+{
+    char text[BELAY_TIME_TEXT_BYTES];
+    belay_json_key(o, name);
+    if (t == BELAY_TIME_NEVER) {
+        belay_json_put_null(o);
+        return;
+    }
+    belay_time_text(t, text);
+    belay_json_put_c(o, text);
+}
+
+static void show_text(struct belay_json_out *o, const char *name, struct belay_str text)
+{
+    if (text.n == 0)
+        return;
+    belay_json_key(o, name);
+    belay_json_put_str(o, text);
+}
+
+static void show_body(struct belay_json_out *o, struct belay_str body, struct belay_arena *arena)
+{
+    struct belay_arena_mark mark = belay_arena_mark(arena);
+    const belay_json *root;
+    belay_json_key(o, "body");
+    if (body.n == 0)
+        belay_json_put_null(o);
+    else if (belay_json_parse(body, NULL, arena, &root, NULL, NULL) == BELAY_OK)
+        belay_json_put(o, root);
+    else
+        belay_json_put_str(o, body);
+    belay_arena_rewind(arena, mark);
+}
+
+void show_message(struct belay_json_out *o, const struct belay_message *m, struct belay_arena *arena)
+{
+    belay_json_begin_object(o);
+    show_text(o, "id", m->id);
+    show_text(o, "source", m->source);
+    show_text(o, "type", m->type);
+    show_text(o, "subject", m->subject);
+    show_text(o, "key", m->key);
+    show_text(o, "correlationid", m->correlationid);
+    show_text(o, "causationid", m->causationid);
+    show_text(o, "traceparent", m->traceparent);
+    show_text(o, "datacontenttype", m->datacontenttype);
+    show_time(o, "time", m->time);
+    show_time(o, "accepted_at", m->accepted_at);
+    belay_json_key(o, "headers");
+    belay_json_begin_object(o);
+    for (uint32_t i = 0; i < m->header_count; i++) {
+        belay_json_key_str(o, m->headers[i].name);
+        belay_json_put_str(o, m->headers[i].value);
+    }
+    belay_json_end_object(o);
+    show_body(o, m->body, arena);
+    belay_json_end_object(o);
+}
+
+void show_fault(struct belay_json_out *o, const struct belay_fault *f)
+{
+    belay_json_begin_object(o);
+    show_time(o, "at", f->at);
+    show_text(o, "error", belay_str_c(f->type));
+    belay_json_key(o, "class");
+    belay_json_put_c(o, belay_class_name(f->class_));
+    show_text(o, "step", belay_str_c(f->step));
+    show_text(o, "endpoint", belay_str_c(f->endpoint));
+    if (f->status) {
+        belay_json_key(o, "status");
+        belay_json_put_uint(o, f->status);
+    }
+    belay_json_key(o, "duration_us");
+    belay_json_put_uint(o, f->duration_us);
+    show_text(o, "description", belay_str_c(f->description));
+    show_text(o, "excerpt", belay_str(f->excerpt, f->excerpt_n));
+    belay_json_end_object(o);
+}
+
+void show_hash(struct belay_json_out *o, const char *name, struct belay_hash128 h)
+{
+    char hex[33];
+    belay_hash128_hex(h, hex);
+    belay_json_key(o, name);
+    belay_json_put_c(o, hex);
+}
