@@ -1,0 +1,162 @@
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+static const struct option_spec *find(const struct option_spec *specs, size_t count, const char *arg, size_t n)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(specs[i].name) == n && memcmp(specs[i].name, arg, n) == 0)
+            return &specs[i];
+    return NULL;
+}
+
+/* The option at argv[*at]; moves *at over its value. */
+static bool take(int argc, char **argv, int *at, const struct option_spec *specs, size_t count)
+{
+    const char *name = argv[*at] + 2, *equals = strchr(name, '=');
+    size_t n = equals ? (size_t)(equals - name) : strlen(name);
+    const struct option_spec *spec = find(specs, count, name, n);
+    if (!spec) {
+        usage_error(argv[0], "unknown option --%.*s", (int)n, name);
+        return false;
+    }
+    if (spec->flag) {
+        if (equals) {
+            usage_error(argv[0], "--%s takes no value", spec->name);
+            return false;
+        }
+        *spec->flag = true;
+        return true;
+    }
+    if (!equals && *at + 1 >= argc) {
+        usage_error(argv[0], "--%s needs a value", spec->name);
+        return false;
+    }
+    *spec->text = equals ? equals + 1 : argv[++*at];
+    return true;
+}
+
+bool options_parse(int argc, char **argv, const struct option_spec *specs, size_t spec_count,
+                   char ***ret_operands, int *ret_operand_count)
+{
+    int operands = 1;
+    bool only_operands = false;
+    for (int i = 1; i < argc; i++) {
+        if (!only_operands && strcmp(argv[i], "--") == 0)
+            only_operands = true;
+        else if (only_operands || strncmp(argv[i], "--", 2) != 0)
+            argv[operands++] = argv[i];
+        else if (!take(argc, argv, &i, specs, spec_count))
+            return false;
+    }
+    *ret_operands = argv + 1;
+    *ret_operand_count = operands - 1;
+    return true;
+}
+
+int usage_error(const char *command, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fprintf(stderr, "belay %s: ", command);
+    vfprintf(stderr, fmt, args);
+    fprintf(stderr, "\ntry: belay %s --help\n", command);
+    va_end(args);
+    return EXIT_USAGE_;
+}
+
+void print_buf(const struct belay_buf *b)
+{
+    fwrite(b->p, 1, b->n, stdout);
+    if (b->n == 0 || b->p[b->n - 1] != '\n')
+        fputc('\n', stdout);
+}
+
+/* ---- tables ---- */
+
+void table_init(struct table *t, const char *const *heads, uint32_t columns)
+{
+    BELAY_ASSERT(columns <= sizeof t->widths / sizeof t->widths[0]);
+    *t = (struct table){ .columns = columns };
+    belay_buf_init(&t->text, BELAY_MIB(64));
+    for (uint32_t i = 0; i < columns; i++)
+        table_cell(t, belay_str_c(heads[i]));
+}
+
+/* Code points, near enough to columns. */
+static uint32_t width(struct belay_str s)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
+/* Without what could move a terminal's cursor. */
+static void put_plain(struct belay_buf *b, struct belay_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        belay_buf_put_c(b, c < 0x20 || c == 0x7f ? ' ' : (char)c);
+    }
+}
+
+void table_cell(struct table *t, struct belay_str text)
+{
+    uint32_t column = t->cells++ % t->columns, n = width(text);
+    if (n > t->widths[column])
+        t->widths[column] = n;
+    put_plain(&t->text, text);
+    belay_buf_put_c(&t->text, '\0');
+}
+
+void table_uint(struct table *t, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    table_cell(t, belay_str_c(text));
+}
+
+void table_print(struct table *t)
+{
+    const char *cell = t->text.p;
+    for (uint32_t i = 0; i < t->cells && belay_buf_status(&t->text) == BELAY_OK; i++) {
+        uint32_t column = i % t->columns;
+        bool last = column + 1 == t->columns;
+        struct belay_str text = belay_str_c(cell);
+        printf("%s%*s%s", cell, last ? 0 : (int)(t->widths[column] - width(text)), "", last ? "\n" : "  ");
+        cell += text.n + 1;
+    }
+    belay_buf_deinit(&t->text);
+}
+
+void age_text(uint64_t ms, char *to, size_t n)
+{
+    uint64_t s = ms / 1000;
+    if (ms < 1000)
+        snprintf(to, n, "%llums", (unsigned long long)ms);
+    else if (s < 120)
+        snprintf(to, n, "%llus", (unsigned long long)s);
+    else if (s < 7200)
+        snprintf(to, n, "%llum", (unsigned long long)(s / 60));
+    else if (s < 172800)
+        snprintf(to, n, "%lluh", (unsigned long long)(s / 3600));
+    else
+        snprintf(to, n, "%llud", (unsigned long long)(s / 86400));
+}
+
+struct belay_str json_text(const belay_json *v, const char *name)
+{
+    const belay_json *member = belay_json_get(v, belay_str_c(name));
+    return member && member->type == BELAY_JSON_STRING ? belay_json_str(member) : BELAY_STR_NONE;
+}
+
+uint64_t json_number(const belay_json *v, const char *name)
+{
+    const belay_json *member = belay_json_get(v, belay_str_c(name));
+    return member && member->type == BELAY_JSON_INT && member->u.i > 0 ? (uint64_t)member->u.i : 0;
+}

@@ -1,0 +1,237 @@
+/* dlq.c - belay dlq: the dead-letter queue as a workbench. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/client.h"
+
+static const char help[] =
+    "belay dlq: dead letters - look, replay, let go, discard\n\n"
+    "usage: belay dlq ls [--flow F] [--error PATTERN] [--key K] [--count N]\n"
+    "       belay dlq show FLOW SEQUENCE\n"
+    "       belay dlq replay FLOW SEQUENCE [--from-start]\n"
+    "       belay dlq replay --all [--flow F] [--error PATTERN] [--key K] [--from-start]\n"
+    "       belay dlq release FLOW SEQUENCE       a parked key goes on, the letter stays\n"
+    "       belay dlq discard FLOW SEQUENCE --reason TEXT\n\n"
+    "A letter that is 'parked' holds the later messages of its key; a 'dead' one holds nothing. A replay goes on at\n"
+    "the failed step with fresh attempts, --from-start begins anew. PATTERN is an error type: HTTP:TIMEOUT, HTTP:503,\n"
+    "HTTP:*, class:permanent.\n\n"
+    "  --data DIR   the data directory (belay-data)\n"
+    "  --json       the answers as JSON\n\n"
+    "example: belay dlq replay --all --flow notify-warehouse --error 'HTTP:*'\n";
+
+struct options {
+    const char *data, *flow, *error, *key, *count, *reason;
+    bool json, all, from_start;
+};
+
+static void put_filter(struct belay_buf *target, const struct options *o)
+{
+    const struct {
+        const char *name, *value;
+    } filters[] = { { "flow", o->flow }, { "error", o->error }, { "key", o->key } };
+    for (size_t i = 0; i < 3; i++) {
+        if (!filters[i].value)
+            continue;
+        belay_buf_printf(target, "&%s=", filters[i].name);
+        target_put(target, filters[i].value);
+    }
+}
+
+/* A page after `after`; the answer is the caller's. */
+static int ask_page(const struct options *o, const char *after, struct answer *a)
+{
+    struct belay_buf target;
+    belay_buf_init(&target, BELAY_KIB(64));
+    belay_buf_printf(&target, "/letters?count=%s", o->count ? o->count : "50");
+    if (after && *after)
+        belay_buf_printf(&target, "&after=%s", after);
+    put_filter(&target, o);
+    belay_buf_put_c(&target, '\0');
+    int code = client_get(o->data, target.p, a);
+    belay_buf_deinit(&target);
+    return code;
+}
+
+static int list(const struct options *o)
+{
+    static const char *const heads[] = { "FLOW", "SEQUENCE", "STATE", "HELD", "KEY", "TRIES", "SINCE", "REASON",
+                                         "DESCRIPTION" };
+    struct answer a;
+    int code = ask_page(o, NULL, &a);
+    if (code != EXIT_OK)
+        return code;
+    const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters")), *l;
+    if (o->json) {
+        print_buf(&a.body);
+    } else if (!belay_json_at(letters, 0)) {
+        printf("no letters\n");
+    } else {
+        struct table t;
+        table_init(&t, heads, 9);
+        for (size_t i = 0; (l = belay_json_at(letters, i)); i++) {
+            table_cell(&t, json_text(l, "flow"));
+            table_uint(&t, json_number(l, "sequence"));
+            table_cell(&t, json_text(l, "state"));
+            table_uint(&t, json_number(l, "held"));
+            table_cell(&t, json_text(l, "key"));
+            table_uint(&t, json_number(l, "attempts"));
+            table_cell(&t, json_text(l, "created_at"));
+            table_cell(&t, json_text(l, "reason"));
+            table_cell(&t, json_text(l, "description"));
+        }
+        table_print(&t);
+        struct belay_str next = json_text(a.json, "next");
+        if (next.n)
+            printf("there are more: ask with --count\n");
+    }
+    answer_free(&a);
+    return EXIT_OK;
+}
+
+static void put_letter(struct belay_buf *target, char **names, const char *verb)
+{
+    belay_buf_put_str(target, BELAY_STR("/letters/"));
+    target_put(target, names[0]);
+    belay_buf_put_c(target, '/');
+    target_put(target, names[1]);
+    belay_buf_printf(target, "%s", verb);
+    belay_buf_put_c(target, '\0');
+}
+
+static void print_pretty(const belay_json *v)
+{
+    struct belay_buf text;
+    belay_buf_init(&text, BELAY_MIB(64));
+    belay_json_write_pretty(&text, v);
+    print_buf(&text);
+    belay_buf_deinit(&text);
+}
+
+static int show(const struct options *o, char **names)
+{
+    struct belay_buf target;
+    struct answer a;
+    belay_buf_init(&target, BELAY_KIB(64));
+    put_letter(&target, names, "");
+    int code = client_get(o->data, target.p, &a);
+    belay_buf_deinit(&target);
+    if (code != EXIT_OK)
+        return code;
+    if (o->json)
+        print_buf(&a.body);
+    else
+        print_pretty(a.json);
+    answer_free(&a);
+    return EXIT_OK;
+}
+
+static int post(const struct options *o, char **names, const char *verb, const char *body, bool quiet)
+{
+    struct belay_buf target;
+    struct answer a;
+    belay_buf_init(&target, BELAY_KIB(64));
+    put_letter(&target, names, verb);
+    int code = client_post(o->data, target.p, body, &a);
+    belay_buf_deinit(&target);
+    if (code != EXIT_OK)
+        return code;
+    if (o->json && !quiet)
+        print_buf(&a.body);
+    else if (!quiet)
+        printf("%s %s: %s\n", names[0], names[1], verb + 1);
+    answer_free(&a);
+    return EXIT_OK;
+}
+
+static int discard(const struct options *o, char **names)
+{
+    struct belay_buf body;
+    if (!o->reason || !*o->reason)
+        return usage_error("dlq", "say why: --reason TEXT");
+    belay_buf_init(&body, BELAY_KIB(64));
+    belay_buf_put_str(&body, BELAY_STR("{\"reason\":"));
+    belay_json_write_str(&body, belay_str_c(o->reason));
+    belay_buf_put(&body, "}", 2);
+    int code = post(o, names, "/discard", body.p, false);
+    belay_buf_deinit(&body);
+    return code;
+}
+
+static const char *replay_body(const struct options *o)
+{
+    return o->from_start ? "{\"from_start\":true}" : "{}";
+}
+
+/* Letters made by the replay itself come after its last page: each is replayed once. */
+static int replay_all(const struct options *o)
+{
+    char after[64] = "";
+    uint64_t replayed = 0, failed = 0;
+    for (;;) {
+        struct answer a;
+        int code = ask_page(o, after, &a);
+        if (code != EXIT_OK)
+            return code;
+        const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters")), *l;
+        for (size_t i = 0; (l = belay_json_at(letters, i)); i++) {
+            char flow[256], sequence[24];
+            snprintf(flow, sizeof flow, "%.*s", BELAY_STR_ARG(json_text(l, "flow")));
+            snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)json_number(l, "sequence"));
+            char *names[] = { flow, sequence };
+            if (post(o, names, "/replay", replay_body(o), true) == EXIT_OK)
+                replayed++;
+            else
+                failed++;
+        }
+        struct belay_str next = json_text(a.json, "next");
+        snprintf(after, sizeof after, "%.*s", BELAY_STR_ARG(next));
+        answer_free(&a);
+        if (next.n == 0)
+            break;
+    }
+    if (o->json)
+        printf("{\"replayed\":%llu,\"failed\":%llu}\n", (unsigned long long)replayed, (unsigned long long)failed);
+    else
+        printf("%llu letters replayed, %llu could not be\n", (unsigned long long)replayed,
+               (unsigned long long)failed);
+    return failed ? EXIT_NO : EXIT_OK;
+}
+
+static int dispatch(const struct options *o, char **operands, int count)
+{
+    const char *verb = count ? operands[0] : "ls";
+    char **names = operands + 1;
+    if (strcmp(verb, "ls") == 0)
+        return list(o);
+    if (strcmp(verb, "replay") == 0 && o->all)
+        return replay_all(o);
+    if (count != 3)
+        return usage_error("dlq", "%s what? name FLOW and SEQUENCE, as `belay dlq ls` shows them", verb);
+    if (strcmp(verb, "show") == 0)
+        return show(o, names);
+    if (strcmp(verb, "replay") == 0)
+        return post(o, names, "/replay", replay_body(o), false);
+    if (strcmp(verb, "release") == 0)
+        return post(o, names, "/release", "{}", false);
+    if (strcmp(verb, "discard") == 0)
+        return discard(o, names);
+    return usage_error("dlq", "there is no '%s'; one of ls, show, replay, release, discard", verb);
+}
+
+static int run(int argc, char **argv)
+{
+    struct options o = { 0 };
+    const struct option_spec specs[] = {
+        { "data", &o.data, NULL },     { "flow", &o.flow, NULL },   { "error", &o.error, NULL },
+        { "key", &o.key, NULL },       { "count", &o.count, NULL }, { "reason", &o.reason, NULL },
+        { "json", NULL, &o.json },     { "all", NULL, &o.all },     { "from-start", NULL, &o.from_start },
+    };
+    char **operands;
+    int count;
+    if (!options_parse(argc, argv, specs, sizeof specs / sizeof specs[0], &operands, &count))
+        return EXIT_USAGE_;
+    return dispatch(&o, operands, count);
+}
+
+const struct command command_dlq = { "dlq", "dead letters: look, replay, release, discard", help, run };

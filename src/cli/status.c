@@ -1,0 +1,112 @@
+/* status.c - belay status: how everything stands. */
+#include <stdio.h>
+
+#include "cli/client.h"
+
+static const char help[] =
+    "belay status: how everything stands\n\n"
+    "usage: belay status [--data DIR] [--json]\n\n"
+    "Queues and subscriptions with their backlog, what waits, is held, parked or dead; sagas; connections; the\n"
+    "store. Exit: 0 running, 69 nobody serves the data directory.\n\n"
+    "example: belay status --json | python3 -m json.tool\n";
+
+static void show_subscriptions(const belay_json *root)
+{
+    static const char *const heads[] = { "SUBSCRIPTION", "TOPIC", "QUEUED", "FLIGHT", "WAITING", "HELD",
+                                         "PARKED", "DEAD", "DONE", "OLDEST", "" };
+    static const char *const numbers[] = { "queued", "in_flight", "waiting", "held", "parked", "dead", "done" };
+    const belay_json *list = belay_json_get(root, BELAY_STR("subscriptions")), *s;
+    struct table t;
+    table_init(&t, heads, 11);
+    for (size_t i = 0; (s = belay_json_at(list, i)); i++) {
+        char age[24];
+        table_cell(&t, json_text(s, "name"));
+        table_cell(&t, json_text(s, "topic"));
+        for (size_t n = 0; n < 7; n++)
+            table_uint(&t, json_number(s, numbers[n]));
+        age_text(json_number(s, "oldest_ms"), age, sizeof age);
+        table_cell(&t, json_number(s, "oldest_ms") ? belay_str_c(age) : BELAY_STR("-"));
+        struct belay_str paused = json_text(s, "paused");
+        char note[300];
+        snprintf(note, sizeof note, "paused: %.*s", BELAY_STR_ARG(paused));
+        table_cell(&t, belay_str_c(paused.n ? note : ""));
+    }
+    table_print(&t);
+}
+
+static void show_sagas(const belay_json *root)
+{
+    static const char *const heads[] = { "SAGA", "RUNNING", "COMPENSATING", "PARKED", "COMPLETED", "COMPENSATED",
+                                         "FAILED" };
+    static const char *const numbers[] = { "running", "compensating", "parked", "completed", "compensated",
+                                           "failed" };
+    const belay_json *list = belay_json_get(root, BELAY_STR("sagas")), *s;
+    struct table t;
+    if (!belay_json_at(list, 0))
+        return;
+    printf("\n");
+    table_init(&t, heads, 7);
+    for (size_t i = 0; (s = belay_json_at(list, i)); i++) {
+        table_cell(&t, json_text(s, "name"));
+        for (size_t n = 0; n < 6; n++)
+            table_uint(&t, json_number(s, numbers[n]));
+    }
+    table_print(&t);
+}
+
+static void show_connections(const belay_json *root)
+{
+    static const char *const heads[] = { "CONNECTION", "IN FLIGHT", "OF", "CALLS", "FAILED" };
+    const belay_json *list = belay_json_get(root, BELAY_STR("connections")), *c;
+    struct table t;
+    if (!belay_json_at(list, 0))
+        return;
+    printf("\n");
+    table_init(&t, heads, 5);
+    for (size_t i = 0; (c = belay_json_at(list, i)); i++) {
+        table_cell(&t, json_text(c, "name"));
+        table_uint(&t, json_number(c, "in_flight"));
+        table_uint(&t, json_number(c, "concurrency"));
+        table_uint(&t, json_number(c, "calls"));
+        table_uint(&t, json_number(c, "failed"));
+    }
+    table_print(&t);
+}
+
+static void show_store(const belay_json *root)
+{
+    const belay_json *s = belay_json_get(root, BELAY_STR("store"));
+    printf("\nstore: %llu commits, journal %llu MiB in %llu segments, archive %llu MiB, %llu MiB free on the disk\n",
+           (unsigned long long)json_number(s, "commits"), (unsigned long long)json_number(s, "journal_bytes") >> 20,
+           (unsigned long long)json_number(s, "segments"), (unsigned long long)json_number(s, "archive_bytes") >> 20,
+           (unsigned long long)json_number(s, "disk_free_bytes") >> 20);
+}
+
+static int run(int argc, char **argv)
+{
+    const char *data = NULL;
+    bool json = false;
+    const struct option_spec specs[] = { { "data", &data, NULL }, { "json", NULL, &json } };
+    char **operands;
+    int count;
+    struct answer a;
+    if (!options_parse(argc, argv, specs, 2, &operands, &count))
+        return EXIT_USAGE_;
+    int code = client_get(data, "/status", &a);
+    if (code != EXIT_OK)
+        return code;
+    if (json) {
+        print_buf(&a.body);
+    } else {
+        printf("%.*s: %.*s since %.*s\n\n", BELAY_STR_ARG(json_text(a.json, "application")),
+               BELAY_STR_ARG(json_text(a.json, "state")), BELAY_STR_ARG(json_text(a.json, "started_at")));
+        show_subscriptions(a.json);
+        show_sagas(a.json);
+        show_connections(a.json);
+        show_store(a.json);
+    }
+    answer_free(&a);
+    return EXIT_OK;
+}
+
+const struct command command_status = { "status", "how everything stands", help, run };
