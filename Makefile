@@ -70,6 +70,7 @@ run: all
 	@$(EXAMPLE)/run --data $(DATA)
 
 demo: all
+	@tools/install-deps test
 	@tools/need $(EXAMPLE)/demo "demo"
 	@$(EXAMPLE)/demo
 
