@@ -1,0 +1,63 @@
+"""kill -9 again and again on the real binary, against the partners' ledger as the outside truth."""
+import os
+import random
+import threading
+import time
+
+from world import belay, demo
+
+CYCLES = int(os.environ.get("BELAY_CRASH_CYCLES", "50"))
+FAULTS = {"payments": {"error": 0.05, "lost": 0.05, "decline": 0.05},
+          "warehouse": {"error": 0.05, "lost": 0.05, "reject": 0.05}}
+
+
+class Clients:
+    """They send orders for as long as they are let, each until it is accepted."""
+
+    def __init__(self, world, count=6):
+        self.world, self.accepted, self.over, self.next = world, [], False, 0
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
+        for t in self.threads:
+            t.start()
+
+    def run(self):
+        while not self.over:
+            with self.lock:
+                number, self.next = self.next, self.next + 1
+            order_id = f"k-{number}"
+            if demo.place(self.world, order_id, number, time.monotonic() + 120):
+                self.accepted.append(order_id)
+            time.sleep(0.01)
+
+    def stop(self):
+        self.over = True
+        for t in self.threads:
+            t.join()
+
+
+def test_nothing_is_lost_and_nobody_is_charged_twice(tmp_path):
+    rng = random.Random(7)
+    world = demo.World(str(tmp_path))
+    try:
+        world.start()
+        world.faults(**FAULTS)
+        clients = Clients(world)
+        for cycle in range(CYCLES):
+            time.sleep(rng.uniform(0.05, 0.5))
+            world.kill()
+            if cycle % 10 == 9:
+                code, out, err = belay("store", "check", os.path.join(world.folder, "store"))
+                assert code == 0, out + err
+            world.start()
+        clients.stop()
+        world.faults(payments={"error": 0, "lost": 0}, warehouse={"error": 0, "lost": 0})
+        last = demo.wait_ended(world, clients.accepted, time.monotonic() + 240, lambda done, total: None)
+        counts, lost, ledger, wrong = demo.balance(world, clients.accepted, last)
+        print(f"{CYCLES} kills, {len(clients.accepted)} orders accepted: {counts}; ledger {ledger}")
+        assert lost == 0 and not wrong, (lost, wrong[:5])
+        assert ledger["charged_twice"] == 0 and ledger["refunded_and_shipped"] == 0
+        assert counts["still under way"] == 0, counts
+        assert len(clients.accepted) > CYCLES
+    finally:
+        world.stop()

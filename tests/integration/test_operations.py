@@ -1,0 +1,205 @@
+"""What an operator does: mistakes in files, reload, letters, the admin API over TCP."""
+import json
+import os
+import signal
+import textwrap
+import time
+
+import pytest
+
+from world import belay, belay_json, demo, until
+
+ask = demo.ask
+
+FLOW = """
+belay: 1
+name: small
+connections:
+  warehouse:
+    http: {{ base_url: "http://127.0.0.1:{warehouse}" }}
+    timeout: 1s
+apis:
+  door: {{ listen: "127.0.0.1:{api}", openapi: door.yaml }}
+queues:
+  work: {{}}
+flows:
+  take:
+    from: {{ api: door, operation: put }}
+    steps:
+      - publish: {{ queue: work, key: "{{% key %}}" }}
+    reply: {{ status: 202, headers: {{ x-version: "{version}" }} }}
+  work:
+    from: {{ queue: work }}
+    lanes: {{ key: "{{% key %}}", on_exhausted: park_key }}
+    steps:
+      - call: {{ connection: warehouse, method: PUT, path: "/shipments/{{% id %}}" }}
+    retry: {{ max_attempts: 2, initial: 10ms, max: 20ms }}
+"""
+
+DOOR = """
+openapi: 3.1.0
+info: { title: Door, version: "1" }
+paths:
+  /work:
+    post:
+      operationId: put
+      requestBody: { required: true, content: { application/json: { schema: { type: object, required: [id, key] } } } }
+      responses: { "202": { description: taken } }
+"""
+
+
+class Small(demo.World):
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.config = os.path.join(folder, "flows")
+        os.mkdir(self.config)
+        with open(os.path.join(self.config, "door.yaml"), "w") as f:
+            f.write(DOOR)
+        self.write(version="1")
+        self.data = os.path.join(folder, "store")
+
+    def write(self, version, more=""):
+        with open(os.path.join(self.config, "belay.yaml"), "w") as f:
+            f.write(FLOW.format(warehouse=self.warehouse, api=self.api, version=version) + more)
+
+    def start(self):
+        example, demo.EXAMPLE = demo.EXAMPLE, self.config
+        try:
+            super().start()
+        finally:
+            demo.EXAMPLE = example
+
+    def put(self, item, key):
+        status, _ = ask(self.api, "POST", "/work", {"id": item, "key": key})
+        assert status == 202
+
+    def letters(self):
+        return belay_json("dlq", "ls", data=self.data)["letters"]
+
+
+@pytest.fixture
+def small(tmp_path):
+    w = Small(str(tmp_path))
+    w.start()
+    yield w
+    w.stop()
+
+
+def shipped(world, item):
+    return ask(world.warehouse, "GET", f"/shipments/{item}")[0] == 200
+
+
+def test_a_parked_key_holds_its_later_messages_while_others_flow_and_goes_on_in_order(small):
+    small.put("unshippable-1", "a")
+    until(lambda: small.letters())
+    for i in range(5):
+        small.put(f"a-{i}", "a")
+        small.put(f"b-{i}", "b")
+    until(lambda: all(shipped(small, f"b-{i}") for i in range(5)))
+    assert not any(shipped(small, f"a-{i}") for i in range(5))
+    letter = small.letters()[0]
+    assert letter["state"] == "parked" and letter["key"] == "a" and letter["reason"] == "HTTP:CLIENT_ERROR"
+    until(lambda: small.letters()[0]["held"] == 5)
+    whole = belay_json("dlq", "show", letter["flow"], str(letter["sequence"]), data=small.data)
+    assert whole["history"] and whole["history"][0]["status"] == 409 and whole["message"]["body"]["id"] == "unshippable-1"
+    belay("dlq", "release", letter["flow"], str(letter["sequence"]), data=small.data, check=True)
+    until(lambda: all(shipped(small, f"a-{i}") for i in range(5)))
+    assert small.letters()[0]["state"] == "dead"
+    code, _, err = belay("dlq", "discard", letter["flow"], str(letter["sequence"]), data=small.data)
+    assert code == 64 and "--reason" in err
+    belay("dlq", "discard", letter["flow"], str(letter["sequence"]), "--reason", "a test", data=small.data, check=True)
+    assert small.letters() == []
+
+
+def test_letters_survive_a_kill_and_are_replayed(small):
+    small.faults(warehouse={"error": 1.0})
+    for i in range(10):
+        small.put(f"r-{i}", f"r-{i}")
+    until(lambda: len(small.letters()) == 10)
+    small.kill()
+    small.start()
+    assert len(small.letters()) == 10
+    small.faults(warehouse={"error": 0})
+    out = belay_json("dlq", "replay", "--all", data=small.data)
+    assert out == {"replayed": 10, "failed": 0}
+    until(lambda: all(shipped(small, f"r-{i}") for i in range(10)))
+    until(lambda: small.letters() == [])
+
+
+def test_reload_is_all_or_nothing(small):
+    def version():
+        import http.client
+        c = http.client.HTTPConnection("127.0.0.1", small.api, timeout=5)
+        c.request("POST", "/work", json.dumps({"id": "x", "key": "x"}), {"content-type": "application/json"})
+        r = c.getresponse()
+        r.read()
+        c.close()
+        return r.getheader("x-version")
+
+    assert version() == "1"
+    small.write(version="2")
+    small.belay.send_signal(signal.SIGHUP)
+    until(lambda: version() == "2")
+    small.write(version="3", more="\nflows: nonsense\n")
+    small.belay.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert version() == "2"
+    with open(os.path.join(small.folder, "belay.log")) as log:
+        assert "config.reload_failed" in log.read()
+
+
+def test_the_messages_of_a_removed_flow_stay(small):
+    belay("flow", "pause", "work", "--reason", "stock-taking", data=small.data, check=True)
+    small.put("p-1", "p")
+    time.sleep(0.3)
+    assert not shipped(small, "p-1")
+    small.kill()
+    small.start()
+    time.sleep(0.3)
+    assert not shipped(small, "p-1"), "a pause by hand outlives the process"
+    belay("flow", "resume", "work", data=small.data, check=True)
+    until(lambda: shipped(small, "p-1"))
+
+
+def test_all_mistakes_of_a_file_at_once(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(textwrap.dedent("""\
+        belay: 1
+        name: bad
+        queues:
+          work: {}
+        flows:
+          first:
+            fom: { queue: work }
+            steps:
+              - publish: { topik: nowhere }
+          second:
+            from: { queue: wrk }
+            steps:
+              - map: "{% 1 + %}"
+        """))
+    code, out, _ = belay("lint", str(bad))
+    assert code == 78
+    lines = [line for line in out.splitlines() if "error" in line]
+    assert any(":7:" in line and "from" in line for line in lines), out
+    assert any(":9:" in line and "topic" in line for line in lines), out
+    assert any(":11:" in line and "work" in line for line in lines), out
+    assert any(":13:" in line for line in lines), out
+    code, _, err = belay("run", "--data", str(tmp_path / "data"), str(bad))
+    assert code == 78 and ":13:" in err
+
+
+def test_the_schema_of_the_language_is_json():
+    schema = json.loads(belay("schema", "print", check=True)[1])
+    assert schema["$schema"].endswith("2020-12/schema") and "flows" in json.dumps(schema)
+
+
+def test_expr():
+    assert belay("expr", "$sum(items.(qty * price))", stdin='{"items":[{"qty":2,"price":3},{"qty":1,"price":4}]}')[1].strip() == "10"
+    code, out, _ = belay("expr", "--json", "1 +", stdin="")
+    assert code == 1 and json.loads(out)["error"]["code"] == "S0207"
+
+
+def test_nobody_home(tmp_path):
+    code, _, err = belay("status", data=str(tmp_path))
+    assert code == 69 and "belay run" in err

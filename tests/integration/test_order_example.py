@@ -1,0 +1,177 @@
+"""The order example through real sockets: what a customer and an operator see."""
+import http.client
+import json
+import os
+import signal
+
+from world import BELAY, belay, belay_json, demo, order, until
+
+ask = demo.ask
+
+
+def raw(world, method, path, body, headers):
+    c = http.client.HTTPConnection("127.0.0.1", world.api, timeout=5)
+    try:
+        c.request(method, path, body, headers)
+        r = c.getresponse()
+        return r.status, dict((k.lower(), v) for k, v in r.getheaders()), r.read()
+    finally:
+        c.close()
+
+
+def post(world, body, key, **headers):
+    return raw(world, "POST", "/orders", json.dumps(body),
+               {"content-type": "application/json", "Idempotency-Key": f'"{key}"', **headers})
+
+
+def ends_as(world, order_id, word, seconds=30):
+    until(lambda: demo.status_of(world, order_id) == word, seconds)
+
+
+def store(world):
+    return os.path.join(world.folder, "store")
+
+
+def test_an_order_is_accepted_and_fulfilled(world):
+    status, headers, _ = post(world, order("o-1"), "k-1")
+    assert status == 202 and headers["location"] == "/orders/o-1"
+    assert "x-correlation-id" in headers
+    ends_as(world, "o-1", "fulfilled")
+    _, body = ask(world.api, "GET", "/orders/o-1")
+    assert body["order_id"] == "o-1" and body["history"]
+    _, account = world.ledger("o-1")
+    assert account["charges"] == 1 and account["shipped"] and account["refunds"] == 0
+
+
+def test_the_same_key_gets_the_same_answer_and_is_charged_once(world):
+    first = post(world, order("o-2"), "k-2")
+    again = post(world, order("o-2"), "k-2")
+    assert first[0] == again[0] == 202 and first[2] == again[2]
+    assert first[1]["location"] == again[1]["location"]
+    ends_as(world, "o-2", "fulfilled")
+    assert world.ledger("o-2")[1]["charges"] == 1
+    assert post(world, order("o-2", total=7.0), "k-2")[0] == 422
+
+
+def test_a_missing_key_is_400(world):
+    status, headers, body = raw(world, "POST", "/orders", json.dumps(order("o-3")), {"content-type": "application/json"})
+    assert status == 400 and headers["content-type"] == "application/problem+json"
+    assert b"dempotency" in body
+
+
+def test_every_fault_of_an_order_is_named(world):
+    bad = order("o-4", total=-1)
+    bad["items"] = [{"sku": "", "qty": 0, "price": 1}]
+    bad["currency"] = "BTC"
+    status, headers, body = post(world, bad, "k-4")
+    assert status == 422 and headers["content-type"] == "application/problem+json"
+    pointers = {e.get("pointer") or e.get("instance") for e in json.loads(body)["errors"]}
+    assert {"/total", "/items/0/qty", "/items/0/sku", "/currency"} <= {p.lstrip("#") for p in pointers}
+
+
+def test_what_is_no_order_is_refused_clearly(world):
+    json_type = {"content-type": "application/json", "Idempotency-Key": '"k-5"'}
+    status, _, body = raw(world, "POST", "/orders", '{"order_id": \n  oops}', json_type)
+    assert status == 400 and b"line 2" in body and b"column" in body
+    assert raw(world, "GET", "/nowhere", None, {})[0] == 404
+    status, headers, _ = raw(world, "DELETE", "/orders", None, {})
+    assert status == 405 and "POST" in headers["allow"]
+    assert raw(world, "POST", "/orders", "x" * (2 << 20), json_type)[0] == 413
+    assert raw(world, "POST", "/orders", "<order/>", {**json_type, "content-type": "application/xml"})[0] == 415
+    assert raw(world, "GET", "/orders/none-such", None, {})[0] == 404
+
+
+def test_a_declined_card_ends_the_order_cleanly(world):
+    assert post(world, order("o-6", total=13.13), "k-6")[0] == 202
+    ends_as(world, "o-6", "declined")
+    account = world.ledger("o-6")[1]
+    assert account["charges"] == 0 and not account["shipped"]
+
+
+def test_a_shipment_that_fails_for_good_is_refunded_and_leaves_a_letter(world):
+    assert post(world, order("unshippable-7"), "k-7")[0] == 202
+    ends_as(world, "unshippable-7", "refunded")
+    account = world.ledger("unshippable-7")[1]
+    assert account["charges"] == account["refunds"] == 1 and not account["shipped"]
+
+
+def test_answers_lost_after_the_work_was_done_charge_nobody_twice(world):
+    world.faults(payments={"lost": 0.5}, warehouse={"lost": 0.3})
+    for i in range(10):
+        assert post(world, order(f"lost-{i}"), f"lost-{i}")[0] == 202
+    for i in range(10):
+        until(lambda i=i: demo.status_of(world, f"lost-{i}") in demo.ENDED, 60)
+    assert world.ledger()[1]["charged_twice"] == 0
+    assert world.ledger()[1]["refunded_and_shipped"] == 0
+
+
+def test_an_operator_sees_what_goes_on(world):
+    post(world, order("o-8"), "k-8")
+    ends_as(world, "o-8", "fulfilled")
+    data = store(world)
+    status = belay_json("status", data=data)
+    assert {s["name"] for s in status["sagas"]} == {"fulfil-order"}
+    assert "orders" in belay("topic", "ls", data=data, check=True)[1]
+    lines = belay("topic", "tail", "orders", "--json", data=data, check=True)[1].splitlines()
+    assert json.loads(lines[-1])["message"]["key"] == "o-8"
+    assert belay_json("saga", "show", "fulfil-order", "o-8", data=data)["status"] == "fulfilled"
+    assert any(i["id"] == "o-8" for i in belay_json("saga", "ls", "fulfil-order", data=data)["instances"])
+    story = belay("trace", "o-8", data=data, check=True)[1]
+    assert "charge" in story and "warehouse-updates" in story and "fulfilled" in story
+    assert belay_json("dlq", "ls", data=data)["letters"] == []
+
+
+def test_health_and_metrics(world):
+    assert ask(world.health, "GET", "/ping")[0] == 200
+    assert ask(world.health, "GET", "/ready")[0] == 200
+    c = http.client.HTTPConnection("127.0.0.1", world.health, timeout=5)
+    c.request("GET", "/metrics")
+    text = c.getresponse().read().decode()
+    c.close()
+    assert "belay_lost 0" in text and "belay_engine_step_seconds" in text
+    assert ask(world.health, "GET", "/status")[0] == 404
+
+
+def test_it_stops_gracefully_and_knows_everything_after_the_next_start(world):
+    post(world, order("o-9"), "k-9")
+    ends_as(world, "o-9", "fulfilled")
+    world.belay.send_signal(signal.SIGTERM)
+    assert world.belay.wait(20) == 0
+    code, out, err = belay("store", "check", store(world))
+    assert code == 0, out + err
+    world.start()
+    assert demo.status_of(world, "o-9") == "fulfilled"
+    assert post(world, order("o-9"), "k-9")[0] == 202
+    assert world.ledger("o-9")[1]["charges"] == 1
+
+
+def test_a_second_process_on_the_same_directory_is_refused(world):
+    code, _, err = belay("run", "--data", store(world), demo.EXAMPLE, env={**world.env, "STOREFRONT": "127.0.0.1:0"})
+    assert code != 0 and str(world.belay.pid) in err
+
+
+def test_a_port_in_use_is_said(world, tmp_path):
+    code, _, err = belay("run", "--data", str(tmp_path / "other"), demo.EXAMPLE, env=world.env)
+    assert code == 78 and str(world.api) in err
+
+
+def test_kill_and_start_again_goes_on_where_it_was(world):
+    world.faults(payments={"latency_ms": 100}, warehouse={"latency_ms": 100})
+    ids = [f"crash-{i}" for i in range(20)]
+    for i in ids:
+        assert post(world, order(i), i)[0] == 202
+    world.kill()
+    world.start()
+    for i in ids:
+        ends_as(world, i, "fulfilled", 60)
+    totals = world.ledger()[1]
+    assert totals["charged_twice"] == 0 and totals["charged"] == totals["shipped"] == 20
+
+
+def test_help_everywhere():
+    assert os.path.exists(BELAY)
+    for command in ("run", "lint", "status", "dlq", "topic", "flow", "saga", "trace", "store", "schema", "expr"):
+        code, out, _ = belay(command, "--help")
+        assert code == 0 and "example:" in out, command
+    code, _, err = belay("stats")
+    assert code == 64 and "did you mean 'status'" in err
