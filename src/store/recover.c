@@ -332,7 +332,7 @@ static int find_start(struct scan *s, struct segment **ret_seg, struct belay_err
 
 static int scan_all(struct scan *s, struct belay_err *err)
 {
-    struct segment *seg;
+    struct segment *seg = NULL;
     int status = find_start(s, &seg, err);
     if (status != BELAY_OK)
         return status;
