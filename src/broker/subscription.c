@@ -143,7 +143,7 @@ static int first_cursor(struct belay_broker *b, const struct belay_subscription_
 static int create(struct belay_broker *b, const struct belay_subscription_opt *opt, struct topic *t,
                   struct belay_err *err)
 {
-    uint64_t cursor;
+    uint64_t cursor = 0;
     if (t->queue && t->subscription_count)
         return belay_fail(err, BELAY_CONFLICT, "queue %.*s has a subscription already: only one may take its messages",
                           BELAY_STR_ARG(t->name));
