@@ -117,7 +117,7 @@ def test_an_operator_sees_what_goes_on(world):
     assert belay_json("saga", "show", "fulfil-order", "o-8", data=data)["status"] == "fulfilled"
     assert any(i["id"] == "o-8" for i in belay_json("saga", "ls", "fulfil-order", data=data)["instances"])
     story = belay("trace", "o-8", data=data, check=True)[1]
-    assert "charge" in story and "warehouse-updates" in story and "fulfilled" in story
+    assert "charge" in story and "orders" in story and "fulfilled" in story
     assert belay_json("dlq", "ls", data=data)["letters"] == []
 
 
