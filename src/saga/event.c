@@ -39,7 +39,9 @@ static int id_of(struct belay_sagas *s, const struct belay_template *id, const s
                          BELAY_KEY_BYTES_MAX);
         return BELAY_OK;
     }
-    *ret_id = text;
+    *ret_id = belay_arena_str(&s->arena, text); /* it outlives the delivery */
+    if (!ret_id->p)
+        return belay_fail(err, BELAY_BUSY, "no memory for the id of a saga");
     *ret_ok = true;
     return BELAY_OK;
 }

@@ -9,7 +9,7 @@
 
 static struct belay_saga_def *trip(uint64_t deadline_ms)
 {
-    struct belay_saga_step_def *steps = calloc(4, sizeof *steps);
+    struct belay_saga_step_def *steps = forever(calloc(4, sizeof *steps));
     steps[0] = (struct belay_saga_step_def){
         .name = BELAY_STR("charge"), .retry = QUICK,
         .call = call_def(&payments, "POST", "/do/0/{% order_id %}"),
@@ -139,7 +139,7 @@ static void settle_one(struct world *w)
 
 static void start_flush(struct world *w)
 {
-    belay_broker_flush(w->broker);
+    world_gather(w);
     belay_store_flush(w->store, w->now);
 }
 
@@ -181,7 +181,8 @@ static void wrong(struct world *w, unsigned saga, const char *what)
     struct belay_buf out;
     belay_buf_init(&out, 1 << 20);
     world_view(w, saga, &out);
-    fail_msg("seed %llu, saga %u: %s\n%s\n%s", (unsigned long long)w->seed, saga, what, out.p, w->trace);
+    fprintf(stderr, "%s\n", out.p);
+    world_fail(w, "seed %llu, saga %u: %s", (unsigned long long)w->seed, saga, what);
 }
 
 static void check_saga(struct world *w, unsigned saga)

@@ -5,7 +5,7 @@
 /* charge (POST, may be asked for), reserve (PUT), book (POST, nobody to ask). */
 static struct belay_saga_def *three_calls(void)
 {
-    struct belay_saga_step_def *steps = calloc(3, sizeof *steps);
+    struct belay_saga_step_def *steps = forever(calloc(3, sizeof *steps));
     steps[0] = (struct belay_saga_step_def){
         .name = BELAY_STR("charge"), .status = BELAY_STR("charging"), .retry = QUICK,
         .call = call_def(&payments, "POST", "/do/0/{% order_id %}"),
@@ -28,7 +28,7 @@ static struct belay_saga_def *three_calls(void)
 /* charge, then ship by a message and wait for what comes of it (design section 7). */
 static struct belay_saga_def *charge_and_ship(void)
 {
-    struct belay_saga_step_def *steps = calloc(2, sizeof *steps);
+    struct belay_saga_step_def *steps = forever(calloc(2, sizeof *steps));
     steps[0] = three_calls()->steps[0];
     steps[1] = (struct belay_saga_step_def){
         .name = BELAY_STR("ship"), .status = BELAY_STR("shipping"), .retry = QUICK,

@@ -83,14 +83,29 @@ static inline void note(struct world *w, const char *fmt, ...)
     va_end(args);
 }
 
+/* fail_msg cuts a long text off. */
+#define world_fail(w, ...)                                             \
+    do {                                                               \
+        fprintf(stderr, "%s\n", (w)->trace);                           \
+        fail_msg(__VA_ARGS__);                                         \
+    } while (0)
+
 #define world_ok(w, status)                                                              \
     do {                                                                                 \
         if ((status) != BELAY_OK)                                                        \
-            fail_msg("seed %llu: %s\n%s", (unsigned long long)(w)->seed, (w)->err.msg,   \
-                     (w)->trace);                                                        \
+            world_fail(w, "seed %llu: %s", (unsigned long long)(w)->seed, (w)->err.msg); \
     } while (0)
 
 /* ---- definitions, by hand ---- */
+
+/* A test's definitions live as long as the test program. */
+static inline void *forever(void *p)
+{
+    static void *kept[4096];
+    static unsigned count;
+    assert_true(p && count < 4096);
+    return kept[count++] = p;
+}
 
 static inline struct belay_template *template(const char *text)
 {
@@ -98,7 +113,7 @@ static inline struct belay_template *template(const char *text)
     struct belay_err err = { 0 };
     if (belay_template_compile(belay_str_c(text), (struct belay_template_opt){ 0 }, &t, NULL, &err) != BELAY_OK)
         fail_msg("%s: %s", text, err.msg);
-    return t;
+    return forever(t);
 }
 
 static inline bool is_idempotent(const struct belay_call_request *request)
@@ -106,12 +121,11 @@ static inline bool is_idempotent(const struct belay_call_request *request)
     return !belay_str_eq(request->params[0].value, BELAY_STR("POST"));
 }
 
-/* Never freed: a test's definitions live as long as the test program. */
 static inline struct belay_call_def *call_def(const struct belay_connection_def *connection,
                                               const char *method, const char *path)
 {
-    struct belay_call_def *call = calloc(1, sizeof *call);
-    struct belay_named_template *params = calloc(2, sizeof *params);
+    struct belay_call_def *call = forever(calloc(1, sizeof *call));
+    struct belay_named_template *params = forever(calloc(2, sizeof *params));
     params[0] = (struct belay_named_template){ BELAY_STR("method"), template(method) };
     params[1] = (struct belay_named_template){ BELAY_STR("path"), template(path) };
     *call = (struct belay_call_def){ .connection = connection, .params = params, .param_count = 2 };
@@ -120,14 +134,14 @@ static inline struct belay_call_def *call_def(const struct belay_connection_def 
 
 static inline struct belay_compensate_def *compensate_def(struct belay_call_def *call, struct belay_retry_def retry)
 {
-    struct belay_compensate_def *c = calloc(1, sizeof *c);
+    struct belay_compensate_def *c = forever(calloc(1, sizeof *c));
     *c = (struct belay_compensate_def){ .call = call, .retry = retry };
     return c;
 }
 
 static inline struct belay_publish_def *publish_def(const char *target)
 {
-    struct belay_publish_def *p = calloc(1, sizeof *p);
+    struct belay_publish_def *p = forever(calloc(1, sizeof *p));
     p->target = template(target);
     return p;
 }
@@ -135,7 +149,7 @@ static inline struct belay_publish_def *publish_def(const char *target)
 static inline struct belay_await_def *await_def(const char *topic, const char *match, const char *fail_when,
                                                 uint64_t timeout_ms)
 {
-    struct belay_await_def *a = calloc(1, sizeof *a);
+    struct belay_await_def *a = forever(calloc(1, sizeof *a));
     *a = (struct belay_await_def){ .topic = belay_str_c(topic), .match = template(match),
                                    .fail_when = fail_when ? template(fail_when) : NULL,
                                    .timeout_ms = timeout_ms };
@@ -153,7 +167,7 @@ static const struct belay_connection_def keyed = { /* honours the idempotency ke
 
 static inline struct belay_saga_def *saga_def(struct belay_saga_step_def *steps, uint32_t count, uint64_t deadline_ms)
 {
-    struct belay_saga_def *def = calloc(1, sizeof *def);
+    struct belay_saga_def *def = forever(calloc(1, sizeof *def));
     *def = (struct belay_saga_def){
         .name = BELAY_STR("trip"), .hash = { 1, count }, .text = BELAY_STR("{}"),
         .from = { .kind = BELAY_SOURCE_TOPIC, .name = BELAY_STR("orders") },
@@ -375,7 +389,7 @@ static inline void world_deliver(struct world *w)
             belay_broker_defer(w->broker, d, w->now + 1000);
         else if (belay_broker_start(w->broker, d, &w->err) == BELAY_OK) {
             w->work = d;
-            w->work_position = belay_store_position(w->store);
+            w->work_position = UINT64_MAX; /* known when the start is appended: world_gather */
         }
         world_ok(w, status);
     }
@@ -393,8 +407,8 @@ static inline void world_ledger(struct world *w, const char *verb, unsigned step
     } else if (strcmp(verb, "undo") == 0) {
         l->undo_calls++;
         if ((int)step > w->undo_below[saga])
-            fail_msg("seed %llu: saga %u undoes step %u after step %d\n%s", (unsigned long long)w->seed, saga,
-                     step, w->undo_below[saga], w->trace);
+            world_fail(w, "seed %llu: saga %u undoes step %u after step %d", (unsigned long long)w->seed, saga, step,
+                       w->undo_below[saga]);
         w->undo_below[saga] = (int)step;
         l->undone |= happens;
     }
@@ -462,9 +476,16 @@ static inline void world_ask(struct world *w)
     }
 }
 
-static inline void world_flush(struct world *w)
+static inline void world_gather(struct world *w)
 {
     belay_broker_flush(w->broker);
+    if (w->work && w->work_position == UINT64_MAX)
+        w->work_position = belay_store_position(w->store);
+}
+
+static inline void world_flush(struct world *w)
+{
+    world_gather(w);
     belay_store_flush(w->store, w->now);
     sim_jobs_finish(&w->jobs);
     world_ok(w, belay_store_failed(w->store, &w->err));
@@ -542,7 +563,8 @@ static inline void assert_member(struct world *w, unsigned saga, const char *mem
         struct belay_buf out;
         belay_buf_init(&out, 1 << 20);
         world_view(w, saga, &out);
-        fail_msg("saga %u: %s is \"%s\", not \"%s\"\n%s\n%s", saga, member, text, value, out.p, w->trace);
+        fprintf(stderr, "%s\n", out.p);
+        world_fail(w, "saga %u: %s is \"%s\", not \"%s\"", saga, member, text, value);
     }
 }
 
