@@ -103,7 +103,8 @@ struct belay_str belay_store_append(struct belay_store *s, uint16_t type, uint8_
 uint64_t belay_store_append_message(struct belay_store *s, uint32_t topic, belay_time accepted_at,
                                     struct belay_str encoded);
 
-/* Position that what was appended last will have; durable >= position: it is safe. */
+/* Position that what was appended last will have; durable >= position: it is safe. What is promised
+ * counts as appended: it will be, in this commit. */
 uint64_t belay_store_position(const struct belay_store *s);
 uint64_t belay_store_durable(const struct belay_store *s);
 /* Starts the commit job if none is in flight and something is pending; also the checkpoint, segment

@@ -145,7 +145,7 @@ uint64_t belay_store_append_message(struct belay_store *s, uint32_t topic, belay
 
 uint64_t belay_store_position(const struct belay_store *s)
 {
-    bool pending = s->pending && s->pending->records > 0;
+    bool pending = s->pending && (s->pending->records > 0 || s->promised.records > 0);
     return pending ? s->journal.next_number : s->journal.next_number - 1;
 }
 

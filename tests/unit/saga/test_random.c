@@ -139,7 +139,7 @@ static void settle_one(struct world *w)
 
 static void start_flush(struct world *w)
 {
-    world_gather(w);
+    belay_broker_flush(w->broker);
     belay_store_flush(w->store, w->now);
 }
 

@@ -389,7 +389,7 @@ static inline void world_deliver(struct world *w)
             belay_broker_defer(w->broker, d, w->now + 1000);
         else if (belay_broker_start(w->broker, d, &w->err) == BELAY_OK) {
             w->work = d;
-            w->work_position = UINT64_MAX; /* known when the start is appended: world_gather */
+            w->work_position = belay_store_position(w->store);
         }
         world_ok(w, status);
     }
@@ -476,16 +476,9 @@ static inline void world_ask(struct world *w)
     }
 }
 
-static inline void world_gather(struct world *w)
-{
-    belay_broker_flush(w->broker);
-    if (w->work && w->work_position == UINT64_MAX)
-        w->work_position = belay_store_position(w->store);
-}
-
 static inline void world_flush(struct world *w)
 {
-    world_gather(w);
+    belay_broker_flush(w->broker);
     belay_store_flush(w->store, w->now);
     sim_jobs_finish(&w->jobs);
     world_ok(w, belay_store_failed(w->store, &w->err));

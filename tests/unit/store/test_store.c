@@ -43,7 +43,9 @@ static void a_new_store_is_empty(void **state)
 static void what_was_promised_is_there_whatever_was_reserved_between(void **state)
 {
     struct fixture *f = *state;
+    uint64_t before = belay_store_position(f->store);
     assert_ok(belay_store_promise(f->store, 600, 2, &f->err));
+    assert_int_equal(belay_store_position(f->store), before + 1); /* who waits for it waits for this commit */
     publish(f, 1, 5000);
     append_number(f, 1);
     assert_ok(belay_store_reserve(f->store, 4000, 1, false, &f->err));
