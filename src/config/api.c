@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "config/grammar.h"
 #include "config/parts.h"
+#include "connector/http/openapi.h"
 
 struct api_raw {
     struct belay_api_def def;
@@ -85,6 +86,20 @@ static bool is_openapi(struct config *c, const belay_json *root, const struct co
     return false;
 }
 
+/* Compiled here only to learn of mistakes: the server compiles it again for itself. */
+static void check_openapi(struct config *c, const belay_json *root, const struct config_node *from)
+{
+    struct belay_openapi *api;
+    struct belay_err err = { 0 };
+    int status = belay_openapi_compile(root, &api, &err);
+    if (!status)
+        belay_openapi_free(api);
+    else if (status == BELAY_NOMEM)
+        config_no_memory(c);
+    else
+        config_error(c->problems, config_place(from), "openapi", "the document cannot be served: %s", err.msg);
+}
+
 static void load_openapi(struct config *c, struct api_raw *raw)
 {
     struct belay_str path;
@@ -96,8 +111,10 @@ static void load_openapi(struct config *c, struct api_raw *raw)
     raw->def.openapi_path = config_keep(c, path);
     const struct config_node *tree = config_read_tree(c, path, raw->openapi);
     const belay_json *root = tree ? keep_tape(c, tree, raw->openapi) : NULL;
-    if (root && is_openapi(c, root, raw->openapi))
+    if (root && is_openapi(c, root, raw->openapi)) {
         raw->def.openapi = root;
+        check_openapi(c, root, raw->openapi);
+    }
 }
 
 static void finish_api(struct config *c, const struct config_node *node, void *target)

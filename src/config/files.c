@@ -79,7 +79,6 @@ struct config_file *config_read(struct config *c, const char *path, const struct
     if (status == BELAY_NOMEM) {
         config_no_memory(c);
     } else if (status) {
-        c->incomplete = true;
         config_error(c->problems, from ? config_place(from) : (struct belay_place){ file->path, 0, 0 },
                      "file", "the file cannot be read: %s", err.msg);
     }
@@ -137,10 +136,7 @@ const struct config_node *config_read_tree(struct config *c, struct belay_str pa
     struct config_file *file = config_read(c, path.p, from);
     if (!file)
         return NULL;
-    const struct config_node *tree =
-        belay_str_ends(path, BELAY_STR(".json")) ? json_tree(c, file) : yaml_tree(c, file);
-    c->incomplete = c->incomplete || !tree;
-    return tree;
+    return belay_str_ends(path, BELAY_STR(".json")) ? json_tree(c, file) : yaml_tree(c, file);
 }
 
 /* ---- what the options name ---- */

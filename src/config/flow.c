@@ -99,6 +99,7 @@ static void take_rules(struct steps *s, const struct config_node *list, struct b
     if (!rules)
         return;
     def->on_error = rules;
+    c->sees = config_sees_error;
     for (const struct config_link *link = list->first; link; link = link->next) {
         struct rule_raw raw = { 0 };
         struct belay_error_rule *to = &rules[def->on_error_count++];
@@ -153,6 +154,7 @@ static void finish_flow(struct config *c, const struct config_node *node, void *
     config_retry(c, raw->retry, &BELAY_RETRY_DEFAULT, &raw->def.retry);
     if (!config_get(node, "lanes"))
         default_lanes(c, node, &raw->def.lanes);
+    c->sees = config_sees_flow;
     take_steps(c, raw);
 }
 
@@ -165,7 +167,10 @@ void config_flow(struct config *c, const struct config_link *m, struct belay_flo
 {
     struct flow_raw raw = { 0 };
     config_check_name(c, m->key, "flow");
+    c->sees = config_sees_message;
+    c->results = NULL;
     config_parse(c, &config_kind_flow, m->value, &raw);
+    c->sees = NULL;
     *to = raw.def;
     to->name = config_keep(c, m->key->text);
     to->place = config_keep_place(c, m->key);

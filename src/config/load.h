@@ -21,6 +21,11 @@ struct config_set {
     struct belay_definitions *current; /* recompiled: whose connections are used; a reference */
 };
 
+struct config_result { /* a variable that a step's `as` makes */
+    struct belay_str name;
+    struct config_result *before;
+};
+
 struct config {
     const struct belay_config_opt *opt;
     struct belay_problems *problems;
@@ -31,6 +36,9 @@ struct config {
     bool incomplete;            /* a file could not be read: its names may be missing elsewhere */
     bool stored;                /* recompiling: missing topics and APIs are no problem */
     const struct belay_definitions *scope; /* where names are looked up */
+    const char *const *sees;        /* variables that expressions may read here; NULL: any */
+    struct config_result *results;  /* and these, of the steps so far */
+    struct steps_room *steps_room;  /* of steps.h, used again by each flow */
     const struct config_swap *swaps;       /* files that are part of a definition's text */
 };
 
@@ -89,6 +97,13 @@ bool config_template(struct config *c, const struct config_node *node, enum conf
 /* A template for a text of our own (a default). */
 bool config_template_of(struct config *c, const char *text, const struct config_node *node,
                         const struct belay_template **ret_template);
+
+/* Complains about variables of t that are not known where node stands (variable.c). */
+void config_check_variables(struct config *c, const struct config_node *node, const struct belay_template *t);
+/* From here on, steps see $name. */
+void config_add_result(struct config *c, struct belay_str name);
+extern const char *const config_sees_message[], *const config_sees_flow[], *const config_sees_error[],
+    *const config_sees_saga[], *const config_sees_undo[];
 
 /* text with ${} replaced, into scratch (expand.c). node is where it stands. */
 bool config_expand(struct config *c, const struct config_node *node, struct belay_str *ret_text);

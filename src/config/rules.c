@@ -21,6 +21,7 @@ const struct config_rule config_rules[] = {
     { "goes-with", false, "A key that makes sense only beside another one." },
     { "environment", false, "A ${} that stands for nothing, or for what must not come from outside." },
     { "expression", false, "An expression that does not compile." },
+    { "unknown-variable", false, "An expression reads a variable that is not known where it stands." },
     { "schema", false, "A JSON Schema that does not compile." },
     { "openapi", false, "An OpenAPI document that cannot be served." },
     { "unknown-topic", false, "A topic that is not defined." },

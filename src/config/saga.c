@@ -126,7 +126,9 @@ static const struct belay_await_def *take_await(struct config *c, const struct c
     struct await_raw raw = { 0 };
     struct belay_await_def *def = CONFIG_NEW(c, struct belay_await_def);
     struct belay_str topic;
+    c->sees = config_sees_message;
     config_parse(c, &kind_await, node, &raw);
+    c->sees = config_sees_saga;
     if (!def)
         return NULL;
     if (raw.topic && config_text(c, raw.topic, &topic)) {
@@ -144,10 +146,12 @@ static const struct belay_compensate_def *take_compensate(struct config *c, cons
     config_parse(c, &kind_compensate, node, &raw);
     if (!def)
         return NULL;
+    c->sees = config_sees_undo;
     if (raw.call)
         def->call = config_call(c, raw.call);
     else if (raw.publish)
         def->publish = take_publish(c, raw.publish);
+    c->sees = config_sees_saga;
     config_retry(c, raw.retry, &RETRY_COMPENSATE, &def->retry);
     return def;
 }
@@ -214,6 +218,7 @@ static void finish_saga(struct config *c, const struct config_node *node, void *
     if (raw->words)
         config_parse(c, &kind_words, raw->words, &raw->def);
     config_retry(c, raw->retry, &BELAY_RETRY_DEFAULT, &retry);
+    c->sees = config_sees_saga;
     if (raw->steps)
         take_steps(c, raw->steps, &retry, &raw->def);
 }
@@ -227,7 +232,10 @@ void config_saga(struct config *c, const struct config_link *m, struct belay_sag
 {
     struct saga_raw raw = { 0 };
     config_check_name(c, m->key, "saga");
+    c->sees = config_sees_message;
+    c->results = NULL;
     config_parse(c, &config_kind_saga, m->value, &raw);
+    c->sees = NULL;
     *to = raw.def;
     to->name = config_keep(c, m->key->text);
     to->place = config_keep_place(c, m->key);

@@ -349,11 +349,14 @@ static const char *const verb_names[] = {
 
 bool steps_init(struct steps *s, struct config *c)
 {
-    *s = (struct steps){ .c = c };
-    s->items = config_scratch(c, BELAY_FLOW_STEPS_MAX * sizeof *s->items);
-    s->choices = config_scratch(c, BELAY_FLOW_STEPS_MAX * sizeof *s->choices);
-    s->name_nodes = config_scratch(c, BELAY_FLOW_STEPS_MAX * sizeof *s->name_nodes);
-    return s->items && s->choices && s->name_nodes;
+    if (!c->steps_room)
+        c->steps_room = config_scratch(c, sizeof *c->steps_room);
+    if (!c->steps_room)
+        return false;
+    memset(c->steps_room, 0, sizeof *c->steps_room);
+    *s = (struct steps){ .c = c, .items = c->steps_room->items, .choices = c->steps_room->choices,
+                         .name_nodes = c->steps_room->name_nodes };
+    return true;
 }
 
 /* The next free step, or NULL where there are too many. */
@@ -406,6 +409,8 @@ static uint16_t take_step(struct steps *s, const struct config_node *node)
     takers[kind](s, raw.verbs[kind], to);
     if (kind == BELAY_STEP_CALL)
         take_call_policy(s->c, &raw, to);
+    if (raw.as.n)
+        config_add_result(s->c, raw.as);
     return (uint16_t)(to - s->items);
 }
 

@@ -11,11 +11,17 @@
 
 #define STEP_PENDING (BELAY_STEP_END - 1)
 
+struct steps_room {
+    struct belay_step_def items[BELAY_FLOW_STEPS_MAX];
+    struct belay_choice_def *choices[BELAY_FLOW_STEPS_MAX];          /* of each step, to be patched; NULL */
+    const struct config_node *name_nodes[BELAY_FLOW_STEPS_MAX];      /* of each step as written; NULL */
+};
+
 struct steps {
     struct config *c;
-    struct belay_step_def *items;               /* BELAY_FLOW_STEPS_MAX of them */
-    struct belay_choice_def **choices;          /* of each step, to be patched; NULL */
-    const struct config_node **name_nodes;      /* of each step's written name; NULL */
+    struct belay_step_def *items; /* these three are the load's one steps_room */
+    struct belay_choice_def **choices;
+    const struct config_node **name_nodes;
     uint32_t count;
     uint32_t per_kind[BELAY_STEP_DEAD_LETTER + 1];
     bool full;

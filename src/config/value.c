@@ -126,6 +126,7 @@ static bool compile(struct config *c, struct belay_str text, enum config_templat
     owned->next = c->set->owned;
     c->set->owned = owned;
     *ret_template = owned->template_;
+    config_check_variables(c, node, owned->template_);
     return true;
 }
 

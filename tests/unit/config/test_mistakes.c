@@ -176,6 +176,22 @@ static const struct mistake step_mistakes[] = {
       "4:40: error: 'start' is earliest, latest or a time such as 2026-07-01T12:00:00Z, not 'yesterday' [type]\n" },
 };
 
+static const struct mistake variable_mistakes[] = {
+    { "a mistyped result", CALLS "call: { connection: c, path: / }\n        as: shipment\n"
+                                 "      - map: \"{% $shipmnt.body %}\"\n",
+      "12:18: error: no variable '$shipmnt' is known here; did you mean '$shipment'? [unknown-variable]\n" },
+    { "a result before its step", CALLS "map: \"{% $late %}\"\n"
+                                        "      - call: { connection: c, path: / }\n        as: late\n",
+      "10:18: error: no variable '$late' is known here; a step's result has the name that its 'as' says, a variable "
+      "made by 'set' is $vars.late [unknown-variable]\n" },
+    { "a result in a lane's key", FLOW "    lanes: { key: \"{% $vars.a %}\" }\n",
+      "7:23: error: no variable '$vars' is known here; only the body, $message and $headers are [unknown-variable]\n" },
+    { "a saga's step without $steps", SAGA "name: x\n        publish: { topic: t, key: \"{% $charge.id %}\" }\n",
+      "12:39: error: no variable '$charge' is known here; a step's result is $steps.charge [unknown-variable]\n" },
+    { "a function that is none", STEP "map: \"{% $lenght(a) %}\"\n",
+      "8:18: error: no function '$lenght' is known here; functions are JSONata's and $saga [unknown-variable]\n" },
+};
+
 static const struct mistake saga_mistakes[] = {
     { "a saga from a timer", HEAD "sagas: { s: { from: { timer: 1s }, id: x, steps: [] } }\n",
       "3:21: error: a saga starts from a topic or a queue [type]\n" },
@@ -263,6 +279,11 @@ static void wrong_steps_are_explained(void **state)
     CHECK_ALL(step_mistakes);
 }
 
+static void variables_that_are_not_known_are_named(void **state)
+{
+    CHECK_ALL(variable_mistakes);
+}
+
 static void wrong_sagas_are_explained(void **state)
 {
     CHECK_ALL(saga_mistakes);
@@ -318,6 +339,31 @@ static void all_mistakes_of_all_files_are_told_at_once(void **state)
     assert_string_equal(m.err.msg, "the configuration has 5 mistakes");
     belay_buf_deinit(&text);
     mem_free(&m);
+}
+
+static void documents_that_cannot_be_served_are_refused(void **state)
+{
+    static const struct {
+        const char *document, *said;
+    } cases[] = {
+        { "openapi: 2.0\n", "the file is no OpenAPI 3 document (it has no \"openapi\": \"3.1.0\")" },
+        { "openapi: 3.1.0\npaths:\n  /a:\n    get: { requestBody: { content: { application/json: "
+          "{ schema: { type: objekt } } } } }\n", "the document cannot be served: " },
+        { "[", "flow sequence without a closing bracket" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct mem_file files[] = {
+            { "belay.yaml", HEAD "apis: { w: { listen: ':80', openapi: api.yaml } }\n" },
+            { "api.yaml", cases[i].document },
+            { 0 },
+        };
+        struct mem_config m;
+        mem_load(&m, files);
+        assert_int_equal(m.problems.error_count, 1);
+        assert_true(belay_str_starts(m.problems.items[0].message, belay_str_c(cases[i].said)));
+        mem_free(&m);
+    }
 }
 
 static void a_broken_file_does_not_make_others_look_wrong(void **state)
@@ -410,8 +456,10 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_named_with_what_is),
         cmocka_unit_test(wrong_steps_are_explained),
         cmocka_unit_test(wrong_sagas_are_explained),
+        cmocka_unit_test(variables_that_are_not_known_are_named),
         cmocka_unit_test(an_expression_s_mistake_is_where_it_was_written),
         cmocka_unit_test(all_mistakes_of_all_files_are_told_at_once),
+        cmocka_unit_test(documents_that_cannot_be_served_are_refused),
         cmocka_unit_test(a_broken_file_does_not_make_others_look_wrong),
         cmocka_unit_test(problems_are_JSON_for_tools),
         cmocka_unit_test(aliases_that_multiply_end_at_the_limit),
