@@ -3,8 +3,6 @@
 
 #include "base/alloc.h"
 
-#define RECORD_OVERHEAD 64 /* what the store puts around a record */
-
 int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker,
                      struct belay_err *err)
 {
@@ -13,6 +11,7 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
         return belay_fail(err, BELAY_NOMEM, "no memory for a broker");
     b->store = store;
     b->incarnation = 1;
+    b->read_ahead_max = BELAY_LANE_READ_AHEAD_MAX;
     b->scheduled_next = 1;
     b->scheduled_due = b->retention_at = BELAY_TIME_NEVER;
     belay_map_init(&b->topics_by_name);
@@ -164,10 +163,10 @@ struct belay_buf *record_begin(struct belay_broker *b)
     return &b->record;
 }
 
-int record_reserve(struct belay_broker *b, size_t bytes, struct cost cost, bool use_reserve,
+int record_reserve(struct belay_broker *b, size_t bytes, uint32_t records, struct cost cost, bool use_reserve,
                    struct belay_err *err)
 {
-    int status = belay_store_reserve(b->store, bytes + RECORD_OVERHEAD, 1, use_reserve, err);
+    int status = belay_store_reserve(b->store, bytes, records, use_reserve, err);
     if (status == BELAY_OK && cost.changes)
         status = belay_state_reserve(b->state, cost.state_bytes, cost.changes, err);
     return status;
@@ -187,7 +186,7 @@ int record_commit(struct belay_broker *b, enum record_type type, struct cost cos
     int status = belay_buf_status(&b->record);
     if (status != BELAY_OK)
         return belay_fail(err, status, "a record: %s", belay_status_text(status));
-    status = record_reserve(b, b->record.n, cost, use_reserve, err);
+    status = record_reserve(b, b->record.n, 1, cost, use_reserve, err);
     if (status == BELAY_OK)
         record_append(b, type);
     return status;

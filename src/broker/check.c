@@ -10,6 +10,7 @@ struct check {
     uint64_t waiting, parked, dead, due, lanes, held;
     uint64_t last;  /* held sequence before */
     uint64_t head;  /* of the lane at hand */
+    uint64_t first; /* lowest sequence the store keeps */
     bool bad;
 };
 
@@ -24,6 +25,9 @@ static int broken(struct check *c, const char *invariant, const char *what, uint
 static int check_ranges(struct check *c)
 {
     const struct ranges *r = &c->sub->settled;
+    c->first = belay_store_first_sequence(c->b->store, c->sub->topic_id);
+    if (c->sub->cursor < c->first)
+        return broken(c, "G1", "the log it needs was given up", c->sub->cursor);
     for (uint32_t i = 0; i < r->count; i++) {
         uint64_t below = i ? r->items[i - 1].end : c->sub->cursor;
         if (r->items[i].first <= below || r->items[i].first >= r->items[i].end)
@@ -61,7 +65,7 @@ static int check_exception(struct check *c, uint64_t sequence, const struct exce
             return broken(c, "rows", "its letter's rows do not fit", sequence);
     if (x->state != EXCEPTION_WAITING && !x->letter)
         return broken(c, "rows", "parked or dead without a letter", sequence);
-    if (exception_pins(c->b, id, x) && c->sub->topic->low > sequence)
+    if (x->state == EXCEPTION_WAITING && !x->letter && sequence < c->first)
         return broken(c, "G1", "the log it needs was given up", sequence);
     return BELAY_OK;
 }
@@ -109,6 +113,8 @@ static bool check_held(void *arg, uint64_t sequence)
         broken(c, "I2", "held out of order", sequence);
     else if (sequence <= c->head && !c->sub->went_back)
         broken(c, "I2", "held below the head of its lane", sequence);
+    else if (sequence < c->first)
+        broken(c, "G1", "held, and the log it needs was given up", sequence);
     else if (!cursor_settled(c->sub, sequence) || exception_get(c->b, c->sub->id, sequence, &x))
         broken(c, "G4", "held, and something else as well", sequence);
     c->last = sequence;
@@ -198,7 +204,7 @@ static int check_window(struct check *c)
     }
     if (flight != c->sub->in_flight || fresh != c->sub->fresh || loaded != c->sub->loaded)
         return broken(c, "I6", "the window's counts are wrong", 0);
-    if (fresh > BELAY_LANE_READ_AHEAD_MAX + MEMORY_SLACK || loaded > 2 * BELAY_LANE_READ_AHEAD_MAX + MEMORY_SLACK)
+    if (fresh > c->b->read_ahead_max + MEMORY_SLACK || loaded > 2 * c->b->read_ahead_max + MEMORY_SLACK)
         return broken(c, "I6", "the window is too large", 0);
     return BELAY_OK;
 }

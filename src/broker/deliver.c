@@ -29,7 +29,7 @@ void subscription_rearm(struct belay_broker *b, struct belay_subscription *sub)
     belay_heap_remove(&b->wakes, &sub->wake);
     if (!subscription_may_deliver(sub))
         return;
-    if (sub->loaded < BELAY_LANE_READ_AHEAD_MAX && b->fetches < FETCHES_MAX && sub->next_due < at)
+    if (sub->loaded < b->read_ahead_max && b->fetches < FETCHES_MAX && sub->next_due < at)
         at = sub->next_due;
     if (later && later->key < at)
         at = later->key;
@@ -128,6 +128,7 @@ static struct entry *take(struct belay_broker *b, struct belay_subscription *sub
             continue;
         }
         e->where = ENTRY_FLIGHT;
+        e->taken = true;
         sub->in_flight++;
         if (!e->d.first_attempt_at)
             e->d.first_attempt_at = b->now;

@@ -164,9 +164,12 @@ void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct
     sub->dirty = true;
     if (row.held) {
         struct exception x = { .keyed = true, .due = now, .lane = lane, .key = row.key };
+        struct belay_str progress;
         row.head = held_take(b, sub->id, lane, &row);
         lane_row_put(b, sub->id, lane, &row);
         sub->n.held--;
+        if (sub->went_back)
+            x.begun = x.progress = progress_get(b, sub->id, row.head, &x.definition, &x.first_attempt_at, &progress);
         exception_set_state(sub, &x, EXCEPTION_WAITING);
         exception_put(b, sub, row.head, &x);
         due_put(b, sub, now, row.head);
@@ -285,6 +288,8 @@ void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct 
         row.held--;
         sub->n.held--;
         lane_row_put(b, sub->id, lane, &row);
+        if (sub->went_back)
+            exception_put_progress(b, sub, sequence, BELAY_STR_NONE);
         return;
     }
 }

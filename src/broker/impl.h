@@ -117,6 +117,7 @@ struct entry {
     struct lane *lane;
     struct belay_hash128 hash;
     enum where where;
+    bool taken;      /* was delivered: a seek leaves it alone, also where it was deferred */
     bool keyed;      /* has a lane */
     bool exception;  /* has rows */
     bool letter;     /* has a letter's rows: the message is in them */
@@ -177,6 +178,7 @@ struct belay_broker {
     struct belay_list free_entries, free_lanes, free_pages;
     uint32_t free_entry_count, free_page_count;
     size_t window_bytes;
+    uint32_t read_ahead_max;     /* BELAY_LANE_READ_AHEAD_MAX; less in tests */
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
     belay_time retention_at;     /* next look at retention by time */
@@ -222,7 +224,7 @@ int record_commit(struct belay_broker *b, enum record_type type, struct cost cos
                   struct belay_err *err) BELAY_MUST_CHECK;
 /* The same where room was reserved already. */
 void record_append(struct belay_broker *b, enum record_type type);
-int record_reserve(struct belay_broker *b, size_t bytes, struct cost cost, bool use_reserve,
+int record_reserve(struct belay_broker *b, size_t bytes, uint32_t records, struct cost cost, bool use_reserve,
                    struct belay_err *err) BELAY_MUST_CHECK;
 void broker_advance(struct belay_broker *b, belay_time now);
 

@@ -67,6 +67,18 @@ bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub)
     return true;
 }
 
+/* After a seek back a message whose attempt had begun may find itself behind an earlier one: that it was
+ * begun is kept in its progress row while it is held. */
+static void keep_attempt(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+{
+    static const char nothing[PROGRESS_PREFIX_BYTES];
+    struct row_key key = key_exception(sub->id, sequence, PART_PROGRESS);
+    struct belay_str value;
+    if (ranges_contains(&sub->started, sequence)
+        && !belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
+        exception_put_progress(b, sub, sequence, belay_str(nothing, sizeof nothing));
+}
+
 int apply_hold(struct belay_broker *b, struct belay_unpack *u)
 {
     struct belay_subscription *sub = unpack_subscription(b, u);
@@ -97,6 +109,8 @@ int apply_hold(struct belay_broker *b, struct belay_unpack *u)
         return BELAY_CORRUPT;
     for (uint64_t i = 0; i < count; i++) {
         sequence += belay_unpack_varint(u);
+        if (sub->went_back)
+            keep_attempt(b, sub, sequence);
         held_append(b, sub->id, lane, &row, sequence);
         cursor_settle(sub, sequence, sequence + 1);
     }

@@ -314,7 +314,7 @@ int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault
     if (status != BELAY_OK)
         return belay_fail(err, status, "a letter: %s", belay_status_text(status));
     /* With the pause, if it comes to that: both or none. */
-    status = record_reserve(b, r->n + 256, cost, true, err);
+    status = record_reserve(b, r->n + 256, 2, cost, true, err);
     if (status != BELAY_OK)
         return status;
     record_append(b, RECORD_LETTER);

@@ -161,13 +161,6 @@ static bool spill(struct belay_broker *b, struct belay_subscription *sub)
     return longest && lane_hold(b, sub, longest, &err) == BELAY_OK;
 }
 
-static uint32_t count_until_settled(const struct belay_subscription *sub, uint64_t next)
-{
-    const struct range *r = ranges_from(&sub->settled, sub->read_next);
-    uint64_t end = r && r->first < next ? r->first : next;
-    return end - sub->read_next < READ_COUNT ? (uint32_t)(end - sub->read_next) : READ_COUNT;
-}
-
 bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
 {
     uint64_t next = belay_store_next_sequence(b->store, sub->topic_id);
@@ -175,12 +168,12 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
     sub->read_next = ranges_next_absent(&sub->settled, from);
     if (sub->fetching || sub->broken || sub->read_next >= next)
         return false;
-    if (sub->fresh >= BELAY_LANE_READ_AHEAD_MAX && !spill(b, sub))
+    if (sub->fresh >= b->read_ahead_max && !spill(b, sub))
         return false;
     if (b->window_bytes >= WINDOW_BYTES_MAX && sub->fresh)
         return false;
     struct belay_fetched items[READ_COUNT];
-    uint32_t count = count_until_settled(sub, next);
+    uint32_t count = next - sub->read_next < READ_COUNT ? (uint32_t)(next - sub->read_next) : READ_COUNT;
     struct page *page = page_new(b, sub, PAGE_CHUNK_BYTES);
     if (!page) {
         look_again(b, sub);
@@ -338,7 +331,7 @@ void read_due(struct belay_broker *b, struct belay_subscription *sub)
 {
     struct row_key prefix = key_id(sub->id);
     for (uint32_t n = 0; n < DUE_BATCH && sub->next_due <= b->now && !sub->broken; n++) {
-        if (sub->loaded >= BELAY_LANE_READ_AHEAD_MAX || b->fetches >= FETCHES_MAX)
+        if (sub->loaded >= b->read_ahead_max || b->fetches >= FETCHES_MAX)
             return;
         struct row_key from = key_due(sub->id, sub->due_at, sub->due_sequence);
         struct belay_str key, value;

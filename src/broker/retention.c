@@ -14,6 +14,8 @@
 static void advance_pin(struct belay_broker *b, struct belay_subscription *sub)
 {
     struct exception x;
+    if (sub->went_back && sub->n.held)
+        return; /* a lane may hold messages below its head: nothing stands for them */
     for (uint32_t n = 0; n < PIN_BITE && sub->pin_low < sub->cursor; n++) {
         uint64_t at = sub->pin_low;
         if (!exception_next(b, sub->id, &at, &x)) {

@@ -131,7 +131,7 @@ static int publish_due(struct belay_broker *b, belay_time due, uint64_t number, 
     if (status == BELAY_OK && t->retain_bytes && !retention_make_room(b, t, encoded.n))
         status = BELAY_NOSPACE;
     if (status == BELAY_OK)
-        status = record_reserve(b, b->message.n + 512, (struct cost){ 64, 2 }, false, &err);
+        status = record_reserve(b, b->message.n + 64, 2, (struct cost){ 64, 2 }, false, &err);
     if (status != BELAY_OK)
         return status;
     pack_unschedule(b, due, number);

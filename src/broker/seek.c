@@ -57,14 +57,13 @@ static int collect_exceptions(struct belay_broker *b, struct belay_subscription 
 
 /* ---- deciding ---- */
 
-/* In flight and no exception: the record names them, they are not discarded. */
+/* In flight (or deferred) and no exception: the record names them, they are not discarded. */
 static int pack_kept(struct belay_subscription *sub, uint64_t below, struct ranges *kept)
 {
     struct belay_map_slot *slot;
     for (size_t at = 0; (slot = belay_map_next(&sub->index, &at));) {
         struct entry *e = slot->value;
-        bool stays = !e->exception && (e->where == ENTRY_FLIGHT || e->where == ENTRY_DEFERRED);
-        if (!stays || e->d.sequence >= below)
+        if (e->exception || !e->taken || e->d.sequence >= below)
             continue;
         if (ranges_reserve(kept, 1) != BELAY_OK)
             return BELAY_NOMEM;

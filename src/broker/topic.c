@@ -3,8 +3,6 @@
 
 #include "base/alloc.h"
 
-#define PUBLISH_OVERHEAD 256 /* headers, extents: what the store adds to a message */
-
 struct topic *topic_find(struct belay_broker *b, struct belay_str name)
 {
     return belay_map_get(&b->topics_by_name, name);
@@ -255,7 +253,7 @@ int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const s
     if (t->retain_bytes && !retention_make_room(b, t, b->message.n))
         return belay_fail(err, BELAY_NOSPACE, "%.*s is full: %llu bytes wait for their subscriptions",
                           BELAY_STR_ARG(topic), (unsigned long long)t->retain_bytes);
-    status = belay_store_reserve(b->store, b->message.n + PUBLISH_OVERHEAD, 1, false, err);
+    status = belay_store_reserve(b->store, b->message.n, 1, false, err);
     if (status != BELAY_OK)
         return status;
     uint64_t sequence = topic_append(b, t, belay_buf_view(&b->message));
@@ -266,7 +264,7 @@ int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const s
 
 int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *err)
 {
-    return belay_store_reserve(b->store, bytes + PUBLISH_OVERHEAD, 1, false, err);
+    return belay_store_reserve(b->store, bytes, 1, false, err);
 }
 
 /* ---- looking ---- */

@@ -152,8 +152,8 @@ void entry_drop(struct belay_broker *b, struct entry *e)
         sub->fresh--;
     if (lane && lane->busy == e)
         lane->busy = NULL;
-    else if (lane && !e->exception)
-        lane->pending_count--;
+    else if (lane && !e->exception && --lane->pending_count == 0)
+        belay_list_unlink(&lane->troubled_node);
     belay_map_del(&sub->index, sequence_key(&e->d.sequence));
     page_unref(e->page);
     if (b->free_entry_count < SPARE_ENTRIES_MAX) {
@@ -265,7 +265,7 @@ void window_reset(struct belay_broker *b, struct belay_subscription *sub)
     do {
         for (at = 0; (slot = belay_map_next(&sub->index, &at));) {
             e = slot->value;
-            if (!e->exception && e->where != ENTRY_FLIGHT && e->where != ENTRY_DEFERRED)
+            if (!e->exception && !e->taken)
                 break;
         }
         if (slot)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/impl.h"
 #include "lib/jobs_inline.h"
 #include "sim/disk.h"
 #include "sim/jobs.h"
@@ -30,6 +30,7 @@ struct world {
     struct belay_fault fault;
     belay_time now;
     uint64_t seed;
+    uint32_t read_ahead_max; /* 0: as in life */
 };
 
 #define world_ok(w, expression)                                                  \
@@ -63,6 +64,8 @@ static inline void world_open(struct world *w)
     w->opt.save = world_save;
     w->opt.arg = w;
     world_ok(w, belay_broker_new(NULL, &w->b, &w->err));
+    if (w->read_ahead_max)
+        w->b->read_ahead_max = w->read_ahead_max;
     world_ok(w, belay_store_open(&w->opt, &w->store, &w->err));
     belay_broker_set_store(w->b, w->store);
     belay_broker_recovered(w->b, w->now);
@@ -161,7 +164,7 @@ static inline struct belay_delivery *take(struct world *w)
 {
     belay_broker_tick(w->b, w->now);
     struct belay_delivery *d = belay_broker_next(w->b, w->now);
-    for (int i = 0; !d && i < 4; i++) {
+    for (int i = 0; !d && (i < 4 || belay_broker_wake_at(w->b) <= w->now) && i < 100; i++) {
         world_flush(w);
         sim_jobs_finish(&w->queue);
         d = belay_broker_next(w->b, w->now);
