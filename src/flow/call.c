@@ -35,7 +35,7 @@ static bool sends_body(const struct belay_call_def *def, const struct belay_call
 static bool add_type(const struct eval *e, struct belay_call_request *r, struct belay_str type)
 {
     const struct belay_str name = BELAY_STR("content-type");
-    if (body_is_json(type) || field_value(r->headers, r->header_count, name).n)
+    if (!type.n || body_is_json(type) || field_value(r->headers, r->header_count, name).n)
         return true;
     struct belay_field *headers = BELAY_ARENA_ARRAY(e->arena, struct belay_field, r->header_count + 1);
     if (!headers)

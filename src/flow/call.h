@@ -52,9 +52,25 @@ bool belay_publish_build(const struct belay_publish_def *def, const struct belay
 /* The fault of an outcome that is not ok. */
 void belay_fault_of_outcome(struct belay_fault *f, const struct belay_call_outcome *o, struct belay_str step,
                             belay_time now);
+
+/* ---- what things are to an expression; memory from arena, texts borrowed ---- */
+
+/* $message: {"id", "source", "type", "subject", "key", "time", "accepted_at", "correlationid", "causationid",
+ * "traceparent", "tracestate", "datacontenttype", "attempt"}, as far as they are there (attempt 0: not).
+ * Errors: BELAY_NOMEM. */
+int belay_message_value(const struct belay_message *m, uint32_t attempt, struct belay_arena *arena,
+                        struct belay_value *ret_value) BELAY_MUST_CHECK;
+/* $headers, $params: of two with one name the last counts. Errors: BELAY_NOMEM. */
+int belay_fields_value(const struct belay_field *fields, uint32_t count, struct belay_arena *arena,
+                       struct belay_value *ret_value) BELAY_MUST_CHECK;
+/* $error: {"type", "class", "description", "step", "status", "endpoint", "at", "body"}; body is the answer's, as
+ * far as it is kept, parsed where that is JSON. Errors: BELAY_NOMEM. */
+int belay_fault_value(const struct belay_fault *f, struct belay_arena *arena,
+                      struct belay_value *ret_value) BELAY_MUST_CHECK;
 /* { "status", "headers", "body" } of an outcome: what `as:` names. body is parsed when the answer is JSON.
- * Memory from arena; the outcome's bytes are copied. */
+ * The outcome's bytes are copied. UNDEFINED: no memory. */
 struct belay_value belay_outcome_value(const struct belay_call_outcome *o, struct belay_arena *arena);
+
 /* May the call be repeated without asking? */
 bool belay_call_repeatable(const struct belay_call_def *def, const struct belay_call_request *request);
 

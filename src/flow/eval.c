@@ -145,7 +145,7 @@ bool eval_body(const struct eval *e, const struct belay_template *t, struct bela
     struct belay_value v = scope->body;
     if (!t && scope->body_text.p) {
         *ret_text = scope->body_text;
-        *ret_type = type.n ? type : scope->body_type.n ? scope->body_type : json;
+        *ret_type = type.n ? type : scope->body_type;
         return true;
     }
     if ((t && !eval_value(e, t, &v)) || !write_body(e, v, type, ret_text))

@@ -19,7 +19,8 @@ bool eval_text(const struct eval *e, const struct belay_template *t, const char 
                struct belay_str *ret_text);
 bool eval_fields(const struct eval *e, const struct belay_named_template *items, uint32_t count,
                  const struct belay_field **ret_fields);
-/* What is sent as a body: t's value, or with t NULL the body as it is. *ret_type: its media type.
+/* What is sent as a body: t's value, or with t NULL the body as it is. *ret_type: its media type, empty where
+ * nobody ever said what the bytes are.
  * A string stays its own text where `type` (a header of the user's; may be empty) is not JSON. */
 bool eval_body(const struct eval *e, const struct belay_template *t, struct belay_str type,
                struct belay_str *ret_text, struct belay_str *ret_type);

@@ -55,7 +55,7 @@ enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time n
 /* CALL: the request (views of the run; id is the engine's to set) and where it goes. */
 const struct belay_call_request *belay_flow_request(const struct belay_flow_run *run);
 const struct belay_connection_def *belay_flow_connection(const struct belay_flow_run *run);
-/* What must be durable before the call or with the retry: body, variables and results so far, the step to go
+/* What must be durable before the call, or with the retry or the letter: body, variables and results so far, the step to go
  * on with, unknown-outcome state. "" when nothing is worth keeping (first call, no results yet).
  * BELAY_LIMIT: larger than BELAY_PROGRESS_BYTES_MAX; the verdict is a LETTER then (FLOW:PROGRESS_TOO_LARGE). */
 struct belay_str belay_flow_progress(struct belay_flow_run *run);

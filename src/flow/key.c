@@ -1,6 +1,7 @@
 /* key.c - the lane or idempotency key of a message that is in no run yet. */
 #include "base/limits.h"
-#include "flow/run.h"
+#include "flow/eval.h"
+#include "flow/flow.h"
 
 bool belay_flow_key(const struct belay_template *key, const struct belay_message *m, const belay_json *body,
                     belay_time now, struct belay_arena *arena, struct belay_str *ret_key, struct belay_fault *ret_fault)
@@ -16,14 +17,14 @@ bool belay_flow_key(const struct belay_template *key, const struct belay_message
     if (key && belay_template_uses(key, BELAY_STR("message"))) {
         struct belay_binding *b = &bindings[scope.binding_count++];
         b->name = BELAY_STR("message");
-        if (!scope_message(&e, m, 0, &b->value))
-            return false;
+        if (belay_message_value(m, 0, arena, &b->value))
+            return eval_no_memory(&e);
     }
     if (key && belay_template_uses(key, BELAY_STR("headers"))) {
         struct belay_binding *b = &bindings[scope.binding_count++];
         b->name = BELAY_STR("headers");
-        if (!scope_headers(&e, m->headers, m->header_count, &b->value))
-            return false;
+        if (belay_fields_value(m->headers, m->header_count, arena, &b->value))
+            return eval_no_memory(&e);
     }
     if (key && !eval_text(&e, key, "key", &text))
         return false;

@@ -240,6 +240,7 @@ static enum belay_flow_verdict conclude(struct belay_flow_run *run, enum belay_f
         verdict = BELAY_FLOW_LETTER;
     }
     run->m.calling = verdict == BELAY_FLOW_CALL;
+    run->m.done = verdict == BELAY_FLOW_DONE;
     run->m.has_fault = verdict == BELAY_FLOW_RETRY || verdict == BELAY_FLOW_LETTER;
     set_effects(run, verdict);
     return verdict;
@@ -304,8 +305,17 @@ const struct belay_connection_def *belay_flow_connection(const struct belay_flow
     return run->m.connection;
 }
 
+/* A DONE that cannot be committed becomes a letter: its replay goes on at the end. */
+static void keep_the_end(struct belay_flow_run *run)
+{
+    if (run->m.done && run->m.worth_keeping && !run->progress.n
+        && progress_encode(run, &run->progress, true) != BELAY_OK)
+        belay_buf_clear(&run->progress);
+}
+
 struct belay_str belay_flow_progress(struct belay_flow_run *run)
 {
+    keep_the_end(run);
     return run->progress.n ? belay_buf_view(&run->progress) : BELAY_STR_NONE;
 }
 

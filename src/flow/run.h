@@ -8,7 +8,7 @@
  *   fail.c      an error's way: retry, on_error, letter
  *   scope.c     what expressions see, built when one looks
  *   progress.c  the bytes that a retry or a crash resumes from
- *   eval.c, call.c, publish.c, outcome.c  templates, requests, messages: shared with sagas
+ *   eval.c, call.c, publish.c, value.c  templates, requests, messages, values: shared with sagas
  */
 #ifndef BELAY_FLOW_RUN_H
 #define BELAY_FLOW_RUN_H
@@ -80,7 +80,7 @@ struct belay_flow_run {
         bool interrupted;                 /* and the call in doubt was not reached yet */
         bool worth_keeping;               /* progress says more than the message does */
         bool started;                     /* stepped at least once */
-        bool skips, explicit_letter, calling;
+        bool skips, explicit_letter, calling, done;
         bool step_gone;                   /* progress names a step that the flow no longer has */
         struct belay_str filtered;
         uint64_t retry_delay_ms;
@@ -129,11 +129,6 @@ bool bindings_put(struct belay_flow_run *run, struct flow_bindings *b, struct be
                   struct belay_value v);
 /* A list that can be changed without the other noticing. */
 bool bindings_fork(struct belay_flow_run *run, struct flow_bindings *b);
-/* {"id", "key", ...} of a message, and its headers. */
-bool scope_message(const struct eval *e, const struct belay_message *m, uint32_t attempt,
-                   struct belay_value *ret_value);
-bool scope_headers(const struct eval *e, const struct belay_field *fields, uint32_t count,
-                   struct belay_value *ret_value);
 
 /* validate.c, steps.c */
 enum move validate_run(struct belay_flow_run *run, const struct belay_step_def *step);

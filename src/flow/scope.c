@@ -43,100 +43,6 @@ bool bindings_fork(struct belay_flow_run *run, struct flow_bindings *b)
     return run_grow(run, (void **)&b->items, b->count, &b->cap, sizeof *b->items);
 }
 
-/* ---- objects ---- */
-
-static bool put(const struct eval *e, struct belay_value_object *o, const char *name, struct belay_value v)
-{
-    return v.type == BELAY_VALUE_UNDEFINED
-           || belay_value_object_put(o, e->arena, belay_str_c(name), v) == BELAY_OK;
-}
-
-static struct belay_value text(struct belay_str s)
-{
-    return s.n ? belay_value_str(s) : belay_value_undefined();
-}
-
-static struct belay_value time_text(const struct eval *e, belay_time t)
-{
-    char *to = belay_arena_bytes(e->arena, BELAY_TIME_TEXT_BYTES);
-    if (!to)
-        return belay_value_undefined();
-    belay_time_text(t, to);
-    return belay_value_str(belay_str(to, BELAY_TIME_TEXT_BYTES - 1));
-}
-
-bool scope_message(const struct eval *e, const struct belay_message *m, uint32_t attempt,
-                   struct belay_value *ret_value)
-{
-    struct belay_value_object *o = belay_value_object_new(e->arena);
-    bool ok = o && put(e, o, "id", text(m->id)) && put(e, o, "source", text(m->source))
-              && put(e, o, "type", text(m->type)) && put(e, o, "subject", text(m->subject))
-              && put(e, o, "key", text(m->key)) && put(e, o, "time", time_text(e, m->time))
-              && put(e, o, "accepted_at", time_text(e, m->accepted_at))
-              && put(e, o, "correlationid", text(m->correlationid))
-              && put(e, o, "causationid", text(m->causationid))
-              && put(e, o, "traceparent", text(m->traceparent))
-              && put(e, o, "tracestate", text(m->tracestate))
-              && put(e, o, "datacontenttype", text(m->datacontenttype))
-              && (!attempt || put(e, o, "attempt", belay_value_int(attempt)));
-    if (!ok)
-        return eval_no_memory(e);
-    *ret_value = belay_value_object(o);
-    return true;
-}
-
-bool scope_headers(const struct eval *e, const struct belay_field *fields, uint32_t count,
-                   struct belay_value *ret_value)
-{
-    struct belay_value_object *o = belay_value_object_new(e->arena);
-    bool ok = o != NULL;
-    for (uint32_t i = 0; ok && i < count; i++)
-        ok = belay_value_object_put(o, e->arena, fields[i].name, belay_value_str(fields[i].value)) == BELAY_OK;
-    if (!ok)
-        return eval_no_memory(e);
-    *ret_value = belay_value_object(o);
-    return true;
-}
-
-static bool vars_object(const struct eval *e, const struct flow_bindings *vars, struct belay_value *ret_value)
-{
-    struct belay_value_object *o = belay_value_object_new(e->arena);
-    bool ok = o != NULL;
-    for (uint32_t i = 0; ok && i < vars->count; i++)
-        if (vars->items[i].value.type != BELAY_VALUE_UNDEFINED)
-            ok = belay_value_object_put(o, e->arena, vars->items[i].name, vars->items[i].value) == BELAY_OK;
-    if (!ok)
-        return eval_no_memory(e);
-    *ret_value = belay_value_object(o);
-    return true;
-}
-
-/* The excerpt of the answer as JSON where it is whole JSON. */
-static struct belay_value excerpt(const struct eval *e, const struct belay_fault *f)
-{
-    const belay_json *root;
-    struct belay_str bytes = belay_str(f->excerpt, f->excerpt_n);
-    if (bytes.n && belay_json_parse(bytes, NULL, e->arena, &root, NULL, NULL) == BELAY_OK)
-        return belay_value_tape(root);
-    return text(bytes);
-}
-
-static bool error_object(const struct eval *e, const struct belay_fault *f, struct belay_value *ret_value)
-{
-    struct belay_value_object *o = belay_value_object_new(e->arena);
-    bool ok = o && put(e, o, "type", text(belay_str_c(f->type)))
-              && put(e, o, "class", text(belay_str_c(belay_class_name(f->class_))))
-              && put(e, o, "description", text(belay_str_c(f->description)))
-              && put(e, o, "step", text(belay_str_c(f->step)))
-              && put(e, o, "endpoint", text(belay_str_c(f->endpoint)))
-              && put(e, o, "at", time_text(e, f->at)) && put(e, o, "body", excerpt(e, f))
-              && (!f->status || put(e, o, "status", belay_value_int(f->status)));
-    if (!ok)
-        return eval_no_memory(e);
-    *ret_value = belay_value_object(o);
-    return true;
-}
-
 /* ---- the scope of a step ---- */
 
 static const struct belay_str names[SPECIALS] = {
@@ -180,20 +86,33 @@ void scope_sees_call(struct belay_flow_run *run, const struct belay_call_def *ca
     scope_sees(run, call->body);
 }
 
-static bool build_special(struct belay_flow_run *run, unsigned bit, struct belay_value *ret_value)
+static int vars_value(struct belay_flow_run *run, struct belay_value *ret_value)
 {
-    const struct eval e = run_eval(run);
+    const struct flow_bindings *vars = &run->m.at->vars;
+    struct belay_value_object *o = belay_value_object_new(&run->arena);
+    int status = o ? BELAY_OK : BELAY_NOMEM;
+    for (uint32_t i = 0; !status && i < vars->count; i++)
+        if (vars->items[i].value.type != BELAY_VALUE_UNDEFINED)
+            status = belay_value_object_put(o, &run->arena, vars->items[i].name, vars->items[i].value);
+    if (!status)
+        *ret_value = belay_value_object(o);
+    return status;
+}
+
+static int build_special(struct belay_flow_run *run, unsigned bit, struct belay_value *ret_value)
+{
     const struct belay_flow_input *in = &run->m.in;
+    const struct belay_message *m = in->message;
+    struct belay_arena *arena = &run->arena;
     switch (bit) {
-    case SEES_MESSAGE: return scope_message(&e, in->message, in->attempt, ret_value);
-    case SEES_HEADERS: return scope_headers(&e, in->message->headers, in->message->header_count, ret_value);
-    case SEES_PARAMS: return scope_headers(&e, in->params, in->param_count, ret_value);
-    case SEES_VARS: return vars_object(&e, &run->m.at->vars, ret_value);
+    case SEES_MESSAGE: return belay_message_value(m, in->attempt, arena, ret_value);
+    case SEES_HEADERS: return belay_fields_value(m->headers, m->header_count, arena, ret_value);
+    case SEES_PARAMS: return belay_fields_value(in->params, in->param_count, arena, ret_value);
+    case SEES_VARS: return vars_value(run, ret_value);
     default: break;
     }
-    if (!run->m.error)
-        *ret_value = belay_value_undefined();
-    return !run->m.error || error_object(&e, run->m.error, ret_value);
+    *ret_value = belay_value_undefined();
+    return run->m.error ? belay_fault_value(run->m.error, arena, ret_value) : BELAY_OK;
 }
 
 static bool build_specials(struct belay_flow_run *run)
@@ -204,8 +123,10 @@ static bool build_specials(struct belay_flow_run *run)
         if (!(run->m.sees & bit) || run->m.built & bit)
             continue;
         run->m.specials[i].name = names[i];
-        if (!build_special(run, bit, &run->m.specials[i].value))
+        if (build_special(run, bit, &run->m.specials[i].value)) {
+            run_no_memory(run);
             return false;
+        }
         run->m.built |= bit;
     }
     return true;

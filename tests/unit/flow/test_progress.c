@@ -224,6 +224,40 @@ static void the_callers_bytes_may_go_after_begin(void **state)
     belay_buf_clear(&f->trace);
 }
 
+/* A topic may be missing: the letter's replay publishes again, and calls nobody. */
+static void a_done_that_could_not_be_committed_resumes_at_its_end(void **state)
+{
+    struct fixture *f = *state;
+    add_call(f, "a", "POST", "/a", "{% total %}");
+    add_publish(f, "p", "missing", NULL, "{% $a.body %}");
+    struct drive d;
+    struct belay_call_outcome outcome = ok("5");
+    drive_init(&d, f, NULL, 0);
+    struct belay_flow_run *run = drive_begin(f, &d);
+    assert_int_equal(belay_flow_step(run, f->now, NULL), BELAY_FLOW_CALL);
+    assert_int_equal(belay_flow_step(run, f->now, &outcome), BELAY_FLOW_DONE);
+    keep(&d, run, true);
+    belay_flow_free(run);
+    assert_false(attempt(f, &d));
+    assert_trace_of(f, "publish missing key=k 5\ndone\n");
+    drive_deinit(&d);
+}
+
+static void a_body_of_no_type_stays_of_no_type(void **state)
+{
+    struct fixture *f = *state;
+    add_publish(f, "p", "t", NULL, NULL);
+    f->message.datacontenttype = BELAY_STR("");
+    f->message.body = BELAY_STR("who knows");
+    struct drive d;
+    drive_init(&d, f, NULL, 0);
+    struct belay_flow_run *run = drive_begin(f, &d);
+    assert_int_equal(belay_flow_step(run, f->now, NULL), BELAY_FLOW_DONE);
+    assert_int_equal(belay_flow_effects(run)->publications[0].message.datacontenttype.n, 0);
+    belay_flow_free(run);
+    drive_deinit(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +269,8 @@ int main(void)
         TEST(damaged_progress_is_refused),
         TEST(progress_round_trips),
         TEST(the_callers_bytes_may_go_after_begin),
+        TEST(a_done_that_could_not_be_committed_resumes_at_its_end),
+        TEST(a_body_of_no_type_stays_of_no_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

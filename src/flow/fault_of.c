@@ -1,0 +1,39 @@
+/* fault_of.c - what failed, as a fault: a call that was refused or lost, an expression. */
+#include "flow/call.h"
+
+static void cut_c(char *to, size_t size, struct belay_str s)
+{
+    size_t n = s.n < size - 1 ? s.n : size - 1;
+    if (n)
+        memcpy(to, s.p, n);
+    to[n] = '\0';
+}
+
+void belay_fault_of_outcome(struct belay_fault *f, const struct belay_call_outcome *o, struct belay_str step,
+                            belay_time now)
+{
+    char type[sizeof f->type];
+    cut_c(type, sizeof type, o->type.n ? o->type : BELAY_STR("CALL:ERROR"));
+    belay_fault_init(f, type, o->class_, "%.*s", BELAY_STR_ARG(o->description));
+    f->status = o->status;
+    f->retry_after_ms = o->retry_after_ms;
+    f->duration_us = o->duration_us;
+    f->at = now;
+    belay_fault_set_step(f, step);
+    belay_fault_set_endpoint(f, o->endpoint);
+    belay_fault_set_excerpt(f, o->body);
+}
+
+void belay_fault_of_expr(struct belay_fault *f, int status, const struct belay_expr_error *e, struct belay_str step)
+{
+    const char *type = "EXPRESSION:ERROR";
+    if (status == BELAY_LIMIT || strcmp(e->code, "U1001") == 0)
+        type = "EXPRESSION:LIMIT";
+    else if (strcmp(e->code, "U2001") == 0)
+        type = "EXPRESSION:UNDEFINED";
+    if (e->code[0])
+        belay_fault_init(f, type, BELAY_CLASS_PERMANENT, "%s (%s, at byte %u)", e->message, e->code, e->position);
+    else
+        belay_fault_init(f, type, BELAY_CLASS_PERMANENT, "%s", belay_status_text(status));
+    belay_fault_set_step(f, step);
+}
