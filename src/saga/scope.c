@@ -26,54 +26,6 @@ static int body_value(struct belay_sagas *s, struct belay_str body, struct belay
     return BELAY_OK;
 }
 
-static int put_str(struct belay_value_object *o, struct belay_arena *arena, const char *name,
-                   struct belay_str value)
-{
-    if (!value.n)
-        return BELAY_OK;
-    return belay_value_object_put(o, arena, belay_str_c(name), belay_value_str(value));
-}
-
-static int message_value(const struct belay_message *m, struct belay_arena *arena,
-                         struct belay_value *ret_value)
-{
-    struct belay_value_object *o = belay_value_object_new(arena);
-    char *time = belay_arena_bytes(arena, BELAY_TIME_TEXT_BYTES);
-    if (!o || !time)
-        return BELAY_NOMEM;
-    belay_time_text(m->time, time);
-    const struct {
-        const char *name;
-        struct belay_str value;
-    } fields[] = { { "id", m->id }, { "source", m->source }, { "type", m->type },
-                   { "subject", m->subject }, { "key", m->key }, { "time", belay_str_c(time) },
-                   { "correlationid", m->correlationid }, { "causationid", m->causationid },
-                   { "traceparent", m->traceparent }, { "datacontenttype", m->datacontenttype } };
-    for (size_t n = 0; n < sizeof fields / sizeof *fields; n++) {
-        int status = put_str(o, arena, fields[n].name, fields[n].value);
-        if (status != BELAY_OK)
-            return status;
-    }
-    *ret_value = belay_value_object(o);
-    return BELAY_OK;
-}
-
-static int headers_value(const struct belay_message *m, struct belay_arena *arena,
-                         struct belay_value *ret_value)
-{
-    struct belay_value_object *o = belay_value_object_new(arena);
-    if (!o)
-        return BELAY_NOMEM;
-    for (uint32_t n = 0; n < m->header_count; n++) {
-        int status = belay_value_object_put(o, arena, m->headers[n].name,
-                                            belay_value_str(m->headers[n].value));
-        if (status != BELAY_OK)
-            return status;
-    }
-    *ret_value = belay_value_object(o);
-    return BELAY_OK;
-}
-
 int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, belay_time now,
                        struct belay_scope *ret_scope, struct belay_binding bindings[2],
                        struct belay_err *err)
@@ -84,8 +36,8 @@ int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, bel
     int status = body_value(s, m->body, &body, err);
     if (status != BELAY_OK)
         return status;
-    if (message_value(m, &s->arena, &bindings[0].value) != BELAY_OK
-        || headers_value(m, &s->arena, &bindings[1].value) != BELAY_OK)
+    if (belay_message_value(m, 0, &s->arena, &bindings[0].value) != BELAY_OK
+        || belay_fields_value(m->headers, m->header_count, &s->arena, &bindings[1].value) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for a saga's expressions");
     *ret_scope = (struct belay_scope){ .body = body, .body_text = m->body, .body_type = m->datacontenttype,
                                        .bindings = bindings, .binding_count = 2, .now = now,
@@ -114,20 +66,12 @@ static int steps_value(struct saga_turn *t, struct belay_value *ret_value)
 
 static int error_value(struct saga_turn *t, struct belay_value *ret_value)
 {
-    struct belay_arena *arena = &t->room->arena;
-    struct belay_value_object *o = belay_value_object_new(arena);
-    struct belay_fault *fault = belay_arena_alloc(arena, sizeof *fault);
-    if (!o || !fault)
+    struct belay_fault *fault = belay_arena_alloc(&t->room->arena, sizeof *fault);
+    if (!fault)
         return BELAY_NOMEM;
     struct belay_unpack u = belay_unpack_init(belay_buf_view(&t->saga->fault));
     belay_fault_unpack(&u, fault);
-    if (belay_unpack_ok(&u)
-        && (put_str(o, arena, "type", belay_str_c(fault->type)) != BELAY_OK
-            || put_str(o, arena, "step", belay_str_c(fault->step)) != BELAY_OK
-            || put_str(o, arena, "description", belay_str_c(fault->description)) != BELAY_OK))
-        return BELAY_NOMEM;
-    *ret_value = belay_value_object(o);
-    return BELAY_OK;
+    return belay_fault_value(fault, &t->room->arena, ret_value);
 }
 
 int saga_scope(struct saga_turn *t, struct belay_err *err)
