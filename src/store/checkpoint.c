@@ -79,7 +79,7 @@ static int finish(struct belay_store *s, struct belay_err *err)
     int status = belay_state_checkpoint_done(s->state, err);
     if (status != BELAY_OK)
         return status;
-    c->frozen = false;
+    c->frozen = c->committed = false;
     c->bytes_done = c->bytes;
     s->doomed_ready = s->doomed_frozen;
     journal_trim(&s->journal, least(least(c->needed, c->position + 1),
@@ -87,18 +87,23 @@ static int finish(struct belay_store *s, struct belay_err *err)
     return BELAY_OK;
 }
 
+/* No room, or no memory, passes: it stays frozen and is tried again. */
+static void end(struct belay_store *s, int status)
+{
+    struct checkpoint *c = &s->checkpoint;
+    if (status == BELAY_NOSPACE || status == BELAY_NOMEM)
+        c->retry_at = belay_time_add_ms(s->now, RETRY_MS);
+    else if (status != BELAY_OK)
+        journal_fail(&s->journal, status, &c->err);
+}
+
 static void done(struct belay_job *job)
 {
     struct checkpoint *c = BELAY_CONTAINER_OF(job, struct checkpoint, job);
     struct belay_store *s = BELAY_CONTAINER_OF(c, struct belay_store, checkpoint);
     c->running = false;
-    if (c->status == BELAY_NOSPACE || c->status == BELAY_NOMEM) {
-        c->retry_at = belay_time_add_ms(s->now, RETRY_MS);
-        return; /* still frozen: tried again */
-    }
-    int status = c->status == BELAY_OK ? finish(s, &c->err) : c->status;
-    if (status != BELAY_OK)
-        journal_fail(&s->journal, status, &c->err);
+    c->committed = c->status == BELAY_OK;
+    end(s, c->committed ? finish(s, &c->err) : c->status);
 }
 
 void store_checkpoint_start(struct belay_store *s)
@@ -106,6 +111,10 @@ void store_checkpoint_start(struct belay_store *s)
     struct checkpoint *c = &s->checkpoint;
     if (!c->frozen || c->running || s->journal.durable < c->position || s->now < c->retry_at)
         return;
+    if (c->committed) { /* only the end of it failed */
+        end(s, finish(s, &c->err));
+        return;
+    }
     c->running = true;
     c->job = (struct belay_job){ .lane = BELAY_JOB_CHECKPOINT, .run = run, .done = done };
     belay_list_init(&c->job.node);

@@ -134,7 +134,8 @@ size_t belay_state_active_bytes(const struct belay_state *s);
 void belay_state_freeze(struct belay_state *s, uint64_t position);
 /* Background thread: commits the frozen overlay. */
 int belay_state_checkpoint_run(struct belay_state *s, struct belay_err *err) BELAY_MUST_CHECK;
-/* Engine thread, after run ended well: drops the frozen overlay, refreshes the backend's reader. */
+/* Engine thread, after run ended well: drops the frozen overlay, refreshes the backend's reader.
+ * BELAY_NOMEM: nothing happened, to be called again; other errors are final. */
 int belay_state_checkpoint_done(struct belay_state *s, struct belay_err *err) BELAY_MUST_CHECK;
 /* Of the last checkpoint done. */
 uint64_t belay_state_position(const struct belay_state *s);

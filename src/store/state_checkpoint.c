@@ -58,6 +58,11 @@ int belay_state_checkpoint_done(struct belay_state *s, struct belay_err *err)
     BELAY_ASSERT(s->frozen);
     struct belay_err local = { 0 };
     int status = s->backend.refresh(s->backend.self, &local);
+    if (status == BELAY_NOMEM) { /* nothing changed: again later */
+        if (err)
+            *err = local;
+        return status;
+    }
     if (status == BELAY_OK) {
         s->position = s->frozen->position;
         overlay_clear(s->frozen);

@@ -29,7 +29,8 @@ struct reservation { /* what is left of it */
 
 struct checkpoint {
     struct belay_job job;
-    bool frozen, running, due; /* due: something waits for the next one */
+    bool frozen, running, committed;
+    bool due;                  /* something waits for the next one */
     uint64_t position;         /* frozen as of */
     uint64_t needed;           /* lowest commit that somebody needs, as of then */
     uint64_t bytes;            /* of the journal, as of then */

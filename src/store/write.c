@@ -23,8 +23,6 @@ static int room_in_batch(struct belay_store *s, size_t need, bool drains, struct
 {
     size_t soft = drains ? s->soft_bytes * RESERVE_FACTOR : s->soft_bytes;
     size_t n = s->pending ? s->pending->n : COMMIT_HEADER_BYTES;
-    if (need > BELAY_COMMIT_BYTES_MAX - COMMIT_HEADER_BYTES)
-        return belay_fail(err, BELAY_LIMIT, "%zu bytes are more than a commit holds", need);
     if (n >= soft || n + need > BELAY_COMMIT_BYTES_MAX)
         return belay_fail(err, BELAY_BUSY, "the next commit is full");
     return BELAY_OK;
@@ -42,6 +40,8 @@ static int room_in_tail(struct belay_store *s, bool drains, struct belay_err *er
 static int room(struct belay_store *s, struct reservation need, bool drains, struct belay_err *err)
 {
     uint64_t keep = drains ? 0 : s->journal.reserve_bytes;
+    if (need.bytes > BELAY_COMMIT_BYTES_MAX - COMMIT_HEADER_BYTES)
+        return belay_fail(err, BELAY_LIMIT, "%zu bytes are more than a commit holds", need.bytes);
     need.bytes += s->promised.bytes;
     need.records += s->promised.records;
     int status = room_in_batch(s, need.bytes, drains, err);

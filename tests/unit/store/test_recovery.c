@@ -1,0 +1,375 @@
+/* What recovery makes of damage: every byte of a commit flipped, every sector of it missing, every
+ * operation of the disk and every allocation failing. */
+#include "base/alloc.h"
+#include "platform/disk_fault.h"
+#include "store/commit.h"
+#include "store/segment.h"
+#include "unit/store/store_fixture.h"
+#include "unit/tempdir.h"
+
+#define COMMITS 4
+
+/* A store of COMMITS commits of a message each, closed; where each lies in segment 1. */
+static struct fixture *damaged_begin(uint64_t offset[COMMITS + 1], size_t bytes)
+{
+    struct fixture *f = fixture_new(true, false);
+    f->opt.segment_bytes = 64 * 1024;
+    assert_ok(fixture_open(f));
+    offset[0] = BELAY_BLOCK_BYTES;
+    for (int i = 1; i <= COMMITS; i++) {
+        publish(f, 1, bytes);
+        fixture_flush(f);
+        offset[i] = offset[i - 1] + blocks_up(COMMIT_HEADER_BYTES + RECORD_HEADER_BYTES
+                                              + MESSAGE_HEADER_BYTES + bytes);
+    }
+    fixture_die(f, SIM_POWER);
+    return f;
+}
+
+static uint64_t commit_bytes(size_t bytes)
+{
+    return COMMIT_HEADER_BYTES + RECORD_HEADER_BYTES + MESSAGE_HEADER_BYTES + bytes;
+}
+
+static void a_flip_in_a_commit_that_was_durable_is_corruption_with_a_name(void **state)
+{
+    uint64_t offset[COMMITS + 1];
+    struct fixture *f = damaged_begin(offset, 300);
+    (void)state;
+    for (int commit = 0; commit < COMMITS - 1; commit++) {
+        for (uint64_t i = 0; i < commit_bytes(300); i++) {
+            uint64_t at = offset[commit] + i;
+            assert_true(sim_disk_flip(f->disk, "journal/00000001.seg", at, (unsigned)at));
+            if (fixture_open(f) != BELAY_CORRUPT)
+                fail_msg("commit %d, byte %llu", commit, (unsigned long long)i);
+            assert_non_null(strstr(f->err.msg, "journal/00000001.seg at byte "));
+            assert_true(sim_disk_flip(f->disk, "journal/00000001.seg", at, (unsigned)at));
+        }
+    }
+    assert_ok(fixture_open(f));
+    assert_fetched(f, 1, 1, COMMITS);
+    fixture_free(f);
+}
+
+static void a_flip_in_the_segment_header_is_corruption_or_another_version(void **state)
+{
+    uint64_t offset[COMMITS + 1];
+    struct fixture *f = damaged_begin(offset, 300);
+    (void)state;
+    for (uint64_t at = 0; at < BELAY_SECTOR_BYTES; at++) {
+        sim_disk_flip(f->disk, "journal/00000001.seg", at, (unsigned)at);
+        assert_int_equal(fixture_open(f), BELAY_CORRUPT);
+        sim_disk_flip(f->disk, "journal/00000001.seg", at, (unsigned)at);
+    }
+    fixture_free(f);
+}
+
+static void a_flip_in_the_last_commit_is_the_end_of_the_tail(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < commit_bytes(300) + 20; i++) {
+        uint64_t offset[COMMITS + 1];
+        struct fixture *f = damaged_begin(offset, 300);
+        sim_disk_flip(f->disk, "journal/00000001.seg", offset[COMMITS - 1] + i, (unsigned)i);
+        assert_ok(fixture_open(f));
+        uint64_t expected = i < commit_bytes(300) ? COMMITS : COMMITS + 1; /* padding is no matter */
+        assert_int_equal(belay_store_next_sequence(f->store, 1), expected);
+        assert_fetched(f, 1, 1, expected - 1);
+        publish(f, 1, 700); /* in its place, and it stays */
+        fixture_flush(f);
+        fixture_reopen(f, SIM_POWER);
+        assert_int_equal(belay_store_next_sequence(f->store, 1), expected + 1);
+        assert_fetched(f, 1, 1, expected);
+        fixture_free(f);
+    }
+}
+
+static void lose_sector(struct belay_disk *disk, uint64_t at)
+{
+    uint8_t *block = belay_disk_alloc_aligned(BELAY_BLOCK_BYTES);
+    struct belay_file *file;
+    size_t n;
+    uint64_t base = at / BELAY_BLOCK_BYTES * BELAY_BLOCK_BYTES;
+    assert_ok(belay_file_open(disk, "journal/00000001.seg", BELAY_FILE_WRITE, &file, NULL));
+    assert_ok(belay_file_read(file, base, block, BELAY_BLOCK_BYTES, &n, NULL));
+    memset(block + (at - base), 0, BELAY_SECTOR_BYTES);
+    assert_ok(belay_file_write(file, base, block, BELAY_BLOCK_BYTES, BELAY_WRITE_SYNC, NULL));
+    belay_file_close(file);
+    belay_disk_free_aligned(block);
+}
+
+static void a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail(void **state)
+{
+    (void)state;
+    for (uint64_t sector = 0; sector < 24; sector++) { /* three blocks */
+        uint64_t offset[COMMITS + 1];
+        struct fixture *f = damaged_begin(offset, 9000);
+        lose_sector(f->disk, offset[COMMITS - 1] + sector * BELAY_SECTOR_BYTES);
+        assert_ok(fixture_open(f));
+        bool matters = sector * BELAY_SECTOR_BYTES < commit_bytes(9000);
+        assert_int_equal(belay_store_next_sequence(f->store, 1), matters ? COMMITS : COMMITS + 1);
+        assert_fetched(f, 1, 1, COMMITS - matters);
+        fixture_free(f);
+    }
+}
+
+static void a_segment_that_is_missing_is_corruption(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(true, false);
+    f->opt.segment_bytes = 64 * 1024;
+    assert_ok(fixture_open(f));
+    for (int i = 0; i < 60; i++) {
+        publish(f, 1, 5000);
+        fixture_flush(f);
+    }
+    fixture_die(f, SIM_POWER);
+    assert_ok(belay_disk_unlink(f->disk, "journal/00000003.seg", NULL));
+    assert_int_equal(fixture_open(f), BELAY_CORRUPT);
+    fixture_free(f);
+}
+
+static void a_rotten_commit_is_never_fetched(void **state)
+{
+    uint64_t offset[COMMITS + 1];
+    struct fixture *f = damaged_begin(offset, 300);
+    struct got got;
+    (void)state;
+    assert_ok(fixture_open(f));
+    assert_true(sim_disk_flip(f->disk, "journal/00000001.seg", offset[1] + 200, 3));
+    fetch_begin(f, &got, 1, 2, 1, 10000);
+    assert_int_equal(got.fetch.status, BELAY_CORRUPT);
+    assert_non_null(strstr(got.fetch.err.msg, "journal/00000001.seg at byte 8192"));
+    assert_int_equal(got.fetch.count, 0);
+    fetch_end(&got);
+    assert_fetched(f, 1, 1, 1);
+    assert_fetched(f, 1, 3, 4);
+    fixture_free(f);
+}
+
+static void the_check_finds_what_recovery_would(void **state)
+{
+    uint64_t offset[COMMITS + 1];
+    struct fixture *f = damaged_begin(offset, 300);
+    struct belay_buf report;
+    (void)state;
+    belay_buf_init(&report, 100000);
+    f->disk->look = true;
+    assert_ok(belay_store_check(f->disk, &f->backend, &report, false, &f->err));
+    assert_non_null(strstr(report.p, "commits 1 to 4, 4 records, 4 messages"));
+    belay_buf_clear(&report);
+    sim_disk_flip(f->disk, "journal/00000001.seg", offset[1] + 200, 3);
+    assert_int_equal(belay_store_check(f->disk, &f->backend, &report, true, &f->err), BELAY_CORRUPT);
+    assert_non_null(strstr(report.p, "\"sound\":false"));
+    assert_non_null(strstr(report.p, "journal/00000001.seg at byte 8192"));
+    belay_buf_deinit(&report);
+    f->disk->look = false;
+    fixture_free(f);
+}
+
+static void an_unknown_version_is_refused(void **state)
+{
+    struct fixture *f = fixture_new(true, false);
+    (void)state;
+    assert_ok(fixture_open(f));
+    assert_ok(belay_store_reserve(f->store, 10, 1, false, &f->err));
+    belay_store_append(f->store, OTHER_RECORD, 2, BELAY_STR("x"));
+    fixture_flush(f);
+    fixture_die(f, SIM_KILL);
+    assert_int_equal(fixture_open(f), BELAY_VERSION);
+    fixture_free(f);
+}
+
+static void a_journal_that_is_gone_is_not_taken_for_a_new_one(void **state)
+{
+    struct fixture *f = fixture_new(true, false);
+    (void)state;
+    f->opt.overlay_bytes_max = 16 * 1024;
+    assert_ok(fixture_open(f));
+    for (int i = 0; i < 300; i++) {
+        publish(f, (uint32_t)(1 + i % 50), 100);
+        fixture_flush(f);
+    }
+    struct belay_store_stats stats;
+    belay_store_stats(f->store, &stats);
+    assert_true(stats.checkpoint_position > 0);
+    fixture_die(f, SIM_KILL);
+    struct belay_dir_entry *entries;
+    size_t count;
+    assert_ok(belay_disk_list(f->disk, "journal", &entries, &count, NULL));
+    for (size_t i = 0; i < count; i++) {
+        char name[300];
+        snprintf(name, sizeof name, "journal/%s", entries[i].name);
+        assert_ok(belay_disk_unlink(f->disk, name, NULL));
+    }
+    belay_free(entries);
+    assert_int_equal(fixture_open(f), BELAY_CORRUPT);
+    fixture_free(f);
+}
+
+/* ---- the nth operation fails ---- */
+
+/* A life: some messages, many commits, an archive, a checkpoint. Returns the last durable commit. */
+static uint64_t work(struct fixture *f, int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        publish_try(f, 1, 3000);
+        publish_try(f, 2, 100);
+        if (i > 3)
+            belay_store_set_low(f->store, 1, belay_store_next_sequence(f->store, 1) - 2);
+        fixture_flush(f);
+    }
+    return belay_store_durable(f->store);
+}
+
+static void small(struct fixture *f)
+{
+    f->opt.segment_bytes = 64 * 1024;
+    f->opt.journal_bytes_max = 128 * 1024;
+    f->opt.overlay_bytes_max = 16 * 1024;
+    f->opt.tail_cache_bytes = 16 * 1024;
+}
+
+static bool fails_at(struct belay_fault_plan plan)
+{
+    struct fixture *f = fixture_new(true, false);
+    struct belay_disk *inner = f->disk, *faulty;
+    uint64_t durable = 0;
+    small(f);
+    assert_ok(belay_disk_fault_new(inner, &faulty, &f->err));
+    f->disk = faulty;
+    belay_disk_fault_plan(faulty, &plan);
+    int status = fixture_open(f);
+    if (status == BELAY_OK) {
+        durable = work(f, 80);
+        status = belay_store_failed(f->store, &f->err);
+        belay_store_close(f->store);
+        f->store = NULL;
+    }
+    bool hit = belay_disk_fault_count(faulty) > plan.after;
+    bool says_so = status == BELAY_OK || f->err.msg[0];
+    belay_disk_close(faulty);
+    f->disk = inner;
+    assert_true(says_so);
+    assert_true(hit || status == BELAY_OK);
+    sim_disk_restart(inner, SIM_POWER);
+    if (fixture_open(f) != BELAY_OK)
+        fail_msg("after operation %llu: %s", (unsigned long long)plan.after, f->err.msg);
+    assert_true(belay_store_durable(f->store) >= durable);
+    assert_fetched(f, 2, belay_store_first_sequence(f->store, 2), belay_store_next_sequence(f->store, 2) - 1);
+    assert_fetched(f, 1, belay_store_first_sequence(f->store, 1), belay_store_next_sequence(f->store, 1) - 1);
+    fixture_free(f);
+    return hit;
+}
+
+static void whatever_operation_fails_nothing_durable_is_lost(void **state)
+{
+    (void)state;
+    static const enum belay_fault_kind kinds[] = { BELAY_FAULT_EIO, BELAY_FAULT_ENOSPC, BELAY_FAULT_SHORT };
+    for (int kind = 0; kind < 3; kind++)
+        for (int once = 0; once < 2; once++)
+            for (uint64_t n = 0;; n++)
+                if (!fails_at((struct belay_fault_plan){ .operations = BELAY_FAULT_ANY, .kind = kinds[kind],
+                                                         .after = n, .once = once }))
+                    break;
+}
+
+static void a_bit_flipped_in_reading_is_never_believed(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n < 40; n++) {
+        struct fixture *f = fixture_new(true, false);
+        struct belay_disk *inner = f->disk, *faulty;
+        small(f);
+        assert_ok(fixture_open(f));
+        work(f, 80);
+        fixture_die(f, SIM_POWER);
+        assert_ok(belay_disk_fault_new(inner, &faulty, &f->err));
+        f->disk = faulty;
+        belay_disk_fault_plan(faulty, &(struct belay_fault_plan){ .operations = BELAY_FAULT_READ,
+                                                                 .kind = BELAY_FAULT_FLIP, .after = n,
+                                                                 .once = true });
+        if (fixture_open(f) == BELAY_OK) {
+            uint64_t next = belay_store_next_sequence(f->store, 2);
+            for (uint64_t s = belay_store_first_sequence(f->store, 2); s < next; s++) {
+                struct got got;
+                fetch_begin(f, &got, 2, s, 1, 10000);
+                assert_true(got.done);
+                if (got.fetch.status == BELAY_OK)
+                    assert_true(message_is(got.fetch.items[0].encoded, 2, s));
+                else
+                    assert_int_equal(got.fetch.status, BELAY_CORRUPT);
+                fetch_end(&got);
+            }
+            belay_store_close(f->store);
+            f->store = NULL;
+        }
+        belay_disk_close(faulty);
+        f->disk = inner;
+        fixture_free(f);
+    }
+}
+
+/* ---- the nth allocation fails ---- */
+
+static bool runs_out_at(uint64_t n, const char *path)
+{
+    struct fixture f = { .now = 1000 };
+    bool out;
+    assert_ok(belay_disk_open_posix(path, BELAY_DISK_CREATE, &f.disk, &f.err));
+    assert_ok(belay_state_model_open(&f.backend, &f.err));
+    f.opt.jobs = &jobs_inline;
+    sim_jobs_init(&f.queue);
+    small(&f);
+    belay_alloc_fail_after(n);
+    int status = fixture_open(&f);
+    if (status == BELAY_OK) {
+        work(&f, 30);
+        out = belay_alloc_count() > n;
+        belay_alloc_fail_after(UINT64_MAX);
+        if (belay_store_failed(f.store, &f.err) != BELAY_OK) /* no memory is no reason to stop for good */
+            fail_msg("%s", f.err.msg);
+        f.now += 10000000;
+        fixture_flush(&f);
+        assert_int_equal(belay_store_durable(f.store), belay_store_position(f.store));
+        belay_store_close(f.store);
+    } else {
+        out = belay_alloc_count() > n;
+        belay_alloc_fail_after(UINT64_MAX);
+        assert_int_equal(status, BELAY_NOMEM);
+    }
+    f.backend.close(f.backend.self);
+    belay_disk_close(f.disk);
+    return out;
+}
+
+static void without_memory_it_says_so_and_goes_on_later(void **state)
+{
+    bool out = true;
+    (void)state;
+    for (uint64_t n = 0; out; n += n < 60 ? 1 : 17) {
+        char path[32];
+        assert_non_null(tempdir_make(path));
+        out = runs_out_at(n, path);
+        tempdir_remove(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flip_in_a_commit_that_was_durable_is_corruption_with_a_name),
+        cmocka_unit_test(a_flip_in_the_segment_header_is_corruption_or_another_version),
+        cmocka_unit_test(a_flip_in_the_last_commit_is_the_end_of_the_tail),
+        cmocka_unit_test(a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail),
+        cmocka_unit_test(a_segment_that_is_missing_is_corruption),
+        cmocka_unit_test(a_rotten_commit_is_never_fetched),
+        cmocka_unit_test(the_check_finds_what_recovery_would),
+        cmocka_unit_test(an_unknown_version_is_refused),
+        cmocka_unit_test(a_journal_that_is_gone_is_not_taken_for_a_new_one),
+        cmocka_unit_test(whatever_operation_fails_nothing_durable_is_lost),
+        cmocka_unit_test(a_bit_flipped_in_reading_is_never_believed),
+        cmocka_unit_test(without_memory_it_says_so_and_goes_on_later),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
