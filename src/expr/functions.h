@@ -26,6 +26,9 @@
     X(replace,            "<s-(sf)(sf)n?:s>",       4)      \
     X(split,              "<s-(sf)n?:a<s>>",        3)      \
     X(join,               "<a<s>s?:s>",             2)      \
+    X(formatNumber,       "<n-so?:s>",              3)      \
+    X(formatInteger,      "<n-s:s>",                2)      \
+    X(parseInteger,       "<s-s:n>",                2)      \
     X(formatBase,         "<n-n?:s>",               2)      \
     X(number,             "<(nsb)-:n>",             1)      \
     X(floor,              "<n-:n>",                 1)      \
@@ -65,7 +68,9 @@
     X(decodeUrlComponent, "<s-:s>",                 1)      \
     X(decodeUrl,          "<s-:s>",                 1)      \
     X(eval,               "<sx?:x>",                2)      \
-    X(now,                "<:s>",                    0)      \
+    X(toMillis,           "<s-s?:n>",               2)      \
+    X(fromMillis,         "<n-s?s?:s>",             3)      \
+    X(now,                "<s?s?:s>",               2)      \
     X(millis,             "<:n>",                   0)      \
     X(uuid,               "<:s>",                   0)
 
