@@ -98,7 +98,8 @@ static int admit_all(struct belay_broker *b, struct belay_subscription *sub, str
         uint64_t sequence = items[i].sequence;
         if (sequence < sub->read_next)
             continue;
-        if (!cursor_settled(sub, sequence) && !entry_find(sub, sequence)) {
+        bool acked = sub->acks.count && ranges_contains(&sub->acks, sequence);
+        if (!acked && !cursor_settled(sub, sequence) && !entry_find(sub, sequence)) {
             struct belay_str encoded = items[i].encoded;
             if (!own)
                 encoded = belay_arena_str(&page->fetch.arena, encoded);

@@ -90,15 +90,15 @@ static bool may_come(const struct game *g, uint64_t sequence)
     return !blocked(g, sequence) && (m->is == QUEUED || m->due <= g->w->now);
 }
 
-static void fill_text(char text[16], uint32_t n)
+static void fill_text(char text[24], uint32_t n)
 {
-    snprintf(text, 16, "progress %u", n);
+    snprintf(text, 24, "progress %u", n);
 }
 
 static void check_delivery(struct game *g, struct belay_delivery *d)
 {
     struct message *m = &g->now.m[d->sequence];
-    char text[16] = "";
+    char text[24] = "";
     if (d->sequence > g->now.count || !may_come(g, d->sequence))
         lost(g, d->sequence, g->now.went_back ? "came though blocked (after a seek back)" : "came out of turn");
     uint32_t attempt = (m->begun > m->ended ? m->begun : m->ended) + 1;
@@ -230,7 +230,7 @@ static void op_ack(struct game *g)
     put_down(g, i);
 }
 
-static struct belay_str new_progress(struct game *g, char text[16], uint32_t *ret_n)
+static struct belay_str new_progress(struct game *g, char text[24], uint32_t *ret_n)
 {
     *ret_n = chance(g, 2) ? 0 : ++g->progresses;
     fill_text(text, *ret_n);
@@ -247,7 +247,7 @@ static void failed(struct message *m)
 static void op_retry(struct game *g)
 {
     uint32_t i, n;
-    char text[16];
+    char text[24];
     struct belay_delivery *d = any_hand(g, &i);
     struct message *m = &g->now.m[d->sequence];
     belay_time due = g->w->now + (belay_time)below(g, 40) * MS;
@@ -265,7 +265,7 @@ static void op_retry(struct game *g)
 static void op_letter(struct game *g)
 {
     uint32_t i, n;
-    char text[16];
+    char text[24];
     struct belay_delivery *d = any_hand(g, &i);
     struct message *m = &g->now.m[d->sequence];
     bool park = chance(g, 2);
@@ -298,7 +298,7 @@ static void op_defer(struct game *g)
 static void op_start(struct game *g)
 {
     uint32_t i, n;
-    char text[16];
+    char text[24];
     struct belay_delivery *d = any_hand(g, &i);
     struct message *m = &g->now.m[d->sequence];
     if (!worked(g, belay_broker_start(g->w->b, d, &g->w->err)))

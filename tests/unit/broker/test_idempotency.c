@@ -1,0 +1,129 @@
+/* Idempotency keys: running, done, interrupted, forgotten, expired. */
+#include "unit/broker/broker_fixture.h"
+
+#define HOUR_MS (3600 * (uint64_t)1000)
+
+static const struct belay_hash128 request = { 11, 12 };
+
+static struct belay_idempotency look(struct world *w, const char *scope, const char *key)
+{
+    struct belay_idempotency idem;
+    belay_broker_idempotency_get(w->b, belay_str_c(scope), belay_str_c(key), &idem);
+    return idem;
+}
+
+static void begin(struct world *w, const char *key, uint64_t window_ms)
+{
+    world_ok(w, belay_broker_idempotency_begin(w->b, BELAY_STR("api/place"), belay_str_c(key), request, window_ms, w->now,
+                                               &w->err));
+}
+
+static void done(struct world *w, const char *key, const char *answer, uint64_t window_ms)
+{
+    world_ok(w, belay_broker_idempotency_done(w->b, BELAY_STR("api/place"), belay_str_c(key), request,
+                                              belay_str_c(answer), window_ms, w->now, &w->err));
+}
+
+static void a_key_runs_then_has_its_answer(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(look(w, "api/place", "a1").state, BELAY_IDEMPOTENCY_NONE);
+    begin(w, "a1", HOUR_MS);
+    struct belay_idempotency idem = look(w, "api/place", "a1");
+    assert_int_equal(idem.state, BELAY_IDEMPOTENCY_RUNNING);
+    assert_false(idem.interrupted);
+    assert_int_equal(look(w, "api/other", "a1").state, BELAY_IDEMPOTENCY_NONE);
+    done(w, "a1", "202 /orders/a1", HOUR_MS);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    idem = look(w, "api/place", "a1");
+    assert_int_equal(idem.state, BELAY_IDEMPOTENCY_DONE);
+    assert_str(idem.answer, "202 /orders/a1");
+    assert_true(belay_hash128_eq(idem.request, request));
+}
+
+static void what_ran_when_the_process_died_is_interrupted(void **state)
+{
+    struct world *w = *state;
+    begin(w, "a1", HOUR_MS);
+    world_settle(w);
+    for (int i = 0; i < 3; i++) {
+        world_reopen(w, SIM_KILL);
+        struct belay_idempotency idem = look(w, "api/place", "a1");
+        assert_int_equal(idem.state, BELAY_IDEMPOTENCY_RUNNING);
+        assert_true(idem.interrupted);
+    }
+    begin(w, "a1", HOUR_MS);
+    assert_false(look(w, "api/place", "a1").interrupted);
+    done(w, "a1", "ok", HOUR_MS);
+    assert_int_equal(look(w, "api/place", "a1").state, BELAY_IDEMPOTENCY_DONE);
+}
+
+static void a_forgotten_key_is_free_again(void **state)
+{
+    struct world *w = *state;
+    begin(w, "a1", HOUR_MS);
+    world_ok(w, belay_broker_idempotency_forget(w->b, BELAY_STR("api/place"), BELAY_STR("a1"), &w->err));
+    assert_int_equal(look(w, "api/place", "a1").state, BELAY_IDEMPOTENCY_NONE);
+    world_ok(w, belay_broker_idempotency_forget(w->b, BELAY_STR("api/place"), BELAY_STR("a1"), &w->err));
+}
+
+static void keys_end_with_their_window_and_their_bucket_is_dropped(void **state)
+{
+    struct world *w = *state;
+    struct belay_str key, value;
+    static const uint64_t windows[] = { 5000, HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, 30 * 24 * HOUR_MS };
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "w%zu", i);
+        done(w, name, "x", windows[i]);
+    }
+    world_settle(w);
+    belay_time began = w->now;
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "w%zu", i);
+        w->now = began + (belay_time)(windows[i] - 1) * MS;
+        belay_broker_tick(w->b, w->now);
+        assert_int_equal(look(w, "api/place", name).state, BELAY_IDEMPOTENCY_DONE);
+        pass_ms(w, 1);
+        assert_int_equal(look(w, "api/place", name).state, BELAY_IDEMPOTENCY_NONE);
+    }
+    pass_ms(w, 6 * 24 * (int64_t)HOUR_MS);
+    world_settle(w);
+    for (uint32_t table = BELAY_TABLE_DROPPABLE; table < BELAY_TABLE_DROPPABLE + BELAY_TABLE_BUCKETS; table++)
+        assert_false(belay_state_seek(belay_store_state(w->store), table, BELAY_STR("\0"), false, BELAY_STR_NONE, &key,
+                                      &value));
+}
+
+static void buckets_take_turns_for_a_long_time(void **state)
+{
+    struct world *w = *state;
+    char name[16];
+    for (int i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        done(w, name, name, HOUR_MS);
+        if (i >= 59) { /* a minute each: what is younger than an hour is there, what is older is not */
+            char old[16];
+            snprintf(old, sizeof old, "k%d", i - 59);
+            assert_int_equal(look(w, "api/place", old).state, BELAY_IDEMPOTENCY_DONE);
+            snprintf(old, sizeof old, "k%d", i - 60);
+            assert_int_equal(look(w, "api/place", old).state, BELAY_IDEMPOTENCY_NONE);
+        }
+        pass_ms(w, 60 * 1000);
+        world_flush(w);
+    }
+    world_settle(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(a_key_runs_then_has_its_answer),
+        WORLD_TEST(what_ran_when_the_process_died_is_interrupted),
+        WORLD_TEST(a_forgotten_key_is_free_again),
+        WORLD_TEST(keys_end_with_their_window_and_their_bucket_is_dropped),
+        WORLD_TEST(buckets_take_turns_for_a_long_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
