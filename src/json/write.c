@@ -51,7 +51,7 @@ static const char *put_special(struct belay_buf *out, const char *p, const char 
 
 void belay_json_write_str(struct belay_buf *out, struct belay_str s)
 {
-    const char *p = s.p, *end = p + s.n;
+    const char *p = s.n ? s.p : "", *end = p + s.n; /* no arithmetic on the empty view's NULL */
     belay_buf_put_c(out, '"');
     while (p < end) {
         const char *special = scan_plain(p, end);
