@@ -77,16 +77,17 @@ static struct belay_str text_of(const belay_json *v, char to[NUMBER_TEXT_MAX])
     return belay_str(to, n + negative);
 }
 
-static int compare_int_double(int64_t i, double d)
+/* A double counts as the decimal it is written as. Below 2^53 that lies between the same integers as
+ * its binary value; above, it may not: 9223372036854775807.0 is written 9223372036854776000. */
+static int compare_int_double(const belay_json *i, const belay_json *d)
 {
-    if (d >= 0x1p63)
-        return -1;
-    if (d < -0x1p63)
-        return 1;
-    int64_t whole = (int64_t)d;
-    if (i != whole)
-        return i < whole ? -1 : 1;
-    double rest = d - (double)whole;
+    char i_text[NUMBER_TEXT_MAX], d_text[NUMBER_TEXT_MAX];
+    if (fabs(d->u.d) >= 0x1p53)
+        return compare_decimals(decimal_of(text_of(i, i_text)), decimal_of(text_of(d, d_text)));
+    int64_t whole = (int64_t)d->u.d;
+    if (i->u.i != whole)
+        return i->u.i < whole ? -1 : 1;
+    double rest = d->u.d - (double)whole;
     return (rest < 0) - (rest > 0);
 }
 
@@ -99,9 +100,9 @@ int belay_json_compare_numbers(const belay_json *a, const belay_json *b)
     if (a->type == BELAY_JSON_BIG || b->type == BELAY_JSON_BIG)
         return compare_decimals(decimal_of(text_of(a, a_text)), decimal_of(text_of(b, b_text)));
     if (a->type == BELAY_JSON_INT)
-        return compare_int_double(a->u.i, b->u.d);
+        return compare_int_double(a, b);
     if (b->type == BELAY_JSON_INT)
-        return -compare_int_double(b->u.i, a->u.d);
+        return -compare_int_double(b, a);
     return (a->u.d > b->u.d) - (a->u.d < b->u.d);
 }
 

@@ -107,8 +107,8 @@ const belay_json *belay_json_at(const belay_json *v, size_t index);
 /* By value: numbers as below, members in any order, of duplicate names the last. Takes heap memory
  * only for objects of more than 32 members (without it the look-ups are slow, not wrong). */
 bool belay_json_equal(const belay_json *a, const belay_json *b);
-/* <0, 0, >0, mathematically and exactly; a DOUBLE next to a BIG counts as the text it is written
- * as. Both are numbers. */
+/* <0, 0, >0, mathematically and exactly; a DOUBLE counts as the text it is written as. Both are
+ * numbers. */
 int belay_json_compare_numbers(const belay_json *a, const belay_json *b);
 /* Equal values have equal hashes. Memory as belay_json_equal. Not stable across releases. */
 uint64_t belay_json_hash(const belay_json *v);

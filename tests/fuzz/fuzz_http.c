@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 /* A connection's bytes, read whole and in pieces (their size is the first byte): the answers and what
- * is handed over are the same, and nothing is left behind. */
+ * is handed over are the same, and nothing is left behind. Only for the request that ends the
+ * connection two reasons to refuse it may meet, and which is seen first depends on the pieces. */
 struct result {
     struct belay_buf out;
     uint32_t handed;
@@ -33,6 +34,19 @@ static void serve(struct belay_str bytes, size_t piece, struct result *ret)
     http_bench_deinit(&b);
 }
 
+/* Up to the refusal at the end, if the connection ended with one. */
+static struct belay_str comparable(const struct result *r)
+{
+    struct belay_str out = belay_buf_view(&r->out);
+    struct belay_str start = BELAY_STR("HTTP/1.1 ");
+    for (size_t at = out.n; r->finished && at-- > 0;) {
+        struct belay_str rest = belay_str_sub(out, at, out.n);
+        if (belay_str_starts(rest, start))
+            return rest.n > start.n && rest.p[start.n] >= '4' ? belay_str(out.p, at) : out;
+    }
+    return out;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n == 0)
@@ -42,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     serve(bytes, 0, &whole);
     serve(bytes, 1 + data[0] % 64, &pieces);
     if (whole.handed != pieces.handed || whole.finished != pieces.finished
-        || !belay_str_eq(belay_buf_view(&whole.out), belay_buf_view(&pieces.out)))
+        || !belay_str_eq(comparable(&whole), comparable(&pieces)))
         abort();
     belay_buf_deinit(&whole.out);
     belay_buf_deinit(&pieces.out);

@@ -22,6 +22,8 @@ void http_host_init(struct http_host *host, const struct belay_http_limits *limi
     if (l->header_count_max > BELAY_HEADERS_MAX)
         l->header_count_max = BELAY_HEADERS_MAX;
     l->target_bytes_max = or_default(l->target_bytes_max, BELAY_HTTP_TARGET_BYTES_MAX);
+    if (l->target_bytes_max > l->header_bytes_max)
+        l->target_bytes_max = l->header_bytes_max; /* else 414 or 431, as the bytes happen to arrive */
     l->connections_max = or_default(l->connections_max, BELAY_HTTP_CONNECTIONS_DEFAULT);
     l->requests_max = or_default(l->requests_max, BELAY_HTTP_REQUESTS_DEFAULT);
     l->header_timeout_ms = or_default(l->header_timeout_ms, BELAY_HTTP_HEADER_TIMEOUT_MS);
