@@ -1,0 +1,127 @@
+#include "engine_bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/limits.h"
+#include "config/config.h"
+#include "platform/disk.h"
+
+static const char *yaml_text;
+
+belay_time bench_now(void)
+{
+    return belay_clock_wall(belay_clock_posix());
+}
+
+uint64_t bench_cpu_us(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000u
+           + (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+void bench_check(int status, const struct belay_err *err)
+{
+    if (status == BELAY_OK)
+        return;
+    fprintf(stderr, "bench: %s: %s\n", belay_status_name(status), err->msg);
+    exit(1);
+}
+
+static int read_text(void *arg, const char *path, struct belay_buf *out, struct belay_err *err)
+{
+    (void)arg, (void)path, (void)err;
+    belay_buf_put_str(out, belay_str_c(yaml_text));
+    return BELAY_OK;
+}
+
+static struct belay_definitions *load(const char *yaml)
+{
+    static const char *const paths[] = { "bench.yaml" };
+    struct belay_config_opt opt = { .paths = paths, .path_count = 1, .read = read_text };
+    struct belay_problems problems;
+    struct belay_definitions *d = NULL;
+    struct belay_err err;
+    struct belay_buf text;
+    yaml_text = yaml;
+    belay_problems_init(&problems);
+    int status = belay_config_load(&opt, &d, &problems, &err);
+    belay_buf_init(&text, BELAY_MIB(1));
+    for (uint32_t i = 0; status != BELAY_OK && i < problems.count; i++)
+        belay_problem_write(&text, &problems.items[i]);
+    fwrite(text.p, 1, text.n, stderr);
+    bench_check(status, &err);
+    belay_buf_deinit(&text);
+    belay_problems_deinit(&problems);
+    return d;
+}
+
+static void on_job_ended(void *arg, struct belay_job *job)
+{
+    struct bench_engine *b = arg;
+    if (belay_mailbox_post(b->mail, job) != BELAY_OK)
+        abort();
+}
+
+void bench_engine_open(struct bench_engine *b, const char *data_dir, const char *yaml)
+{
+    struct belay_err err;
+    char path[4096];
+    bench_check(belay_disk_open_posix(data_dir, BELAY_DISK_CREATE, &b->disk, &err), &err);
+    bench_check(belay_disk_mkdir(b->disk, "state", &err), &err);
+    snprintf(path, sizeof path, "%s/state", data_dir);
+    bench_check(belay_state_lmdb_open(path, (uint64_t)1 << 40, &b->state, &err), &err);
+    bench_check(belay_mailbox_new(65536, &b->mail, &err), &err);
+    bench_check(jobs_open(&b->jobs, on_job_ended, b, &err), &err);
+    struct belay_engine_opt opt = { .disk = b->disk, .jobs = &b->jobs.port, .state = &b->state, .seed = 1,
+                                    .now = bench_now() };
+    bench_check(belay_engine_open(&opt, &b->engine, &err), &err);
+    b->definitions = load(yaml);
+    bench_check(belay_engine_configure(b->engine, b->definitions, bench_now(), &err), &err);
+}
+
+static int sleep_ms(struct bench_engine *b)
+{
+    belay_time wake = belay_engine_wake_at(b->engine), now = bench_now();
+    if (wake <= now)
+        return 0;
+    return wake - now > 100000 ? 100 : (int)((wake - now) / 1000 + 1);
+}
+
+void bench_engine_turn(struct bench_engine *b, bool may_sleep)
+{
+    struct belay_job *job;
+    struct belay_action a;
+    struct belay_err err;
+    while ((job = belay_mailbox_take(b->mail)))
+        job->done(job);
+    belay_time began = belay_clock_monotonic(belay_clock_posix());
+    bool more = belay_engine_step(b->engine, bench_now());
+    uint64_t took = (uint64_t)(belay_clock_monotonic(belay_clock_posix()) - began);
+    b->steps++;
+    if (took > b->step_us_worst)
+        b->step_us_worst = took;
+    bench_check(belay_engine_failed(b->engine, &err), &err);
+    while (belay_engine_action(b->engine, &a))
+        if (b->perform)
+            b->perform(b->arg, &a);
+    if (!more && may_sleep)
+        belay_mailbox_wait(b->mail, sleep_ms(b));
+}
+
+void bench_engine_close(struct bench_engine *b)
+{
+    belay_engine_stop(b->engine);
+    while (!belay_engine_idle(b->engine))
+        bench_engine_turn(b, true);
+    belay_engine_close(b->engine);
+    jobs_close(&b->jobs);
+    b->state.close(b->state.self);
+    belay_mailbox_free(b->mail);
+    belay_disk_close(b->disk);
+    belay_definitions_unref(b->definitions);
+}

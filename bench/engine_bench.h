@@ -1,0 +1,34 @@
+/* engine_bench.h - an engine on the real disk with its job threads, driven by the program itself: what the
+ * runtime does, without HTTP.  One thread. */
+#ifndef BELAY_BENCH_ENGINE_BENCH_H
+#define BELAY_BENCH_ENGINE_BENCH_H
+
+#include "engine/engine.h"
+#include "platform/clock.h"
+#include "platform/mailbox.h"
+#include "runtime/jobs.h"
+
+struct bench_engine {
+    struct belay_disk *disk;
+    struct belay_state_backend state;
+    struct jobs jobs;
+    struct belay_mailbox *mail;
+    struct belay_engine *engine;
+    struct belay_definitions *definitions;
+    uint64_t step_us_worst, steps;
+    /* Performs what the engine asks for; NULL: there are no such actions. */
+    void (*perform)(void *arg, const struct belay_action *action);
+    void *arg;
+};
+
+/* Ends the program with a message when something fails. yaml: the configuration's text. */
+void bench_engine_open(struct bench_engine *b, const char *data_dir, const char *yaml);
+/* Takes the mail, steps, performs; sleeps when there is nothing to do and may_sleep. */
+void bench_engine_turn(struct bench_engine *b, bool may_sleep);
+void bench_engine_close(struct bench_engine *b);
+belay_time bench_now(void);
+/* Of this process, all threads, in microseconds. */
+uint64_t bench_cpu_us(void);
+void bench_check(int status, const struct belay_err *err);
+
+#endif
