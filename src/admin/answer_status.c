@@ -77,6 +77,7 @@ static void subscriptions(struct belay_json_out *o, struct belay_broker *b, bela
         put(o, "discarded", s.discarded);
         put(o, "expired", s.expired);
         put(o, "lanes_in_trouble", s.lanes_in_trouble);
+        put(o, "lost", s.lost);
         bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
         put(o, "oldest_ms", none ? 0 : (uint64_t)(now - s.oldest_at) / BELAY_US_PER_MS);
         belay_json_end_object(o);

@@ -259,6 +259,7 @@ struct belay_subscription_stats {
     uint64_t cursor, backlog;             /* backlog: queued */
     uint64_t in_flight, waiting, held, parked, dead, done, discarded, expired;
     uint64_t lanes_in_trouble;
+    uint64_t lost;                        /* given to the subscription and in no state (I4): 0, or a bug */
     belay_time oldest_at;                 /* accepted_at of the oldest unsettled; NEVER: none */
 };
 /* index from 0; false at the end. */

@@ -37,6 +37,15 @@ static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub,
     return queued < at ? queued : at;
 }
 
+/* I4 in figures: given and in no state. */
+static uint64_t unaccounted(const struct belay_subscription *sub)
+{
+    const struct counters *n = &sub->n;
+    uint64_t given = sub->cursor - sub->start + ranges_size(&sub->settled);
+    uint64_t known = n->done + n->discarded + n->expired + n->waiting + n->held + n->parked + n->dead;
+    return given > known ? given - known : 0;
+}
+
 bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
                                      struct belay_subscription_stats *ret_stats)
 {
@@ -63,6 +72,7 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
     };
     s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->settled) - fresh : 0;
     s.oldest_at = oldest(b, sub, next);
+    s.lost = unaccounted(sub);
     *ret_stats = s;
     return true;
 }

@@ -82,6 +82,7 @@ static void sample_topics(struct record *r, struct belay_broker *b)
 static void sample_subscriptions(struct record *r, struct belay_broker *b, belay_time now)
 {
     struct belay_subscription_stats s;
+    uint64_t lost = 0;
     for (uint32_t i = 0; belay_broker_subscription_stats(b, i, &s); i++) {
         set(r, G_BACKLOG, &s.name, s.backlog);
         set(r, G_IN_FLIGHT, &s.name, s.in_flight);
@@ -94,7 +95,9 @@ static void sample_subscriptions(struct record *r, struct belay_broker *b, belay
         set(r, G_EXPIRED, &s.name, s.expired);
         bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
         set(r, G_OLDEST, &s.name, none ? 0 : (uint64_t)(now - s.oldest_at));
+        lost += s.lost;
     }
+    set(r, G_LOST, NULL, lost);
 }
 
 static void sample_connections(struct record *r, struct belay_engine *e)
