@@ -9,13 +9,14 @@
  *    |                     v
  *    |                  RESOLVE ----> CALL --ok--> it was done; the answer is the result, next step
  *    |                     ^            |
- *    |                     `---RETRY----| anything else: ask again, until the policy is exhausted: LETTER
+ *    |                     `---RETRY----| anything else: ask again; LETTER when exhausted
  *    `----------------RETRY-------------' 404, 410: it was not done
  */
 #include "base/assert.h"
 #include "flow/run.h"
 
-static const struct belay_retry_def *retry_of(const struct belay_flow_run *run, const struct belay_step_def *step)
+static const struct belay_retry_def *retry_of(const struct belay_flow_run *run,
+                                              const struct belay_step_def *step)
 {
     return step->u.call.retry ? step->u.call.retry : &run->m.in.def->retry;
 }
@@ -31,7 +32,8 @@ static bool bound_timeout(struct belay_flow_run *run)
         return true;
     spent = (uint64_t)(run->m.now - run->m.run_began_at) / BELAY_US_PER_MS;
     if (spent >= allowed) {
-        eval_fail(&e, "FLOW:TIMEOUT", "the run took longer than its %u ms", run->m.in.def->timeout_ms);
+        eval_fail(&e, "FLOW:TIMEOUT", "the run took longer than its %u ms",
+                  run->m.in.def->timeout_ms);
         run->fault.class_ = BELAY_CLASS_TRANSIENT;
         return false;
     }
@@ -45,13 +47,18 @@ static enum move ask(struct belay_flow_run *run, const struct belay_step_def *st
 {
     const struct belay_message *m = run->m.in.message;
     const struct belay_call_origin origin = {
-        .owner = run->m.in.def->name, .step = step->name, .subject = m->id, .purpose = purpose,
-        .correlationid = m->correlationid.n ? m->correlationid : m->id, .traceparent = m->traceparent,
+        .owner = run->m.in.def->name,
+        .step = step->name,
+        .subject = m->id,
+        .purpose = purpose,
+        .correlationid = m->correlationid.n ? m->correlationid : m->id,
+        .traceparent = m->traceparent,
     };
     scope_begin(run);
     scope_sees_call(run, call);
     if (!scope_ready(run)
-        || !belay_call_build(call, &run->m.scope, &origin, &run->arena, &run->m.request, &run->fault)
+        || !belay_call_build(call, &run->m.scope, &origin, &run->arena, &run->m.request,
+                             &run->fault)
         || !bound_timeout(run))
         return MOVE_FAILED;
     run->m.connection = call->connection;
@@ -68,13 +75,16 @@ static const struct belay_fault *keep_fault(struct belay_flow_run *run)
     return kept;
 }
 
-/* The question stays open, and run->fault says why. What cannot even be asked will not be asked better. */
-static enum move still_unknown(struct belay_flow_run *run, const struct belay_step_def *step, bool may_change)
+/* The question stays open, and run->fault says why. What cannot even be asked will not be asked
+ * better. */
+static enum move still_unknown(struct belay_flow_run *run, const struct belay_step_def *step,
+                               bool may_change)
 {
     struct belay_fault again = run->fault;
     again.class_ = BELAY_CLASS_TRANSIENT;
     if (may_change
-        && fail_decide(run, retry_of(run, step), &again, run_attempt(run), true) == BELAY_RETRY_AGAIN)
+        && fail_decide(run, retry_of(run, step), &again, run_attempt(run), true)
+               == BELAY_RETRY_AGAIN)
         return MOVE_RETRY;
     run->fault = *run->m.at->unknown;
     return MOVE_LETTER;
@@ -83,7 +93,9 @@ static enum move still_unknown(struct belay_flow_run *run, const struct belay_st
 static enum move ask_whether_done(struct belay_flow_run *run, const struct belay_step_def *step)
 {
     enum move move = ask(run, step, step->u.call.resolve, "resolve");
-    return move == MOVE_FAILED ? still_unknown(run, step, run->fault.class_ == BELAY_CLASS_TRANSIENT) : move;
+    return move == MOVE_FAILED
+               ? still_unknown(run, step, run->fault.class_ == BELAY_CLASS_TRANSIENT)
+               : move;
 }
 
 /* Nobody may repeat it, and run->fault says why it is not known. */
@@ -99,7 +111,8 @@ static enum move begin_resolving(struct belay_flow_run *run, const struct belay_
 }
 
 /* run->fault is transient or unknown. `attempt` is the one that failed. */
-static enum move after_failure(struct belay_flow_run *run, const struct belay_step_def *step, uint32_t attempt)
+static enum move after_failure(struct belay_flow_run *run, const struct belay_step_def *step,
+                               uint32_t attempt)
 {
     bool repeatable = belay_call_repeatable(&step->u.call.call, &run->m.request);
     switch (fail_decide(run, retry_of(run, step), &run->fault, attempt, repeatable)) {
@@ -116,7 +129,8 @@ static enum move after_interruption(struct belay_flow_run *run, const struct bel
 {
     const struct eval e = run_eval(run);
     uint32_t attempt = run_attempt(run);
-    eval_fail(&e, "FLOW:INTERRUPTED", "the process ended before the outcome of this call was recorded");
+    eval_fail(&e, "FLOW:INTERRUPTED",
+              "the process ended before the outcome of this call was recorded");
     run->fault.class_ = BELAY_CLASS_UNKNOWN_OUTCOME;
     enum move move = after_failure(run, step, attempt > 1 ? attempt - 1 : 1);
     return move == MOVE_RETRY ? MOVE_CALL : move; /* the pause has been long enough */

@@ -18,11 +18,13 @@ bool eval_fail(const struct eval *e, const char *type, const char *fmt, ...)
     return false;
 }
 
-/* A run that fills its arena will fill it again; a machine that has no memory now may have some later. */
+/* A run that fills its arena will fill it again; a machine that has no memory now may have some
+ * later. */
 bool eval_no_memory(const struct eval *e)
 {
     bool full = e->arena->used_bytes > e->arena->size_bytes_max / 2;
-    eval_fail(e, "FLOW:MEMORY", full ? "the message needs more memory than a run may take" : "out of memory");
+    eval_fail(e, "FLOW:MEMORY",
+              full ? "the message needs more memory than a run may take" : "out of memory");
     if (!full)
         e->fault->class_ = BELAY_CLASS_TRANSIENT;
     return false;
@@ -33,9 +35,12 @@ bool eval_no_memory(const struct eval *e)
 static struct belay_expr_env env_of(const struct belay_scope *scope)
 {
     return (struct belay_expr_env){
-        .bindings = scope->bindings, .binding_count = scope->binding_count,
-        .functions = scope->functions, .function_count = scope->function_count,
-        .now = scope->now, .random = scope->random,
+        .bindings = scope->bindings,
+        .binding_count = scope->binding_count,
+        .functions = scope->functions,
+        .function_count = scope->function_count,
+        .now = scope->now,
+        .random = scope->random,
     };
 }
 
@@ -103,7 +108,8 @@ static bool copy_made(const struct eval *e, struct belay_buf *made, struct belay
     if (status == BELAY_LIMIT)
         return eval_fail(e, "FLOW:LIMIT", "a body is larger than %zu bytes, or nested too deeply",
                          BELAY_MESSAGE_BYTES_MAX);
-    struct belay_str text = status ? BELAY_STR_NONE : belay_arena_str(e->arena, belay_buf_view(made));
+    struct belay_str text
+        = status ? BELAY_STR_NONE : belay_arena_str(e->arena, belay_buf_view(made));
     if (!text.p)
         return eval_no_memory(e);
     *ret_text = text;
@@ -158,7 +164,8 @@ bool eval_body(const struct eval *e, const struct belay_template *t, struct bela
 
 bool body_is_json(struct belay_str media_type)
 {
-    struct belay_str type = belay_str_trim(belay_str_sub(media_type, 0, belay_str_find(media_type, ';')));
+    struct belay_str type
+        = belay_str_trim(belay_str_sub(media_type, 0, belay_str_find(media_type, ';')));
     struct belay_str suffix = belay_str_sub(type, type.n > 5 ? type.n - 5 : 0, 5);
     return belay_str_eq_nocase(type, BELAY_STR("application/json"))
            || belay_str_eq_nocase(type, BELAY_STR("text/json"))
@@ -184,12 +191,14 @@ bool body_parse(const struct eval *e, struct belay_str text, struct belay_str me
     if (status == BELAY_NOMEM)
         return eval_no_memory(e);
     if (status && typed)
-        return eval_fail(e, "VALIDATION:JSON", "line %u, column %u: %s", place.line, place.column, err.msg);
+        return eval_fail(e, "VALIDATION:JSON", "line %u, column %u: %s", place.line, place.column,
+                         err.msg);
     *ret_value = status ? belay_value_str(text) : belay_value_tape(root);
     return true;
 }
 
-struct belay_str field_value(const struct belay_field *fields, uint32_t count, struct belay_str name)
+struct belay_str field_value(const struct belay_field *fields, uint32_t count,
+                             struct belay_str name)
 {
     for (uint32_t i = 0; i < count; i++)
         if (belay_str_eq_nocase(fields[i].name, name))

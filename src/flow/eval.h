@@ -8,20 +8,21 @@
 
 struct eval {
     const struct belay_scope *scope;
-    struct belay_str step;        /* named by the fault */
+    struct belay_str step; /* named by the fault */
     struct belay_arena *arena;
     struct belay_fault *fault;
 };
 
-bool eval_value(const struct eval *e, const struct belay_template *t, struct belay_value *ret_value);
+bool eval_value(const struct eval *e, const struct belay_template *t,
+                struct belay_value *ret_value);
 /* A scalar's text; anything else is EXPRESSION:UNDEFINED. `what` names it in the fault ("key"). */
 bool eval_text(const struct eval *e, const struct belay_template *t, const char *what,
                struct belay_str *ret_text);
 bool eval_fields(const struct eval *e, const struct belay_named_template *items, uint32_t count,
                  const struct belay_field **ret_fields);
-/* What is sent as a body: t's value, or with t NULL the body as it is. *ret_type: its media type, empty where
- * nobody ever said what the bytes are.
- * A string stays its own text where `type` (a header of the user's; may be empty) is not JSON. */
+/* What is sent as a body: t's value, or with t NULL the body as it is. *ret_type: its media type,
+ * empty where nobody ever said what the bytes are. A string stays its own text where `type` (a
+ * header of the user's; may be empty) is not JSON. */
 bool eval_body(const struct eval *e, const struct belay_template *t, struct belay_str type,
                struct belay_str *ret_text, struct belay_str *ret_type);
 
@@ -31,15 +32,16 @@ bool eval_json(const struct eval *e, struct belay_value v, struct belay_str *ret
 bool eval_no_memory(const struct eval *e);
 bool eval_fail(const struct eval *e, const char *type, const char *fmt, ...) BELAY_PRINTF(3, 4);
 
-/* Is it JSON by its media type; `maybe`: no type at all says that it may be. */
+/* Is it JSON by its media type? No type is none. */
 bool body_is_json(struct belay_str media_type);
-/* What bytes mean as `$`: JSON by their type is parsed (VALIDATION:JSON where it is none); without a type
- * parsed where possible; anything else, and what cannot be parsed, is a string; no bytes: undefined.
- * Borrows text. */
+/* What bytes mean as `$`: JSON by their type is parsed (VALIDATION:JSON where it is none); without
+ * a type parsed where possible; anything else, and what cannot be parsed, is a string; no bytes:
+ * undefined. Borrows text. */
 bool body_parse(const struct eval *e, struct belay_str text, struct belay_str media_type,
                 struct belay_value *ret_value);
 
 /* Value of a field by name, ASCII case ignored. */
-struct belay_str field_value(const struct belay_field *fields, uint32_t count, struct belay_str name);
+struct belay_str field_value(const struct belay_field *fields, uint32_t count,
+                             struct belay_str name);
 
 #endif

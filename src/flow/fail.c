@@ -1,4 +1,5 @@
-/* fail.c - an error's way: retry by its policy, then the first on_error rule that names it, then a letter. */
+/* fail.c - an error's way: retry by its policy, then the first on_error rule that names it, then a
+ * letter. */
 #include <stdio.h>
 
 #include "flow/run.h"
@@ -9,20 +10,26 @@ uint32_t run_attempt(const struct belay_flow_run *run)
 }
 
 enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct belay_retry_def *def,
-                                     const struct belay_fault *fault, uint32_t attempt, bool repeatable)
+                                     const struct belay_fault *fault, uint32_t attempt,
+                                     bool repeatable)
 {
     struct flow_state *at = run->m.at;
     const struct belay_retry_question question = {
-        .def = def, .fault = fault, .attempt = attempt,
-        .elapsed_ms = run->m.now > at->began_at ? (uint64_t)(run->m.now - at->began_at) / BELAY_US_PER_MS : 0,
-        .previous_delay_ms = at->delay_ms, .repeatable = repeatable,
+        .def = def,
+        .fault = fault,
+        .attempt = attempt,
+        .elapsed_ms
+        = run->m.now > at->began_at ? (uint64_t)(run->m.now - at->began_at) / BELAY_US_PER_MS : 0,
+        .previous_delay_ms = at->delay_ms,
+        .repeatable = repeatable,
     };
     uint64_t delay_ms;
     enum belay_retry_verdict verdict = belay_retry_decide(&question, &run->m.random, &delay_ms);
     if (verdict != BELAY_RETRY_AGAIN)
         return verdict;
     run->m.retry_delay_ms = at->delay_ms = delay_ms;
-    run->m.worth_keeping |= def->jitter == BELAY_JITTER_DECORRELATED; /* it grows from the last delay */
+    run->m.worth_keeping
+        |= def->jitter == BELAY_JITTER_DECORRELATED; /* it grows from the last delay */
     return verdict;
 }
 
@@ -86,7 +93,7 @@ enum move fail_handle(struct belay_flow_run *run)
 
 enum move fail_route(struct belay_flow_run *run)
 {
-    enum belay_retry_verdict verdict =
-        fail_decide(run, &run->m.in.def->retry, &run->fault, run_attempt(run), true);
+    enum belay_retry_verdict verdict
+        = fail_decide(run, &run->m.in.def->retry, &run->fault, run_attempt(run), true);
     return verdict == BELAY_RETRY_AGAIN ? MOVE_RETRY : fail_handle(run);
 }

@@ -9,8 +9,8 @@ static void cut_c(char *to, size_t size, struct belay_str s)
     to[n] = '\0';
 }
 
-void belay_fault_of_outcome(struct belay_fault *f, const struct belay_call_outcome *o, struct belay_str step,
-                            belay_time now)
+void belay_fault_of_outcome(struct belay_fault *f, const struct belay_call_outcome *o,
+                            struct belay_str step, belay_time now)
 {
     char type[sizeof f->type];
     cut_c(type, sizeof type, o->type.n ? o->type : BELAY_STR("CALL:ERROR"));
@@ -24,7 +24,8 @@ void belay_fault_of_outcome(struct belay_fault *f, const struct belay_call_outco
     belay_fault_set_excerpt(f, o->body);
 }
 
-void belay_fault_of_expr(struct belay_fault *f, int status, const struct belay_expr_error *e, struct belay_str step)
+void belay_fault_of_expr(struct belay_fault *f, int status, const struct belay_expr_error *e,
+                         struct belay_str step)
 {
     const char *type = "EXPRESSION:ERROR";
     if (status == BELAY_LIMIT || strcmp(e->code, "U1001") == 0)
@@ -32,7 +33,8 @@ void belay_fault_of_expr(struct belay_fault *f, int status, const struct belay_e
     else if (strcmp(e->code, "U2001") == 0)
         type = "EXPRESSION:UNDEFINED";
     if (e->code[0])
-        belay_fault_init(f, type, BELAY_CLASS_PERMANENT, "%s (%s, at byte %u)", e->message, e->code, e->position);
+        belay_fault_init(f, type, BELAY_CLASS_PERMANENT, "%s (%s, at byte %u)", e->message, e->code,
+                         e->position);
     else
         belay_fault_init(f, type, BELAY_CLASS_PERMANENT, "%s", belay_status_text(status));
     belay_fault_set_step(f, step);

@@ -4,12 +4,14 @@
  *                      \-> RETRY (again later, from the last recorded success)
  *                      \-> LETTER (policy exhausted, permanent, or unknown and nobody can tell)
  *
- * What the run publishes, logs and replies is gathered and belongs to the verdict: nothing has happened
- * before the engine commits it together with the acknowledgement.  Only `map` changes the body.
+ * What the run publishes, logs and replies is gathered and belongs to the verdict: nothing has
+ * happened before the engine commits it together with the acknowledgement.  Only `map` changes the
+ * body.
  * An error goes: retry policy (transient) -> on_error rules (permanent, or exhausted) -> LETTER.
- * An unknown outcome: repeatable -> as transient; else `resolve` is asked (a CALL): ok answer = it was done,
- * and its answer is the step's result; 404/410 (permanent CLIENT_ERROR) = it was not, so try again; anything
- * else = ask again by the retry policy; without resolve or when it stays unknown -> LETTER.
+ * An unknown outcome: repeatable -> as transient; else `resolve` is asked (a CALL): ok answer = it
+ * was done, and its answer is the step's result; 404/410 (permanent) = it was not, so try again;
+ * anything else = ask again by the retry policy; without resolve or when it stays unknown -> LETTER,
+ * and no rule sees it.
  *
  * Uses: expr, policy, model, call.h.  Thread: engine.  Memory: one arena a run, bounded.
  */
@@ -30,23 +32,24 @@ void belay_flow_pool_free(struct belay_flow_pool *pool);
 enum belay_flow_verdict { BELAY_FLOW_CALL, BELAY_FLOW_DONE, BELAY_FLOW_RETRY, BELAY_FLOW_LETTER };
 
 struct belay_flow_input {
-    const struct belay_flow_def *def;         /* outlives the run */
-    const struct belay_message *message;      /* outlives the run */
-    const belay_json *body;                   /* parsed already, or NULL */
-    const struct belay_field *params;         /* API: path and query parameters */
+    const struct belay_flow_def *def;    /* outlives the run */
+    const struct belay_message *message; /* outlives the run */
+    const belay_json *body;              /* parsed already, or NULL */
+    const struct belay_field *params;    /* API: path and query parameters */
     uint32_t param_count;
-    uint32_t attempt;                         /* from 1 */
-    bool interrupted;                         /* the attempt before began a call and never told its outcome */
+    uint32_t attempt; /* from 1 */
+    bool interrupted; /* the attempt before began a call and never told its outcome */
     belay_time first_attempt_at;
-    struct belay_str progress;                /* of an earlier attempt; "" none */
+    struct belay_str progress; /* of an earlier attempt; "" none */
     const struct belay_host_function *functions;
     size_t function_count;
-    uint64_t seed;                            /* of the jitter; what expressions draw comes from the message */
-    struct belay_flow_pool *pool;             /* NULL: the run has memory of its own */
+    uint64_t seed;                /* of the jitter; what expressions draw comes from the message */
+    struct belay_flow_pool *pool; /* NULL: the run has memory of its own */
 };
 
 /* Errors: BELAY_NOMEM, BELAY_CORRUPT (progress). */
-int belay_flow_begin(const struct belay_flow_input *input, struct belay_flow_run **ret_run, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_flow_begin(const struct belay_flow_input *input, struct belay_flow_run **ret_run,
+                     struct belay_err *err) BELAY_MUST_CHECK;
 void belay_flow_free(struct belay_flow_run *run);
 /* Goes on until a verdict. outcome: of the call asked for last (borrowed), NULL at first. */
 enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time now,
@@ -55,9 +58,11 @@ enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time n
 /* CALL: the request (views of the run; id is the engine's to set) and where it goes. */
 const struct belay_call_request *belay_flow_request(const struct belay_flow_run *run);
 const struct belay_connection_def *belay_flow_connection(const struct belay_flow_run *run);
-/* What must be durable before the call, or with the retry or the letter: body, variables and results so far, the step to go
- * on with, unknown-outcome state. "" when nothing is worth keeping (first call, no results yet).
- * BELAY_LIMIT: larger than BELAY_PROGRESS_BYTES_MAX; the verdict is a LETTER then (FLOW:PROGRESS_TOO_LARGE). */
+/* What must be durable before the call, or with the retry or the letter: body, variables and
+ * results so far, what was gathered, the step to go on with, unknown-outcome state. A letter's is that
+ * of the step that failed, whatever on_error did; of DONE it is the end, for a verdict that cannot be
+ * committed. "" when nothing is worth keeping (first call, no results yet). More than
+ * BELAY_PROGRESS_BYTES_MAX: the verdict is a LETTER (FLOW:PROGRESS_TOO_LARGE). */
 struct belay_str belay_flow_progress(struct belay_flow_run *run);
 
 /* DONE, and LETTER where on_error steps ran: effects, in order. */
@@ -81,7 +86,7 @@ struct belay_flow_effects {
     const struct belay_flow_log *logs;
     uint32_t log_count;
     struct belay_flow_reply reply;
-    struct belay_str filtered; /* reason, p != NULL when a filter ended the run: discarded, not done */
+    struct belay_str filtered; /* reason; p != NULL: a filter ended the run, discarded, not done */
 };
 const struct belay_flow_effects *belay_flow_effects(const struct belay_flow_run *run);
 /* RETRY, LETTER, and DONE after on_error: what failed. */
@@ -90,7 +95,8 @@ uint64_t belay_flow_delay_ms(const struct belay_flow_run *run); /* RETRY */
 bool belay_flow_skips(const struct belay_flow_run *run);        /* LETTER: does not park its key */
 
 /* Lane key and idempotency key of a message, before a run exists. False: *ret_fault. */
-bool belay_flow_key(const struct belay_template *key, const struct belay_message *m, const belay_json *body,
-                    belay_time now, struct belay_arena *arena, struct belay_str *ret_key, struct belay_fault *ret_fault);
+bool belay_flow_key(const struct belay_template *key, const struct belay_message *m,
+                    const belay_json *body, belay_time now, struct belay_arena *arena,
+                    struct belay_str *ret_key, struct belay_fault *ret_fault);
 
 #endif

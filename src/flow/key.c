@@ -3,16 +3,19 @@
 #include "flow/eval.h"
 #include "flow/flow.h"
 
-bool belay_flow_key(const struct belay_template *key, const struct belay_message *m, const belay_json *body,
-                    belay_time now, struct belay_arena *arena, struct belay_str *ret_key, struct belay_fault *ret_fault)
+bool belay_flow_key(const struct belay_template *key, const struct belay_message *m,
+                    const belay_json *body, belay_time now, struct belay_arena *arena,
+                    struct belay_str *ret_key, struct belay_fault *ret_fault)
 {
     struct belay_binding bindings[2];
-    struct belay_scope scope = { .bindings = bindings, .now = now, .body = belay_value_undefined() };
+    struct belay_scope scope
+        = { .bindings = bindings, .now = now, .body = belay_value_undefined() };
     const struct eval e = { &scope, BELAY_STR_NONE, arena, ret_fault };
     struct belay_str text = m->key;
     if (body)
         scope.body = belay_value_tape(body);
-    else if (key && !belay_template_is_literal(key) && !body_parse(&e, m->body, m->datacontenttype, &scope.body))
+    else if (key && !belay_template_is_literal(key)
+             && !body_parse(&e, m->body, m->datacontenttype, &scope.body))
         return false;
     if (key && belay_template_uses(key, BELAY_STR("message"))) {
         struct belay_binding *b = &bindings[scope.binding_count++];
@@ -29,7 +32,8 @@ bool belay_flow_key(const struct belay_template *key, const struct belay_message
     if (key && !eval_text(&e, key, "key", &text))
         return false;
     if (text.n > BELAY_KEY_BYTES_MAX)
-        return eval_fail(&e, "FLOW:LIMIT", "key: %zu bytes, more than %d", text.n, BELAY_KEY_BYTES_MAX);
+        return eval_fail(&e, "FLOW:LIMIT", "key: %zu bytes, more than %d", text.n,
+                         BELAY_KEY_BYTES_MAX);
     *ret_key = text;
     return true;
 }

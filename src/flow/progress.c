@@ -1,10 +1,11 @@
 /* progress.c - what a retry, a crash or a replay resumes from (docs/format/progress.md).
  *
  *   u8 version | u8 flags | main state | publications | logs
- *   | flag HANDLER: the fault being handled, counts of the main state's publications and logs, its state
+ *   | flag HANDLER: the fault handled, counts of the main state's publications and logs, its state
  *
- * A state names its step, since a replayed letter may meet a newer definition of its flow.  Values are JSON
- * texts; an empty one is undefined.  Decoding works on a copy in the run's arena: the caller's bytes may go.
+ * A state names its step, since a replayed letter may meet a newer definition of its flow.  Values
+ * are JSON texts; an empty one is undefined.  Decoding works on a copy in the run's arena: the
+ * caller's bytes may go.
  */
 #include "base/assert.h"
 #include "base/limits.h"
@@ -34,7 +35,8 @@ static void put_value(struct belay_flow_run *run, struct belay_buf *out, struct 
     put_scratch(out, &run->scratch);
 }
 
-static void put_bindings(struct belay_flow_run *run, struct belay_buf *out, const struct flow_bindings *b)
+static void put_bindings(struct belay_flow_run *run, struct belay_buf *out,
+                         const struct flow_bindings *b)
 {
     belay_pack_varint(out, b->count);
     for (uint32_t i = 0; i < b->count; i++) {
@@ -52,11 +54,12 @@ static void put_fields(struct belay_buf *out, const struct belay_field *fields, 
     }
 }
 
-static void put_body(struct belay_flow_run *run, struct belay_buf *out, const struct flow_state *state)
+static void put_body(struct belay_flow_run *run, struct belay_buf *out,
+                     const struct flow_state *state)
 {
     const struct flow_body *body = &state->body, *main = &run->m.main.body;
-    if (state != &run->m.main && body->mapped == main->mapped && body->value.type == main->value.type
-        && body->value.u.s == main->value.u.s) {
+    if (state != &run->m.main && body->mapped == main->mapped
+        && body->value.type == main->value.type && body->value.u.s == main->value.u.s) {
         belay_pack_u8(out, BODY_OF_MAIN);
     } else if (!body->mapped) {
         belay_pack_u8(out, BODY_OWN);
@@ -81,10 +84,12 @@ static void put_reply(struct belay_buf *out, const struct belay_flow_reply *repl
 }
 
 /* fresh: the attempts of the step begin anew. */
-static void put_state(struct belay_flow_run *run, struct belay_buf *out, const struct flow_state *state, bool fresh)
+static void put_state(struct belay_flow_run *run, struct belay_buf *out,
+                      const struct flow_state *state, bool fresh)
 {
     const struct belay_flow_def *def = run->m.in.def;
-    belay_pack_str(out, state->step < def->step_count ? def->steps[state->step].name : BELAY_STR_NONE);
+    belay_pack_str(out,
+                   state->step < def->step_count ? def->steps[state->step].name : BELAY_STR_NONE);
     belay_pack_u8(out, (uint8_t)state->phase);
     if (state->phase == PHASE_RESOLVE)
         belay_fault_pack(out, state->unknown);
@@ -142,7 +147,8 @@ int progress_encode(struct belay_flow_run *run, struct belay_buf *out, bool lett
 
 /* ---- reading ---- */
 
-/* A cursor over the arena's copy; memory that ran out is told apart from bytes that make no sense. */
+/* A cursor over the arena's copy; memory that ran out is told apart from bytes that make no sense.
+ */
 struct reader {
     struct belay_flow_run *run;
     struct belay_unpack u;
@@ -238,7 +244,9 @@ static void take_body(struct reader *r, struct flow_state *state)
 {
     switch (belay_unpack_u8(&r->u)) {
     case BODY_OWN: break; /* as begin has set it */
-    case BODY_MAPPED: state->body = (struct flow_body){ .value = take_value(r), .known = true, .mapped = true }; break;
+    case BODY_MAPPED:
+        state->body = (struct flow_body){ .value = take_value(r), .known = true, .mapped = true };
+        break;
     case BODY_OF_MAIN: state->body = r->run->m.main.body; break;
     default: fail(r);
     }
@@ -283,7 +291,8 @@ static void take_publications(struct reader *r)
         struct belay_publication p = { .target = belay_unpack_str(&r->u) };
         p.delay_ms = belay_unpack_varint(&r->u);
         struct belay_str bytes = belay_unpack_str(&r->u);
-        int status = r->u.failed ? BELAY_CORRUPT : belay_message_decode(bytes, &r->run->arena, &p.message, NULL);
+        int status = r->u.failed ? BELAY_CORRUPT
+                                 : belay_message_decode(bytes, &r->run->arena, &p.message, NULL);
         if (status == BELAY_OK && !run_add_publication(r->run, &p))
             status = BELAY_NOMEM;
         r->no_memory |= status == BELAY_NOMEM;
@@ -320,7 +329,8 @@ static void take_handler(struct reader *r)
     run->m.at = &run->m.handler;
 }
 
-int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *ret_found, struct belay_err *err)
+int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *ret_found,
+                    struct belay_err *err)
 {
     struct belay_str copy = belay_arena_str(&run->arena, bytes);
     if (!copy.p)

@@ -11,9 +11,9 @@ static uint64_t unit_ms(struct belay_str unit)
         struct belay_str name;
         uint64_t ms;
     } units[] = {
-        { BELAY_STR_INIT("ms"), 1 },         { BELAY_STR_INIT("s"), 1000 },
-        { BELAY_STR_INIT("m"), 60000 },      { BELAY_STR_INIT("h"), 3600000 },
-        { BELAY_STR_INIT("d"), 86400000 },   { BELAY_STR_INIT(""), 1 },
+        { BELAY_STR_INIT("ms"), 1 },       { BELAY_STR_INIT("s"), 1000 },
+        { BELAY_STR_INIT("m"), 60000 },    { BELAY_STR_INIT("h"), 3600000 },
+        { BELAY_STR_INIT("d"), 86400000 }, { BELAY_STR_INIT(""), 1 },
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (belay_str_eq(unit, units[i].name))
@@ -57,7 +57,8 @@ static bool eval_delay(const struct eval *e, const struct belay_template *t, uin
         return true;
     if (!eval_text(e, t, "delay", &text))
         return false;
-    if (!duration_ms(belay_str_trim(text), ret_ms) || *ret_ms > (uint64_t)INT64_MAX / BELAY_US_PER_MS)
+    if (!duration_ms(belay_str_trim(text), ret_ms)
+        || *ret_ms > (uint64_t)INT64_MAX / BELAY_US_PER_MS)
         return eval_fail(e, "EXPRESSION:ERROR", "delay: \"%.*s\" is no duration (200ms, 5m, 1h30m)",
                          BELAY_STR_ARG(text));
     return true;
@@ -65,12 +66,14 @@ static bool eval_delay(const struct eval *e, const struct belay_template *t, uin
 
 /* ---- the message ---- */
 
-static bool eval_key(const struct eval *e, const struct belay_publish_def *def, struct belay_message *m)
+static bool eval_key(const struct eval *e, const struct belay_publish_def *def,
+                     struct belay_message *m)
 {
     if (def->key && !eval_text(e, def->key, "key", &m->key))
         return false;
     return m->key.n <= BELAY_KEY_BYTES_MAX
-           || eval_fail(e, "FLOW:LIMIT", "key: %zu bytes, more than %d", m->key.n, BELAY_KEY_BYTES_MAX);
+           || eval_fail(e, "FLOW:LIMIT", "key: %zu bytes, more than %d", m->key.n,
+                        BELAY_KEY_BYTES_MAX);
 }
 
 static bool eval_attributes(const struct eval *e, const struct belay_publish_def *def,

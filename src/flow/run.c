@@ -1,8 +1,9 @@
-/* run.c - one message through one flow: begin, the loop over steps, verdicts; and the pool of runs. */
+/* run.c - one message through one flow: begin, the loop over steps, verdicts; and the pool of runs.
+ */
+#include "flow/run.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "flow/run.h"
 
 /* ---- memory ---- */
 
@@ -103,7 +104,9 @@ void belay_flow_free(struct belay_flow_run *run)
 static struct flow_body own_body(const struct belay_flow_input *in)
 {
     return (struct flow_body){
-        .text = in->message->body, .type = in->message->datacontenttype, .known = in->body != NULL,
+        .text = in->message->body,
+        .type = in->message->datacontenttype,
+        .known = in->body != NULL,
         .value = in->body ? belay_value_tape(in->body) : belay_value_undefined(),
     };
 }
@@ -131,8 +134,8 @@ static void fresh_attempts(const struct belay_flow_run *run, struct flow_state *
     state->delay_ms = 0;
 }
 
-/* The definition may have changed since: where nobody can be asked any more, it is as if the attempt before
- * had been interrupted. */
+/* The definition may have changed since: where nobody can be asked any more, it is as if the
+ * attempt before had been interrupted. */
 static void check_phase(struct belay_flow_run *run, struct flow_state *state)
 {
     const struct belay_flow_def *def = run->m.in.def;
@@ -175,13 +178,16 @@ static void start_state(struct belay_flow_run *run, const struct belay_flow_inpu
     run->m.random.state = in->seed;
     run->m.interrupted = in->interrupted;
     run->m.scope = (struct belay_scope){
-        .functions = in->functions, .function_count = in->function_count, .scratch = &run->scratch,
+        .functions = in->functions,
+        .function_count = in->function_count,
+        .scratch = &run->scratch,
         .random = &run->m.expression_random,
     };
     belay_buf_clear(&run->progress);
 }
 
-int belay_flow_begin(const struct belay_flow_input *input, struct belay_flow_run **ret_run, struct belay_err *err)
+int belay_flow_begin(const struct belay_flow_input *input, struct belay_flow_run **ret_run,
+                     struct belay_err *err)
 {
     BELAY_ASSERT(input->attempt >= 1);
     struct belay_flow_run *run = take_run(input->pool);
@@ -209,19 +215,26 @@ static void set_effects(struct belay_flow_run *run, enum belay_flow_verdict verd
     struct belay_flow_effects *effects = &run->m.effects;
     if (verdict != BELAY_FLOW_DONE && !run->m.explicit_letter)
         return;
-    uint32_t first = forked && letter ? run->m.main_publications : 0;
-    uint32_t first_log = forked && letter ? run->m.main_logs : 0;
+    bool rule_only = forked && letter;
+    uint32_t first = rule_only ? run->m.main_publications : 0;
+    uint32_t first_log = rule_only ? run->m.main_logs : 0;
     *effects = (struct belay_flow_effects){
-        .publications = run->m.publications + first, .publication_count = run->m.publication_count - first,
-        .logs = run->m.logs + first_log, .log_count = run->m.log_count - first_log,
-        .reply = run->m.at->reply, .filtered = run->m.filtered,
+        .publication_count = run->m.publication_count - first,
+        .log_count = run->m.log_count - first_log,
+        .reply = run->m.at->reply,
+        .filtered = run->m.filtered,
     };
+    if (effects->publication_count)
+        effects->publications = run->m.publications + first;
+    if (effects->log_count)
+        effects->logs = run->m.logs + first_log;
 }
 
 /* The flow's own dead_letter is its last word: replayed, the message begins anew. */
 static bool keeps_progress(const struct belay_flow_run *run, enum belay_flow_verdict verdict)
 {
-    bool last_word = verdict == BELAY_FLOW_LETTER && run->m.explicit_letter && run->m.at == &run->m.main;
+    bool last_word
+        = verdict == BELAY_FLOW_LETTER && run->m.explicit_letter && run->m.at == &run->m.main;
     return verdict != BELAY_FLOW_DONE && run->m.worth_keeping && !run->m.step_gone && !last_word;
 }
 
@@ -234,8 +247,10 @@ static enum belay_flow_verdict conclude(struct belay_flow_run *run, enum belay_f
     if (status) {
         const struct eval e = run_eval(run);
         belay_buf_clear(&run->progress);
-        if (verdict != BELAY_FLOW_LETTER) /* a letter keeps its own fault, and is replayed from the start */
-            eval_fail(&e, "FLOW:PROGRESS_TOO_LARGE", "what the flow keeps between calls exceeds %zu bytes",
+        if (verdict
+            != BELAY_FLOW_LETTER) /* a letter keeps its own fault, and is replayed from the start */
+            eval_fail(&e, "FLOW:PROGRESS_TOO_LARGE",
+                      "what the flow keeps between calls exceeds %zu bytes",
                       BELAY_PROGRESS_BYTES_MAX);
         verdict = BELAY_FLOW_LETTER;
     }
@@ -249,7 +264,8 @@ static enum belay_flow_verdict conclude(struct belay_flow_run *run, enum belay_f
 static enum move step_gone(struct belay_flow_run *run)
 {
     const struct eval e = run_eval(run);
-    eval_fail(&e, "FLOW:STEP_GONE", "the step where this message stopped is no longer in the flow: replay it "
+    eval_fail(&e, "FLOW:STEP_GONE",
+              "the step where this message stopped is no longer in the flow: replay it "
               "from the start");
     return MOVE_LETTER;
 }

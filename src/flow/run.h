@@ -3,7 +3,7 @@
  *
  *   run.c       begin, the loop over steps, verdicts, the pool
  *   validate.c  the body against a JSON Schema
- *   steps.c     the other steps that need nobody: map, filter, choose, set, publish, log, reply, dead_letter
+ *   steps.c     the other steps that need nobody: map, filter, choose, set, publish, log, ...
  *   attempt.c   the `call` step: asking, outcomes, unknown outcomes
  *   fail.c      an error's way: retry, on_error, letter
  *   scope.c     what expressions see, built when one looks
@@ -38,13 +38,14 @@ struct flow_body {
     bool mapped;               /* not the message's own */
 };
 
-/* A list in the run's arena; items are never changed in place once a state counts them. */
+/* A list in the run's arena; forked before a rule changes it. */
 struct flow_bindings {
     struct belay_binding *items;
     uint32_t count, cap;
 };
 
-/* Where a path through the flow stands: the main one, or that of an on_error rule. Copied at the fork. */
+/* Where a path through the flow stands: the main one, or that of an on_error rule. Copied when the
+ * rule takes over. */
 struct flow_state {
     uint16_t step;             /* index, or BELAY_STEP_END */
     enum phase phase;
@@ -57,7 +58,14 @@ struct flow_state {
     const struct belay_fault *unknown; /* RESOLVE: what made the outcome unknown */
 };
 
-enum { SEES_MESSAGE = 1, SEES_HEADERS = 2, SEES_PARAMS = 4, SEES_VARS = 8, SEES_ERROR = 16, SEES_BODY = 32 };
+enum {
+    SEES_MESSAGE = 1,
+    SEES_HEADERS = 2,
+    SEES_PARAMS = 4,
+    SEES_VARS = 8,
+    SEES_ERROR = 16,
+    SEES_BODY = 32
+};
 #define SPECIALS 5             /* the first five, each a binding */
 
 struct belay_flow_run {
@@ -87,13 +95,13 @@ struct belay_flow_run {
 
         struct belay_scope scope;
         struct belay_random expression_random;
-        struct belay_binding specials[SPECIALS]; /* MESSAGE ... ERROR; the value is UNDEFINED until one looks */
+        struct belay_binding specials[SPECIALS]; /* MESSAGE ... ERROR, where `built` says so */
         unsigned sees, built;
 
         struct belay_publication *publications;
         struct belay_flow_log *logs;
         uint32_t publication_count, publication_cap, log_count, log_cap;
-        uint32_t main_publications, main_logs; /* at the fork: those of on_error come after them */
+        uint32_t main_publications, main_logs; /* those of an on_error rule come after them */
         struct belay_flow_effects effects;
 
         struct belay_call_request request;
@@ -111,8 +119,8 @@ static inline const struct belay_step_def *run_step_def(const struct belay_flow_
 static inline struct eval run_eval(struct belay_flow_run *run)
 {
     bool ended = run->m.at->step >= run->m.in.def->step_count;
-    return (struct eval){ &run->m.scope, ended ? BELAY_STR_NONE : run_step_def(run)->name, &run->arena,
-                          &run->fault };
+    return (struct eval){ &run->m.scope, ended ? BELAY_STR_NONE : run_step_def(run)->name,
+                          &run->arena, &run->fault };
 }
 
 /* run->fault is set: returns MOVE_FAILED. */
@@ -121,7 +129,8 @@ enum move run_no_memory(struct belay_flow_run *run);
 /* scope.c: begin, name every template of the step, then ready. False: run->fault. */
 void scope_begin(struct belay_flow_run *run);
 void scope_sees(struct belay_flow_run *run, const struct belay_template *t); /* NULL: nothing */
-void scope_sees_named(struct belay_flow_run *run, const struct belay_named_template *items, uint32_t count);
+void scope_sees_named(struct belay_flow_run *run, const struct belay_named_template *items,
+                      uint32_t count);
 void scope_sees_call(struct belay_flow_run *run, const struct belay_call_def *call);
 bool scope_ready(struct belay_flow_run *run);
 /* Replaces or appends. False: no memory (run->fault). */
@@ -142,15 +151,18 @@ enum move call_ended(struct belay_flow_run *run, const struct belay_call_outcome
 enum move fail_route(struct belay_flow_run *run);   /* of run->fault, by its class */
 enum move fail_handle(struct belay_flow_run *run);  /* on_error, else a letter */
 enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct belay_retry_def *def,
-                                     const struct belay_fault *fault, uint32_t attempt, bool repeatable);
+                                     const struct belay_fault *fault, uint32_t attempt,
+                                     bool repeatable);
 uint32_t run_attempt(const struct belay_flow_run *run); /* of the step that is tried now, from 1 */
 
 /* progress.c */
 int progress_encode(struct belay_flow_run *run, struct belay_buf *out, bool letter);
-/* Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. *ret_found false: its step is no longer in the flow. */
-int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *ret_found, struct belay_err *err);
+/* Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. *ret_found false: its step is no longer in the
+ * flow. */
+int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *ret_found,
+                    struct belay_err *err);
 
-/* Room for one more, false without memory; an own name for each element type would say no more. */
+/* Room for one more; false without memory. */
 bool run_grow(struct belay_flow_run *run, void **items, uint32_t count, uint32_t *cap, size_t size);
 bool run_add_publication(struct belay_flow_run *run, const struct belay_publication *p);
 bool run_add_log(struct belay_flow_run *run, const struct belay_flow_log *log);

@@ -1,5 +1,5 @@
-/* scope.c - what an expression sees: $ and the variables of design section 7.  Objects are built when a
- * template names them; most messages never need one. */
+/* scope.c - what an expression sees: $ and the variables of design section 7.  Objects are built
+ * when a template names them; most messages never need one. */
 #include "flow/run.h"
 
 #include "base/hash.h"
@@ -46,15 +46,17 @@ bool bindings_fork(struct belay_flow_run *run, struct flow_bindings *b)
 /* ---- the scope of a step ---- */
 
 static const struct belay_str names[SPECIALS] = {
-    BELAY_STR_INIT("message"), BELAY_STR_INIT("headers"), BELAY_STR_INIT("params"), BELAY_STR_INIT("vars"),
-    BELAY_STR_INIT("error"),
+    BELAY_STR_INIT("message"), BELAY_STR_INIT("headers"), BELAY_STR_INIT("params"),
+    BELAY_STR_INIT("vars"),    BELAY_STR_INIT("error"),
 };
 
-/* What expressions draw depends on the message and the step only, so that a repetition draws the same. */
+/* What expressions draw depends on the message and the step only, so that a repetition draws the
+ * same. */
 static uint64_t seed_of(const struct belay_flow_run *run)
 {
     const struct belay_message *m = run->m.in.message;
-    return belay_hash64(m->id) ^ (uint64_t)m->accepted_at ^ (UINT64_C(0x9e3779b97f4a7c15) * run->m.at->step);
+    return belay_hash64(m->id) ^ (uint64_t)m->accepted_at
+           ^ (UINT64_C(0x9e3779b97f4a7c15) * run->m.at->step);
 }
 
 void scope_begin(struct belay_flow_run *run)
@@ -73,7 +75,8 @@ void scope_sees(struct belay_flow_run *run, const struct belay_template *t)
             run->m.sees |= 1u << i;
 }
 
-void scope_sees_named(struct belay_flow_run *run, const struct belay_named_template *items, uint32_t count)
+void scope_sees_named(struct belay_flow_run *run, const struct belay_named_template *items,
+                      uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         scope_sees(run, items[i].value);
@@ -93,7 +96,8 @@ static int vars_value(struct belay_flow_run *run, struct belay_value *ret_value)
     int status = o ? BELAY_OK : BELAY_NOMEM;
     for (uint32_t i = 0; !status && i < vars->count; i++)
         if (vars->items[i].value.type != BELAY_VALUE_UNDEFINED)
-            status = belay_value_object_put(o, &run->arena, vars->items[i].name, vars->items[i].value);
+            status
+                = belay_value_object_put(o, &run->arena, vars->items[i].name, vars->items[i].value);
     if (!status)
         *ret_value = belay_value_object(o);
     return status;
@@ -132,7 +136,8 @@ static bool build_specials(struct belay_flow_run *run)
     return true;
 }
 
-/* Results first: a special's name cannot be taken by one (config), and the list is usually empty. */
+/* Results first: a special's name cannot be taken by one (config), and the list is usually empty.
+ */
 static bool gather(struct belay_flow_run *run)
 {
     const struct flow_bindings *results = &run->m.at->results;

@@ -1,4 +1,4 @@
-/* steps.c - the steps that need nobody outside. Each ends at step->next, or fails with run->fault. */
+/* steps.c - the steps that need nobody outside: each ends at step->next, or sets run->fault. */
 #include "base/limits.h"
 #include "flow/run.h"
 
@@ -17,7 +17,8 @@ static enum move limit(struct belay_flow_run *run, const char *what, unsigned ma
 }
 
 /* Evaluates one template in its scope. */
-static bool value_of(struct belay_flow_run *run, const struct belay_template *t, struct belay_value *ret_value)
+static bool value_of(struct belay_flow_run *run, const struct belay_template *t,
+                     struct belay_value *ret_value)
 {
     const struct eval e = run_eval(run);
     scope_begin(run);
@@ -25,13 +26,8 @@ static bool value_of(struct belay_flow_run *run, const struct belay_template *t,
     return scope_ready(run) && eval_value(&e, t, ret_value);
 }
 
-static bool undefined(struct belay_flow_run *run, const char *what)
-{
-    const struct eval e = run_eval(run);
-    return eval_fail(&e, "EXPRESSION:UNDEFINED", "%s is undefined", what);
-}
-
-static bool bind_result(struct belay_flow_run *run, const struct belay_step_def *step, struct belay_value v)
+static bool bind_result(struct belay_flow_run *run, const struct belay_step_def *step,
+                        struct belay_value v)
 {
     return !step->as.n || bindings_put(run, &run->m.at->results, step->as, v);
 }
@@ -40,7 +36,8 @@ static bool bind_result(struct belay_flow_run *run, const struct belay_step_def 
 
 bool run_add_publication(struct belay_flow_run *run, const struct belay_publication *p)
 {
-    if (!run_grow(run, (void **)&run->m.publications, run->m.publication_count, &run->m.publication_cap, sizeof *p))
+    if (!run_grow(run, (void **)&run->m.publications, run->m.publication_count,
+                  &run->m.publication_cap, sizeof *p))
         return false;
     run->m.publications[run->m.publication_count++] = *p;
     return true;
@@ -58,11 +55,14 @@ bool run_add_log(struct belay_flow_run *run, const struct belay_flow_log *log)
 
 static enum move run_map(struct belay_flow_run *run, const struct belay_step_def *step)
 {
+    const struct eval e = run_eval(run);
     struct belay_value v;
     if (!value_of(run, step->u.map.value, &v))
         return MOVE_FAILED;
-    if (v.type == BELAY_VALUE_UNDEFINED && !undefined(run, "what map made")) /* a mistyped name, most likely */
+    if (v.type == BELAY_VALUE_UNDEFINED) { /* a mistyped name, most likely */
+        eval_fail(&e, "EXPRESSION:UNDEFINED", "what map made is undefined");
         return MOVE_FAILED;
+    }
     run->m.at->body = (struct flow_body){ .value = v, .known = true, .mapped = true };
     return bind_result(run, step, v) ? MOVE_ON : MOVE_FAILED;
 }
@@ -138,7 +138,8 @@ static enum move bind_publication(struct belay_flow_run *run, const struct belay
     struct belay_value_object *o = step->as.n ? belay_value_object_new(&run->arena) : NULL;
     if (!step->as.n)
         return MOVE_ON;
-    if (!o || belay_value_object_put(o, &run->arena, BELAY_STR("id"), belay_value_str(p->message.id))
+    if (!o
+        || belay_value_object_put(o, &run->arena, BELAY_STR("id"), belay_value_str(p->message.id))
         || belay_value_object_put(o, &run->arena, BELAY_STR("topic"), belay_value_str(p->target)))
         return run_no_memory(run);
     return bind_result(run, step, belay_value_object(o)) ? MOVE_ON : MOVE_FAILED;
@@ -158,7 +159,8 @@ static enum move run_publish(struct belay_flow_run *run, const struct belay_step
     scope_sees(run, def->delay);
     scope_sees_named(run, def->headers, def->header_count);
     if ((!def->body && !write_mapped_body(run)) || !scope_ready(run)
-        || !belay_publish_build(def, &run->m.scope, step->name, 0, run->m.in.message, &run->arena, &p, &run->fault))
+        || !belay_publish_build(def, &run->m.scope, step->name, 0, run->m.in.message, &run->arena,
+                                &p, &run->fault))
         return MOVE_FAILED;
     if (!run_add_publication(run, &p))
         return run_no_memory(run);
@@ -168,7 +170,8 @@ static enum move run_publish(struct belay_flow_run *run, const struct belay_step
 /* ---- log, reply, dead_letter ---- */
 
 /* A log never fails for what it says: undefined is "", what is no scalar is JSON. */
-static bool log_text(const struct eval *e, const struct belay_template *t, struct belay_str *ret_text)
+static bool log_text(const struct eval *e, const struct belay_template *t,
+                     struct belay_str *ret_text)
 {
     struct belay_value v;
     if (!eval_value(e, t, &v))
@@ -185,7 +188,8 @@ static enum move run_log(struct belay_flow_run *run, const struct belay_step_def
     const struct eval e = run_eval(run);
     uint32_t count = step->u.log.field_count;
     struct belay_field *fields = BELAY_ARENA_ARRAY(&run->arena, struct belay_field, count + 1);
-    struct belay_flow_log log = { .level = step->u.log.level, .fields = fields, .field_count = count };
+    struct belay_flow_log log
+        = { .level = step->u.log.level, .fields = fields, .field_count = count };
     if (run->m.log_count >= BELAY_LOGS_PER_RUN_MAX)
         return limit(run, "log lines", BELAY_LOGS_PER_RUN_MAX);
     scope_begin(run);
@@ -193,7 +197,8 @@ static enum move run_log(struct belay_flow_run *run, const struct belay_step_def
     scope_sees_named(run, step->u.log.fields, count);
     if (!fields)
         return run_no_memory(run);
-    if (!scope_ready(run) || (step->u.log.message && !log_text(&e, step->u.log.message, &log.message)))
+    if (!scope_ready(run)
+        || (step->u.log.message && !log_text(&e, step->u.log.message, &log.message)))
         return MOVE_FAILED;
     for (uint32_t i = 0; i < count; i++) {
         fields[i].name = step->u.log.fields[i].name;
@@ -210,7 +215,8 @@ static bool reply_status(const struct eval *e, const struct belay_template *t, u
     if (t && !eval_text(e, t, "status", &text))
         return false;
     if (t && (!belay_str_to_u64(text, &status) || status < 200 || status > 599))
-        return eval_fail(e, "EXPRESSION:ERROR", "status: \"%.*s\" is no status of an answer (200 to 599)",
+        return eval_fail(e, "EXPRESSION:ERROR",
+                         "status: \"%.*s\" is no status of an answer (200 to 599)",
                          BELAY_STR_ARG(text));
     *ret_status = (uint32_t)status;
     return true;
@@ -224,11 +230,12 @@ static enum move run_reply(struct belay_flow_run *run, const struct belay_step_d
     scope_sees(run, step->u.reply.status);
     scope_sees(run, step->u.reply.body);
     scope_sees_named(run, step->u.reply.headers, reply.header_count);
-    if ((!step->u.reply.body && !step->u.reply.body_none && !write_mapped_body(run)) || !scope_ready(run)
-        || !reply_status(&e, step->u.reply.status, &reply.status)
+    if ((!step->u.reply.body && !step->u.reply.body_none && !write_mapped_body(run))
+        || !scope_ready(run) || !reply_status(&e, step->u.reply.status, &reply.status)
         || !eval_fields(&e, step->u.reply.headers, reply.header_count, &reply.headers))
         return MOVE_FAILED;
-    struct belay_str type = field_value(reply.headers, reply.header_count, BELAY_STR("content-type"));
+    struct belay_str type
+        = field_value(reply.headers, reply.header_count, BELAY_STR("content-type"));
     bool empty = step->u.reply.body_none || (!step->u.reply.body && !run->m.at->body.text.n);
     if (!empty && !eval_body(&e, step->u.reply.body, type, &reply.body, &reply.content_type))
         return MOVE_FAILED;
@@ -246,7 +253,8 @@ static enum move run_dead_letter(struct belay_flow_run *run, const struct belay_
         && (!scope_ready(run) || !eval_text(&e, step->u.dead_letter.reason, "reason", &reason)))
         return MOVE_FAILED;
     if (!run->m.error)
-        eval_fail(&e, "FLOW:DEAD_LETTER", "%.*s", BELAY_STR_ARG(reason.n ? reason : BELAY_STR("as the flow says")));
+        eval_fail(&e, "FLOW:DEAD_LETTER", "%.*s",
+                  BELAY_STR_ARG(reason.n ? reason : BELAY_STR("as the flow says")));
     else if (run->fault = *run->m.error, reason.n)
         belay_fault_set_description(&run->fault, reason);
     run->m.skips = step->u.dead_letter.skip;

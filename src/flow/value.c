@@ -3,7 +3,8 @@
 #include "flow/eval.h"
 
 /* Undefined and absent are the same. */
-static bool put(struct belay_value_object *o, struct belay_arena *arena, const char *name, struct belay_value v)
+static bool put(struct belay_value_object *o, struct belay_arena *arena, const char *name,
+                struct belay_value v)
 {
     return v.type == BELAY_VALUE_UNDEFINED
            || belay_value_object_put(o, arena, belay_str_c(name), v) == BELAY_OK;
@@ -15,7 +16,8 @@ static bool put_text(struct belay_value_object *o, struct belay_arena *arena, co
     return !s.n || put(o, arena, name, belay_value_str(s));
 }
 
-static bool put_time(struct belay_value_object *o, struct belay_arena *arena, const char *name, belay_time t)
+static bool put_time(struct belay_value_object *o, struct belay_arena *arena, const char *name,
+                     belay_time t)
 {
     char *text = belay_arena_bytes(arena, BELAY_TIME_TEXT_BYTES);
     if (!text)
@@ -68,7 +70,8 @@ static struct belay_value excerpt(const struct belay_fault *f, struct belay_aren
     return belay_value_str(bytes);
 }
 
-int belay_fault_value(const struct belay_fault *f, struct belay_arena *arena, struct belay_value *ret_value)
+int belay_fault_value(const struct belay_fault *f, struct belay_arena *arena,
+                      struct belay_value *ret_value)
 {
     struct belay_value_object *o = belay_value_object_new(arena);
     bool ok = o && put_text(o, arena, "type", belay_str_c(f->type))
@@ -98,10 +101,13 @@ static bool put_headers(struct belay_value_object *o, struct belay_arena *arena,
     return true;
 }
 
-/* An answer that says it is JSON and is none is a string: the call was done, and its status counts. */
-static bool body_value(const struct belay_call_outcome *o, struct belay_arena *arena, struct belay_value *ret)
+/* An answer that says it is JSON and is none is a string: the call was done, and its status counts.
+ */
+static bool body_value(const struct belay_call_outcome *o, struct belay_arena *arena,
+                       struct belay_value *ret)
 {
-    const struct belay_str type = field_value(o->headers, o->header_count, BELAY_STR("content-type"));
+    const struct belay_str type
+        = field_value(o->headers, o->header_count, BELAY_STR("content-type"));
     const belay_json *root;
     *ret = belay_value_undefined();
     if (!o->body.n)
@@ -118,9 +124,11 @@ static bool body_value(const struct belay_call_outcome *o, struct belay_arena *a
     return true;
 }
 
-struct belay_value belay_outcome_value(const struct belay_call_outcome *o, struct belay_arena *arena)
+struct belay_value belay_outcome_value(const struct belay_call_outcome *o,
+                                       struct belay_arena *arena)
 {
-    struct belay_value_object *result = belay_value_object_new(arena), *headers = belay_value_object_new(arena);
+    struct belay_value_object *result = belay_value_object_new(arena),
+                              *headers = belay_value_object_new(arena);
     struct belay_value body;
     bool ok = result && headers && put_headers(headers, arena, o) && body_value(o, arena, &body)
               && put(result, arena, "status", belay_value_int(o->status))

@@ -2,8 +2,8 @@
 
 #include "base/assert.h"
 
-/* Elements of an array of structs that begin with their name: found by a walk, which for the few dozen
- * of a configuration costs less than a hash. */
+/* Elements of an array of structs that begin with their name: found by a walk, which for the few
+ * dozen of a configuration costs less than a hash. */
 static const void *find(const void *items, uint32_t count, size_t size, struct belay_str name)
 {
     const char *at = items;
@@ -43,7 +43,8 @@ const struct belay_saga_def *belay_definitions_saga(const struct belay_definitio
 }
 
 const struct belay_flow_def *belay_definitions_operation(const struct belay_definitions *d,
-                                                         struct belay_str api, struct belay_str operation)
+                                                         struct belay_str api,
+                                                         struct belay_str operation)
 {
     for (uint32_t i = 0; i < d->flow_count; i++) {
         const struct belay_source_def *from = &d->flows[i].from;

@@ -68,7 +68,8 @@ void belay_fault_set_excerpt(struct belay_fault *f, struct belay_str body)
 
 bool belay_fault_matches(const struct belay_fault *f, struct belay_str pattern)
 {
-    struct belay_str type = belay_str_c(f->type), space = belay_str_sub(type, 0, belay_str_find(type, ':'));
+    struct belay_str type = belay_str_c(f->type),
+                     space = belay_str_sub(type, 0, belay_str_find(type, ':'));
     struct belay_str rest = pattern, head = belay_str_split(&rest, ':');
     uint64_t status;
     if (belay_str_eq(pattern, BELAY_STR("*")) || belay_str_eq(pattern, type))
@@ -93,7 +94,8 @@ static bool word(char c)
     return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
 
-/* Length of the word at s; a ".", ":" or "+" between digits belongs to it (times, addresses, decimals). */
+/* Length of the word at s; a ".", ":" or "+" between digits belongs to it (times, addresses,
+ * decimals). */
 static size_t word_length(struct belay_str s, bool *ret_has_digit)
 {
     size_t n = 0;
@@ -109,8 +111,8 @@ static size_t word_length(struct belay_str s, bool *ret_has_digit)
     return n;
 }
 
-/* Each word with a digit in it (a number, an id, a UUID, a time) becomes "#". The rule reaches the disk
- * through letters' fingerprints: another rule needs another version of them. */
+/* Each word with a digit in it (a number, an id, a UUID, a time) becomes "#". The rule reaches the
+ * disk through letters' fingerprints: another rule needs another version of them. */
 static size_t generalise(struct belay_str s, char *to)
 {
     size_t out = 0;

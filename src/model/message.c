@@ -1,10 +1,11 @@
 /* message.c - the bytes of a message (docs/format/message.md).
  *
- *   u8 version | u16 flags | i64 accepted_at | [i64 time] | texts named by flags, in the order of `texts`
- *   | [varint count, (name, value)...] | body
+ *   u8 version | u16 flags | i64 accepted_at | [i64 time]
+ *   | texts named by flags, in the order of `texts` | [varint count, (name, value)...] | body
  *
- * A text is a varint length and its bytes.  A flag says that a field is there; what is absent costs nothing.
- * This runs for each message appended and delivered: one reservation to write, no call per byte to read.
+ * A text is a varint length and its bytes.  A flag says that a field is there; what is absent costs
+ * nothing.  This runs for each message appended and delivered: one reservation to write, no call
+ * per byte to read.
  */
 #include "model/message.h"
 
@@ -15,10 +16,10 @@
 #define FIXED_BYTES (1 + 2 + 8)
 
 enum {
-    FLAG_TEXTS = 0x03ff,        /* one bit a text, lowest first */
-    FLAG_TIME = 1 << 10,        /* absent: the same instant as accepted_at */
+    FLAG_TEXTS = 0x03ff, /* one bit a text, lowest first */
+    FLAG_TIME = 1 << 10, /* absent: the same instant as accepted_at */
     FLAG_HEADERS = 1 << 11,
-    FLAG_JSON = 1 << 12,        /* datacontenttype is "application/json", without its text */
+    FLAG_JSON = 1 << 12, /* datacontenttype is "application/json", without its text */
     FLAGS_KNOWN = FLAG_TEXTS | FLAG_TIME | FLAG_HEADERS | FLAG_JSON
 };
 
@@ -49,7 +50,8 @@ static struct belay_str text_in(const struct belay_message *m, size_t i)
 
 static unsigned flags_of(const struct belay_message *m)
 {
-    unsigned flags = (m->time != m->accepted_at ? FLAG_TIME : 0) | (m->header_count ? FLAG_HEADERS : 0);
+    unsigned flags
+        = (m->time != m->accepted_at ? FLAG_TIME : 0) | (m->header_count ? FLAG_HEADERS : 0);
     for (size_t i = 0; i < TEXTS; i++)
         if (text_in(m, i).n)
             flags |= 1u << i;
@@ -60,7 +62,8 @@ static unsigned flags_of(const struct belay_message *m)
 
 static size_t size_bound(const struct belay_message *m)
 {
-    size_t n = FIXED_BYTES + 8 + m->body.n + BELAY_VARINT_MAX * (TEXTS + 2 + 2 * (size_t)m->header_count);
+    size_t n = FIXED_BYTES + 8 + m->body.n
+               + BELAY_VARINT_MAX * (TEXTS + 2 + 2 * (size_t)m->header_count);
     for (size_t i = 0; i < TEXTS; i++)
         n += text_in(m, i).n;
     for (uint32_t i = 0; i < m->header_count; i++)
@@ -210,13 +213,14 @@ static int take_all(struct cursor *c, struct belay_arena *arena, struct belay_me
     return status;
 }
 
-int belay_message_decode(struct belay_str bytes, struct belay_arena *arena, struct belay_message *ret_m,
-                         struct belay_err *err)
+int belay_message_decode(struct belay_str bytes, struct belay_arena *arena,
+                         struct belay_message *ret_m, struct belay_err *err)
 {
     if (bytes.n < FIXED_BYTES)
         return belay_fail(err, BELAY_CORRUPT, "message: %zu bytes are too few", bytes.n);
     if (bytes.p[0] != VERSION)
-        return belay_fail(err, BELAY_VERSION, "message: encoding %u is not known", (uint8_t)bytes.p[0]);
+        return belay_fail(err, BELAY_VERSION, "message: encoding %u is not known",
+                          (uint8_t)bytes.p[0]);
     struct cursor c = { bytes.p, bytes.p + bytes.n, false };
     struct belay_message m = { 0 };
     int status = take_all(&c, arena, &m);

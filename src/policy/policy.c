@@ -49,7 +49,8 @@ uint64_t belay_backoff_ms(const struct belay_retry_def *def, uint32_t attempt, u
     BELAY_UNREACHABLE();
 }
 
-/* The other side's word is a lower bound. Many were told the same time: what spreads them comes on top. */
+/* The other side's word is a lower bound. Many were told the same time: what spreads them comes on
+ * top. */
 static uint64_t no_sooner_than(uint64_t asked_ms, uint64_t backoff_ms, enum belay_jitter jitter)
 {
     if (jitter == BELAY_JITTER_NONE)
@@ -57,8 +58,8 @@ static uint64_t no_sooner_than(uint64_t asked_ms, uint64_t backoff_ms, enum bela
     return asked_ms + backoff_ms;
 }
 
-enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q, struct belay_random *random,
-                                            uint64_t *ret_delay_ms)
+enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q,
+                                            struct belay_random *random, uint64_t *ret_delay_ms)
 {
     const struct belay_retry_def *def = q->def;
     enum belay_class class_ = q->fault->class_;

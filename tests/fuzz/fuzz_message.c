@@ -39,7 +39,8 @@ static void fault(struct belay_str bytes)
     belay_fault_pack(&out, &f);
     struct belay_unpack back = belay_unpack_init(belay_buf_view(&out));
     belay_fault_unpack(&back, &g);
-    if (!belay_unpack_done(&back) || memcmp(f.description, g.description, strlen(f.description) + 1) != 0)
+    if (!belay_unpack_done(&back)
+        || memcmp(f.description, g.description, strlen(f.description) + 1) != 0)
         abort();
     belay_buf_deinit(&out);
 }

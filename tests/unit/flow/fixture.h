@@ -1,4 +1,5 @@
-/* fixture.h - a flow made by hand, driven against a script of outcomes; what happened reads as a trace.
+/* fixture.h - a flow made by hand, driven against a script of outcomes; what happened reads as a
+ * trace.
  *
  *   call POST /charges {"a":1}        the verdict CALL
  *   retry HTTP:TIMEOUT                RETRY
@@ -51,16 +52,25 @@ static inline void fixture_init(struct fixture *f)
     belay_buf_init(&f->trace, BELAY_MIB(1));
     assert_ok(belay_flow_pool_new(&f->pool, NULL));
     f->now = 1000 * (belay_time)BELAY_US_PER_S;
-    f->payments = (struct belay_connection_def){ .name = BELAY_STR("payments"), .connector = BELAY_STR("http"),
-                                                 .timeout_ms = 2000, .idempotent = get_is_idempotent };
+    f->payments = (struct belay_connection_def){ .name = BELAY_STR("payments"),
+                                                 .connector = BELAY_STR("http"),
+                                                 .timeout_ms = 2000,
+                                                 .idempotent = get_is_idempotent };
     f->message = (struct belay_message){
-        .id = BELAY_STR("m-1"), .key = BELAY_STR("k"), .correlationid = BELAY_STR("c-1"), .time = f->now,
-        .accepted_at = f->now, .datacontenttype = BELAY_STR("application/json"),
+        .id = BELAY_STR("m-1"),
+        .key = BELAY_STR("k"),
+        .correlationid = BELAY_STR("c-1"),
+        .time = f->now,
+        .accepted_at = f->now,
+        .datacontenttype = BELAY_STR("application/json"),
         .body = BELAY_STR("{\"order_id\":\"o-1\",\"total\":12,\"items\":[1,2]}"),
     };
     f->def = (struct belay_flow_def){
-        .name = BELAY_STR("notify"), .retry = { 3, 0, 1000, 1000, 1, BELAY_JITTER_NONE, true },
-        .steps = f->steps, .first = BELAY_STEP_END, .on_error = f->rules,
+        .name = BELAY_STR("notify"),
+        .retry = { 3, 0, 1000, 1000, 1, BELAY_JITTER_NONE, true },
+        .steps = f->steps,
+        .first = BELAY_STEP_END,
+        .on_error = f->rules,
     };
 }
 
@@ -82,7 +92,8 @@ static inline const struct belay_template *compiled(struct fixture *f, const cha
     if (!text)
         return NULL;
     assert_true(f->template_count < TEMPLATES_MAX);
-    if (belay_template_compile(belay_str_c(text), (struct belay_template_opt){ path }, &t, NULL, &err))
+    if (belay_template_compile(belay_str_c(text), (struct belay_template_opt){ path }, &t, NULL,
+                               &err))
         fail_msg("%s: %s", text, err.msg);
     f->templates[f->template_count++] = t;
     return t;
@@ -94,7 +105,8 @@ static inline const struct belay_template *T(struct fixture *f, const char *text
 }
 
 /* Appends a step that the one before leads to. */
-static inline struct belay_step_def *add(struct fixture *f, enum belay_step_kind kind, const char *name)
+static inline struct belay_step_def *add(struct fixture *f, enum belay_step_kind kind,
+                                         const char *name)
 {
     uint16_t at = (uint16_t)f->def.step_count++;
     assert_true(at < STEPS_MAX);
@@ -102,7 +114,9 @@ static inline struct belay_step_def *add(struct fixture *f, enum belay_step_kind
         f->def.first = at;
     else if (f->steps[at - 1].next == BELAY_STEP_END)
         f->steps[at - 1].next = at;
-    f->steps[at] = (struct belay_step_def){ .kind = kind, .name = belay_str_c(name), .next = BELAY_STEP_END };
+    f->steps[at] = (struct belay_step_def){ .kind = kind,
+                                            .name = belay_str_c(name),
+                                            .next = BELAY_STEP_END };
     return &f->steps[at];
 }
 
@@ -115,7 +129,8 @@ static inline void on_error(struct fixture *f, const char *pattern)
 }
 
 /* As add, but the step before ends its path. */
-static inline struct belay_step_def *add_apart(struct fixture *f, enum belay_step_kind kind, const char *name)
+static inline struct belay_step_def *add_apart(struct fixture *f, enum belay_step_kind kind,
+                                               const char *name)
 {
     struct belay_step_def *step = add(f, kind, name);
     if (step > f->steps)
@@ -123,28 +138,33 @@ static inline struct belay_step_def *add_apart(struct fixture *f, enum belay_ste
     return step;
 }
 
-static inline const struct belay_named_template *named(struct fixture *f, const char *const *pairs, uint32_t *ret_count)
+static inline const struct belay_named_template *named(struct fixture *f, const char *const *pairs,
+                                                       uint32_t *ret_count)
 {
     uint32_t count = 0;
     while (pairs[2 * count])
         count++;
-    struct belay_named_template *items = BELAY_ARENA_ARRAY(&f->arena, struct belay_named_template, count + 1);
+    struct belay_named_template *items
+        = BELAY_ARENA_ARRAY(&f->arena, struct belay_named_template, count + 1);
     for (uint32_t i = 0; i < count; i++)
-        items[i] = (struct belay_named_template){ belay_str_c(pairs[2 * i]), T(f, pairs[2 * i + 1]) };
+        items[i]
+            = (struct belay_named_template){ belay_str_c(pairs[2 * i]), T(f, pairs[2 * i + 1]) };
     *ret_count = count;
     return items;
 }
 #define NAMED(f, ret_count, ...) named((f), (const char *const[]){ __VA_ARGS__, NULL }, (ret_count))
 
-static inline struct belay_call_def call_def(struct fixture *f, const char *method, const char *path, const char *body)
+static inline struct belay_call_def call_def(struct fixture *f, const char *method,
+                                             const char *path, const char *body)
 {
     struct belay_call_def def = { .connection = &f->payments, .body = T(f, body) };
     def.params = NAMED(f, &def.param_count, "method", method, "path", path);
     return def;
 }
 
-static inline struct belay_step_def *add_call(struct fixture *f, const char *name, const char *method, const char *path,
-                                       const char *body)
+static inline struct belay_step_def *add_call(struct fixture *f, const char *name,
+                                              const char *method, const char *path,
+                                              const char *body)
 {
     struct belay_step_def *step = add(f, BELAY_STEP_CALL, name);
     step->as = belay_str_c(name);
@@ -159,15 +179,18 @@ static inline void add_resolve(struct fixture *f, struct belay_step_def *step, c
     step->u.call.resolve = resolve;
 }
 
-static inline struct belay_step_def *set_publish(struct fixture *f, struct belay_step_def *step, const char *topic,
-                                          const char *key, const char *body)
+static inline struct belay_step_def *set_publish(struct fixture *f, struct belay_step_def *step,
+                                                 const char *topic, const char *key,
+                                                 const char *body)
 {
-    step->u.publish = (struct belay_publish_def){ .target = T(f, topic), .key = T(f, key), .body = T(f, body) };
+    step->u.publish
+        = (struct belay_publish_def){ .target = T(f, topic), .key = T(f, key), .body = T(f, body) };
     return step;
 }
 
-static inline struct belay_step_def *add_publish(struct fixture *f, const char *name, const char *topic, const char *key,
-                                          const char *body)
+static inline struct belay_step_def *add_publish(struct fixture *f, const char *name,
+                                                 const char *topic, const char *key,
+                                                 const char *body)
 {
     return set_publish(f, add(f, BELAY_STEP_PUBLISH, name), topic, key, body);
 }
@@ -187,14 +210,21 @@ static const struct belay_field json_header[] = {
 
 static inline struct belay_call_outcome ok(const char *body)
 {
-    return (struct belay_call_outcome){ .ok = true, .status = 200, .headers = json_header, .header_count = 1,
+    return (struct belay_call_outcome){ .ok = true,
+                                        .status = 200,
+                                        .headers = json_header,
+                                        .header_count = 1,
                                         .body = belay_str_c(body) };
 }
 
-static inline struct belay_call_outcome failed(enum belay_class class_, uint32_t status, const char *type)
+static inline struct belay_call_outcome failed(enum belay_class class_, uint32_t status,
+                                               const char *type)
 {
-    return (struct belay_call_outcome){ .class_ = class_, .status = status, .type = belay_str_c(type),
-                                        .description = BELAY_STR("no"), .endpoint = BELAY_STR("POST http://h/c") };
+    return (struct belay_call_outcome){ .class_ = class_,
+                                        .status = status,
+                                        .type = belay_str_c(type),
+                                        .description = BELAY_STR("no"),
+                                        .endpoint = BELAY_STR("POST http://h/c") };
 }
 
 static inline struct belay_call_outcome transient(void)
@@ -225,7 +255,8 @@ static inline struct belay_call_outcome crash(void)
 
 /* ---- driving ---- */
 
-static inline void trace_param(struct fixture *f, const struct belay_call_request *r, struct belay_str name)
+static inline void trace_param(struct fixture *f, const struct belay_call_request *r,
+                               struct belay_str name)
 {
     for (uint32_t i = 0; i < r->param_count; i++)
         if (belay_str_eq(r->params[i].name, name))
@@ -250,23 +281,28 @@ static inline void trace_effects(struct fixture *f, const struct belay_flow_run 
                          BELAY_STR_ARG(p->message.key), BELAY_STR_ARG(p->message.body));
     }
     for (uint32_t i = 0; i < fx->log_count; i++) {
-        belay_buf_printf(&f->trace, "log %u %.*s", fx->logs[i].level, BELAY_STR_ARG(fx->logs[i].message));
+        belay_buf_printf(&f->trace, "log %u %.*s", fx->logs[i].level,
+                         BELAY_STR_ARG(fx->logs[i].message));
         for (uint32_t k = 0; k < fx->logs[i].field_count; k++)
             belay_buf_printf(&f->trace, " %.*s=%.*s", BELAY_STR_ARG(fx->logs[i].fields[k].name),
                              BELAY_STR_ARG(fx->logs[i].fields[k].value));
         belay_buf_put_c(&f->trace, '\n');
     }
     if (fx->reply.present)
-        belay_buf_printf(&f->trace, "reply %u %.*s\n", fx->reply.status, BELAY_STR_ARG(fx->reply.body));
+        belay_buf_printf(&f->trace, "reply %u %.*s\n", fx->reply.status,
+                         BELAY_STR_ARG(fx->reply.body));
     if (fx->filtered.p)
         belay_buf_printf(&f->trace, "filtered %.*s\n", BELAY_STR_ARG(fx->filtered));
 }
 
-static inline void trace_verdict(struct fixture *f, struct belay_flow_run *run, enum belay_flow_verdict verdict)
+static inline void trace_verdict(struct fixture *f, struct belay_flow_run *run,
+                                 enum belay_flow_verdict verdict)
 {
     switch (verdict) {
     case BELAY_FLOW_CALL: trace_call(f, run); break;
-    case BELAY_FLOW_RETRY: belay_buf_printf(&f->trace, "retry %s\n", belay_flow_fault(run)->type); break;
+    case BELAY_FLOW_RETRY:
+        belay_buf_printf(&f->trace, "retry %s\n", belay_flow_fault(run)->type);
+        break;
     case BELAY_FLOW_LETTER:
         trace_effects(f, run);
         belay_buf_printf(&f->trace, "letter %s%s\n", belay_flow_fault(run)->type,
@@ -285,15 +321,18 @@ struct drive {
     uint32_t count, at;
     uint32_t attempt;
     bool interrupted;
-    struct belay_buf progress;      /* what is durable */
+    struct belay_buf progress; /* what is durable */
     belay_time first_attempt_at;
-    struct belay_fault fault;       /* of the last verdict that had one */
+    struct belay_fault fault; /* of the last verdict that had one */
     bool has_fault;
 };
 
-static inline void drive_init(struct drive *d, struct fixture *f, const struct belay_call_outcome *outcomes, uint32_t count)
+static inline void drive_init(struct drive *d, struct fixture *f,
+                              const struct belay_call_outcome *outcomes, uint32_t count)
 {
-    *d = (struct drive){ .outcomes = outcomes, .count = count, .attempt = 1, .first_attempt_at = f->now };
+    *d = (struct drive){
+        .outcomes = outcomes, .count = count, .attempt = 1, .first_attempt_at = f->now
+    };
     belay_buf_init(&d->progress, BELAY_PROGRESS_BYTES_MAX);
 }
 
@@ -307,9 +346,16 @@ static inline struct belay_flow_run *drive_begin(struct fixture *f, const struct
     struct belay_flow_run *run;
     struct belay_err err;
     const struct belay_flow_input in = {
-        .def = &f->def, .message = &f->message, .params = f->params, .param_count = 2, .attempt = d->attempt,
-        .interrupted = d->interrupted, .first_attempt_at = d->first_attempt_at,
-        .progress = belay_buf_view(&d->progress), .seed = 7, .pool = f->pool,
+        .def = &f->def,
+        .message = &f->message,
+        .params = f->params,
+        .param_count = 2,
+        .attempt = d->attempt,
+        .interrupted = d->interrupted,
+        .first_attempt_at = d->first_attempt_at,
+        .progress = belay_buf_view(&d->progress),
+        .seed = 7,
+        .pool = f->pool,
     };
     if (belay_flow_begin(&in, &run, &err))
         fail_msg("begin: %s", err.msg);
@@ -333,7 +379,8 @@ static inline bool attempt(struct fixture *f, struct drive *d)
     struct belay_flow_run *run = drive_begin(f, d);
     enum belay_flow_verdict verdict = belay_flow_step(run, f->now, NULL);
     d->interrupted = false;
-    for (trace_verdict(f, run, verdict); verdict == BELAY_FLOW_CALL; trace_verdict(f, run, verdict)) {
+    for (trace_verdict(f, run, verdict); verdict == BELAY_FLOW_CALL;
+         trace_verdict(f, run, verdict)) {
         assert_true(d->at < d->count);
         keep(d, run, false);
         f->now += 1000;
@@ -378,8 +425,8 @@ static inline void assert_trace_of(struct fixture *f, const char *expected)
     belay_buf_clear(&f->trace);
 }
 
-static inline void assert_run(struct fixture *f, const struct belay_call_outcome *outcomes, uint32_t count,
-                       const char *expected)
+static inline void assert_run(struct fixture *f, const struct belay_call_outcome *outcomes,
+                              uint32_t count, const char *expected)
 {
     struct drive d;
     drive_init(&d, f, outcomes, count);
@@ -387,10 +434,10 @@ static inline void assert_run(struct fixture *f, const struct belay_call_outcome
     drive_deinit(&d);
     assert_trace_of(f, expected);
 }
-#define RUN(f, expected, ...)                                                                              \
-    do {                                                                                                   \
-        const struct belay_call_outcome outcomes_[] = { __VA_ARGS__ };                                     \
-        assert_run((f), outcomes_, sizeof outcomes_ / sizeof outcomes_[0], (expected));                    \
+#define RUN(f, expected, ...)                                                                      \
+    do {                                                                                           \
+        const struct belay_call_outcome outcomes_[] = { __VA_ARGS__ };                             \
+        assert_run((f), outcomes_, sizeof outcomes_ / sizeof outcomes_[0], (expected));            \
     } while (0)
 #define RUN_QUIET(f, expected) assert_run((f), NULL, 0, (expected))
 

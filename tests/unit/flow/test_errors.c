@@ -1,7 +1,8 @@
 #include "unit/flow/fixture.h"
 
 #define CHARGE "call POST /charges {\"order_id\":\"o-1\",\"total\":12,\"items\":[1,2]}\n"
-#define ERRORS "publish errors key=k {\"order\":\"o-1\",\"why\":\"HTTP:CLIENT_ERROR\",\"status\":422}\n"
+#define ERRORS                                                                                     \
+    "publish errors key=k {\"order\":\"o-1\",\"why\":\"HTTP:CLIENT_ERROR\",\"status\":422}\n"
 
 /* publish before -> charge -> publish after; on_error: publish errors */
 static void order_flow(struct fixture *f, const char *pattern)
@@ -40,8 +41,10 @@ static void a_transient_error_is_handled_when_it_is_exhausted(void **state)
     struct fixture *f = *state;
     order_flow(f, "class:transient");
     f->def.retry.max_attempts = 2;
-    RUN(f, CHARGE "retry HTTP:SERVER_ERROR\n" CHARGE "publish before key=k 12\n"
-                  "publish errors key=k {\"order\":\"o-1\",\"why\":\"HTTP:SERVER_ERROR\",\"status\":503}\ndone\n",
+    RUN(f,
+        CHARGE "retry HTTP:SERVER_ERROR\n" CHARGE "publish before key=k 12\n"
+               "publish errors key=k "
+               "{\"order\":\"o-1\",\"why\":\"HTTP:SERVER_ERROR\",\"status\":503}\ndone\n",
         transient(), transient());
 }
 
@@ -89,14 +92,16 @@ static void a_handler_changes_nothing_for_the_replay(void **state)
     step->u.map.value = T(f, "{% { 'n': 2 } %}");
     set = add(f, BELAY_STEP_SET, "es");
     set->u.set.vars = NAMED(f, &set->u.set.count, "v", "{% 2 %}", "w", "{% $vars.v %}");
-    add_publish(f, "ep", "errors", NULL, "{% { 'n': n, 'v': $vars.v, 'w': $vars.w, 'a': $a.body } %}");
+    add_publish(f, "ep", "errors", NULL,
+                "{% { 'n': n, 'v': $vars.v, 'w': $vars.w, 'a': $a.body } %}");
     add(f, BELAY_STEP_DEAD_LETTER, "dl");
     const struct belay_call_outcome outcomes[] = { ok("7"), refused(), ok("") };
     struct drive d;
     drive_init(&d, f, outcomes, 3);
     assert_false(attempt(f, &d));
-    assert_trace_of(f, "call POST /a {\"n\":1,\"v\":1}\ncall POST /b {\"n\":1,\"v\":1,\"a\":7}\n"
-                       "publish errors key=k {\"n\":2,\"v\":2,\"w\":1,\"a\":7}\nletter HTTP:CLIENT_ERROR\n");
+    assert_trace_of(
+        f, "call POST /a {\"n\":1,\"v\":1}\ncall POST /b {\"n\":1,\"v\":1,\"a\":7}\n"
+           "publish errors key=k {\"n\":2,\"v\":2,\"w\":1,\"a\":7}\nletter HTTP:CLIENT_ERROR\n");
     d.attempt = 1;
     assert_false(attempt(f, &d));
     assert_trace_of(f, "call POST /b {\"n\":1,\"v\":1,\"a\":7}\ndone\n");
@@ -113,12 +118,14 @@ static void a_call_in_a_rule_is_tried_again_like_any_other(void **state)
     step->as = BELAY_STR("told");
     step->u.call.call = call_def(f, "POST", "/tell", "{% { 'why': $error.type } %}");
     add_publish(f, "e", "errors", NULL, "{% { 'told': $told.body, 'why': $error.description } %}");
-    RUN(f, CHARGE "call POST /tell {\"why\":\"HTTP:CLIENT_ERROR\"}\nretry HTTP:SERVER_ERROR\n"
-                  "call POST /tell {\"why\":\"HTTP:CLIENT_ERROR\"}\npublish before key=k 12\n"
-                  "publish errors key=k {\"told\":1,\"why\":\"no\"}\ndone\n",
+    RUN(f,
+        CHARGE "call POST /tell {\"why\":\"HTTP:CLIENT_ERROR\"}\nretry HTTP:SERVER_ERROR\n"
+               "call POST /tell {\"why\":\"HTTP:CLIENT_ERROR\"}\npublish before key=k 12\n"
+               "publish errors key=k {\"told\":1,\"why\":\"no\"}\ndone\n",
         refused(), transient(), ok("1"));
-    RUN(f, CHARGE "call POST /tell {\"why\":\"HTTP:CLIENT_ERROR\"}\ncrash\nletter FLOW:INTERRUPTED\n", refused(),
-        crash());
+    RUN(f,
+        CHARGE "call POST /tell {\"why\":\"HTTP:CLIENT_ERROR\"}\ncrash\nletter FLOW:INTERRUPTED\n",
+        refused(), crash());
 }
 
 static void an_error_in_a_rule_is_a_letter_that_tells_of_both(void **state)
@@ -141,7 +148,8 @@ static void an_error_of_an_expression_goes_the_same_way(void **state)
     struct fixture *f = *state;
     add_map(f, "m", "{% $number('x') %}");
     on_error(f, "EXPRESSION:ERROR");
-    set_publish(f, add_apart(f, BELAY_STEP_PUBLISH, "e"), "errors", NULL, "{% { 'step': $error.step } %}");
+    set_publish(f, add_apart(f, BELAY_STEP_PUBLISH, "e"), "errors", NULL,
+                "{% { 'step': $error.step } %}");
     RUN_QUIET(f, "publish errors key=k {\"step\":\"m\"}\ndone\n");
 }
 
@@ -169,7 +177,8 @@ static void the_answer_of_an_error_can_be_read(void **state)
     struct fixture *f = *state;
     add_call(f, "charge", "POST", "/charges", NULL);
     on_error(f, "HTTP");
-    set_publish(f, add_apart(f, BELAY_STEP_PUBLISH, "e"), "errors", NULL, "{% { 'code': $error.body.code } %}");
+    set_publish(f, add_apart(f, BELAY_STEP_PUBLISH, "e"), "errors", NULL,
+                "{% { 'code': $error.body.code } %}");
     struct belay_call_outcome declined = refused();
     declined.body = BELAY_STR("{\"code\":\"card_declined\"}");
     RUN(f, CHARGE "publish errors key=k {\"code\":\"card_declined\"}\ndone\n", declined);

@@ -1,4 +1,5 @@
-/* Whatever allocation fails: no crash, no leak (the asan build sees one), and the message is not lost. */
+/* Whatever allocation fails: no crash, no leak (the asan build sees one), and the message is not
+ * lost. */
 #include "base/alloc.h"
 #include "flow/run.h"
 #include "unit/flow/fixture.h"
@@ -27,14 +28,16 @@ static bool is_memory(const struct belay_fault *f)
     return strcmp(f->type, "FLOW:MEMORY") == 0 || strcmp(f->type, "EXPRESSION:LIMIT") == 0;
 }
 
-/* Until DONE, or the first other verdict; each run from a pool of its own, so that it starts with nothing. */
+/* Until DONE, or the first other verdict; each run from a pool of its own, so that it starts with
+ * nothing. */
 static void once(struct fixture *f, uint64_t fail_after, const struct belay_call_outcome *outcomes,
                  bool *ret_failed)
 {
     struct belay_buf progress;
     struct belay_flow_run *run;
     struct belay_err err;
-    struct belay_flow_input in = { .def = &f->def, .message = &f->message, .attempt = 1, .seed = 1 };
+    struct belay_flow_input in
+        = { .def = &f->def, .message = &f->message, .attempt = 1, .seed = 1 };
     belay_buf_init(&progress, BELAY_PROGRESS_BYTES_MAX);
     *ret_failed = false;
     for (uint32_t at = 0; at < 2; at++) { /* in two pieces, so that decoding has its turn */
@@ -42,7 +45,8 @@ static void once(struct fixture *f, uint64_t fail_after, const struct belay_call
         in.attempt = at + 1;
         belay_alloc_fail_after(fail_after);
         int status = belay_flow_begin(&in, &run, &err);
-        enum belay_flow_verdict verdict = status ? BELAY_FLOW_RETRY : belay_flow_step(run, f->now, NULL);
+        enum belay_flow_verdict verdict
+            = status ? BELAY_FLOW_RETRY : belay_flow_step(run, f->now, NULL);
         if (!status && verdict == BELAY_FLOW_CALL)
             verdict = belay_flow_step(run, f->now, &outcomes[at]);
         belay_alloc_fail_after(UINT64_MAX);
@@ -101,7 +105,8 @@ static void ended_runs_lend_their_memory(void **state)
     for (int i = 0; i < 3; i++) {
         belay_alloc_fail_after(i ? 0 : UINT64_MAX); /* the first takes what the others need */
         struct belay_flow_run *run;
-        const struct belay_flow_input in = { .def = &f->def, .message = &f->message, .attempt = 1, .pool = f->pool };
+        const struct belay_flow_input in
+            = { .def = &f->def, .message = &f->message, .attempt = 1, .pool = f->pool };
         assert_ok(belay_flow_begin(&in, &run, NULL));
         assert_int_equal(belay_flow_step(run, f->now, NULL), BELAY_FLOW_DONE);
         belay_flow_free(run);
@@ -113,13 +118,15 @@ static void the_pool_keeps_no_more_than_it_may(void **state)
 {
     struct fixture *f = *state;
     struct belay_flow_run *runs[BELAY_RUNS_KEPT_MAX + 8];
-    const struct belay_flow_input in = { .def = &f->def, .message = &f->message, .attempt = 1, .pool = f->pool };
+    const struct belay_flow_input in
+        = { .def = &f->def, .message = &f->message, .attempt = 1, .pool = f->pool };
     for (size_t i = 0; i < BELAY_RUNS_KEPT_MAX + 8; i++)
         assert_ok(belay_flow_begin(&in, &runs[i], NULL));
     for (size_t i = 0; i < BELAY_RUNS_KEPT_MAX + 8; i++)
         belay_flow_free(runs[i]);
     belay_alloc_fail_after(0);
-    for (size_t i = 0; i < BELAY_RUNS_KEPT_MAX; i++) { /* set_source takes an arena chunk: kept as well */
+    for (size_t i = 0; i < BELAY_RUNS_KEPT_MAX;
+         i++) { /* set_source takes an arena chunk: kept as well */
         int status = belay_flow_begin(&in, &runs[i], NULL);
         if (status)
             fail_msg("run %zu was not kept", i);

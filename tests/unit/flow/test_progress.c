@@ -2,7 +2,8 @@
 #include "flow/run.h"
 #include "unit/flow/fixture.h"
 
-/* map -> publish -> log -> a -> set, reply -> b -> choose -> c -> publish; all calls may be repeated */
+/* map -> publish -> log -> a -> set, reply -> b -> choose -> c -> publish; all calls may be
+ * repeated */
 static void long_flow(struct fixture *f, struct belay_choice_def *choice)
 {
     f->payments.honours_key = true;
@@ -15,7 +16,8 @@ static void long_flow(struct fixture *f, struct belay_choice_def *choice)
     step->u.log.fields = NAMED(f, &step->u.log.field_count, "total", "{% total %}");
     add_call(f, "a", "POST", "/a", "{% { 'id': id } %}");
     step = add(f, BELAY_STEP_SET, "s");
-    step->u.set.vars = NAMED(f, &step->u.set.count, "n", "{% $a.body.n %}", "none", "{% nothing %}");
+    step->u.set.vars
+        = NAMED(f, &step->u.set.count, "n", "{% $a.body.n %}", "none", "{% nothing %}");
     step = add(f, BELAY_STEP_REPLY, "r");
     step->u.reply.status = T(f, "201");
     step->u.reply.headers = NAMED(f, &step->u.reply.header_count, "location", "/o/{% id %}");
@@ -29,8 +31,8 @@ static void long_flow(struct fixture *f, struct belay_choice_def *choice)
     add_publish(f, "q", "after", "{% id %}", "{% $merge([$, { 'c': $c.body, 'n': $vars.n }]) %}");
 }
 
-static void effects_of(struct fixture *f, const struct belay_call_outcome *outcomes, uint32_t count, char *ret,
-                       size_t size)
+static void effects_of(struct fixture *f, const struct belay_call_outcome *outcomes, uint32_t count,
+                       char *ret, size_t size)
 {
     struct drive d;
     drive_init(&d, f, outcomes, count);
@@ -48,13 +50,15 @@ static void cut_off_anywhere_it_ends_the_same(void **state)
     struct fixture *f = *state;
     struct belay_choice_def choice;
     char whole[1024], cut[1024];
-    const struct belay_call_outcome answers[] = { ok("{\"n\":[1,{\"x\":1.5}]}"), ok("2"), ok("\"done\"") };
+    const struct belay_call_outcome answers[]
+        = { ok("{\"n\":[1,{\"x\":1.5}]}"), ok("2"), ok("\"done\"") };
     long_flow(f, &choice);
     effects_of(f, answers, 3, whole, sizeof whole);
-    assert_string_equal(whole, "publish before key=o-1 {\"id\":\"o-1\",\"total\":12}\n"
-                               "publish after key=o-1 {\"id\":\"o-1\",\"total\":12,\"b\":2,\"c\":\"done\",\"n\":"
-                               "[1,{\"x\":1.5}]}\nlog 1 order o-1 total=12\n"
-                               "reply 201 {\"id\":\"o-1\",\"total\":12}\ndone\n");
+    assert_string_equal(
+        whole, "publish before key=o-1 {\"id\":\"o-1\",\"total\":12}\n"
+               "publish after key=o-1 {\"id\":\"o-1\",\"total\":12,\"b\":2,\"c\":\"done\",\"n\":"
+               "[1,{\"x\":1.5}]}\nlog 1 order o-1 total=12\n"
+               "reply 201 {\"id\":\"o-1\",\"total\":12}\ndone\n");
     /* each way to cut at each of the three calls: none, crash, retry, retry then crash */
     for (int how = 0; how < 4 * 4 * 4; how++) {
         struct belay_call_outcome script[16];
@@ -100,7 +104,9 @@ static void too_much_to_keep_is_a_letter_before_the_call(void **state)
     memset(large, '7', BELAY_PROGRESS_BYTES_MAX + 8);
     large[0] = large[BELAY_PROGRESS_BYTES_MAX + 6] = '"';
     large[BELAY_PROGRESS_BYTES_MAX + 7] = '\0';
-    RUN(f, "call POST /a {\"order_id\":\"o-1\",\"total\":12,\"items\":[1,2]}\nletter FLOW:PROGRESS_TOO_LARGE\n",
+    RUN(f,
+        "call POST /a {\"order_id\":\"o-1\",\"total\":12,\"items\":[1,2]}\nletter "
+        "FLOW:PROGRESS_TOO_LARGE\n",
         ok(large));
     free(large);
 }
@@ -134,7 +140,8 @@ static void steps_before_it_may_have_come_and_gone(void **state)
     assert_false(attempt(f, &d));
     f->steps[2] = f->steps[1];
     f->steps[2].next = BELAY_STEP_END;
-    f->steps[1] = (struct belay_step_def){ .kind = BELAY_STEP_LOG, .name = BELAY_STR("new"), .next = 2 };
+    f->steps[1]
+        = (struct belay_step_def){ .kind = BELAY_STEP_LOG, .name = BELAY_STR("new"), .next = 2 };
     f->def.step_count = 3;
     d.attempt = 1;
     belay_buf_clear(&f->trace);
@@ -152,7 +159,8 @@ static void damaged_progress_is_refused(void **state)
     struct drive d;
     drive_init(&d, f, outcomes, 2);
     assert_true(attempt(f, &d));
-    struct belay_flow_input in = { .def = &f->def, .message = &f->message, .attempt = 2, .pool = f->pool };
+    struct belay_flow_input in
+        = { .def = &f->def, .message = &f->message, .attempt = 2, .pool = f->pool };
     for (size_t n = 1; n < d.progress.n; n++) {
         struct belay_flow_run *run;
         in.progress = belay_str(d.progress.p, n);
@@ -179,10 +187,11 @@ static void progress_round_trips(void **state)
     step->u.map.value = T(f, "{% { 'e': $error.type } %}");
     set_publish(f, add(f, BELAY_STEP_PUBLISH, "ep"), "errors", NULL, NULL);
     add_call(f, "ec", "POST", "/e", NULL);
-    static const struct belay_retry_def decorrelated = { 9, 0, 10, 1000, 2, BELAY_JITTER_DECORRELATED, true };
+    static const struct belay_retry_def decorrelated
+        = { 9, 0, 10, 1000, 2, BELAY_JITTER_DECORRELATED, true };
     f->def.retry = decorrelated;
     const struct belay_call_outcome scripts[][3] = {
-        { ok("{\"n\":1}"), transient(), crash() }, /* DO */
+        { ok("{\"n\":1}"), transient(), crash() },   /* DO */
         { ok("{\"n\":1}"), unknown(), transient() }, /* RESOLVE */
         { ok("{\"n\":1}"), refused(), transient() }, /* in a rule */
     };

@@ -29,8 +29,11 @@ static void only_map_changes_the_body(void **state)
     step->as = BELAY_STR("sent");
     step = add(f, BELAY_STEP_SET, "set-1");
     step->u.set.vars = NAMED(f, &step->u.set.count, "x", "{% total * 2 %}", "y", "{% $vars.x %}");
-    add_publish(f, "q", "b", "{% $vars.x %}", "{% { 'id': order_id, 'y': $vars.y, 'topic': $sent.topic } %}");
-    RUN_QUIET(f, "publish a key=k {\"other\":1}\npublish b key=24 {\"id\":\"o-1\",\"topic\":\"a\"}\ndone\n");
+    add_publish(f, "q", "b", "{% $vars.x %}",
+                "{% { 'id': order_id, 'y': $vars.y, 'topic': $sent.topic } %}");
+    RUN_QUIET(
+        f,
+        "publish a key=k {\"other\":1}\npublish b key=24 {\"id\":\"o-1\",\"topic\":\"a\"}\ndone\n");
 }
 
 static void set_sees_what_was_set_before(void **state)
@@ -60,8 +63,8 @@ static void a_filter_ends_the_run_with_its_reason(void **state)
 static void choose_goes_the_first_way_that_holds(void **state)
 {
     struct fixture *f = *state;
-    struct belay_choice_def choices[] = { { T(f, "{% total > 100 %}"), 1 }, { T(f, "{% total > 10 %}"), 2 },
-                                          { NULL, 3 } };
+    struct belay_choice_def choices[]
+        = { { T(f, "{% total > 100 %}"), 1 }, { T(f, "{% total > 10 %}"), 2 }, { NULL, 3 } };
     struct belay_step_def *choose = add(f, BELAY_STEP_CHOOSE, "choose-1");
     choose->u.choose.choices = choices;
     choose->u.choose.count = 3;
@@ -88,7 +91,8 @@ static void a_log_says_anything_without_failing(void **state)
     struct belay_step_def *step = add(f, BELAY_STEP_LOG, "log-1");
     step->u.log.level = 2;
     step->u.log.message = T(f, "order {% order_id %}");
-    step->u.log.fields = NAMED(f, &step->u.log.field_count, "items", "{% items %}", "none", "{% nothing %}");
+    step->u.log.fields
+        = NAMED(f, &step->u.log.field_count, "items", "{% items %}", "none", "{% nothing %}");
     RUN_QUIET(f, "log 2 order o-1 items=[1,2] none=\ndone\n");
 }
 
@@ -97,7 +101,8 @@ static void a_reply_has_status_headers_and_body(void **state)
     struct fixture *f = *state;
     struct belay_step_def *step = add(f, BELAY_STEP_REPLY, "reply-1");
     step->u.reply.status = T(f, "202");
-    step->u.reply.headers = NAMED(f, &step->u.reply.header_count, "location", "/orders/{% order_id %}");
+    step->u.reply.headers
+        = NAMED(f, &step->u.reply.header_count, "location", "/orders/{% order_id %}");
     step->u.reply.body_none = true;
     struct drive d;
     drive_init(&d, f, NULL, 0);
@@ -154,17 +159,20 @@ static void dead_letter_ends_the_run_after_what_it_did(void **state)
 static void expressions_see_message_headers_and_params(void **state)
 {
     struct fixture *f = *state;
-    static const struct belay_field headers[] = { { BELAY_STR_INIT("x-tenant"), BELAY_STR_INIT("acme") } };
+    static const struct belay_field headers[]
+        = { { BELAY_STR_INIT("x-tenant"), BELAY_STR_INIT("acme") } };
     f->message.headers = headers;
     f->message.header_count = 1;
     f->params[0] = (struct belay_field){ BELAY_STR("order_id"), BELAY_STR("17") };
     f->params[1] = (struct belay_field){ BELAY_STR("verbose"), BELAY_STR("1") };
-    add_map(f, "m", "{% { 'id': $message.id, 'key': $message.key, 'c': $message.correlationid, "
-                    "'a': $message.attempt, 't': $message.time, 's': $message.subject, "
-                    "'h': $headers.'x-tenant', 'p': $params.order_id, 'b': total } %}");
+    add_map(f, "m",
+            "{% { 'id': $message.id, 'key': $message.key, 'c': $message.correlationid, "
+            "'a': $message.attempt, 't': $message.time, 's': $message.subject, "
+            "'h': $headers.'x-tenant', 'p': $params.order_id, 'b': total } %}");
     add_publish(f, "p", "t", NULL, NULL);
-    RUN_QUIET(f, "publish t key=k {\"id\":\"m-1\",\"key\":\"k\",\"c\":\"c-1\",\"a\":1,"
-                 "\"t\":\"1970-01-01T00:16:40.000Z\",\"h\":\"acme\",\"p\":\"17\",\"b\":12}\ndone\n");
+    RUN_QUIET(f,
+              "publish t key=k {\"id\":\"m-1\",\"key\":\"k\",\"c\":\"c-1\",\"a\":1,"
+              "\"t\":\"1970-01-01T00:16:40.000Z\",\"h\":\"acme\",\"p\":\"17\",\"b\":12}\ndone\n");
 }
 
 static void a_body_that_is_no_json_is_a_string(void **state)
@@ -202,7 +210,9 @@ static void what_is_undefined_makes_no_body_key_or_topic(void **state)
     step->u.publish.body = NULL;
     step->u.publish.target = T(f, "{% nothing %}");
     RUN_QUIET(f, "letter EXPRESSION:UNDEFINED\n");
-    *step = (struct belay_step_def){ .kind = BELAY_STEP_MAP, .name = BELAY_STR("m"), .next = BELAY_STEP_END };
+    *step = (struct belay_step_def){ .kind = BELAY_STEP_MAP,
+                                     .name = BELAY_STR("m"),
+                                     .next = BELAY_STEP_END };
     step->u.map.value = T(f, "{% nothing.at.all %}");
     RUN_QUIET(f, "letter EXPRESSION:UNDEFINED\n");
 }
@@ -242,9 +252,10 @@ static void a_delay_is_a_duration_or_milliseconds(void **state)
     static const struct {
         const char *text;
         uint64_t ms;
-    } good[] = { { "250", 250 }, { "250ms", 250 }, { "2s", 2000 }, { "5m", 300000 }, { "1h30m", 5400000 },
-                 { "7d", 604800000 }, { "0", 0 } };
-    static const char *const bad[] = { "", "s", "5 m", "-1", "1x", "1h30", "99999999999999999999d", "1.5s" };
+    } good[] = { { "250", 250 },       { "250ms", 250 },    { "2s", 2000 }, { "5m", 300000 },
+                 { "1h30m", 5400000 }, { "7d", 604800000 }, { "0", 0 } };
+    static const char *const bad[]
+        = { "", "s", "5 m", "-1", "1x", "1h30", "99999999999999999999d", "1.5s" };
     struct belay_step_def *step = add_publish(f, "p", "t", NULL, NULL);
     struct drive d;
     drive_init(&d, f, NULL, 0);
@@ -304,21 +315,24 @@ static void a_lane_key_is_the_messages_or_an_expressions(void **state)
     struct fixture *f = *state;
     struct belay_fault fault;
     struct belay_str key;
-    static const struct belay_field headers[] = { { BELAY_STR_INIT("idempotency-key"), BELAY_STR_INIT("a1") } };
+    static const struct belay_field headers[]
+        = { { BELAY_STR_INIT("idempotency-key"), BELAY_STR_INIT("a1") } };
     f->message.headers = headers;
     f->message.header_count = 1;
     assert_true(belay_flow_key(NULL, &f->message, NULL, f->now, &f->arena, &key, &fault));
     assert_str(key, "k");
-    assert_true(belay_flow_key(T(f, "{% order_id %}-{% $message.id %}"), &f->message, NULL, f->now, &f->arena,
-                               &key, &fault));
+    assert_true(belay_flow_key(T(f, "{% order_id %}-{% $message.id %}"), &f->message, NULL, f->now,
+                               &f->arena, &key, &fault));
     assert_str(key, "o-1-m-1");
-    assert_true(belay_flow_key(T(f, "{% $headers.'idempotency-key' %}"), &f->message, NULL, f->now, &f->arena,
-                               &key, &fault));
+    assert_true(belay_flow_key(T(f, "{% $headers.'idempotency-key' %}"), &f->message, NULL, f->now,
+                               &f->arena, &key, &fault));
     assert_str(key, "a1");
-    assert_false(belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault));
+    assert_false(
+        belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault));
     assert_string_equal(fault.type, "EXPRESSION:UNDEFINED");
     f->message.body = BELAY_STR("{");
-    assert_false(belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault));
+    assert_false(
+        belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault));
     assert_string_equal(fault.type, "VALIDATION:JSON");
 }
 

@@ -1,9 +1,9 @@
-#include "json/schema.h"
 #include "unit/flow/fixture.h"
+#include "json/schema.h"
 
-static const char order_schema[] =
-    "{\"type\":\"object\",\"required\":[\"order_id\",\"total\"],"
-    "\"properties\":{\"total\":{\"type\":\"number\",\"minimum\":1},\"items\":{\"type\":\"array\"}}}";
+static const char order_schema[] = "{\"type\":\"object\",\"required\":[\"order_id\",\"total\"],"
+                                   "\"properties\":{\"total\":{\"type\":\"number\",\"minimum\":1},"
+                                   "\"items\":{\"type\":\"array\"}}}";
 
 static struct belay_schema *add_validate(struct fixture *f, const char *text)
 {

@@ -3,16 +3,18 @@
 #include "unit/aborts.h"
 #include "unit/test.h"
 
-static struct belay_connection_def connections[] = { { .name = BELAY_STR_INIT("payments") },
-                                                     { .name = BELAY_STR_INIT("warehouse") } };
+static struct belay_connection_def connections[]
+    = { { .name = BELAY_STR_INIT("payments") }, { .name = BELAY_STR_INIT("warehouse") } };
 static struct belay_topic_def topics[] = { { .name = BELAY_STR_INIT("orders") },
                                            { .name = BELAY_STR_INIT("updates"), .queue = true } };
 static struct belay_flow_def flows[] = {
     { .name = BELAY_STR_INIT("placeOrder"),
-      .from = { .kind = BELAY_SOURCE_TOPIC, .name = BELAY_STR_INIT("shop"),
+      .from = { .kind = BELAY_SOURCE_TOPIC,
+                .name = BELAY_STR_INIT("shop"),
                 .operation = BELAY_STR_INIT("placeOrder") } },
     { .name = BELAY_STR_INIT("accept"),
-      .from = { .kind = BELAY_SOURCE_API, .name = BELAY_STR_INIT("shop"),
+      .from = { .kind = BELAY_SOURCE_API,
+                .name = BELAY_STR_INIT("shop"),
                 .operation = BELAY_STR_INIT("placeOrder") } },
 };
 static struct belay_saga_def sagas[] = { { .name = BELAY_STR_INIT("fulfil") } };
@@ -28,8 +30,16 @@ static struct belay_definitions set(void)
 {
     freed = 0;
     return (struct belay_definitions){
-        .connections = connections, .connection_count = 2, .topics = topics, .topic_count = 2,
-        .flows = flows, .flow_count = 2, .sagas = sagas, .saga_count = 1, .refs = 1, .free = count_free,
+        .connections = connections,
+        .connection_count = 2,
+        .topics = topics,
+        .topic_count = 2,
+        .flows = flows,
+        .flow_count = 2,
+        .sagas = sagas,
+        .saga_count = 1,
+        .refs = 1,
+        .free = count_free,
     };
 }
 
@@ -51,7 +61,8 @@ static void an_operation_is_answered_by_a_flow_of_its_api(void **state)
 {
     (void)state;
     struct belay_definitions d = set();
-    assert_ptr_equal(belay_definitions_operation(&d, BELAY_STR("shop"), BELAY_STR("placeOrder")), &flows[1]);
+    assert_ptr_equal(belay_definitions_operation(&d, BELAY_STR("shop"), BELAY_STR("placeOrder")),
+                     &flows[1]);
     assert_null(belay_definitions_operation(&d, BELAY_STR("shop"), BELAY_STR("getOrder")));
     assert_null(belay_definitions_operation(&d, BELAY_STR("office"), BELAY_STR("placeOrder")));
 }

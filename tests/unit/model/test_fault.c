@@ -21,9 +21,10 @@ static void a_pattern_names_type_status_namespace_or_class(void **state)
 {
     (void)state;
     struct belay_fault f = fault_of("HTTP:SERVER_ERROR", BELAY_CLASS_TRANSIENT, 503, "no");
-    const char *yes[] = { "HTTP:SERVER_ERROR", "HTTP:503", "HTTP:*", "HTTP", "*", "class:transient" };
-    const char *no[] = { "HTTP:TIMEOUT", "HTTP:500", "HTTPS", "HTT", "KAFKA:*", "class:permanent",
-                         "HTTP:5", "HTTP:", "", "class", ":503", "http" };
+    const char *yes[]
+        = { "HTTP:SERVER_ERROR", "HTTP:503", "HTTP:*", "HTTP", "*", "class:transient" };
+    const char *no[] = { "HTTP:TIMEOUT", "HTTP:500", "HTTPS", "HTT",   "KAFKA:*", "class:permanent",
+                         "HTTP:5",       "HTTP:",    "",      "class", ":503",    "http" };
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
         assert_true(matches(&f, yes[i]));
     for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
@@ -104,7 +105,8 @@ static void long_texts_are_cut_at_a_code_point(void **state)
 
 static struct belay_fault whole(void)
 {
-    struct belay_fault f = fault_of("HTTP:SERVER_ERROR", BELAY_CLASS_UNKNOWN_OUTCOME, 502, "gateway");
+    struct belay_fault f
+        = fault_of("HTTP:SERVER_ERROR", BELAY_CLASS_UNKNOWN_OUTCOME, 502, "gateway");
     f.retry_after_ms = UINT32_MAX;
     f.duration_us = UINT64_MAX;
     f.at = -5;

@@ -15,12 +15,20 @@ static const struct belay_field headers[] = {
 static struct belay_message full(void)
 {
     return (struct belay_message){
-        .id = BELAY_STR("m-1"), .source = BELAY_STR("/flows/accept-order"),
-        .type = BELAY_STR("order.placed"), .subject = BELAY_STR("o-17"), .key = BELAY_STR("k"),
-        .correlationid = BELAY_STR("c-1"), .causationid = BELAY_STR("m-0"),
+        .id = BELAY_STR("m-1"),
+        .source = BELAY_STR("/flows/accept-order"),
+        .type = BELAY_STR("order.placed"),
+        .subject = BELAY_STR("o-17"),
+        .key = BELAY_STR("k"),
+        .correlationid = BELAY_STR("c-1"),
+        .causationid = BELAY_STR("m-0"),
         .traceparent = BELAY_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-        .tracestate = BELAY_STR("a=1"), .datacontenttype = BELAY_STR("text/plain"),
-        .time = 1000001, .accepted_at = 2000002, .headers = headers, .header_count = 2,
+        .tracestate = BELAY_STR("a=1"),
+        .datacontenttype = BELAY_STR("text/plain"),
+        .time = 1000001,
+        .accepted_at = 2000002,
+        .headers = headers,
+        .header_count = 2,
         .body = BELAY_STR("{\"order_id\":\"o-17\"}"),
     };
 }
@@ -82,8 +90,10 @@ static void any_field_may_be_absent(void **state)
     (void)state;
     for (unsigned set = 0; set < 1u << 12; set++) {
         struct belay_message m = full();
-        struct belay_str *texts[] = { &m.id, &m.source, &m.type, &m.subject, &m.key, &m.correlationid,
-                                      &m.causationid, &m.traceparent, &m.tracestate, &m.datacontenttype };
+        struct belay_str *texts[]
+            = { &m.id,         &m.source,         &m.type,        &m.subject,
+                &m.key,        &m.correlationid,  &m.causationid, &m.traceparent,
+                &m.tracestate, &m.datacontenttype };
         for (unsigned i = 0; i < 10; i++)
             if (!(set & 1u << i))
                 *texts[i] = BELAY_STR_NONE;
@@ -109,8 +119,8 @@ static void the_smallest_message_takes_twelve_bytes(void **state)
 {
     (void)state;
     struct belay_buf b;
-    const struct belay_message m = { .accepted_at = 1, .time = 1,
-                                     .datacontenttype = BELAY_STR_INIT("application/json") };
+    const struct belay_message m
+        = { .accepted_at = 1, .time = 1, .datacontenttype = BELAY_STR_INIT("application/json") };
     encode(&b, &m);
     assert_str(belay_buf_view(&b), "\x01\x00\x10\x01\0\0\0\0\0\0\0\0");
     belay_buf_deinit(&b);
@@ -125,7 +135,8 @@ static void a_cut_message_is_corrupt(void **state)
     belay_arena_init(&arena, 0, BELAY_MIB(1));
     encode(&b, &m);
     for (size_t n = 0; n < b.n; n++) {
-        assert_int_equal(belay_message_decode(belay_str(b.p, n), &arena, &back, NULL), BELAY_CORRUPT);
+        assert_int_equal(belay_message_decode(belay_str(b.p, n), &arena, &back, NULL),
+                         BELAY_CORRUPT);
         assert_int_equal(back.time, 7);
     }
     belay_buf_put_c(&b, 'x');
@@ -246,7 +257,8 @@ static void derived_ids_differ_by_each_part_and_repeat(void **state)
     assert_string_not_equal(a, b);
     belay_message_derive_id(BELAY_STR("ms"), BELAY_STR(""), 0, b);
     assert_string_not_equal(a, b);
-    assert_string_equal(a, "67d0de3519d7e730d82039dd49b8b0b8"); /* pinned: receivers and retries rely on it */
+    assert_string_equal(
+        a, "67d0de3519d7e730d82039dd49b8b0b8"); /* pinned: receivers and retries rely on it */
 }
 
 int main(void)

@@ -41,8 +41,10 @@ static void jitter_stays_in_its_bounds(void **state)
     struct belay_random r = { 1 };
     for (int i = 0; i < 20000; i++) {
         struct belay_retry_def def = {
-            .max_attempts = 9, .initial_ms = belay_random_below(&r, 5000),
-            .max_ms = belay_random_below(&r, 100000), .multiplier = 1 + 4 * belay_random_unit(&r),
+            .max_attempts = 9,
+            .initial_ms = belay_random_below(&r, 5000),
+            .max_ms = belay_random_below(&r, 100000),
+            .multiplier = 1 + 4 * belay_random_unit(&r),
         };
         uint32_t attempt = 1 + (uint32_t)belay_random_below(&r, 40);
         uint64_t previous = belay_random_below(&r, 50000);
@@ -64,7 +66,8 @@ static void jitter_stays_in_its_bounds(void **state)
 static void jitter_spreads_over_its_whole_range(void **state)
 {
     (void)state;
-    const enum belay_jitter kinds[] = { BELAY_JITTER_FULL, BELAY_JITTER_EQUAL, BELAY_JITTER_DECORRELATED };
+    const enum belay_jitter kinds[]
+        = { BELAY_JITTER_FULL, BELAY_JITTER_EQUAL, BELAY_JITTER_DECORRELATED };
     const uint64_t low[] = { 0, 100, 200 }, high[] = { 200, 200, 600 };
     for (int k = 0; k < 3; k++) {
         struct belay_retry_def def = def_of(kinds[k]);
@@ -143,7 +146,8 @@ static void attempts_end_exactly_at_their_maximum(void **state)
     assert_int_equal(decide(BELAY_CLASS_UNKNOWN_OUTCOME, false, 5), BELAY_RETRY_RESOLVE);
 }
 
-static enum belay_retry_verdict after(uint64_t elapsed_ms, uint32_t retry_after_ms, uint64_t *ret_delay)
+static enum belay_retry_verdict after(uint64_t elapsed_ms, uint32_t retry_after_ms,
+                                      uint64_t *ret_delay)
 {
     struct belay_retry_def def = { 100, 10000, 1000, 1000, 1, BELAY_JITTER_NONE, true };
     struct belay_fault f = fault_of(BELAY_CLASS_TRANSIENT, retry_after_ms);
