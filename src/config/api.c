@@ -23,18 +23,21 @@ static const struct config_kind kind_tls = { "api-tls", "An API's certificate.",
                                              2 * sizeof(struct belay_str), .short_key = NULL };
 
 static const struct config_key api_keys[] = {
-    { "listen", CONFIG_STRING, "Address and port: \"127.0.0.1:7000\", \"0.0.0.0:80\", \"[::1]:7000\".",
-      .required = true, CONFIG_FIELD(struct api_raw, def.listen) },
-    { "openapi", CONFIG_TEXT_NODE, .shape = "path of a file", .help =
-      "File of the OpenAPI 3.1 document (YAML or JSON): it routes and validates.", .required = true,
-      CONFIG_FIELD(struct api_raw, openapi) },
+    { "listen", CONFIG_STRING,
+      "Address and port: \"127.0.0.1:7000\", \"0.0.0.0:80\", \"[::1]:7000\".", .required = true,
+      CONFIG_FIELD(struct api_raw, def.listen) },
+    { "openapi", CONFIG_TEXT_NODE, .shape = "path of a file",
+      .help = "File of the OpenAPI 3.1 document (YAML or JSON): it routes and validates.",
+      .required = true, CONFIG_FIELD(struct api_raw, openapi) },
     { "layer", CONFIG_STRING, "system, process or experience: for people and graphs only.",
       CONFIG_FIELD(struct api_raw, def.layer) },
     { "tls", CONFIG_SUB, "Serve HTTPS.", CONFIG_FIELD(struct api_raw, tls), .kind = &kind_tls },
-    { "body_max", CONFIG_SIZE, "Bytes of a request's body at most; beyond it 413.", .default_ = "1MiB",
-      .min = 1, .max = BELAY_MESSAGE_BYTES_MAX, CONFIG_FIELD(struct api_raw, def.body_bytes_max) },
+    { "body_max", CONFIG_SIZE, "Bytes of a request's body at most; beyond it 413.",
+      .default_ = "1MiB", .min = 1, .max = BELAY_MESSAGE_BYTES_MAX,
+      CONFIG_FIELD(struct api_raw, def.body_bytes_max) },
     { "in_flight_max", CONFIG_INT, "Requests taken and not yet answered; beyond it 503.",
-      .default_ = "4096", .min = 1, .max = 1000000, CONFIG_FIELD(struct api_raw, def.in_flight_max) },
+      .default_ = "4096", .min = 1, .max = 1000000,
+      CONFIG_FIELD(struct api_raw, def.in_flight_max) },
     { 0 },
 };
 
@@ -45,12 +48,13 @@ static void check_listen(struct config *c, const struct config_node *node, struc
     uint64_t port;
     while (colon && listen.p[colon - 1] != ':')
         colon--;
-    bool good = colon && belay_str_to_u64(belay_str_sub(listen, colon, listen.n), &port) && port <= 65535;
+    bool good
+        = colon && belay_str_to_u64(belay_str_sub(listen, colon, listen.n), &port) && port <= 65535;
     if (good)
         return;
-    struct belay_problem *p =
-        config_error(c->problems, config_place(node), "type", "'listen' is an address and a port, not '%.*s'",
-                     BELAY_STR_ARG(node->text));
+    struct belay_problem *p
+        = config_error(c->problems, config_place(node), "type",
+                       "'listen' is an address and a port, not '%.*s'", BELAY_STR_ARG(node->text));
     config_suggest(c->problems, p, "for example 127.0.0.1:7000");
 }
 
@@ -78,8 +82,8 @@ static const belay_json *keep_tape(struct config *c, const struct config_node *t
 static bool is_openapi(struct config *c, const belay_json *root, const struct config_node *from)
 {
     const belay_json *version = belay_json_get(root, BELAY_STR("openapi"));
-    if (version && version->type == BELAY_JSON_STRING &&
-        belay_str_starts(belay_json_str(version), BELAY_STR("3.")))
+    if (version && version->type == BELAY_JSON_STRING
+        && belay_str_starts(belay_json_str(version), BELAY_STR("3.")))
         return true;
     config_error(c->problems, config_place(from), "openapi",
                  "the file is no OpenAPI 3 document (it has no \"openapi\": \"3.1.0\")");
@@ -97,7 +101,8 @@ static void check_openapi(struct config *c, const belay_json *root, const struct
     else if (status == BELAY_NOMEM)
         config_no_memory(c);
     else
-        config_error(c->problems, config_place(from), "openapi", "the document cannot be served: %s", err.msg);
+        config_error(c->problems, config_place(from), "openapi",
+                     "the document cannot be served: %s", err.msg);
 }
 
 static void load_openapi(struct config *c, struct api_raw *raw)
@@ -130,7 +135,10 @@ static void finish_api(struct config *c, const struct config_node *node, void *t
 }
 
 const struct config_kind config_kind_api = {
-    "api", "An HTTP server whose operations start flows.", api_keys, sizeof(struct api_raw),
+    "api",
+    "An HTTP server whose operations start flows.",
+    api_keys,
+    sizeof(struct api_raw),
     .finish = finish_api,
 };
 
@@ -146,10 +154,9 @@ void config_api(struct config *c, const struct config_link *m, struct belay_api_
 
 /* ---- operations ---- */
 
-
 /* operationId, else "GET /path": as connector/http names it. */
-static struct belay_str operation_name(struct config *c, const belay_json *path, const belay_json *method,
-                                       const belay_json *operation)
+static struct belay_str operation_name(struct config *c, const belay_json *path,
+                                       const belay_json *method, const belay_json *operation)
 {
     const belay_json *id = belay_json_get(operation, BELAY_STR("operationId"));
     if (id && id->type == BELAY_JSON_STRING)
@@ -157,7 +164,8 @@ static struct belay_str operation_name(struct config *c, const belay_json *path,
     char upper[16];
     size_t n = method->n < sizeof upper ? method->n : sizeof upper;
     for (size_t i = 0; i < n; i++)
-        upper[i] = (char)(method->u.s[i] - (method->u.s[i] >= 'a' && method->u.s[i] <= 'z' ? 32 : 0));
+        upper[i]
+            = (char)(method->u.s[i] - (method->u.s[i] >= 'a' && method->u.s[i] <= 'z' ? 32 : 0));
     struct belay_str name = belay_arena_printf(&c->scratch, "%.*s %.*s", (int)n, upper,
                                                BELAY_STR_ARG(belay_json_str(path)));
     if (!name.p)
@@ -167,7 +175,8 @@ static struct belay_str operation_name(struct config *c, const belay_json *path,
 
 static bool is_method(struct belay_str s)
 {
-    static const char *const methods[] = { "get", "put", "post", "delete", "options", "head", "patch", "trace" };
+    static const char *const methods[]
+        = { "get", "put", "post", "delete", "options", "head", "patch", "trace" };
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (belay_str_eq(s, belay_str_c(methods[i])))
             return true;
@@ -218,8 +227,8 @@ void config_check_operation(struct config *c, const struct belay_api_def *api,
     config_operations(c, api, search_operation, &search);
     if (search.found)
         return;
-    struct belay_problem *p = config_error(c->problems, config_place(node), "unknown-operation",
-                                           "%.*s has no operation '%.*s'", BELAY_STR_ARG(api->openapi_path),
-                                           BELAY_STR_ARG(node->text));
+    struct belay_problem *p = config_error(
+        c->problems, config_place(node), "unknown-operation", "%.*s has no operation '%.*s'",
+        BELAY_STR_ARG(api->openapi_path), BELAY_STR_ARG(node->text));
     config_suggest_guess(c->problems, p, &search.guess);
 }

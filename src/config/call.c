@@ -15,14 +15,16 @@ static const struct config_word jitter_words[] = { { "full", BELAY_JITTER_FULL }
 
 /* No defaults here: they depend on what is retried (BELAY_RETRY_DEFAULT, or the saga's). */
 static const struct config_key retry_keys[] = {
-    { "max_attempts", CONFIG_INT, "Tries at most, the first one included (5; of a compensation 10).",
-      .min = 1, .max = 1000000, CONFIG_FIELD(struct belay_retry_def, max_attempts) },
-    { "max_elapsed", CONFIG_DURATION, "Time since the first try at most; 0 (as without it): no bound.",
+    { "max_attempts", CONFIG_INT,
+      "Tries at most, the first one included (5; of a compensation 10).", .min = 1, .max = 1000000,
+      CONFIG_FIELD(struct belay_retry_def, max_attempts) },
+    { "max_elapsed", CONFIG_DURATION,
+      "Time since the first try at most; 0 (as without it): no bound.",
       CONFIG_FIELD(struct belay_retry_def, max_elapsed_ms) },
     { "initial", CONFIG_DURATION, "Delay after the first try (200ms).", .min = 1,
       CONFIG_FIELD(struct belay_retry_def, initial_ms) },
-    { "multiplier", CONFIG_NUMBER, "By which each delay is longer than the one before (2).", .min = 1,
-      .max = 100, CONFIG_FIELD(struct belay_retry_def, multiplier) },
+    { "multiplier", CONFIG_NUMBER, "By which each delay is longer than the one before (2).",
+      .min = 1, .max = 100, CONFIG_FIELD(struct belay_retry_def, multiplier) },
     { "max", CONFIG_DURATION, "Longest delay (30s; of a compensation 5m).", .min = 1,
       CONFIG_FIELD(struct belay_retry_def, max_ms) },
     { "jitter", CONFIG_WORD, "How delays are spread, so that retries do not come in waves (full).",
@@ -39,18 +41,22 @@ static void finish_retry(struct config *c, const struct config_node *node, void 
     if (def->max_ms >= def->initial_ms)
         return;
     if (max)
-        config_error(c->problems, config_place(max), "range", "'max' must not be shorter than 'initial'");
+        config_error(c->problems, config_place(max), "range",
+                     "'max' must not be shorter than 'initial'");
     else if (initial)
         def->max_ms = def->initial_ms;
 }
 
 const struct config_kind config_kind_retry = {
-    "retry", "When a failed attempt is made again. Delays grow exponentially.", retry_keys,
-    sizeof(struct belay_retry_def), .finish = finish_retry,
+    "retry",
+    "When a failed attempt is made again. Delays grow exponentially.",
+    retry_keys,
+    sizeof(struct belay_retry_def),
+    .finish = finish_retry,
 };
 
-bool config_retry(struct config *c, const struct config_node *node, const struct belay_retry_def *default_,
-                  struct belay_retry_def *to)
+bool config_retry(struct config *c, const struct config_node *node,
+                  const struct belay_retry_def *default_, struct belay_retry_def *to)
 {
     *to = *default_;
     if (node)
@@ -68,34 +74,39 @@ struct call_raw {
 };
 
 static const struct config_key call_keys[] = {
-    { "connection", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the connection.", .required = true,
-      CONFIG_FIELD(struct call_raw, connection) },
+    { "connection", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the connection.",
+      .required = true, CONFIG_FIELD(struct call_raw, connection) },
     { "headers", CONFIG_TEMPLATES, "Headers sent with the call.",
       CONFIG_COUNTED(struct call_raw, def.headers, def.header_count) },
-    { "body", CONFIG_VALUE, "What is sent; without it the body as it is (nothing with GET and DELETE).",
+    { "body", CONFIG_VALUE,
+      "What is sent; without it the body as it is (nothing with GET and DELETE).",
       CONFIG_FIELD(struct call_raw, def.body) },
-    { "timeout", CONFIG_DURATION, "How long this call may take; without it the connection's.", .min = 1,
-      CONFIG_FIELD(struct call_raw, def.timeout_ms) },
+    { "timeout", CONFIG_DURATION, "How long this call may take; without it the connection's.",
+      .min = 1, CONFIG_FIELD(struct call_raw, def.timeout_ms) },
     { 0 },
 };
 
-static void unknown_connection(struct config *c, const struct config_node *node, struct belay_str name)
+static void unknown_connection(struct config *c, const struct config_node *node,
+                               struct belay_str name)
 {
     struct config_guess g = config_guess(name);
     for (uint32_t i = 0; i < c->scope->connection_count; i++)
         config_guess_name(&g, c->scope->connections[i].name);
-    struct belay_problem *p = config_error(c->problems, config_place(node), "unknown-connection",
-                                           "there is no connection '%.*s'", BELAY_STR_ARG(node->text));
+    struct belay_problem *p
+        = config_error(c->problems, config_place(node), "unknown-connection",
+                       "there is no connection '%.*s'", BELAY_STR_ARG(node->text));
     config_suggest_guess(c->problems, p, &g);
 }
 
-/* The connection a call names, before its other keys are read: they depend on its connector. NULL: said
- * by finish_call. */
-static const struct belay_connection_def *connection_of(struct config *c, const struct config_node *node)
+/* The connection a call names, before its other keys are read: they depend on its connector. NULL:
+ * said by finish_call. */
+static const struct belay_connection_def *connection_of(struct config *c,
+                                                        const struct config_node *node)
 {
     const struct config_node *name = config_get(node, "connection");
     struct belay_str text;
-    if (!name || name->kind != CONFIG_SCALAR || config_is_null(name) || !config_text(c, name, &text))
+    if (!name || name->kind != CONFIG_SCALAR || config_is_null(name)
+        || !config_text(c, name, &text))
         return NULL;
     return belay_definitions_connection(c->scope, text);
 }
@@ -103,13 +114,13 @@ static const struct belay_connection_def *connection_of(struct config *c, const 
 static const struct belay_option *param_table(struct config *c, const struct config_node *node)
 {
     const struct belay_connection_def *connection = connection_of(c, node);
-    const struct belay_connector *connector =
-        connection ? belay_connector_find(connection->connector) : NULL;
+    const struct belay_connector *connector
+        = connection ? belay_connector_find(connection->connector) : NULL;
     return connector ? connector->call_params : NULL;
 }
 
-static bool take_param(struct config *c, const struct config_node *node, const struct config_link *m,
-                       void *target)
+static bool take_param(struct config *c, const struct config_node *node,
+                       const struct config_link *m, void *target)
 {
     struct call_raw *raw = target;
     const struct belay_option *table = param_table(c, node);
@@ -122,8 +133,8 @@ static bool take_param(struct config *c, const struct config_node *node, const s
         raw->params = CONFIG_ARRAY(c, struct belay_named_template, 32);
     if (!raw->params || raw->def.param_count == 32)
         return true;
-    enum config_template_use use =
-        strcmp(option->name, "path") == 0 ? CONFIG_USE_PATH : CONFIG_USE_TEXT;
+    enum config_template_use use
+        = strcmp(option->name, "path") == 0 ? CONFIG_USE_PATH : CONFIG_USE_TEXT;
     struct belay_named_template *to = &raw->params[raw->def.param_count];
     to->name = belay_str_c(option->name);
     if (config_template(c, m->value, use, &to->value))
@@ -148,8 +159,8 @@ static void describe_params(struct belay_json_out *o)
     }
 }
 
-static const struct config_extra params = { "what the connector's calls take", take_param, guess_param,
-                                            describe_params };
+static const struct config_extra params
+    = { "what the connector's calls take", take_param, guess_param, describe_params };
 
 /* Parameters that were not written: their default, or a complaint. */
 static void finish_params(struct config *c, const struct config_node *node, struct call_raw *raw,
@@ -193,8 +204,9 @@ static void finish_call(struct config *c, const struct config_node *node, void *
 }
 
 const struct config_kind config_kind_call = {
-    "call", "One call of an outside system, and what its connector needs for it.", call_keys,
-    sizeof(struct call_raw), .extra = &params, .finish = finish_call,
+    "call",           "One call of an outside system, and what its connector needs for it.",
+    call_keys,        sizeof(struct call_raw),
+    .extra = &params, .finish = finish_call,
 };
 
 const struct belay_call_def *config_call(struct config *c, const struct config_node *node)
@@ -216,9 +228,11 @@ struct publish_raw {
 };
 
 static const struct config_key publish_keys[] = {
-    { "topic", CONFIG_TEXT_NODE, .shape = "text", .help = "Name of the topic; an expression may choose it.", .one_of = 1,
+    { "topic", CONFIG_TEXT_NODE, .shape = "text",
+      .help = "Name of the topic; an expression may choose it.", .one_of = 1,
       CONFIG_FIELD(struct publish_raw, topic) },
-    { "queue", CONFIG_TEXT_NODE, .shape = "text", .help = "Name of the queue; an expression may choose it.", .one_of = 1,
+    { "queue", CONFIG_TEXT_NODE, .shape = "text",
+      .help = "Name of the queue; an expression may choose it.", .one_of = 1,
       CONFIG_FIELD(struct publish_raw, queue) },
     { "key", CONFIG_TEMPLATE, "Key of the new message; without it the one of the message in hand.",
       CONFIG_FIELD(struct publish_raw, def.key) },
@@ -233,7 +247,8 @@ static const struct config_key publish_keys[] = {
     { 0 },
 };
 
-const struct belay_topic_def *config_topic_find(struct config *c, const struct config_node *node, bool queue)
+const struct belay_topic_def *config_topic_find(struct config *c, const struct config_node *node,
+                                                bool queue)
 {
     struct belay_str name = config_literal(c, node);
     if (!name.p)
@@ -247,9 +262,9 @@ const struct belay_topic_def *config_topic_find(struct config *c, const struct c
     for (uint32_t i = 0; i < c->scope->topic_count; i++)
         if (c->scope->topics[i].queue == queue)
             config_guess_name(&g, c->scope->topics[i].name);
-    struct belay_problem *p =
-        config_error(c->problems, config_place(node), queue ? "unknown-queue" : "unknown-topic",
-                     "there is no %s '%.*s'", queue ? "queue" : "topic", BELAY_STR_ARG(node->text));
+    struct belay_problem *p = config_error(
+        c->problems, config_place(node), queue ? "unknown-queue" : "unknown-topic",
+        "there is no %s '%.*s'", queue ? "queue" : "topic", BELAY_STR_ARG(node->text));
     if (topic)
         config_suggest(c->problems, p, "'%.*s' is a %s: write %s: %.*s", BELAY_STR_ARG(name),
                        queue ? "topic" : "queue", queue ? "topic" : "queue", BELAY_STR_ARG(name));
@@ -266,8 +281,8 @@ static void check_delay(struct config *c, const struct config_node *node)
     struct belay_str text = config_literal(c, node);
     uint64_t ms;
     if (text.p && !config_duration(text, &ms) && !belay_str_to_u64(text, &ms))
-        config_error(c->problems, config_place(node), "type", "a duration is wanted here, not '%.*s'",
-                     BELAY_STR_ARG(node->text));
+        config_error(c->problems, config_place(node), "type",
+                     "a duration is wanted here, not '%.*s'", BELAY_STR_ARG(node->text));
 }
 
 static void finish_publish(struct config *c, const struct config_node *node, void *target)
@@ -281,8 +296,12 @@ static void finish_publish(struct config *c, const struct config_node *node, voi
 }
 
 const struct config_kind config_kind_publish = {
-    "publish", "A new message for a topic or queue. It appears when the flow completes.", publish_keys,
-    sizeof(struct publish_raw), .groups_needed = 1u << 1, .finish = finish_publish,
+    "publish",
+    "A new message for a topic or queue. It appears when the flow completes.",
+    publish_keys,
+    sizeof(struct publish_raw),
+    .groups_needed = 1u << 1,
+    .finish = finish_publish,
 };
 
 bool config_publish(struct config *c, const struct config_node *node, struct belay_publish_def *to)

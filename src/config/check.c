@@ -18,12 +18,13 @@ static const struct belay_place *taken(struct firsts *f, struct belay_str text,
     return before;
 }
 
-static void report(struct config *c, const struct belay_place *place, const char *rule, const char *what,
-                   struct belay_str name, const struct belay_place *before)
+static void report(struct config *c, const struct belay_place *place, const char *rule,
+                   const char *what, struct belay_str name, const struct belay_place *before)
 {
-    struct belay_problem *p = config_error(c->problems, *place, rule, "%s '%.*s'", what, BELAY_STR_ARG(name));
-    config_suggest(c->problems, p, "the first is in %.*s:%u:%u", BELAY_STR_ARG(before->file), before->line,
-                   before->column);
+    struct belay_problem *p
+        = config_error(c->problems, *place, rule, "%s '%.*s'", what, BELAY_STR_ARG(name));
+    config_suggest(c->problems, p, "the first is in %.*s:%u:%u", BELAY_STR_ARG(before->file),
+                   before->line, before->column);
 }
 
 static void check_listen(struct config *c)
@@ -32,9 +33,11 @@ static void check_listen(struct config *c)
     belay_map_init(&f.map);
     for (uint32_t i = 0; i < c->set->d.api_count; i++) {
         const struct belay_api_def *api = &c->set->d.apis[i];
-        const struct belay_place *before = api->listen.n ? taken(&f, api->listen, &api->place) : NULL;
+        const struct belay_place *before
+            = api->listen.n ? taken(&f, api->listen, &api->place) : NULL;
         if (before && !belay_str_ends(api->listen, BELAY_STR(":0")))
-            report(c, &api->place, "duplicate-listen", "another api listens on", api->listen, before);
+            report(c, &api->place, "duplicate-listen", "another api listens on", api->listen,
+                   before);
     }
     belay_map_deinit(&f.map);
 }
@@ -46,15 +49,17 @@ static void check_queue_reader(struct firsts *f, const struct belay_source_def *
         return;
     const struct belay_place *before = taken(f, from->name, place);
     if (before)
-        report(f->c, place, "two-readers", "a queue has one reader; another one reads", from->name, before);
+        report(f->c, place, "two-readers", "a queue has one reader; another one reads", from->name,
+               before);
 }
 
 static void check_operation(struct firsts *f, const struct belay_flow_def *flow)
 {
     if (flow->from.kind != BELAY_SOURCE_API || !flow->from.operation.n)
         return;
-    struct belay_str text = belay_arena_printf(&f->c->scratch, "%.*s\n%.*s", BELAY_STR_ARG(flow->from.name),
-                                               BELAY_STR_ARG(flow->from.operation));
+    struct belay_str text
+        = belay_arena_printf(&f->c->scratch, "%.*s\n%.*s", BELAY_STR_ARG(flow->from.name),
+                             BELAY_STR_ARG(flow->from.operation));
     const struct belay_place *before = text.p ? taken(f, text, &flow->place) : NULL;
     if (!text.p)
         config_no_memory(f->c);

@@ -20,11 +20,11 @@
 enum belay_problem_level { BELAY_PROBLEM_ERROR, BELAY_PROBLEM_WARNING };
 
 struct belay_problem {
-    struct belay_place place;     /* line 0: the whole file */
+    struct belay_place place; /* line 0: the whole file */
     enum belay_problem_level level;
-    const char *rule;             /* "unknown-key", "publish-without-compensate": docs/language.md */
-    struct belay_str message;     /* one sentence, no newline at its end */
-    struct belay_str suggestion;  /* what to write instead ("did you mean 'steps'?"); may be empty */
+    const char *rule;            /* "unknown-key", "publish-without-compensate": docs/language.md */
+    struct belay_str message;    /* one sentence, no newline at its end */
+    struct belay_str suggestion; /* what to write instead ("did you mean 'steps'?"); may be empty */
 };
 
 struct belay_problems { /* caller's; errors and warnings in order of file, line, column */
@@ -44,16 +44,16 @@ void belay_problems_write_json(struct belay_buf *out, const struct belay_problem
 /* ---- loading ---- */
 
 struct belay_config_opt {
-    /* Files, or folders: a folder stands for its `belay.yaml` and `*.belay.yaml` (not those of folders
-     * in it), by name. All are merged into one set; a name defined twice is a problem that names both
-     * places. Paths within a file are relative to the file. */
+    /* Files, or folders: a folder stands for its `belay.yaml` and `*.belay.yaml` (not those of
+     * folders in it), by name. All are merged into one set; a name defined twice is a problem that
+     * names both places. Paths within a file are relative to the file. */
     const char *const *paths;
     uint32_t path_count;
     /* Value of an environment variable, NULL where unset. NULL: the process's. */
     const char *(*env)(void *arg, const char *name);
     void *env_arg;
-    /* Appends a file's bytes. NULL: the disk's files. Given, folders are not looked into (every path is a
-     * file) - for tests, fuzzers and configurations that come from elsewhere. */
+    /* Appends a file's bytes. NULL: the disk's files. Given, folders are not looked into (every
+     * path is a file) - for tests, fuzzers and configurations that come from elsewhere. */
     int (*read)(void *arg, const char *path, struct belay_buf *out, struct belay_err *err);
     void *read_arg;
 };
@@ -62,8 +62,9 @@ struct belay_config_opt {
  * warnings (lint's), also when the load succeeds. *ret is the caller's first reference
  * (belay_definitions_unref) and untouched on failure.
  * Errors: BELAY_INVALID (any problem of level error; err counts them), BELAY_NOMEM. */
-int belay_config_load(const struct belay_config_opt *opt, struct belay_definitions **ret_definitions,
-                      struct belay_problems *problems, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_config_load(const struct belay_config_opt *opt,
+                      struct belay_definitions **ret_definitions, struct belay_problems *problems,
+                      struct belay_err *err) BELAY_MUST_CHECK;
 
 /* Compiles one flow or saga again from its stored text (belay_flow_def.text, belay_saga_def.text),
  * for work that began under a definition that is not the current one: its connections are looked up

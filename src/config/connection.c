@@ -20,14 +20,16 @@ struct connection_raw {
 
 static const struct config_key idempotency_keys[] = {
     { "header", CONFIG_STRING, .required = true,
-      .help = "Header in which the service takes the idempotency key; naming it says that the service "
-              "honours the key, so that a call may be repeated.",
+      .help
+      = "Header in which the service takes the idempotency key; naming it says that the service "
+        "honours the key, so that a call may be repeated.",
       .offset = 0, .size = sizeof(struct belay_str) },
     { 0 },
 };
 static const struct config_kind kind_honours = {
-    "connection-idempotency", "How a service takes an idempotency key.", idempotency_keys,
-    sizeof(struct belay_str), .short_key = NULL,
+    "connection-idempotency", "How a service takes an idempotency key.",
+    idempotency_keys,         sizeof(struct belay_str),
+    .short_key = NULL,
 };
 
 static const struct config_key connection_keys[] = {
@@ -35,20 +37,21 @@ static const struct config_key connection_keys[] = {
       CONFIG_FIELD(struct connection_raw, idempotency), .kind = &kind_honours },
     { "timeout", CONFIG_DURATION, "How long one call may take, waiting for a free slot included.",
       .default_ = "30s", .min = 1, CONFIG_FIELD(struct connection_raw, def.timeout_ms) },
-    { "concurrency", CONFIG_INT, "Calls at the same time.", .default_ = "32", .min = 1, .max = 65536,
-      CONFIG_FIELD(struct connection_raw, def.concurrency) },
+    { "concurrency", CONFIG_INT, "Calls at the same time.", .default_ = "32", .min = 1,
+      .max = 65536, CONFIG_FIELD(struct connection_raw, def.concurrency) },
     { "queue_max", CONFIG_INT, "Calls that may wait for a free slot; beyond it the engine waits.",
       .default_ = "1024", .max = 1000000, CONFIG_FIELD(struct connection_raw, config.queue_max) },
     { "retry_budget", CONFIG_NUMBER,
-      "Retries in proportion to first tries at most (0.2: one in five); 0: no bound.", .default_ = "0",
-      .max = 1, CONFIG_FIELD(struct connection_raw, def.retry_budget) },
-    { "response_max", CONFIG_SIZE, "Bytes of an answer's body at most.", .default_ = "1MiB", .min = 1,
-      .max = BELAY_MESSAGE_BYTES_MAX, CONFIG_FIELD(struct connection_raw, config.response_bytes_max) },
+      "Retries in proportion to first tries at most (0.2: one in five); 0: no bound.",
+      .default_ = "0", .max = 1, CONFIG_FIELD(struct connection_raw, def.retry_budget) },
+    { "response_max", CONFIG_SIZE, "Bytes of an answer's body at most.", .default_ = "1MiB",
+      .min = 1, .max = BELAY_MESSAGE_BYTES_MAX,
+      CONFIG_FIELD(struct connection_raw, config.response_bytes_max) },
     { 0 },
 };
 
-static bool take_connector(struct config *c, const struct config_node *node, const struct config_link *m,
-                           void *target)
+static bool take_connector(struct config *c, const struct config_node *node,
+                           const struct config_link *m, void *target)
 {
     struct connection_raw *raw = target;
     const struct belay_connector *connector = belay_connector_find(m->key->text);
@@ -56,15 +59,16 @@ static bool take_connector(struct config *c, const struct config_node *node, con
     if (!connector)
         return false;
     if (raw->connector)
-        config_error(c->problems, config_place(m->key), "one-of", "'%s' and '%s' exclude each other",
-                     raw->connector->name, connector->name);
+        config_error(c->problems, config_place(m->key), "one-of",
+                     "'%s' and '%s' exclude each other", raw->connector->name, connector->name);
     raw->connector = connector;
     raw->connector_key = m->key;
     config_options(c, connector, m->value, &raw->config.options, &raw->config.option_count);
     return true;
 }
 
-static void guess_connector(struct config *c, const struct config_node *node, struct config_guess *g)
+static void guess_connector(struct config *c, const struct config_node *node,
+                            struct config_guess *g)
 {
     (void)c;
     (void)node;
@@ -80,8 +84,8 @@ static void describe_connectors(struct belay_json_out *o)
     }
 }
 
-static const struct config_extra connectors = { "one connector with its options", take_connector,
-                                                guess_connector, describe_connectors };
+static const struct config_extra connectors
+    = { "one connector with its options", take_connector, guess_connector, describe_connectors };
 
 static void finish_connection(struct config *c, const struct config_node *node, void *target)
 {
@@ -105,11 +109,13 @@ static void finish_connection(struct config *c, const struct config_node *node, 
 }
 
 const struct config_kind config_kind_connection = {
-    "connection", "A named outside system.", connection_keys, sizeof(struct connection_raw),
+    "connection",         "A named outside system.",
+    connection_keys,      sizeof(struct connection_raw),
     .extra = &connectors, .finish = finish_connection,
 };
 
-void config_connection(struct config *c, const struct config_link *m, struct belay_connection_def *to)
+void config_connection(struct config *c, const struct config_link *m,
+                       struct belay_connection_def *to)
 {
     struct connection_raw raw = { 0 };
     config_check_name(c, m->key, "connection");
@@ -125,7 +131,8 @@ void config_connection(struct config *c, const struct config_link *m, struct bel
 
 static const struct config_key topic_keys[] = {
     { "retain", CONFIG_DURATION,
-      "How long messages are kept for replay; without it until every subscription has settled them.",
+      "How long messages are kept for replay; without it until every subscription has settled "
+      "them.",
       CONFIG_FIELD(struct belay_topic_def, retain_ms) },
     { "retain_bytes", CONFIG_SIZE, "Bytes of messages kept at most, where all have settled them.",
       CONFIG_FIELD(struct belay_topic_def, retain_bytes) },
@@ -134,15 +141,20 @@ static const struct config_key topic_keys[] = {
 static const struct config_key queue_keys[] = { { 0 } };
 
 const struct config_kind config_kind_topic = {
-    "topic", "A named, ordered, durable log of messages; any number of flows and sagas read it.",
-    topic_keys, sizeof(struct belay_topic_def), .short_key = NULL,
+    "topic",
+    "A named, ordered, durable log of messages; any number of flows and sagas read it.",
+    topic_keys,
+    sizeof(struct belay_topic_def),
+    .short_key = NULL,
 };
 const struct config_kind config_kind_queue = {
-    "queue", "A topic with one reader, whose messages go once handled.", queue_keys,
-    sizeof(struct belay_topic_def), .short_key = NULL,
+    "queue",           "A topic with one reader, whose messages go once handled.",
+    queue_keys,        sizeof(struct belay_topic_def),
+    .short_key = NULL,
 };
 
-void config_topic(struct config *c, const struct config_link *m, bool queue, struct belay_topic_def *to)
+void config_topic(struct config *c, const struct config_link *m, bool queue,
+                  struct belay_topic_def *to)
 {
     config_check_name(c, m->key, queue ? "queue" : "topic");
     config_parse(c, queue ? &config_kind_queue : &config_kind_topic, m->value, to);

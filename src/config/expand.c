@@ -136,7 +136,8 @@ static void run(struct expansion *x)
 
 bool config_expand(struct config *c, const struct config_node *node, struct belay_str *ret_text)
 {
-    if (behind(node->text, 0, "${") == node->text.n && !belay_str_ends(node->text, BELAY_STR("${"))) {
+    if (behind(node->text, 0, "${") == node->text.n
+        && !belay_str_ends(node->text, BELAY_STR("${"))) {
         *ret_text = node->text;
         return true;
     }

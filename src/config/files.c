@@ -44,9 +44,11 @@ static int read_disk(const char *path, struct belay_buf *out, struct belay_err *
     return status;
 }
 
-int config_read_bytes(struct config *c, const char *path, struct belay_buf *out, struct belay_err *err)
+int config_read_bytes(struct config *c, const char *path, struct belay_buf *out,
+                      struct belay_err *err)
 {
-    return c->opt->read ? c->opt->read(c->opt->read_arg, path, out, err) : read_disk(path, out, err);
+    return c->opt->read ? c->opt->read(c->opt->read_arg, path, out, err)
+                        : read_disk(path, out, err);
 }
 
 static struct config_file *file_new(struct config *c, const char *path)
@@ -79,13 +81,15 @@ struct config_file *config_read(struct config *c, const char *path, const struct
     if (status == BELAY_NOMEM) {
         config_no_memory(c);
     } else if (status) {
-        config_error(c->problems, from ? config_place(from) : (struct belay_place){ file->path, 0, 0 },
-                     "file", "the file cannot be read: %s", err.msg);
+        config_error(c->problems,
+                     from ? config_place(from) : (struct belay_place){ file->path, 0, 0 }, "file",
+                     "the file cannot be read: %s", err.msg);
     }
     return status ? NULL : file;
 }
 
-struct belay_str config_resolve(struct config *c, const struct config_file *file, struct belay_str path)
+struct belay_str config_resolve(struct config *c, const struct config_file *file,
+                                struct belay_str path)
 {
     size_t folder = file->path.n;
     while (folder && file->path.p[folder - 1] != '/')
@@ -116,8 +120,8 @@ static const struct config_node *json_tree(struct config *c, const struct config
     if (status == BELAY_NOMEM)
         config_no_memory(c);
     else
-        config_error(c->problems, (struct belay_place){ file->path, place.line, place.column }, "json",
-                     "%s", err.msg);
+        config_error(c->problems, (struct belay_place){ file->path, place.line, place.column },
+                     "json", "%s", err.msg);
     return NULL;
 }
 
@@ -155,7 +159,8 @@ static void add_file(struct listing *l, const char *path)
         return;
     }
     struct config_file *file = config_read(l->c, path, NULL);
-    const struct config_node *root = file && l->count <= BELAY_CONFIG_FILES_MAX ? yaml_tree(l->c, file) : NULL;
+    const struct config_node *root
+        = file && l->count <= BELAY_CONFIG_FILES_MAX ? yaml_tree(l->c, file) : NULL;
     if (!root) {
         l->c->incomplete = true;
         return;
@@ -171,8 +176,8 @@ static void add_file(struct listing *l, const char *path)
 static bool is_ours(const char *name)
 {
     struct belay_str s = belay_str_c(name);
-    return belay_str_eq(s, BELAY_STR("belay.yaml")) ||
-           (belay_str_ends(s, BELAY_STR(".belay.yaml")) && s.p[0] != '.');
+    return belay_str_eq(s, BELAY_STR("belay.yaml"))
+           || (belay_str_ends(s, BELAY_STR(".belay.yaml")) && s.p[0] != '.');
 }
 
 static int by_name(const void *a, const void *b)
@@ -188,7 +193,8 @@ static void add_names(struct listing *l, const char *path, DIR *folder)
     for (struct dirent *e; count <= BELAY_CONFIG_FILES_MAX && (e = readdir(folder));) {
         if (!is_ours(e->d_name))
             continue;
-        names[count] = belay_arena_printf(&l->c->scratch, "%s%s%s", path, slash ? "" : "/", e->d_name).p;
+        names[count]
+            = belay_arena_printf(&l->c->scratch, "%s%s%s", path, slash ? "" : "/", e->d_name).p;
         if (!names[count++]) {
             config_no_memory(l->c);
             return;
@@ -198,9 +204,9 @@ static void add_names(struct listing *l, const char *path, DIR *folder)
     for (size_t i = 0; i < count; i++)
         add_file(l, names[i]);
     if (!count) {
-        struct belay_problem *p =
-            config_error(l->c->problems, (struct belay_place){ belay_str_c(path), 0, 0 }, "file",
-                         "the folder holds no belay.yaml and no *.belay.yaml");
+        struct belay_problem *p
+            = config_error(l->c->problems, (struct belay_place){ belay_str_c(path), 0, 0 }, "file",
+                           "the folder holds no belay.yaml and no *.belay.yaml");
         config_suggest(l->c->problems, p, "name the files themselves, or rename them");
     }
 }

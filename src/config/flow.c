@@ -9,8 +9,8 @@ struct flow_raw {
 };
 
 static const struct config_key flow_idempotency_keys[] = {
-    { "key", CONFIG_TEMPLATE, "What makes two messages the same, usually a header.", .required = true,
-      CONFIG_FIELD(struct belay_idempotency_def, key) },
+    { "key", CONFIG_TEMPLATE, "What makes two messages the same, usually a header.",
+      .required = true, CONFIG_FIELD(struct belay_idempotency_def, key) },
     { "window", CONFIG_DURATION, "How long it is remembered.", .default_ = "24h", .min = 1,
       CONFIG_FIELD(struct belay_idempotency_def, window_ms) },
     { "required", CONFIG_BOOL, "Refuse a request without it (400).", .default_ = "true",
@@ -18,8 +18,11 @@ static const struct config_key flow_idempotency_keys[] = {
     { 0 },
 };
 static const struct config_kind kind_idempotency = {
-    "idempotency", "A repeated message is recognised by its key and gets the first one's answer.",
-    flow_idempotency_keys, sizeof(struct belay_idempotency_def), .short_key = "key",
+    "idempotency",
+    "A repeated message is recognised by its key and gets the first one's answer.",
+    flow_idempotency_keys,
+    sizeof(struct belay_idempotency_def),
+    .short_key = "key",
 };
 
 static const struct config_word exhausted_words[] = { { "park_key", BELAY_EXHAUSTED_PARK_KEY },
@@ -30,12 +33,14 @@ static const struct config_key lanes_keys[] = {
     { "key", CONFIG_TEMPLATE,
       "Messages of one key are handled in order; without it the message's own key.",
       CONFIG_FIELD(struct belay_lanes_def, key) },
-    { "concurrency", CONFIG_INT, "Messages of different keys at the same time.", .default_ = "32", .min = 1,
-      .max = 65536, CONFIG_FIELD(struct belay_lanes_def, concurrency) },
+    { "concurrency", CONFIG_INT, "Messages of different keys at the same time.", .default_ = "32",
+      .min = 1, .max = 65536, CONFIG_FIELD(struct belay_lanes_def, concurrency) },
     { "on_exhausted", CONFIG_WORD,
-      "What a key does when its message became a letter: park_key holds its later messages until the "
-      "letter is settled, skip lets them pass, stop stops the flow.", .default_ = "park_key",
-      CONFIG_FIELD(struct belay_lanes_def, on_exhausted), .words = exhausted_words },
+      "What a key does when its message became a letter: park_key holds its later messages until "
+      "the "
+      "letter is settled, skip lets them pass, stop stops the flow.",
+      .default_ = "park_key", CONFIG_FIELD(struct belay_lanes_def, on_exhausted),
+      .words = exhausted_words },
     { 0 },
 };
 static const struct config_kind kind_lanes = { "lanes", "Order and concurrency.", lanes_keys,
@@ -46,15 +51,17 @@ struct rule_raw {
 };
 static const struct config_key rule_keys[] = {
     { "when", CONFIG_TEXTS_NODE,
-      "Errors it is for, one or a list: HTTP:TIMEOUT, HTTP:503, HTTP, VALIDATION, class:permanent, \"*\".",
+      "Errors it is for, one or a list: HTTP:TIMEOUT, HTTP:503, HTTP, VALIDATION, class:permanent, "
+      "\"*\".",
       .required = true, CONFIG_FIELD(struct rule_raw, when) },
-    { "steps", CONFIG_LIST_NODE, "What is done instead; $error tells what happened.", .required = true,
-      CONFIG_FIELD(struct rule_raw, steps), .kind = &config_kind_step },
+    { "steps", CONFIG_LIST_NODE, "What is done instead; $error tells what happened.",
+      .required = true, CONFIG_FIELD(struct rule_raw, steps), .kind = &config_kind_step },
     { 0 },
 };
 static const struct config_kind kind_rule = {
-    "error-rule", "What to do about a permanent error, or one whose retries are exhausted.", rule_keys,
-    sizeof(struct rule_raw), .short_key = NULL,
+    "error-rule",      "What to do about a permanent error, or one whose retries are exhausted.",
+    rule_keys,         sizeof(struct rule_raw),
+    .short_key = NULL,
 };
 
 static const struct config_kind kind_reply_ref = { "reply", "", NULL, 0, .short_key = NULL };
@@ -62,18 +69,19 @@ static const struct config_kind kind_reply_ref = { "reply", "", NULL, 0, .short_
 static const struct config_key flow_keys[] = {
     { "from", CONFIG_SUB_NODE, "Where its messages come from.", .required = true,
       CONFIG_FIELD(struct flow_raw, from), .kind = &config_kind_source },
-    { "idempotency", CONFIG_SUB, "Recognise repeated messages.", CONFIG_FIELD(struct flow_raw, def.idempotency),
-      .kind = &kind_idempotency },
+    { "idempotency", CONFIG_SUB, "Recognise repeated messages.",
+      CONFIG_FIELD(struct flow_raw, def.idempotency), .kind = &kind_idempotency },
     { "lanes", CONFIG_SUB, "Order and concurrency.", CONFIG_FIELD(struct flow_raw, def.lanes),
       .kind = &kind_lanes },
-    { "retry", CONFIG_SUB_NODE, "How failed attempts are repeated.", CONFIG_FIELD(struct flow_raw, retry),
-      .kind = &config_kind_retry },
-    { "timeout", CONFIG_DURATION, "How long one run may take, waits between attempts not counted; 0: any.",
-      .default_ = "0", CONFIG_FIELD(struct flow_raw, def.timeout_ms) },
-    { "steps", CONFIG_LIST_NODE, "What is done with a message.", CONFIG_FIELD(struct flow_raw, steps),
-      .kind = &config_kind_step },
-    { "reply", CONFIG_SUB_NODE, "The API's answer, after the steps.", CONFIG_FIELD(struct flow_raw, reply),
-      .kind = &kind_reply_ref },
+    { "retry", CONFIG_SUB_NODE, "How failed attempts are repeated.",
+      CONFIG_FIELD(struct flow_raw, retry), .kind = &config_kind_retry },
+    { "timeout", CONFIG_DURATION,
+      "How long one run may take, waits between attempts not counted; 0: any.", .default_ = "0",
+      CONFIG_FIELD(struct flow_raw, def.timeout_ms) },
+    { "steps", CONFIG_LIST_NODE, "What is done with a message.",
+      CONFIG_FIELD(struct flow_raw, steps), .kind = &config_kind_step },
+    { "reply", CONFIG_SUB_NODE, "The API's answer, after the steps.",
+      CONFIG_FIELD(struct flow_raw, reply), .kind = &kind_reply_ref },
     { "on_error", CONFIG_LIST_NODE, "Rules for errors, the first that fits is taken.",
       CONFIG_FIELD(struct flow_raw, on_error), .kind = &kind_rule },
     { "schedule", CONFIG_RESERVED, .help = "" },
@@ -81,7 +89,8 @@ static const struct config_key flow_keys[] = {
 };
 
 /* Without `lanes` its defaults hold as well. */
-static void default_lanes(struct config *c, const struct config_node *node, struct belay_lanes_def *to)
+static void default_lanes(struct config *c, const struct config_node *node,
+                          struct belay_lanes_def *to)
 {
     struct config_node empty = *node;
     empty.kind = CONFIG_MAP;
@@ -159,7 +168,10 @@ static void finish_flow(struct config *c, const struct config_node *node, void *
 }
 
 const struct config_kind config_kind_flow = {
-    "flow", "A source, steps, a reply and error rules.", flow_keys, sizeof(struct flow_raw),
+    "flow",
+    "A source, steps, a reply and error rules.",
+    flow_keys,
+    sizeof(struct flow_raw),
     .finish = finish_flow,
 };
 

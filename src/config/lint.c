@@ -17,8 +17,8 @@
 struct lint {
     struct config *c;
     const struct belay_definitions *d;
-    bool *used;    /* by connection */
-    bool *read;    /* by topic */
+    bool *used; /* by connection */
+    bool *read; /* by topic */
 };
 
 static void mark_read(struct lint *l, struct belay_str name)
@@ -55,10 +55,10 @@ static void lint_topics(struct lint *l)
 
 /* ---- calls ---- */
 
-/* The request as far as it is known before it runs; false where a parameter is an expression that may
- * decide whether the call is idempotent. */
-static bool known_request(struct config *c, const struct belay_call_def *call, struct belay_field *params,
-                          struct belay_call_request *ret_request)
+/* The request as far as it is known before it runs; false where a parameter is an expression that
+ * may decide whether the call is idempotent. */
+static bool known_request(struct config *c, const struct belay_call_def *call,
+                          struct belay_field *params, struct belay_call_request *ret_request)
 {
     *ret_request = (struct belay_call_request){ .params = params };
     for (uint32_t i = 0; i < call->param_count && i < 32; i++) {
@@ -79,8 +79,8 @@ static bool repeatable(struct config *c, const struct belay_call_def *call)
     return !known_request(c, call, params, &request) || call->connection->idempotent(&request);
 }
 
-static void lint_outcome(struct config *c, struct belay_place place, const struct belay_call_def *call,
-                         const struct belay_call_def *resolve)
+static void lint_outcome(struct config *c, struct belay_place place,
+                         const struct belay_call_def *call, const struct belay_call_def *resolve)
 {
     if (!call || resolve || repeatable(c, call))
         return;
@@ -88,8 +88,9 @@ static void lint_outcome(struct config *c, struct belay_place place, const struc
         c->problems, place, "unknown-outcome",
         "where '%.*s' gives no answer, a person must find out whether the call was done",
         BELAY_STR_ARG(call->connection->name));
-    config_suggest(c->problems, p,
-                   "add 'resolve', or 'idempotency: { header: ... }' to the connection if it honours one");
+    config_suggest(
+        c->problems, p,
+        "add 'resolve', or 'idempotency: { header: ... }' to the connection if it honours one");
 }
 
 static void mark_call(void *arg, const struct config_user *user, const struct belay_call_def *call)
@@ -106,7 +107,8 @@ static void lint_connections(struct lint *l)
     for (uint32_t i = 0; i < l->d->connection_count; i++)
         if (!l->used[i])
             config_warning(l->c->problems, l->d->connections[i].place, "unused-connection",
-                           "nothing calls the connection '%.*s'", BELAY_STR_ARG(l->d->connections[i].name));
+                           "nothing calls the connection '%.*s'",
+                           BELAY_STR_ARG(l->d->connections[i].name));
 }
 
 /* ---- flows ---- */
@@ -115,10 +117,12 @@ static void lint_flow(struct lint *l, const struct belay_flow_def *f)
 {
     for (uint32_t i = 0; i < f->step_count; i++)
         if (f->steps[i].kind == BELAY_STEP_CALL)
-            lint_outcome(l->c, f->steps[i].place, &f->steps[i].u.call.call, f->steps[i].u.call.resolve);
+            lint_outcome(l->c, f->steps[i].place, &f->steps[i].u.call.call,
+                         f->steps[i].u.call.resolve);
     if (f->from.kind == BELAY_SOURCE_API && !f->replies) {
-        struct belay_problem *p = config_warning(l->c->problems, f->place, "missing-reply",
-                                                 "'%.*s' never replies to its caller", BELAY_STR_ARG(f->name));
+        struct belay_problem *p
+            = config_warning(l->c->problems, f->place, "missing-reply",
+                             "'%.*s' never replies to its caller", BELAY_STR_ARG(f->name));
         config_suggest(l->c->problems, p, "add reply: { status: 202 }");
     }
 }
@@ -151,8 +155,10 @@ static void lint_saga_step(struct lint *l, const struct belay_saga_step_def *s, 
                            BELAY_STR_ARG(s->name));
     else if (s->call && !last && !only_reads(c, s->call))
         p = config_warning(c->problems, s->place, "call-without-compensate",
-                           "when a later step fails, nothing undoes '%.*s'", BELAY_STR_ARG(s->name));
-    config_suggest(c->problems, p, "add 'compensate', or compensate: {} where nothing has to be undone");
+                           "when a later step fails, nothing undoes '%.*s'",
+                           BELAY_STR_ARG(s->name));
+    config_suggest(c->problems, p,
+                   "add 'compensate', or compensate: {} where nothing has to be undone");
 }
 
 static void lint_saga(struct lint *l, const struct belay_saga_def *s)
@@ -162,7 +168,8 @@ static void lint_saga(struct lint *l, const struct belay_saga_def *s)
         lint_saga_step(l, step, i + 1 == s->step_count);
         if (step->await && s->deadline_ms && step->await->timeout_ms > s->deadline_ms)
             config_warning(l->c->problems, step->place, "deadline",
-                           "'%.*s' may wait longer than the whole saga's deadline", BELAY_STR_ARG(step->name));
+                           "'%.*s' may wait longer than the whole saga's deadline",
+                           BELAY_STR_ARG(step->name));
     }
 }
 

@@ -5,8 +5,8 @@
 
 #include "config/load.h"
 
-/* Errors: two readers of a queue, two flows for one operation, two APIs on one address, a reply that
- * nobody waits for. Bears with definitions that have mistakes. */
+/* Errors: two readers of a queue, two flows for one operation, two APIs on one address, a reply
+ * that nobody waits for. Bears with definitions that have mistakes. */
 void config_check(struct config *c);
 /* Warnings: what is allowed and still looks like a mistake. Only over a set without errors. */
 void config_lint(struct config *c);
@@ -23,7 +23,8 @@ struct config_user { /* the flow or saga that calls or publishes */
 struct config_visitor {
     void *arg;
     void (*call)(void *arg, const struct config_user *user, const struct belay_call_def *call);
-    void (*publish)(void *arg, const struct config_user *user, const struct belay_publish_def *publish);
+    void (*publish)(void *arg, const struct config_user *user,
+                    const struct belay_publish_def *publish);
 };
 /* Every call (resolving and compensating ones, too) and every publish of every flow and saga. */
 void config_walk(const struct belay_definitions *d, const struct config_visitor *v);

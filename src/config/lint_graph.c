@@ -1,6 +1,6 @@
 /* Circles: topics are nodes, each flow and saga draws arrows from the topic it reads to those it
- * publishes to. What an expression chooses is not known here. An awaited event draws none: it ends a
- * wait, it starts nothing. */
+ * publishes to. What an expression chooses is not known here. An awaited event draws none: it ends
+ * a wait, it starts nothing. */
 #include "config/lint.h"
 
 struct arrow {
@@ -16,7 +16,8 @@ struct graph {
     uint32_t *stack;
 };
 
-static bool topic_index(const struct belay_definitions *d, struct belay_str name, uint32_t *ret_index)
+static bool topic_index(const struct belay_definitions *d, struct belay_str name,
+                        uint32_t *ret_index)
 {
     const struct belay_topic_def *t = belay_definitions_topic(d, name);
     if (t)
@@ -24,10 +25,11 @@ static bool topic_index(const struct belay_definitions *d, struct belay_str name
     return t;
 }
 
-static bool reads_topic(const struct graph *g, const struct belay_source_def *from, uint32_t *ret_index)
+static bool reads_topic(const struct graph *g, const struct belay_source_def *from,
+                        uint32_t *ret_index)
 {
-    return (from->kind == BELAY_SOURCE_TOPIC || from->kind == BELAY_SOURCE_QUEUE) &&
-           topic_index(g->d, from->name, ret_index);
+    return (from->kind == BELAY_SOURCE_TOPIC || from->kind == BELAY_SOURCE_QUEUE)
+           && topic_index(g->d, from->name, ret_index);
 }
 
 static void draw(void *arg, const struct config_user *user, const struct belay_publish_def *publish)
@@ -64,7 +66,8 @@ static bool leads_to(struct graph *g, uint32_t from, uint32_t wanted)
     return false;
 }
 
-static void check(void *arg, const struct config_user *user, const struct belay_publish_def *publish)
+static void check(void *arg, const struct config_user *user,
+                  const struct belay_publish_def *publish)
 {
     struct graph *g = arg;
     uint32_t from, to;
@@ -73,8 +76,8 @@ static void check(void *arg, const struct config_user *user, const struct belay_
         return;
     if (leads_to(g, to, from))
         config_warning(g->c->problems, user->place, "circle",
-                       "what '%.*s' publishes to '%.*s' comes back to it", BELAY_STR_ARG(user->name),
-                       BELAY_STR_ARG(target));
+                       "what '%.*s' publishes to '%.*s' comes back to it",
+                       BELAY_STR_ARG(user->name), BELAY_STR_ARG(target));
 }
 
 void config_lint_circles(struct config *c)

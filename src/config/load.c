@@ -1,5 +1,5 @@
-/* Files -> one set: first what can be referred to (connections, topics, queues, apis), then what refers
- * (flows, sagas), so that the order of files and keys does not matter. */
+/* Files -> one set: first what can be referred to (connections, topics, queues, apis), then what
+ * refers (flows, sagas), so that the order of files and keys does not matter. */
 #include "base/limits.h"
 #include "base/map.h"
 #include "config/grammar.h"
@@ -17,17 +17,20 @@ static const struct config_key file_keys[] = {
       CONFIG_FIELD(struct file_raw, belay) },
     { "name", CONFIG_NAME, "Name of the application; one of its files says it.",
       CONFIG_FIELD(struct file_raw, name) },
-    { "connections", CONFIG_NAMED_NODE, "Outside systems.", CONFIG_FIELD(struct file_raw, connections),
-      .kind = &config_kind_connection },
+    { "connections", CONFIG_NAMED_NODE, "Outside systems.",
+      CONFIG_FIELD(struct file_raw, connections), .kind = &config_kind_connection },
     { "topics", CONFIG_NAMED_NODE, "Topics.", CONFIG_FIELD(struct file_raw, topics),
       .kind = &config_kind_topic },
     { "queues", CONFIG_NAMED_NODE, "Queues.", CONFIG_FIELD(struct file_raw, queues),
       .kind = &config_kind_queue },
     { "apis", CONFIG_NAMED_NODE, "HTTP servers.", CONFIG_FIELD(struct file_raw, apis),
       .kind = &config_kind_api },
-    { "flows", CONFIG_NAMED_NODE, "Flows.", CONFIG_FIELD(struct file_raw, flows), .kind = &config_kind_flow },
-    { "sagas", CONFIG_NAMED_NODE, "Sagas.", CONFIG_FIELD(struct file_raw, sagas), .kind = &config_kind_saga },
-    { "bindings", CONFIG_EMPTY, "Topics and queues on outside systems; not there yet.", .required = false },
+    { "flows", CONFIG_NAMED_NODE, "Flows.", CONFIG_FIELD(struct file_raw, flows),
+      .kind = &config_kind_flow },
+    { "sagas", CONFIG_NAMED_NODE, "Sagas.", CONFIG_FIELD(struct file_raw, sagas),
+      .kind = &config_kind_saga },
+    { "bindings", CONFIG_EMPTY, "Topics and queues on outside systems; not there yet.",
+      .required = false },
     { "choreographies", CONFIG_RESERVED, .help = "" },
     { "tests", CONFIG_RESERVED, .help = "" },
     { "alerts", CONFIG_RESERVED, .help = "" },
@@ -37,8 +40,11 @@ static const struct config_key file_keys[] = {
 };
 
 const struct config_kind config_kind_file = {
-    "file", "A configuration file. Several are merged into one application.", file_keys,
-    sizeof(struct file_raw), .short_key = NULL,
+    "file",
+    "A configuration file. Several are merged into one application.",
+    file_keys,
+    sizeof(struct file_raw),
+    .short_key = NULL,
 };
 
 /* ---- merging ---- */
@@ -49,13 +55,14 @@ struct merge {
     struct config *c;
     struct file_raw *files;
     uint32_t count;
-    struct belay_map names[PARTS]; /* name -> its key's node; queues with topics, sagas with flows */
+    struct belay_map
+        names[PARTS]; /* name -> its key's node; queues with topics, sagas with flows */
 };
 
 static const struct config_node *part_of(const struct file_raw *f, enum part part)
 {
-    const struct config_node *nodes[PARTS] = { f->connections, f->topics, f->queues,
-                                               f->apis,        f->flows,  f->sagas };
+    const struct config_node *nodes[PARTS]
+        = { f->connections, f->topics, f->queues, f->apis, f->flows, f->sagas };
     return nodes[part];
 }
 
@@ -87,8 +94,8 @@ static bool is_new(struct merge *m, enum part part, const struct config_node *ke
         return false;
     struct belay_problem *p = config_error(m->c->problems, config_place(key), "duplicate-name",
                                            "'%.*s' is defined twice", BELAY_STR_ARG(key->text));
-    config_suggest(m->c->problems, p, "the first is in %.*s:%u:%u", BELAY_STR_ARG(before->file->path),
-                   before->line, before->column);
+    config_suggest(m->c->problems, p, "the first is in %.*s:%u:%u",
+                   BELAY_STR_ARG(before->file->path), before->line, before->column);
     return false;
 }
 
@@ -127,7 +134,8 @@ static bool make_room(struct merge *m)
     struct config *c = m->c;
     struct belay_definitions *d = &c->set->d;
     d->connections = CONFIG_ARRAY(c, struct belay_connection_def, part_count(m, CONNECTIONS));
-    d->topics = CONFIG_ARRAY(c, struct belay_topic_def, part_count(m, TOPICS) + part_count(m, QUEUES));
+    d->topics
+        = CONFIG_ARRAY(c, struct belay_topic_def, part_count(m, TOPICS) + part_count(m, QUEUES));
     d->apis = CONFIG_ARRAY(c, struct belay_api_def, part_count(m, APIS));
     d->flows = CONFIG_ARRAY(c, struct belay_flow_def, part_count(m, FLOWS));
     d->sagas = CONFIG_ARRAY(c, struct belay_saga_def, part_count(m, SAGAS));
@@ -151,8 +159,9 @@ static void take_name(struct merge *m, const struct config_tree *trees)
         if (!m->files[i].name.n)
             continue;
         if (name->n && !belay_str_eq(*name, m->files[i].name))
-            config_error(m->c->problems, config_place(config_get(tree->root, "name")), "duplicate-name",
-                         "another file calls the application '%.*s'", BELAY_STR_ARG(*name));
+            config_error(m->c->problems, config_place(config_get(tree->root, "name")),
+                         "duplicate-name", "another file calls the application '%.*s'",
+                         BELAY_STR_ARG(*name));
         *name = m->files[i].name;
     }
     if (!name->n && config_count(trees ? trees->root : NULL) && !m->c->incomplete)
@@ -193,7 +202,8 @@ static void load_files(struct config *c)
 
 /* ---- the outcome of a load ---- */
 
-int config_finish(struct config *c, struct belay_definitions **ret_definitions, struct belay_err *err)
+int config_finish(struct config *c, struct belay_definitions **ret_definitions,
+                  struct belay_err *err)
 {
     int status = c->status;
     if (status)
@@ -210,8 +220,8 @@ int config_finish(struct config *c, struct belay_definitions **ret_definitions, 
     return status;
 }
 
-int config_begin(struct config *c, const struct belay_config_opt *opt, struct belay_problems *problems,
-                 struct belay_err *err)
+int config_begin(struct config *c, const struct belay_config_opt *opt,
+                 struct belay_problems *problems, struct belay_err *err)
 {
     *c = (struct config){ .opt = opt, .problems = problems, .set = config_set_new() };
     if (!c->set)
@@ -222,8 +232,9 @@ int config_begin(struct config *c, const struct belay_config_opt *opt, struct be
     return BELAY_OK;
 }
 
-int belay_config_load(const struct belay_config_opt *opt, struct belay_definitions **ret_definitions,
-                      struct belay_problems *problems, struct belay_err *err)
+int belay_config_load(const struct belay_config_opt *opt,
+                      struct belay_definitions **ret_definitions, struct belay_problems *problems,
+                      struct belay_err *err)
 {
     struct config c;
     int status = config_begin(&c, opt, problems, err);

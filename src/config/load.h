@@ -1,7 +1,7 @@
 /* load.h - one load in progress: what all parts of the room share.  Private to config.
- * Thread: one owner.  A function that finds no memory notes it in status and goes on harmlessly; what
- * is wrong with the files goes to problems.  load() looks at both at the end, so nothing in between
- * has to.  */
+ * Thread: one owner.  A function that finds no memory notes it in status and goes on harmlessly;
+ * what is wrong with the files goes to problems.  load() looks at both at the end, so nothing in
+ * between has to.  */
 #ifndef BELAY_CONFIG_LOAD_H
 #define BELAY_CONFIG_LOAD_H
 
@@ -36,9 +36,9 @@ struct config {
     bool incomplete;            /* a file could not be read: its names may be missing elsewhere */
     bool stored;                /* recompiling: missing topics and APIs are no problem */
     const struct belay_definitions *scope; /* where names are looked up */
-    const char *const *sees;        /* variables that expressions may read here; NULL: any */
-    struct config_result *results;  /* and these, of the steps so far */
-    struct steps_room *steps_room;  /* of steps.h, used again by each flow */
+    const char *const *sees;               /* variables that expressions may read here; NULL: any */
+    struct config_result *results;         /* and these, of the steps so far */
+    struct steps_room *steps_room;         /* of steps.h, used again by each flow */
     const struct config_swap *swaps;       /* files that are part of a definition's text */
 };
 
@@ -56,8 +56,8 @@ void config_no_memory(struct config *c);
 
 /* ---- begin and end of a load (load.c) ---- */
 
-int config_begin(struct config *c, const struct belay_config_opt *opt, struct belay_problems *problems,
-                 struct belay_err *err) BELAY_MUST_CHECK;
+int config_begin(struct config *c, const struct belay_config_opt *opt,
+                 struct belay_problems *problems, struct belay_err *err) BELAY_MUST_CHECK;
 /* Judges what was found, gives scratch back, and the set too unless it is good. */
 int config_finish(struct config *c, struct belay_definitions **ret_definitions,
                   struct belay_err *err) BELAY_MUST_CHECK;
@@ -70,9 +70,11 @@ struct config_set *config_set_new(void);
 /* Reads path whole, named for people as it is. NULL: a problem at `from` (or without one). */
 struct config_file *config_read(struct config *c, const char *path, const struct config_node *from);
 /* Appends a file's bytes. Errors: as opt->read. */
-int config_read_bytes(struct config *c, const char *path, struct belay_buf *out, struct belay_err *err);
+int config_read_bytes(struct config *c, const char *path, struct belay_buf *out,
+                      struct belay_err *err);
 /* A path written in a file, seen from that file's folder. */
-struct belay_str config_resolve(struct config *c, const struct config_file *file, struct belay_str path);
+struct belay_str config_resolve(struct config *c, const struct config_file *file,
+                                struct belay_str path);
 /* The tree of a file that is named in another: YAML, or JSON by its ending. NULL: said. */
 const struct config_node *config_read_tree(struct config *c, struct belay_str path,
                                            const struct config_node *from);
@@ -88,9 +90,9 @@ struct config_tree *config_read_all(struct config *c);
 /* A scalar's text with ${} replaced. */
 bool config_text(struct config *c, const struct config_node *node, struct belay_str *ret_text);
 enum config_template_use {
-    CONFIG_USE_TEXT,  /* its text is wanted */
-    CONFIG_USE_PATH,  /* as text; what is interpolated is percent-encoded */
-    CONFIG_USE_VALUE  /* a plain 5, true or null means the number, the boolean, null */
+    CONFIG_USE_TEXT, /* its text is wanted */
+    CONFIG_USE_PATH, /* as text; what is interpolated is percent-encoded */
+    CONFIG_USE_VALUE /* a plain 5, true or null means the number, the boolean, null */
 };
 bool config_template(struct config *c, const struct config_node *node, enum config_template_use use,
                      const struct belay_template **ret_template);
@@ -99,11 +101,13 @@ bool config_template_of(struct config *c, const char *text, const struct config_
                         const struct belay_template **ret_template);
 
 /* Complains about variables of t that are not known where node stands (variable.c). */
-void config_check_variables(struct config *c, const struct config_node *node, const struct belay_template *t);
+void config_check_variables(struct config *c, const struct config_node *node,
+                            const struct belay_template *t);
 /* From here on, steps see $name. */
 void config_add_result(struct config *c, struct belay_str name);
-extern const char *const config_sees_message[], *const config_sees_flow[], *const config_sees_error[],
-    *const config_sees_saga[], *const config_sees_undo[];
+extern const char *const config_sees_message[],
+    *const config_sees_flow[], *const config_sees_error[], *const config_sees_saga[],
+                                                               *const config_sees_undo[];
 
 /* text with ${} replaced, into scratch (expand.c). node is where it stands. */
 bool config_expand(struct config *c, const struct config_node *node, struct belay_str *ret_text);

@@ -15,9 +15,9 @@ const struct config_node *config_get(const struct config_node *node, const char 
 
 bool config_is_null(const struct config_node *node)
 {
-    return node->kind == CONFIG_SCALAR && node->style == CONFIG_PLAIN &&
-           (node->text.n == 0 || belay_str_eq(node->text, BELAY_STR("~")) ||
-            belay_str_eq(node->text, BELAY_STR("null")));
+    return node->kind == CONFIG_SCALAR && node->style == CONFIG_PLAIN
+           && (node->text.n == 0 || belay_str_eq(node->text, BELAY_STR("~"))
+               || belay_str_eq(node->text, BELAY_STR("null")));
 }
 
 const char *config_kind_text(const struct config_node *node)
@@ -66,7 +66,8 @@ static size_t source_offset(const struct config_node *node, size_t to)
     size_t at = node->offset, i = 0;
     while (i < to && at < source.n) {
         struct belay_str rest = belay_str(source.p + at, source.n - at);
-        if (node->style == CONFIG_DOUBLE && rest.p[0] == '\\' && rest.n > 1 && is_blank(rest.p[1])) {
+        if (node->style == CONFIG_DOUBLE && rest.p[0] == '\\' && rest.n > 1
+            && is_blank(rest.p[1])) {
             at++; /* a folded line: its end is no text */
         } else if (node->style == CONFIG_DOUBLE && rest.p[0] == '\\') {
             at += escape_length(rest);
@@ -123,7 +124,8 @@ static void write_plain(struct belay_buf *out, const struct config_node *node)
         belay_json_write_str(out, text);
 }
 
-static const struct belay_str *swapped(const struct config_swap *swap, const struct config_node *node)
+static const struct belay_str *swapped(const struct config_swap *swap,
+                                       const struct config_node *node)
 {
     for (; swap; swap = swap->next)
         if (swap->node == node)
@@ -213,8 +215,7 @@ const struct config_node *config_node_of_json(const belay_json *v, const struct 
     node->kind = v->type == BELAY_JSON_ARRAY ? CONFIG_LIST : CONFIG_MAP;
     const belay_json *at = belay_json_first(v);
     for (; node->count < v->n; node->count++) {
-        struct config_link *link =
-            link_of_json(&at, node->kind == CONFIG_MAP, file, arena, depth);
+        struct config_link *link = link_of_json(&at, node->kind == CONFIG_MAP, file, arena, depth);
         if (!link)
             return NULL;
         if (node->last)

@@ -20,17 +20,17 @@ struct config_file {
 
 struct config_node {
     enum config_node_kind kind;
-    enum config_style style;       /* SCALAR */
-    struct belay_str text;         /* SCALAR: decoded, ${} as written */
+    enum config_style style; /* SCALAR */
+    struct belay_str text;   /* SCALAR: decoded, ${} as written */
     const struct config_file *file;
-    uint32_t line, column;         /* from 1; of the quote, where there is one */
-    size_t offset;                 /* SCALAR: of its content in the source */
-    uint32_t count;                /* LIST, MAP */
-    uint32_t size;                 /* nodes in all, aliases followed */
+    uint32_t line, column; /* from 1; of the quote, where there is one */
+    size_t offset;         /* SCALAR: of its content in the source */
+    uint32_t count;        /* LIST, MAP */
+    uint32_t size;         /* nodes in all, aliases followed */
     struct config_link *first, *last;
 };
 
-struct config_link { /* an element, or a member with its name */
+struct config_link {               /* an element, or a member with its name */
     const struct config_node *key; /* LIST: NULL */
     const struct config_node *value;
     struct config_link *next;
@@ -62,8 +62,8 @@ const struct config_node *config_get(const struct config_node *node, const char 
 bool config_is_null(const struct config_node *node);
 
 struct belay_place config_place(const struct config_node *node);
-/* Where byte `offset` of a scalar's text was written. Exact in plain, quoted and literal scalars; in
- * folded ones, too, but for blank runs. */
+/* Where byte `offset` of a scalar's text was written. Exact in plain, quoted and literal scalars;
+ * in folded ones, too, but for blank runs. */
 struct belay_place config_place_at(const struct config_node *node, size_t offset);
 
 /* "a string", "a list", "a mapping", "nothing", "a number" ... for messages. */

@@ -3,7 +3,8 @@
 #include "base/limits.h"
 #include "config/scalar.h"
 
-const struct belay_option *config_option_find(const struct belay_option *table, struct belay_str name)
+const struct belay_option *config_option_find(const struct belay_option *table,
+                                              struct belay_str name)
 {
     for (; table->name; table++)
         if (belay_str_eq(belay_str_c(table->name), name))
@@ -26,11 +27,12 @@ const char *config_option_type(enum belay_option_type type)
     return "?";
 }
 
-static bool take_fields(struct config *c, const struct config_node *node, struct belay_option_value *v)
+static bool take_fields(struct config *c, const struct config_node *node,
+                        struct belay_option_value *v)
 {
     if (node->kind != CONFIG_MAP) {
-        config_error(c->problems, config_place(node), "type", "a mapping of strings is wanted here, not %s",
-                     config_kind_text(node));
+        config_error(c->problems, config_place(node), "type",
+                     "a mapping of strings is wanted here, not %s", config_kind_text(node));
         return false;
     }
     struct belay_field *fields = CONFIG_ARRAY(c, struct belay_field, node->count);
@@ -40,8 +42,8 @@ static bool take_fields(struct config *c, const struct config_node *node, struct
         struct belay_str text;
         if (!config_text(c, m->value, &text))
             return false;
-        fields[v->field_count++] =
-            (struct belay_field){ config_keep(c, m->key->text), config_keep(c, text) };
+        fields[v->field_count++]
+            = (struct belay_field){ config_keep(c, m->key->text), config_keep(c, text) };
     }
     v->fields = fields;
     return true;
@@ -51,8 +53,8 @@ static bool take_fields(struct config *c, const struct config_node *node, struct
 static bool is_url(struct belay_str text)
 {
     size_t colon = belay_str_find(text, ':');
-    return colon > 0 && belay_str_starts(belay_str_sub(text, colon, text.n), BELAY_STR("://")) &&
-           text.n > colon + 3 && !memchr(text.p, ' ', text.n);
+    return colon > 0 && belay_str_starts(belay_str_sub(text, colon, text.n), BELAY_STR("://"))
+           && text.n > colon + 3 && !memchr(text.p, ' ', text.n);
 }
 
 static bool take_text(struct config *c, const struct config_node *node, struct belay_str text,
@@ -78,8 +80,9 @@ static bool take_text(struct config *c, const struct config_node *node, struct b
     }
     v->text = config_keep(c, text);
     if (!good) /* as written: what ${} stands for is not for messages */
-        config_error(c->problems, config_place(node), "type", "'%s' is a %s, not '%.*s'", v->option->name,
-                     config_option_type(v->option->type), BELAY_STR_ARG(node->text));
+        config_error(c->problems, config_place(node), "type", "'%s' is a %s, not '%.*s'",
+                     v->option->name, config_option_type(v->option->type),
+                     BELAY_STR_ARG(node->text));
     return good;
 }
 
@@ -100,9 +103,9 @@ static void check_names(struct config *c, const struct belay_connector *connecto
         struct config_guess g = config_guess(m->key->text);
         for (const struct belay_option *o = connector->options; o->name; o++)
             config_guess_name(&g, belay_str_c(o->name));
-        struct belay_problem *p =
-            config_error(c->problems, config_place(m->key), "unknown-key", "%s has no option '%.*s'",
-                         connector->name, BELAY_STR_ARG(m->key->text));
+        struct belay_problem *p
+            = config_error(c->problems, config_place(m->key), "unknown-key",
+                           "%s has no option '%.*s'", connector->name, BELAY_STR_ARG(m->key->text));
         config_suggest_guess(c->problems, p, &g);
     }
 }
@@ -134,8 +137,8 @@ void config_options(struct config *c, const struct belay_connector *connector,
         if (at || o->default_)
             used += take(c, at ? at : &written, &values[used]);
         else if (o->required)
-            config_error(c->problems, config_place(node), "missing-key", "%s needs '%s'", connector->name,
-                         o->name);
+            config_error(c->problems, config_place(node), "missing-key", "%s needs '%s'",
+                         connector->name, o->name);
     }
     *ret_values = values;
     *ret_count = used;

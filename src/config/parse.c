@@ -6,12 +6,12 @@
 #include "config/grammar.h"
 #include "config/scalar.h"
 
-static void wrong(struct config *c, const struct config_node *node, const char *rule, const char *wanted,
-                  const char *example)
+static void wrong(struct config *c, const struct config_node *node, const char *rule,
+                  const char *wanted, const char *example)
 {
-    struct belay_problem *p =
-        config_error(c->problems, config_place(node), rule, "%s is wanted here, not '%.*s'", wanted,
-                     BELAY_STR_ARG(node->text));
+    struct belay_problem *p
+        = config_error(c->problems, config_place(node), rule, "%s is wanted here, not '%.*s'",
+                       wanted, BELAY_STR_ARG(node->text));
     if (example)
         config_suggest(c->problems, p, "%s", example);
 }
@@ -37,7 +37,9 @@ static void put(const struct config_key *key, void *base, const void *value, siz
 /* The largest value that key and its field allow. */
 static double max_of(const struct config_key *key)
 {
-    double field = key->type == CONFIG_NUMBER ? DBL_MAX : key->size == sizeof(uint32_t) ? UINT32_MAX : 0x1p53;
+    double field = key->type == CONFIG_NUMBER      ? DBL_MAX
+                   : key->size == sizeof(uint32_t) ? UINT32_MAX
+                                                   : 0x1p53;
     return key->max != 0 && key->max < field ? key->max : field;
 }
 
@@ -47,11 +49,11 @@ static bool in_range(struct config *c, const struct config_key *key, const struc
     if (value >= key->min && value <= max_of(key))
         return true;
     if (value < key->min)
-        config_error(c->problems, config_place(node), "range", "'%s' must be at least %.15g%s", key->name,
-                     key->min, key->type == CONFIG_DURATION ? "ms" : "");
+        config_error(c->problems, config_place(node), "range", "'%s' must be at least %.15g%s",
+                     key->name, key->min, key->type == CONFIG_DURATION ? "ms" : "");
     else
-        config_error(c->problems, config_place(node), "range", "'%s' must be at most %.15g%s", key->name,
-                     max_of(key), key->type == CONFIG_DURATION ? "ms" : "");
+        config_error(c->problems, config_place(node), "range", "'%s' must be at most %.15g%s",
+                     key->name, max_of(key), key->type == CONFIG_DURATION ? "ms" : "");
     return false;
 }
 
@@ -65,8 +67,8 @@ static void take_int(struct config *c, const struct config_key *key, const struc
         put_unsigned(key, base, (uint64_t)value);
 }
 
-static void take_quantity(struct config *c, const struct config_key *key, const struct config_node *node,
-                          struct belay_str text, void *base)
+static void take_quantity(struct config *c, const struct config_key *key,
+                          const struct config_node *node, struct belay_str text, void *base)
 {
     bool time = key->type == CONFIG_DURATION;
     uint64_t value;
@@ -77,8 +79,8 @@ static void take_quantity(struct config *c, const struct config_key *key, const 
         put_unsigned(key, base, value);
 }
 
-static void take_number(struct config *c, const struct config_key *key, const struct config_node *node,
-                        struct belay_str text, void *base)
+static void take_number(struct config *c, const struct config_key *key,
+                        const struct config_node *node, struct belay_str text, void *base)
 {
     double value;
     if (!config_number(text, &value))
@@ -87,11 +89,12 @@ static void take_number(struct config *c, const struct config_key *key, const st
         put(key, base, &value, sizeof value);
 }
 
-static void take_bool(struct config *c, const struct config_key *key, const struct config_node *node,
-                      struct belay_str text, void *base)
+static void take_bool(struct config *c, const struct config_key *key,
+                      const struct config_node *node, struct belay_str text, void *base)
 {
-    static const char *const old[] = { "yes", "on",  "y",   "Yes", "On",  "YES", "ON", "True", "TRUE",
-                                       "no",  "off", "n",   "No",  "Off", "NO",  "OFF", "False", "FALSE" };
+    static const char *const old[]
+        = { "yes", "on",  "y", "Yes", "On",  "YES", "ON",  "True",  "TRUE",
+            "no",  "off", "n", "No",  "Off", "NO",  "OFF", "False", "FALSE" };
     bool value;
     if (config_bool(text, &value)) {
         put(key, base, &value, sizeof value);
@@ -100,13 +103,14 @@ static void take_bool(struct config *c, const struct config_key *key, const stru
     const char *example = NULL;
     for (size_t i = 0; i < sizeof old / sizeof old[0]; i++)
         if (belay_str_eq(text, belay_str_c(old[i])))
-            example = i < sizeof old / sizeof old[0] / 2 ? "write true (YAML 1.2 knows only true and false)"
-                                                         : "write false (YAML 1.2 knows only true and false)";
+            example = i < sizeof old / sizeof old[0] / 2
+                          ? "write true (YAML 1.2 knows only true and false)"
+                          : "write false (YAML 1.2 knows only true and false)";
     wrong(c, node, "type", "true or false", example);
 }
 
-static void take_word(struct config *c, const struct config_key *key, const struct config_node *node,
-                      struct belay_str text, void *base)
+static void take_word(struct config *c, const struct config_key *key,
+                      const struct config_node *node, struct belay_str text, void *base)
 {
     struct config_guess g = config_guess(text);
     struct belay_buf names;
@@ -120,18 +124,19 @@ static void take_word(struct config *c, const struct config_key *key, const stru
         config_guess_name(&g, belay_str_c(w->name));
         belay_buf_printf(&names, "%s%s", w == key->words ? "" : w[1].name ? ", " : " or ", w->name);
     }
-    struct belay_problem *p =
-        config_error(c->problems, config_place(node), "type", "'%s' is %.*s, not '%.*s'", key->name,
-                     BELAY_STR_ARG(belay_buf_view(&names)), BELAY_STR_ARG(node->text));
+    struct belay_problem *p
+        = config_error(c->problems, config_place(node), "type", "'%s' is %.*s, not '%.*s'",
+                       key->name, BELAY_STR_ARG(belay_buf_view(&names)), BELAY_STR_ARG(node->text));
     config_suggest_guess(c->problems, p, &g);
     belay_buf_deinit(&names);
 }
 
 static bool is_variable(struct belay_str text)
 {
-    static const char *const taken[] = { "message", "headers", "params", "vars", "error", "steps", "saga" };
-    if (!config_name(text) || (text.p[0] >= '0' && text.p[0] <= '9') || memchr(text.p, '-', text.n) ||
-        memchr(text.p, '.', text.n))
+    static const char *const taken[]
+        = { "message", "headers", "params", "vars", "error", "steps", "saga" };
+    if (!config_name(text) || (text.p[0] >= '0' && text.p[0] <= '9') || memchr(text.p, '-', text.n)
+        || memchr(text.p, '.', text.n))
         return false;
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (belay_str_eq(text, belay_str_c(taken[i])))
@@ -139,15 +144,16 @@ static bool is_variable(struct belay_str text)
     return true;
 }
 
-static void take_string(struct config *c, const struct config_key *key, const struct config_node *node,
-                        struct belay_str text, void *base)
+static void take_string(struct config *c, const struct config_key *key,
+                        const struct config_node *node, struct belay_str text, void *base)
 {
     if (key->type == CONFIG_NAME && !config_name(text)) {
         wrong(c, node, "name", "a name (letters, digits, '-', '_', '.')", NULL);
         return;
     }
     if (key->type == CONFIG_VARIABLE && !is_variable(text)) {
-        wrong(c, node, "name", "the name of a variable (letters, digits, '_'; not one that is taken)",
+        wrong(c, node, "name",
+              "the name of a variable (letters, digits, '_'; not one that is taken)",
               "message, headers, params, vars, error, steps and saga are taken");
         return;
     }
@@ -157,8 +163,8 @@ static void take_string(struct config *c, const struct config_key *key, const st
     put(key, base, &text, sizeof text);
 }
 
-static void take_scalar(struct config *c, const struct config_key *key, const struct config_node *node,
-                        void *base)
+static void take_scalar(struct config *c, const struct config_key *key,
+                        const struct config_node *node, void *base)
 {
     struct belay_str text;
     if (!config_text(c, node, &text))
@@ -188,13 +194,14 @@ uint32_t config_count(const struct config_node *node)
     return node && node->kind == CONFIG_MAP ? node->count : 0;
 }
 
-void config_templates(struct config *c, const struct config_key *key, const struct config_node *node,
-                      void *base)
+void config_templates(struct config *c, const struct config_key *key,
+                      const struct config_node *node, void *base)
 {
     enum config_template_use use = key->type == CONFIG_VALUES ? CONFIG_USE_VALUE : CONFIG_USE_TEXT;
     if (!is_map(c, node))
         return;
-    struct belay_named_template *items = CONFIG_ARRAY(c, struct belay_named_template, config_count(node));
+    struct belay_named_template *items
+        = CONFIG_ARRAY(c, struct belay_named_template, config_count(node));
     uint32_t count = 0;
     for (const struct config_link *m = node->first; items && m; m = m->next) {
         items[count].name = config_keep(c, m->key->text);
@@ -208,15 +215,17 @@ void config_templates(struct config *c, const struct config_key *key, const stru
     memcpy((char *)base + key->count_offset, &count, sizeof count);
 }
 
-static void take_template(struct config *c, const struct config_key *key, const struct config_node *node,
-                          void *base)
+static void take_template(struct config *c, const struct config_key *key,
+                          const struct config_node *node, void *base)
 {
     const struct belay_template *t;
-    if (config_template(c, node, key->type == CONFIG_VALUE ? CONFIG_USE_VALUE : CONFIG_USE_TEXT, &t))
+    if (config_template(c, node, key->type == CONFIG_VALUE ? CONFIG_USE_VALUE : CONFIG_USE_TEXT,
+                        &t))
         put(key, base, &t, sizeof t);
 }
 
-static void take_empty(struct config *c, const struct config_key *key, const struct config_node *node)
+static void take_empty(struct config *c, const struct config_key *key,
+                       const struct config_node *node)
 {
     if (node->kind != CONFIG_SCALAR ? node->count : !config_is_null(node))
         config_error(c->problems, config_place(node), "not-yet-supported",
@@ -256,8 +265,8 @@ static void take(struct config *c, const struct config_key *key, const struct co
     case CONFIG_ANY_NODE: put(key, base, &node, sizeof node); break;
     case CONFIG_EMPTY: take_empty(c, key, node); break;
     case CONFIG_RESERVED:
-        config_error(c->problems, config_place(name), "not-yet-supported", "'%s' is not yet supported",
-                     key->name);
+        config_error(c->problems, config_place(name), "not-yet-supported",
+                     "'%s' is not yet supported", key->name);
         break;
     default: take_scalar(c, key, node, base); break;
     }
@@ -276,8 +285,8 @@ static const char *article(const struct config_kind *kind)
     return strchr("aeio", kind->name[0]) ? "an" : "a";
 }
 
-static void unknown_key(struct config *c, const struct config_kind *kind, const struct config_node *node,
-                        const struct config_node *name)
+static void unknown_key(struct config *c, const struct config_kind *kind,
+                        const struct config_node *node, const struct config_node *name)
 {
     struct config_guess g = config_guess(name->text);
     for (const struct config_key *key = kind->keys; key->name; key++)
@@ -285,14 +294,14 @@ static void unknown_key(struct config *c, const struct config_kind *kind, const 
             config_guess_name(&g, belay_str_c(key->name));
     if (kind->extra)
         kind->extra->guess(c, node, &g);
-    struct belay_problem *p = config_error(c->problems, config_place(name), "unknown-key",
-                                           "%s %s has no key '%.*s'", article(kind), kind->name,
-                                           BELAY_STR_ARG(name->text));
+    struct belay_problem *p
+        = config_error(c->problems, config_place(name), "unknown-key", "%s %s has no key '%.*s'",
+                       article(kind), kind->name, BELAY_STR_ARG(name->text));
     config_suggest_guess(c->problems, p, &g);
 }
 
-static void take_members(struct config *c, const struct config_kind *kind, const struct config_node *node,
-                         void *target)
+static void take_members(struct config *c, const struct config_kind *kind,
+                         const struct config_node *node, void *target)
 {
     uint64_t seen = 0;
     for (const struct config_link *m = node->first; m; m = m->next) {
@@ -316,15 +325,16 @@ static const struct config_node *key_node(const struct config_node *node, const 
     return NULL;
 }
 
-static void check_groups(struct config *c, const struct config_kind *kind, const struct config_node *node)
+static void check_groups(struct config *c, const struct config_kind *kind,
+                         const struct config_node *node)
 {
     const struct config_key *of[8] = { 0 };
     for (const struct config_link *m = node->first; m; m = m->next) {
         const struct config_key *key = find_key(kind, m->key->text);
         unsigned group = key ? key->one_of : 0;
         if (group && of[group] && of[group] != key)
-            config_error(c->problems, config_place(m->key), "one-of", "'%s' and '%s' exclude each other",
-                         of[group]->name, key->name);
+            config_error(c->problems, config_place(m->key), "one-of",
+                         "'%s' and '%s' exclude each other", of[group]->name, key->name);
         else if (group)
             of[group] = key;
     }
@@ -336,14 +346,14 @@ static void check_groups(struct config *c, const struct config_kind *kind, const
         for (const struct config_key *key = kind->keys; key->name; key++)
             if (key->one_of == group && key->type != CONFIG_RESERVED)
                 belay_buf_printf(&names, "%s%s", names.n ? ", " : "", key->name);
-        config_error(c->problems, config_place(node), "one-of", "%s %s needs one of: %.*s", article(kind), kind->name,
-                     BELAY_STR_ARG(belay_buf_view(&names)));
+        config_error(c->problems, config_place(node), "one-of", "%s %s needs one of: %.*s",
+                     article(kind), kind->name, BELAY_STR_ARG(belay_buf_view(&names)));
         belay_buf_deinit(&names);
     }
 }
 
-static void take_default(struct config *c, const struct config_key *key, const struct config_node *node,
-                         void *target)
+static void take_default(struct config *c, const struct config_key *key,
+                         const struct config_node *node, void *target)
 {
     struct config_node written = *node;
     written.kind = CONFIG_SCALAR;
@@ -352,19 +362,19 @@ static void take_default(struct config *c, const struct config_key *key, const s
     take(c, key, node, &written, target);
 }
 
-static void check_keys(struct config *c, const struct config_kind *kind, const struct config_node *node,
-                       void *target)
+static void check_keys(struct config *c, const struct config_kind *kind,
+                       const struct config_node *node, void *target)
 {
     for (const struct config_key *key = kind->keys; key->name; key++) {
         const struct config_node *at = key_node(node, key->name);
         if (!at && key->required)
-            config_error(c->problems, config_place(node), "missing-key", "%s %s needs '%s'", article(kind),
-                         kind->name, key->name);
+            config_error(c->problems, config_place(node), "missing-key", "%s %s needs '%s'",
+                         article(kind), kind->name, key->name);
         else if (!at && key->default_)
             take_default(c, key, node, target);
         if (at && key->with && !key_node(node, key->with))
-            config_error(c->problems, config_place(at), "goes-with", "'%s' goes with '%s'", key->name,
-                         key->with);
+            config_error(c->problems, config_place(at), "goes-with", "'%s' goes with '%s'",
+                         key->name, key->with);
     }
     check_groups(c, kind, node);
 }
@@ -417,15 +427,15 @@ bool config_is_list(struct config *c, const struct config_node *node, const char
         return false;
     if (node->kind == CONFIG_LIST)
         return true;
-    struct belay_problem *p = config_error(c->problems, config_place(node), "type",
-                                           "a list of %s is wanted here, not %s", what,
-                                           config_kind_text(node));
+    struct belay_problem *p
+        = config_error(c->problems, config_place(node), "type",
+                       "a list of %s is wanted here, not %s", what, config_kind_text(node));
     config_suggest(c->problems, p, "begin each of them with '- '");
     return false;
 }
 
-bool config_texts(struct config *c, const struct config_node *node, const struct belay_str **ret_texts,
-                  uint32_t *ret_count)
+bool config_texts(struct config *c, const struct config_node *node,
+                  const struct belay_str **ret_texts, uint32_t *ret_count)
 {
     bool list = node->kind == CONFIG_LIST;
     uint32_t count = list ? node->count : 1;

@@ -5,8 +5,10 @@
 #include "config/grammar.h"
 
 /* m: its name and its mapping; *to is zeroed. */
-void config_connection(struct config *c, const struct config_link *m, struct belay_connection_def *to);
-void config_topic(struct config *c, const struct config_link *m, bool queue, struct belay_topic_def *to);
+void config_connection(struct config *c, const struct config_link *m,
+                       struct belay_connection_def *to);
+void config_topic(struct config *c, const struct config_link *m, bool queue,
+                  struct belay_topic_def *to);
 void config_api(struct config *c, const struct config_link *m, struct belay_api_def *to);
 void config_flow(struct config *c, const struct config_link *m, struct belay_flow_def *to);
 void config_saga(struct config *c, const struct config_link *m, struct belay_saga_def *to);
@@ -18,14 +20,15 @@ const struct belay_call_def *config_call(struct config *c, const struct config_n
 /* False where it has no target: said. */
 bool config_publish(struct config *c, const struct config_node *node, struct belay_publish_def *to);
 /* node NULL: the default. True when there was a node. */
-bool config_retry(struct config *c, const struct config_node *node, const struct belay_retry_def *default_,
-                  struct belay_retry_def *to);
+bool config_retry(struct config *c, const struct config_node *node,
+                  const struct belay_retry_def *default_, struct belay_retry_def *to);
 /* Where a flow or saga reads. False: said. */
 bool config_source(struct config *c, const struct config_node *node, struct belay_source_def *to);
 
-/* Looks a topic or queue up; complains where there is none of that name, or it is the other. NULL: said,
- * or nothing to say. */
-const struct belay_topic_def *config_topic_find(struct config *c, const struct config_node *node, bool queue);
+/* Looks a topic or queue up; complains where there is none of that name, or it is the other. NULL:
+ * said, or nothing to say. */
+const struct belay_topic_def *config_topic_find(struct config *c, const struct config_node *node,
+                                                bool queue);
 /* A definition's canonical text: {"flow": name, "definition": {...}} and its hash. */
 void config_keep_text(struct config *c, const char *kind, const struct config_link *m,
                       struct belay_str *ret_text, struct belay_hash128 *ret_hash);

@@ -2,9 +2,10 @@
 #include "config/parts.h"
 #include "connector/registry.h"
 
-static const char *const own_namespaces[] = { "VALIDATION", "EXPRESSION", "SAGA", "FLOW", "CONNECTOR", NULL };
-static const char *const class_names[] = { "class:transient", "class:permanent", "class:fatal",
-                                           "class:unknown_outcome", NULL };
+static const char *const own_namespaces[]
+    = { "VALIDATION", "EXPRESSION", "SAGA", "FLOW", "CONNECTOR", NULL };
+static const char *const class_names[]
+    = { "class:transient", "class:permanent", "class:fatal", "class:unknown_outcome", NULL };
 
 static bool one_of(const char *const *names, struct belay_str text, struct config_guess *g)
 {
@@ -39,8 +40,9 @@ static void check_pattern(struct config *c, const struct config_node *node)
     } else if (known_namespace(namespace_, &g)) {
         return;
     }
-    struct belay_problem *p = config_warning(c->problems, config_place(node), "unknown-error",
-                                             "no error is called '%.*s'", BELAY_STR_ARG(node->text));
+    struct belay_problem *p
+        = config_warning(c->problems, config_place(node), "unknown-error",
+                         "no error is called '%.*s'", BELAY_STR_ARG(node->text));
     config_suggest_guess(c->problems, p, &g);
 }
 

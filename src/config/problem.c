@@ -71,8 +71,8 @@ static struct belay_problem *add(struct belay_problems *p, struct belay_place pl
     return to;
 }
 
-struct belay_problem *config_error(struct belay_problems *p, struct belay_place place, const char *rule,
-                                   const char *fmt, ...)
+struct belay_problem *config_error(struct belay_problems *p, struct belay_place place,
+                                   const char *rule, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);

@@ -5,10 +5,10 @@
 
 #include "config/config.h"
 
-/* Texts are copied. rule is static. Returns the problem, so that a suggestion can be put to it; NULL
- * where it is only counted. */
-struct belay_problem *config_error(struct belay_problems *p, struct belay_place place, const char *rule,
-                                   const char *fmt, ...) BELAY_PRINTF(4, 5);
+/* Texts are copied. rule is static. Returns the problem, so that a suggestion can be put to it;
+ * NULL where it is only counted. */
+struct belay_problem *config_error(struct belay_problems *p, struct belay_place place,
+                                   const char *rule, const char *fmt, ...) BELAY_PRINTF(4, 5);
 struct belay_problem *config_warning(struct belay_problems *p, struct belay_place place,
                                      const char *rule, const char *fmt, ...) BELAY_PRINTF(4, 5);
 /* problem may be NULL. */

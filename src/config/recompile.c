@@ -1,4 +1,5 @@
-/* A stored definition, compiled again: its text is JSON of our own making, read by the same tables. */
+/* A stored definition, compiled again: its text is JSON of our own making, read by the same tables.
+ */
 #include "config/grammar.h"
 #include "config/parts.h"
 #include "config/scalar.h"
@@ -25,13 +26,15 @@ static const struct config_node *read_text(struct config *c, struct belay_str te
     const char *path = c->opt->path_count ? c->opt->paths[0] : "stored definition";
     file->path = belay_arena_str(&c->scratch, belay_str_c(path));
     struct belay_str copy = belay_arena_str(&c->scratch, text);
-    int status = file->path.p && copy.p ? belay_json_parse(copy, NULL, &c->scratch, &root, NULL, &err)
-                                        : BELAY_NOMEM;
+    int status = file->path.p && copy.p
+                     ? belay_json_parse(copy, NULL, &c->scratch, &root, NULL, &err)
+                     : BELAY_NOMEM;
     if (status == BELAY_NOMEM) {
         config_no_memory(c);
         return NULL;
     }
-    const struct config_node *node = status ? NULL : config_node_of_json(root, file, &c->scratch, 0);
+    const struct config_node *node
+        = status ? NULL : config_node_of_json(root, file, &c->scratch, 0);
     if (!status && !node)
         config_no_memory(c);
     if (status)
@@ -46,7 +49,8 @@ static void compile(struct config *c, const struct config_node *root)
     struct config_link link;
     int64_t version = 0;
     const struct config_node *belay = config_get(root, "belay");
-    bool known = belay && belay->kind == CONFIG_SCALAR && config_int(belay->text, &version) && version == 1;
+    bool known = belay && belay->kind == CONFIG_SCALAR && config_int(belay->text, &version)
+                 && version == 1;
     if (known && unwrap(root, "flow", &link)) {
         d->flows = CONFIG_NEW(c, struct belay_flow_def);
         if (d->flows)

@@ -4,33 +4,47 @@
 #include "config/rules.h"
 #include "connector/registry.h"
 
-static const char preamble[] =
-    "# The language\n"
-    "\n"
-    "<!-- Made from the parser's tables (unit.config.schema --write); not edited by hand. -->\n"
-    "\n"
-    "A configuration is YAML 1.2: one or several files, merged; the order of files and keys does not\n"
-    "matter. A folder stands for its `belay.yaml` and `*.belay.yaml`. `belay lint` tells every mistake of\n"
-    "every file at once; `belay schema print` gives the JSON Schema for an editor.\n"
-    "\n"
-    "**Expressions.** `{% ... %}` is a JSONata expression; every other string is literal. An expression\n"
-    "alone yields its value; within a longer string it is interpolated (and percent-encoded in a path).\n"
-    "`$` is the body; `$message`, `$headers`, `$params` (of an API), `$vars` (by `set`), `$error` (in\n"
-    "`on_error`) and each step's result under its `as` name are beside it. In a saga `$` stays the input\n"
-    "and `$steps.NAME` is a step's result; in `match` and `fail_when` `$` is the event. `$saga(name, id)`\n"
-    "looks a saga up. Where text is wanted (a key, an id, a path, the name of a topic), undefined, null, an\n"
-    "array or an object is the error EXPRESSION:UNDEFINED.\n"
-    "\n"
-    "**Environment.** In any string, but not within `{% %}`: `${NAME}` and `${NAME:default}` are the\n"
-    "environment's (an empty variable counts as unset where there is a default), `${file:/path}` is a\n"
-    "file's text without its last newline. `$${` is a plain `${`. What they stand for is in no message, no\n"
-    "log and no stored definition.\n"
-    "\n"
-    "**Scalars.** A *duration* is `200ms`, `2s`, `5m`, `1h`, `7d`, `2w` or several of them (`1h30m`). A\n"
-    "*size* is a number of bytes, or `64KiB`, `1MiB`, `10kB`. A *name* has letters, digits, `-`, `_` and\n"
-    "`.`. *Text* may hold expressions; a *value* too, and where it is a plain number, `true`, `false` or\n"
-    "`null` it is that. Booleans are `true` and `false` only.\n"
-    "\n";
+static const char preamble[]
+    = "# The language\n"
+      "\n"
+      "<!-- Made from the parser's tables (unit.config.schema --write); not edited by hand. -->\n"
+      "\n"
+      "A configuration is YAML 1.2: one or several files, merged; the order of files and keys does "
+      "not\n"
+      "matter. A folder stands for its `belay.yaml` and `*.belay.yaml`. `belay lint` tells every "
+      "mistake of\n"
+      "every file at once; `belay schema print` gives the JSON Schema for an editor.\n"
+      "\n"
+      "**Expressions.** `{% ... %}` is a JSONata expression; every other string is literal. An "
+      "expression\n"
+      "alone yields its value; within a longer string it is interpolated (and percent-encoded in a "
+      "path).\n"
+      "`$` is the body; `$message`, `$headers`, `$params` (of an API), `$vars` (by `set`), "
+      "`$error` (in\n"
+      "`on_error`) and each step's result under its `as` name are beside it. In a saga `$` stays "
+      "the input\n"
+      "and `$steps.NAME` is a step's result; in `match` and `fail_when` `$` is the event. "
+      "`$saga(name, id)`\n"
+      "looks a saga up. Where text is wanted (a key, an id, a path, the name of a topic), "
+      "undefined, null, an\n"
+      "array or an object is the error EXPRESSION:UNDEFINED.\n"
+      "\n"
+      "**Environment.** In any string, but not within `{% %}`: `${NAME}` and `${NAME:default}` are "
+      "the\n"
+      "environment's (an empty variable counts as unset where there is a default), `${file:/path}` "
+      "is a\n"
+      "file's text without its last newline. `$${` is a plain `${`. What they stand for is in no "
+      "message, no\n"
+      "log and no stored definition.\n"
+      "\n"
+      "**Scalars.** A *duration* is `200ms`, `2s`, `5m`, `1h`, `7d`, `2w` or several of them "
+      "(`1h30m`). A\n"
+      "*size* is a number of bytes, or `64KiB`, `1MiB`, `10kB`. A *name* has letters, digits, `-`, "
+      "`_` and\n"
+      "`.`. *Text* may hold expressions; a *value* too, and where it is a plain number, `true`, "
+      "`false` or\n"
+      "`null` it is that. Booleans are `true` and `false` only.\n"
+      "\n";
 
 static void put(struct belay_buf *out, const char *text)
 {
@@ -84,8 +98,8 @@ static void put_key(struct belay_buf *out, const struct config_key *key)
 {
     belay_buf_printf(out, "| `%s`%s | ", key->name, key->required ? " *" : "");
     put_type(out, key);
-    belay_buf_printf(out, " | %s%s%s | %s |\n", key->default_ ? "`" : "", key->default_ ? key->default_ : "",
-                     key->default_ ? "`" : "", key->help);
+    belay_buf_printf(out, " | %s%s%s | %s |\n", key->default_ ? "`" : "",
+                     key->default_ ? key->default_ : "", key->default_ ? "`" : "", key->help);
 }
 
 static void put_notes(struct belay_buf *out, const struct config_kind *kind)
@@ -142,16 +156,17 @@ static void put_options(struct belay_buf *out, const struct belay_option *table)
     put(out, "\n| key | is | default | |\n|---|---|---|---|\n");
     for (const struct belay_option *o = table; o->name; o++)
         belay_buf_printf(out, "| `%s`%s | %s | %s%s%s | %s |\n", o->name, o->required ? " *" : "",
-                         config_option_type(o->type), o->default_ ? "`" : "", o->default_ ? o->default_ : "",
-                         o->default_ ? "`" : "", o->help);
+                         config_option_type(o->type), o->default_ ? "`" : "",
+                         o->default_ ? o->default_ : "", o->default_ ? "`" : "", o->help);
 }
 
 static void put_connectors(struct belay_buf *out)
 {
     put(out, "# Connectors\n\n");
     for (const struct belay_connector *const *at = belay_connector_list(); *at; at++) {
-        belay_buf_printf(out, "## connector %s\n\n%s Its errors are `%s:...`.\n\nOptions of a connection:\n",
-                         (*at)->name, (*at)->help, (*at)->namespace_);
+        belay_buf_printf(
+            out, "## connector %s\n\n%s Its errors are `%s:...`.\n\nOptions of a connection:\n",
+            (*at)->name, (*at)->help, (*at)->namespace_);
         put_options(out, (*at)->options);
         put(out, "\nWhat a call takes:\n");
         put_options(out, (*at)->call_params);
@@ -163,7 +178,8 @@ static void put_rules(struct belay_buf *out)
 {
     put(out, "# What `belay lint` finds\n\n| rule | | |\n|---|---|---|\n");
     for (const struct config_rule *r = config_rules; r->name; r++)
-        belay_buf_printf(out, "| `%s` | %s | %s |\n", r->name, r->warning ? "warning" : "error", r->help);
+        belay_buf_printf(out, "| `%s` | %s | %s |\n", r->name, r->warning ? "warning" : "error",
+                         r->help);
 }
 
 void belay_config_reference_write(struct belay_buf *out)

@@ -5,23 +5,28 @@
 
 const struct config_rule config_rules[] = {
     { "file", false, "A file or folder cannot be read, or a folder holds no configuration." },
-    { "yaml", false, "The file is no YAML 1.2, or holds what a configuration must not: tags, merge keys, "
-                     "several documents, names that are no strings, control characters." },
+    { "yaml", false,
+      "The file is no YAML 1.2, or holds what a configuration must not: tags, merge keys, "
+      "several documents, names that are no strings, control characters." },
     { "json", false, "A JSON file that is named in the configuration is malformed." },
     { "limit", false, "Something is larger, deeper or more than a limit allows." },
     { "duplicate-key", false, "A key is in its mapping twice." },
-    { "duplicate-name", false, "Two things have one name: topics and queues share their names, and so do "
-                               "flows and sagas; steps of one flow." },
+    { "duplicate-name", false,
+      "Two things have one name: topics and queues share their names, and so do "
+      "flows and sagas; steps of one flow." },
     { "unknown-key", false, "A key that its mapping does not have." },
     { "missing-key", false, "A key that its mapping needs." },
     { "type", false, "A value of another type than its key has." },
     { "range", false, "A number or duration outside of what is allowed." },
-    { "name", false, "Not a name: letters, digits, '-', '_' and '.', beginning with a letter or digit." },
+    { "name", false,
+      "Not a name: letters, digits, '-', '_' and '.', beginning with a letter or digit." },
     { "one-of", false, "Keys that exclude each other, or none of which is there." },
     { "goes-with", false, "A key that makes sense only beside another one." },
-    { "environment", false, "A ${} that stands for nothing, or for what must not come from outside." },
+    { "environment", false,
+      "A ${} that stands for nothing, or for what must not come from outside." },
     { "expression", false, "An expression that does not compile." },
-    { "unknown-variable", false, "An expression reads a variable that is not known where it stands." },
+    { "unknown-variable", false,
+      "An expression reads a variable that is not known where it stands." },
     { "schema", false, "A JSON Schema that does not compile." },
     { "openapi", false, "An OpenAPI document that cannot be served." },
     { "unknown-topic", false, "A topic that is not defined." },
@@ -41,10 +46,13 @@ const struct config_rule config_rules[] = {
     { "unused-connection", true, "A connection that nothing calls." },
     { "unanswered-operation", true, "An operation of an API that no flow answers." },
     { "missing-reply", true, "A flow from an API that never replies." },
-    { "unknown-outcome", true, "A call that may not be repeated blindly and has no `resolve`: where no "
-                               "answer comes, only a person can find out whether it was done." },
-    { "publish-without-compensate", true, "A message of a saga that nothing undoes once it is handled." },
-    { "call-without-compensate", true, "A call of a saga, not its last step, that nothing undoes." },
+    { "unknown-outcome", true,
+      "A call that may not be repeated blindly and has no `resolve`: where no "
+      "answer comes, only a person can find out whether it was done." },
+    { "publish-without-compensate", true,
+      "A message of a saga that nothing undoes once it is handled." },
+    { "call-without-compensate", true,
+      "A call of a saga, not its last step, that nothing undoes." },
     { "deadline", true, "A saga that waits longer for an event than it may take in all." },
     { "circle", true, "Flows whose messages come back to them." },
     { 0 },

@@ -4,7 +4,7 @@
 #include "config/parts.h"
 
 /* Undoing has more patience than doing: its failure needs a person. */
-#define RETRY_COMPENSATE \
+#define RETRY_COMPENSATE                                                                           \
     ((struct belay_retry_def){ 10, 0, 200, 300000, 2.0, BELAY_JITTER_FULL, true })
 
 struct await_raw {
@@ -12,18 +12,19 @@ struct await_raw {
     const struct config_node *topic;
 };
 static const struct config_key await_keys[] = {
-    { "topic", CONFIG_TEXT_NODE, .shape = "name", .help = "Topic on which the event comes.", .required = true,
-      CONFIG_FIELD(struct await_raw, topic) },
+    { "topic", CONFIG_TEXT_NODE, .shape = "name", .help = "Topic on which the event comes.",
+      .required = true, CONFIG_FIELD(struct await_raw, topic) },
     { "match", CONFIG_TEMPLATE, "Yields the saga's id from the event.", .required = true,
       CONFIG_FIELD(struct await_raw, def.match) },
-    { "timeout", CONFIG_DURATION, "How long to wait; then the step has failed.", .required = true, .min = 1,
-      CONFIG_FIELD(struct await_raw, def.timeout_ms) },
+    { "timeout", CONFIG_DURATION, "How long to wait; then the step has failed.", .required = true,
+      .min = 1, CONFIG_FIELD(struct await_raw, def.timeout_ms) },
     { "fail_when", CONFIG_VALUE, "The step has failed where this is true of the event.",
       CONFIG_FIELD(struct await_raw, def.fail_when) },
     { 0 },
 };
 static const struct config_kind kind_await = {
-    "await", "Waits for an event; one that came before is not lost.", await_keys, sizeof(struct await_raw),
+    "await",           "Waits for an event; one that came before is not lost.",
+    await_keys,        sizeof(struct await_raw),
     .short_key = NULL,
 };
 
@@ -35,13 +36,17 @@ static const struct config_key compensate_keys[] = {
       CONFIG_FIELD(struct compensate_raw, call), .kind = &config_kind_call },
     { "publish", CONFIG_SUB_NODE, "Message that undoes the step.", .one_of = 1,
       CONFIG_FIELD(struct compensate_raw, publish), .kind = &config_kind_publish },
-    { "retry", CONFIG_SUB_NODE, "How undoing is repeated; exhausted, the saga is parked for a person.",
+    { "retry", CONFIG_SUB_NODE,
+      "How undoing is repeated; exhausted, the saga is parked for a person.",
       CONFIG_FIELD(struct compensate_raw, retry), .kind = &config_kind_retry },
     { 0 },
 };
 static const struct config_kind kind_compensate = {
-    "compensate", "Undoes a step, also where there is nothing to undo. {} says that nothing has to be done.",
-    compensate_keys, sizeof(struct compensate_raw), .short_key = NULL,
+    "compensate",
+    "Undoes a step, also where there is nothing to undo. {} says that nothing has to be done.",
+    compensate_keys,
+    sizeof(struct compensate_raw),
+    .short_key = NULL,
 };
 
 struct saga_step_raw {
@@ -61,8 +66,9 @@ static const struct config_key saga_step_keys[] = {
       CONFIG_FIELD(struct saga_step_raw, publish), .kind = &config_kind_publish },
     { "await", CONFIG_SUB_NODE, "Wait for an event, after the call or message.",
       CONFIG_FIELD(struct saga_step_raw, await), .kind = &kind_await },
-    { "resolve", CONFIG_SUB_NODE, "Call that tells, where a call's outcome is unknown, whether it was done.",
-      .with = "call", CONFIG_FIELD(struct saga_step_raw, resolve), .kind = &config_kind_call },
+    { "resolve", CONFIG_SUB_NODE,
+      "Call that tells, where a call's outcome is unknown, whether it was done.", .with = "call",
+      CONFIG_FIELD(struct saga_step_raw, resolve), .kind = &config_kind_call },
     { "compensate", CONFIG_SUB_NODE, "How the step is undone.",
       CONFIG_FIELD(struct saga_step_raw, compensate), .kind = &kind_compensate },
     { "retry", CONFIG_SUB_NODE, "How the step is repeated; without it as the saga says.",
@@ -74,11 +80,15 @@ static const struct config_key saga_step_keys[] = {
     { 0 },
 };
 static const struct config_kind kind_saga_step = {
-    "saga-step", "One step of a saga: a call or a message, perhaps an event to wait for.", saga_step_keys,
-    sizeof(struct saga_step_raw), .short_key = NULL,
+    "saga-step",       "One step of a saga: a call or a message, perhaps an event to wait for.",
+    saga_step_keys,    sizeof(struct saga_step_raw),
+    .short_key = NULL,
 };
 
-#define WORD(word, text) { #word, CONFIG_STRING, text, CONFIG_FIELD(struct belay_saga_def, word_##word) }
+#define WORD(word, text)                                                                           \
+    {                                                                                              \
+#word, CONFIG_STRING, text, CONFIG_FIELD(struct belay_saga_def, word_##word)               \
+    }
 static const struct config_key words_keys[] = {
     WORD(started, "It has begun and no step has a word of its own yet."),
     WORD(completed, "Every step is done."),
@@ -88,8 +98,9 @@ static const struct config_key words_keys[] = {
     WORD(parked, "It waits for a person."),
     { 0 },
 };
-static const struct config_kind kind_words = { "words", "What the saga's states are called.", words_keys,
-                                               sizeof(struct belay_saga_def), .short_key = NULL };
+static const struct config_kind kind_words
+    = { "words", "What the saga's states are called.", words_keys, sizeof(struct belay_saga_def),
+        .short_key = NULL };
 
 struct saga_raw {
     struct belay_saga_def def;
@@ -113,7 +124,8 @@ static const struct config_key saga_keys[] = {
 
 /* ---- steps ---- */
 
-static const struct belay_publish_def *take_publish(struct config *c, const struct config_node *node)
+static const struct belay_publish_def *take_publish(struct config *c,
+                                                    const struct config_node *node)
 {
     struct belay_publish_def *def = CONFIG_NEW(c, struct belay_publish_def);
     if (def)
@@ -139,7 +151,8 @@ static const struct belay_await_def *take_await(struct config *c, const struct c
     return def;
 }
 
-static const struct belay_compensate_def *take_compensate(struct config *c, const struct config_node *node)
+static const struct belay_compensate_def *take_compensate(struct config *c,
+                                                          const struct config_node *node)
 {
     struct compensate_raw raw = { 0 };
     struct belay_compensate_def *def = CONFIG_NEW(c, struct belay_compensate_def);
@@ -156,8 +169,8 @@ static const struct belay_compensate_def *take_compensate(struct config *c, cons
     return def;
 }
 
-static void take_step(struct config *c, const struct config_node *node, const struct belay_retry_def *retry,
-                      struct belay_saga_step_def *to)
+static void take_step(struct config *c, const struct config_node *node,
+                      const struct belay_retry_def *retry, struct belay_saga_step_def *to)
 {
     struct saga_step_raw raw = { 0 };
     config_parse(c, &kind_saga_step, node, &raw);
@@ -175,20 +188,21 @@ static void take_step(struct config *c, const struct config_node *node, const st
         to->compensate = take_compensate(c, raw.compensate);
     config_retry(c, raw.retry, retry, &to->retry);
     if (node->kind == CONFIG_MAP && !raw.call && !raw.publish && !raw.await)
-        config_error(c->problems, config_place(node), "one-of", "a saga-step needs one of: call, publish, await");
+        config_error(c->problems, config_place(node), "one-of",
+                     "a saga-step needs one of: call, publish, await");
 }
 
-static void check_twice(struct config *c, const struct config_node *node, const struct belay_saga_step_def *steps,
-                        uint32_t count)
+static void check_twice(struct config *c, const struct config_node *node,
+                        const struct belay_saga_step_def *steps, uint32_t count)
 {
     for (uint32_t i = 0; steps[count].name.n && i < count; i++)
         if (belay_str_eq(steps[i].name, steps[count].name))
-            config_error(c->problems, config_place(node), "duplicate-name", "two steps are called '%.*s'",
-                         BELAY_STR_ARG(steps[count].name));
+            config_error(c->problems, config_place(node), "duplicate-name",
+                         "two steps are called '%.*s'", BELAY_STR_ARG(steps[count].name));
 }
 
-static void take_steps(struct config *c, const struct config_node *list, const struct belay_retry_def *retry,
-                       struct belay_saga_def *def)
+static void take_steps(struct config *c, const struct config_node *list,
+                       const struct belay_retry_def *retry, struct belay_saga_def *def)
 {
     if (!config_is_list(c, list, "steps"))
         return;
@@ -212,9 +226,10 @@ static void finish_saga(struct config *c, const struct config_node *node, void *
     struct saga_raw *raw = target;
     struct belay_retry_def retry;
     (void)node;
-    if (raw->from && config_source(c, raw->from, &raw->def.from) &&
-        raw->def.from.kind != BELAY_SOURCE_TOPIC && raw->def.from.kind != BELAY_SOURCE_QUEUE)
-        config_error(c->problems, config_place(raw->from), "type", "a saga starts from a topic or a queue");
+    if (raw->from && config_source(c, raw->from, &raw->def.from)
+        && raw->def.from.kind != BELAY_SOURCE_TOPIC && raw->def.from.kind != BELAY_SOURCE_QUEUE)
+        config_error(c->problems, config_place(raw->from), "type",
+                     "a saga starts from a topic or a queue");
     if (raw->words)
         config_parse(c, &kind_words, raw->words, &raw->def);
     config_retry(c, raw->retry, &BELAY_RETRY_DEFAULT, &retry);
@@ -224,8 +239,11 @@ static void finish_saga(struct config *c, const struct config_node *node, void *
 }
 
 const struct config_kind config_kind_saga = {
-    "saga", "A long-running process of steps, each with how it is undone.", saga_keys,
-    sizeof(struct saga_raw), .finish = finish_saga,
+    "saga",
+    "A long-running process of steps, each with how it is undone.",
+    saga_keys,
+    sizeof(struct saga_raw),
+    .finish = finish_saga,
 };
 
 void config_saga(struct config *c, const struct config_link *m, struct belay_saga_def *to)

@@ -39,13 +39,14 @@ struct unit {
     double factor;
 };
 
-static const struct unit duration_units[] = { { "ms", 1 },      { "s", 1e3 },        { "m", 60e3 },
-                                              { "h", 3600e3 },  { "d", 86400e3 },    { "w", 604800e3 },
-                                              { NULL, 0 } };
-static const struct unit size_units[] = { { "B", 1 },           { "kB", 1e3 },        { "MB", 1e6 },
-                                          { "GB", 1e9 },        { "TB", 1e12 },       { "KiB", 1024 },
-                                          { "MiB", 1048576 },   { "GiB", 1073741824 },
-                                          { "TiB", 1099511627776.0 }, { NULL, 0 } };
+static const struct unit duration_units[]
+    = { { "ms", 1 },      { "s", 1e3 },      { "m", 60e3 }, { "h", 3600e3 },
+        { "d", 86400e3 }, { "w", 604800e3 }, { NULL, 0 } };
+static const struct unit size_units[]
+    = { { "B", 1 },         { "kB", 1e3 },         { "MB", 1e6 },
+        { "GB", 1e9 },      { "TB", 1e12 },        { "KiB", 1024 },
+        { "MiB", 1048576 }, { "GiB", 1073741824 }, { "TiB", 1099511627776.0 },
+        { NULL, 0 } };
 
 /* The letters at the start of *rest. */
 static const struct unit *take_unit(struct belay_str *rest, const struct unit *units)
@@ -194,7 +195,8 @@ static bool offset_minutes(struct belay_str s, int *ret_minutes)
         return true;
     }
     int h = digits(s, 1, 2), m = digits(s, 4, 2);
-    if (s.n != 6 || (s.p[0] != '+' && s.p[0] != '-') || s.p[3] != ':' || h < 0 || h > 23 || m < 0 || m > 59)
+    if (s.n != 6 || (s.p[0] != '+' && s.p[0] != '-') || s.p[3] != ':' || h < 0 || h > 23 || m < 0
+        || m > 59)
         return false;
     *ret_minutes = (s.p[0] == '-' ? -1 : 1) * (h * 60 + m);
     return true;
@@ -219,9 +221,9 @@ bool config_time(struct belay_str s, belay_time *ret_time)
     int y = digits(s, 0, 4), mo = digits(s, 5, 2), d = digits(s, 8, 2);
     int h = digits(s, 11, 2), mi = digits(s, 14, 2), se = digits(s, 17, 2), minutes;
     int64_t us;
-    if (!char_at(s, 4, '-') || !char_at(s, 7, '-') || !char_at(s, 13, ':') || !char_at(s, 16, ':') ||
-        !(char_at(s, 10, 'T') || char_at(s, 10, 't') || char_at(s, 10, ' ')) || !valid_date(y, mo, d) ||
-        h < 0 || h > 23 || mi < 0 || mi > 59 || se < 0 || se > 59)
+    if (!char_at(s, 4, '-') || !char_at(s, 7, '-') || !char_at(s, 13, ':') || !char_at(s, 16, ':')
+        || !(char_at(s, 10, 'T') || char_at(s, 10, 't') || char_at(s, 10, ' '))
+        || !valid_date(y, mo, d) || h < 0 || h > 23 || mi < 0 || mi > 59 || se < 0 || se > 59)
         return false;
     struct belay_str rest = belay_str_sub(s, 19, s.n);
     if (!take_fraction(&rest, &us) || !offset_minutes(rest, &minutes))
@@ -262,9 +264,12 @@ static bool is_json_number(struct belay_str s)
 }
 
 /* 0x1f and 0o17 -> decimal */
-static bool based(struct belay_str text, char space[CONFIG_NUMBER_TEXT_MAX], struct belay_str *ret_number)
+static bool based(struct belay_str text, char space[CONFIG_NUMBER_TEXT_MAX],
+                  struct belay_str *ret_number)
 {
-    int base = belay_str_starts(text, BELAY_STR("0x")) ? 16 : belay_str_starts(text, BELAY_STR("0o")) ? 8 : 0;
+    int base = belay_str_starts(text, BELAY_STR("0x"))   ? 16
+               : belay_str_starts(text, BELAY_STR("0o")) ? 8
+                                                         : 0;
     if (!base || text.n < 3 || text.n > 24)
         return false;
     char digits_[24];

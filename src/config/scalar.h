@@ -20,8 +20,8 @@ bool config_time(struct belay_str text, belay_time *ret_time);
 /* Letters, digits, '_', '-', '.', beginning with a letter or digit; BELAY_NAME_BYTES_MAX. */
 bool config_name(struct belay_str text);
 
-/* A plain scalar that is a number by YAML's core schema, as JSON writes it. space holds it where the
- * text itself does not do (0x1f, 0o17, .5, +1). */
+/* A plain scalar that is a number by YAML's core schema, as JSON writes it. space holds it where
+ * the text itself does not do (0x1f, 0o17, .5, +1). */
 #define CONFIG_NUMBER_TEXT_MAX 512
 bool config_json_number(struct belay_str text, char space[CONFIG_NUMBER_TEXT_MAX],
                         struct belay_str *ret_number);

@@ -1,5 +1,5 @@
-/* The language's tables as a JSON Schema 2020-12, for editors: each kind is a definition, each row a
- * property. An editor sees YAML's values, so a number may also be a string with ${}. */
+/* The language's tables as a JSON Schema 2020-12, for editors: each kind is a definition, each row
+ * a property. An editor sees YAML's values, so a number may also be a string with ${}. */
 #include <stdio.h>
 
 #include "config/grammar.h"
@@ -74,7 +74,8 @@ static void put_words(struct belay_json_out *o, const struct config_word *words)
     belay_json_end_array(o);
 }
 
-static void put_container(struct belay_json_out *o, const char *type, const char *member, const char *ref)
+static void put_container(struct belay_json_out *o, const char *type, const char *member,
+                          const char *ref)
 {
     put_type(o, type);
     belay_json_key(o, member);
@@ -117,7 +118,9 @@ static void put_value(struct belay_json_out *o, const struct config_key *key)
     case CONFIG_SUB_NEW:
     case CONFIG_SUB_NODE: put_ref(o, key->kind->name); break;
     case CONFIG_LIST_NODE: put_container(o, "array", "items", key->kind->name); break;
-    case CONFIG_NAMED_NODE: put_container(o, "object", "additionalProperties", key->kind->name); break;
+    case CONFIG_NAMED_NODE:
+        put_container(o, "object", "additionalProperties", key->kind->name);
+        break;
     case CONFIG_TEXTS_NODE: put_ref(o, "texts"); break;
     case CONFIG_ANY_NODE: break;
     case CONFIG_EMPTY:
@@ -252,11 +255,16 @@ static const struct {
 } scalars[] = {
     { "text", "{\"type\":[\"string\",\"number\",\"boolean\"]}" },
     { "value", "{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}" },
-    { "name", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9][A-Za-z0-9_.-]*$|\\\\$\\\\{\",\"maxLength\":200}" },
-    { "texts", "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}" },
-    { "integer", "{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"string\",\"pattern\":\"^[0-9]+$|\\\\$\\\\{\"}]}" },
-    { "number", "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":\"^[0-9.]+$|\\\\$\\\\{\"}]}" },
-    { "boolean", "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"string\",\"pattern\":\"^(true|false)$|\\\\$\\\\{\"}]}" },
+    { "name", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9][A-Za-z0-9_.-]*$|\\\\$\\\\{\","
+              "\"maxLength\":200}" },
+    { "texts",
+      "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}" },
+    { "integer", "{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"string\",\"pattern\":\"^[0-9]+$|"
+                 "\\\\$\\\\{\"}]}" },
+    { "number", "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":\"^[0-9.]+$|"
+                "\\\\$\\\\{\"}]}" },
+    { "boolean", "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"string\",\"pattern\":\"^(true|"
+                 "false)$|\\\\$\\\\{\"}]}" },
     { "duration", "{\"anyOf\":[{\"const\":0},{\"type\":\"string\",\"pattern\":"
                   "\"^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h|d|w))+$|^0$|\\\\$\\\\{\"}]}" },
     { "size", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},{\"type\":\"string\",\"pattern\":"
@@ -264,13 +272,14 @@ static const struct {
     { "fields", "{\"type\":\"object\",\"additionalProperties\":{\"$ref\":\"#/$defs/text\"}}" },
 };
 
-void config_option_describe(struct belay_json_out *o, const struct belay_option *option, bool template_)
+void config_option_describe(struct belay_json_out *o, const struct belay_option *option,
+                            bool template_)
 {
     static const char *const refs[] = {
-        [BELAY_OPTION_STRING] = "text",     [BELAY_OPTION_INT] = "integer",
-        [BELAY_OPTION_BOOL] = "boolean",    [BELAY_OPTION_DURATION] = "duration",
-        [BELAY_OPTION_SIZE] = "size",       [BELAY_OPTION_URL] = "text",
-        [BELAY_OPTION_PATH] = "text",       [BELAY_OPTION_FIELDS] = "fields",
+        [BELAY_OPTION_STRING] = "text",  [BELAY_OPTION_INT] = "integer",
+        [BELAY_OPTION_BOOL] = "boolean", [BELAY_OPTION_DURATION] = "duration",
+        [BELAY_OPTION_SIZE] = "size",    [BELAY_OPTION_URL] = "text",
+        [BELAY_OPTION_PATH] = "text",    [BELAY_OPTION_FIELDS] = "fields",
     };
     belay_json_begin_object(o);
     put_ref(o, template_ ? "text" : refs[option->type]);

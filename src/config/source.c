@@ -9,16 +9,22 @@ struct source_raw {
 };
 
 static const struct config_key source_keys[] = {
-    { "api", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the API.", .one_of = 1, CONFIG_FIELD(struct source_raw, api) },
-    { "operation", CONFIG_TEXT_NODE, .shape = "operationId", .help = "operationId of its OpenAPI document.", .with = "api",
+    { "api", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the API.", .one_of = 1,
+      CONFIG_FIELD(struct source_raw, api) },
+    { "operation", CONFIG_TEXT_NODE, .shape = "operationId",
+      .help = "operationId of its OpenAPI document.", .with = "api",
       CONFIG_FIELD(struct source_raw, operation) },
-    { "topic", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the topic.", .one_of = 1, CONFIG_FIELD(struct source_raw, topic) },
-    { "start", CONFIG_TEXT_NODE, .shape = "`earliest`, `latest` or a time", .help =
-      "Where reading begins when it is new to a topic that has messages: earliest, latest or a time "
-      "(2026-07-01T12:00:00Z).", .with = "topic", CONFIG_FIELD(struct source_raw, start) },
-    { "queue", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the queue.", .one_of = 1, CONFIG_FIELD(struct source_raw, queue) },
-    { "timer", CONFIG_DURATION, "A message at each interval (30s), with its time as the body.", .one_of = 1,
-      .min = 1, CONFIG_FIELD(struct source_raw, every_ms) },
+    { "topic", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the topic.", .one_of = 1,
+      CONFIG_FIELD(struct source_raw, topic) },
+    { "start", CONFIG_TEXT_NODE, .shape = "`earliest`, `latest` or a time",
+      .help = "Where reading begins when it is new to a topic that has messages: earliest, latest "
+              "or a time "
+              "(2026-07-01T12:00:00Z).",
+      .with = "topic", CONFIG_FIELD(struct source_raw, start) },
+    { "queue", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the queue.", .one_of = 1,
+      CONFIG_FIELD(struct source_raw, queue) },
+    { "timer", CONFIG_DURATION, "A message at each interval (30s), with its time as the body.",
+      .one_of = 1, .min = 1, CONFIG_FIELD(struct source_raw, every_ms) },
     { 0 },
 };
 
@@ -49,7 +55,8 @@ static void from_api(struct config *c, const struct config_node *node, const str
     to->name = config_keep(c, name);
     const struct belay_api_def *api = find_api(c, raw->api, name);
     if (!raw->operation) {
-        config_error(c->problems, config_place(node), "missing-key", "'api' needs 'operation' beside it");
+        config_error(c->problems, config_place(node), "missing-key",
+                     "'api' needs 'operation' beside it");
     } else if (config_text(c, raw->operation, &operation)) {
         to->operation = config_keep(c, operation);
         if (api && !c->stored)
@@ -57,7 +64,8 @@ static void from_api(struct config *c, const struct config_node *node, const str
     }
 }
 
-static void take_start(struct config *c, const struct config_node *node, struct belay_source_def *to)
+static void take_start(struct config *c, const struct config_node *node,
+                       struct belay_source_def *to)
 {
     struct belay_str text;
     if (!config_text(c, node, &text))
@@ -69,9 +77,10 @@ static void take_start(struct config *c, const struct config_node *node, struct 
     else if (config_time(text, &to->start_time))
         to->start = BELAY_START_TIME;
     else
-        config_error(c->problems, config_place(node), "type",
-                     "'start' is earliest, latest or a time such as 2026-07-01T12:00:00Z, not '%.*s'",
-                     BELAY_STR_ARG(node->text));
+        config_error(
+            c->problems, config_place(node), "type",
+            "'start' is earliest, latest or a time such as 2026-07-01T12:00:00Z, not '%.*s'",
+            BELAY_STR_ARG(node->text));
 }
 
 static void from_topic(struct config *c, const struct source_raw *raw, struct belay_source_def *to)
@@ -88,7 +97,10 @@ static void from_topic(struct config *c, const struct source_raw *raw, struct be
 }
 
 const struct config_kind config_kind_source = {
-    "source", "Where messages come from.", source_keys, sizeof(struct source_raw),
+    "source",
+    "Where messages come from.",
+    source_keys,
+    sizeof(struct source_raw),
     .groups_needed = 1u << 1,
 };
 

@@ -13,8 +13,8 @@
 
 struct steps_room {
     struct belay_step_def items[BELAY_FLOW_STEPS_MAX];
-    struct belay_choice_def *choices[BELAY_FLOW_STEPS_MAX];          /* of each step, to be patched; NULL */
-    const struct config_node *name_nodes[BELAY_FLOW_STEPS_MAX];      /* of each step as written; NULL */
+    struct belay_choice_def *choices[BELAY_FLOW_STEPS_MAX]; /* of each step, to be patched; NULL */
+    const struct config_node *name_nodes[BELAY_FLOW_STEPS_MAX]; /* of each step as written; NULL */
 };
 
 struct steps {

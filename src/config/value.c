@@ -80,8 +80,8 @@ bool config_text(struct config *c, const struct config_node *node, struct belay_
     return false;
 }
 
-/* Offset in the raw text of offset `at` of the expanded one. Only what is outside of {% %} differs, so
- * the nth opening of one is the nth of the other. */
+/* Offset in the raw text of offset `at` of the expanded one. Only what is outside of {% %} differs,
+ * so the nth opening of one is the nth of the other. */
 static size_t raw_offset(struct belay_str raw, struct belay_str text, size_t at)
 {
     size_t opening = text.n, number = 0;
@@ -96,8 +96,9 @@ static size_t raw_offset(struct belay_str raw, struct belay_str text, size_t at)
     return at < raw.n ? at : raw.n;
 }
 
-static void report_expression(struct config *c, const struct config_node *node, struct belay_str text,
-                              const struct belay_expr_error *e, const struct belay_err *err)
+static void report_expression(struct config *c, const struct config_node *node,
+                              struct belay_str text, const struct belay_expr_error *e,
+                              const struct belay_err *err)
 {
     size_t at = raw_offset(node->text, text, e->position);
     config_error(c->problems, config_place_at(node, at), "expression", "%s%s%s%s",
@@ -153,10 +154,11 @@ bool config_template(struct config *c, const struct config_node *node, enum conf
 {
     struct belay_str text;
     if (node->kind != CONFIG_SCALAR) {
-        struct belay_problem *p =
-            config_error(c->problems, config_place(node), "type",
-                         "a string or an expression is wanted here, not %s", config_kind_text(node));
-        config_suggest(c->problems, p, "an object is made by an expression: \"{%% { 'name': value } %%}\"");
+        struct belay_problem *p = config_error(c->problems, config_place(node), "type",
+                                               "a string or an expression is wanted here, not %s",
+                                               config_kind_text(node));
+        config_suggest(c->problems, p,
+                       "an object is made by an expression: \"{%% { 'name': value } %%}\"");
         return false;
     }
     if (use == CONFIG_USE_VALUE && typed_text(c, node, &text))

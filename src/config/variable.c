@@ -1,11 +1,12 @@
-/* Which variables an expression may read: a mistyped one would be undefined only when a message comes,
- * and then look like a message without that field. */
+/* Which variables an expression may read: a mistyped one would be undefined only when a message
+ * comes, and then look like a message without that field. */
 #include "config/load.h"
 
 /* $error is also a function of JSONata: outside of on_error it is not missed here. */
 const char *const config_sees_message[] = { "message", "headers", NULL };
 const char *const config_sees_flow[] = { "message", "headers", "params", "vars", "saga", NULL };
-const char *const config_sees_error[] = { "message", "headers", "params", "vars", "saga", "error", NULL };
+const char *const config_sees_error[]
+    = { "message", "headers", "params", "vars", "saga", "error", NULL };
 const char *const config_sees_saga[] = { "message", "headers", "steps", "saga", NULL };
 const char *const config_sees_undo[] = { "message", "headers", "steps", "saga", "error", NULL };
 
@@ -43,8 +44,8 @@ static bool continues_name(struct belay_str text, size_t at)
 static size_t find_variable(struct belay_str text, struct belay_str name)
 {
     for (size_t i = 0; i + name.n < text.n; i++)
-        if (text.p[i] == '$' && memcmp(text.p + i + 1, name.p, name.n) == 0 &&
-            !continues_name(text, i + 1 + name.n))
+        if (text.p[i] == '$' && memcmp(text.p + i + 1, name.p, name.n) == 0
+            && !continues_name(text, i + 1 + name.n))
             return i;
     return 0;
 }
@@ -73,11 +74,14 @@ static void suggest(struct config *c, struct belay_problem *p, struct belay_str 
     else if (is_saga(c))
         config_suggest(c->problems, p, "a step's result is $steps.%.*s", BELAY_STR_ARG(name));
     else
-        config_suggest(c->problems, p, "a step's result has the name that its 'as' says, a variable made "
-                                       "by 'set' is $vars.%.*s", BELAY_STR_ARG(name));
+        config_suggest(c->problems, p,
+                       "a step's result has the name that its 'as' says, a variable made "
+                       "by 'set' is $vars.%.*s",
+                       BELAY_STR_ARG(name));
 }
 
-void config_check_variables(struct config *c, const struct config_node *node, const struct belay_template *t)
+void config_check_variables(struct config *c, const struct config_node *node,
+                            const struct belay_template *t)
 {
     struct belay_str name;
     /* A stored definition was good when it began; it is not held to rules that came later. */
@@ -87,9 +91,9 @@ void config_check_variables(struct config *c, const struct config_node *node, co
             continue;
         size_t at = find_variable(node->text, name);
         bool called = is_called(node->text, at + 1 + name.n);
-        struct belay_problem *p =
-            config_error(c->problems, config_place_at(node, at), "unknown-variable",
-                         "no %s '$%.*s' is known here", called ? "function" : "variable", BELAY_STR_ARG(name));
+        struct belay_problem *p = config_error(
+            c->problems, config_place_at(node, at), "unknown-variable",
+            "no %s '$%.*s' is known here", called ? "function" : "variable", BELAY_STR_ARG(name));
         suggest(c, p, name, &g, called);
     }
 }

@@ -58,7 +58,8 @@ struct belay_str config_template_literal(struct config *c, const struct belay_te
     struct belay_err err = { 0 };
     if (!t || !belay_template_is_literal(t))
         return BELAY_STR_NONE;
-    int status = belay_template_text(t, belay_value_undefined(), &env, &c->scratch, &text, NULL, &err);
+    int status
+        = belay_template_text(t, belay_value_undefined(), &env, &c->scratch, &text, NULL, &err);
     if (status == BELAY_NOMEM)
         config_no_memory(c);
     return status ? BELAY_STR_NONE : text;

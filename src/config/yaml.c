@@ -1,6 +1,6 @@
-/* YAML 1.2 by libfyaml's events -> struct config_node.  What YAML allows and a configuration must not
- * hold is refused here: several documents, tags, merge keys, complex names, duplicate names, aliases
- * that multiply (their nodes count each time), depth, bytes that are no text. */
+/* YAML 1.2 by libfyaml's events -> struct config_node.  What YAML allows and a configuration must
+ * not hold is refused here: several documents, tags, merge keys, complex names, duplicate names,
+ * aliases that multiply (their nodes count each time), depth, bytes that are no text. */
 #include <libfyaml.h>
 #include <string.h>
 
@@ -40,7 +40,8 @@ static struct belay_place place_of_mark(const struct reader *r, const struct fy_
 {
     if (!mark)
         return (struct belay_place){ r->file->path, 0, 0 };
-    return (struct belay_place){ r->file->path, (uint32_t)mark->line + 1, (uint32_t)mark->column + 1 };
+    return (struct belay_place){ r->file->path, (uint32_t)mark->line + 1,
+                                 (uint32_t)mark->column + 1 };
 }
 
 static struct belay_place place_of(const struct reader *r, struct fy_token *token)
@@ -56,7 +57,8 @@ static void give_up(struct reader *r, struct belay_place place, const char *rule
 }
 
 /* An event's own node; what has no token of its own is where the name before it is. */
-static struct config_node *node_new(struct reader *r, enum config_node_kind kind, struct fy_token *token)
+static struct config_node *node_new(struct reader *r, enum config_node_kind kind,
+                                    struct fy_token *token)
 {
     struct config_node *node = BELAY_ARENA_NEW(r->arena, struct config_node);
     if (!node)
@@ -133,7 +135,8 @@ static void attach(struct reader *r, const struct config_node *node)
 static bool count(struct reader *r, struct belay_place place, uint32_t nodes)
 {
     if (nodes > BELAY_CONFIG_NODES_MAX - r->nodes) {
-        give_up(r, place, "limit", "the file has too many nodes (aliases count each time they are used)");
+        give_up(r, place, "limit",
+                "the file has too many nodes (aliases count each time they are used)");
         return false;
     }
     r->nodes += nodes;
@@ -147,8 +150,8 @@ static struct belay_str token_text(struct fy_token *token)
     return belay_str(p, p ? n : 0);
 }
 
-static struct anchor *anchor(struct reader *r, struct fy_token *token, const struct config_node *node,
-                             bool open)
+static struct anchor *anchor(struct reader *r, struct fy_token *token,
+                             const struct config_node *node, bool open)
 {
     if (!token)
         return NULL;
@@ -254,12 +257,13 @@ static void check_duplicates(struct reader *r, const struct config_node *node)
 {
     struct belay_map seen;
     belay_map_init(&seen);
-    for (const struct config_link *link = node->first; link && !r->out_of_memory; link = link->next) {
+    for (const struct config_link *link = node->first; link && !r->out_of_memory;
+         link = link->next) {
         const struct config_node *before = belay_map_get(&seen, link->key->text);
         if (before) {
-            struct belay_problem *p =
-                config_error(r->problems, config_place(link->key), "duplicate-key",
-                             "'%.*s' is here twice", BELAY_STR_ARG(link->key->text));
+            struct belay_problem *p
+                = config_error(r->problems, config_place(link->key), "duplicate-key",
+                               "'%.*s' is here twice", BELAY_STR_ARG(link->key->text));
             config_suggest(r->problems, p, "the first is in line %u", before->line);
         } else if (belay_map_put(&seen, link->key->text, (void *)link->key, NULL)) {
             no_memory(r);
@@ -328,8 +332,8 @@ static void report_syntax(struct reader *r, struct fy_diag *diag)
         place.line = (uint32_t)error->line;
         place.column = error->column > 0 ? (uint32_t)error->column : 1;
     }
-    struct belay_problem *p =
-        config_error(r->problems, place, "yaml", "%s", error && error->msg ? error->msg : "is no YAML");
+    struct belay_problem *p = config_error(r->problems, place, "yaml", "%s",
+                                           error && error->msg ? error->msg : "is no YAML");
     uint32_t tab = line_with_tab(r->file->source);
     if (tab)
         config_suggest(r->problems, p, "line %u is indented with a tab; YAML wants spaces", tab);
@@ -369,8 +373,8 @@ static void parse(struct reader *r)
         return;
     }
     fy_diag_set_collect_errors(diag, true);
-    struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_DEPTH_LIMIT,
-                                .diag = diag };
+    struct fy_parse_cfg cfg
+        = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_DEPTH_LIMIT, .diag = diag };
     r->parser = fy_parser_create(&cfg);
     if (!r->parser || fy_parser_set_string(r->parser, r->file->source.p, r->file->source.n))
         no_memory(r);
@@ -386,7 +390,9 @@ static size_t utf8_length(const unsigned char *p, size_t left)
     static const struct {
         unsigned char mask, lead;
         uint32_t least;
-    } forms[] = { { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
+    } forms[] = {
+        { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
+    };
     for (size_t n = 1; n <= 4; n++) {
         if ((p[0] & forms[n - 1].mask) != forms[n - 1].lead)
             continue;

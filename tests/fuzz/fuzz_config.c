@@ -8,8 +8,8 @@ struct input {
     struct belay_str yaml;
 };
 
-static const char openapi[] =
-    "openapi: 3.1.0\npaths: { /orders: { post: { operationId: placeOrder }, get: { operationId: getOrder } } }\n";
+static const char openapi[] = "openapi: 3.1.0\npaths: { /orders: { post: { operationId: placeOrder "
+                              "}, get: { operationId: getOrder } } }\n";
 
 /* "belay.yaml" is the input, which may name itself; "api.yaml" is a document. */
 static int read_file(void *arg, const char *path, struct belay_buf *out, struct belay_err *err)
@@ -37,8 +37,8 @@ static void check(int good)
 }
 
 /* What loads compiles again from its stored text, to the same. */
-static void recompile(const struct belay_config_opt *opt, struct belay_definitions *d, struct belay_str text,
-                      struct belay_hash128 hash)
+static void recompile(const struct belay_config_opt *opt, struct belay_definitions *d,
+                      struct belay_str text, struct belay_hash128 hash)
 {
     struct belay_definitions *one;
     struct belay_problems problems;

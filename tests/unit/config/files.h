@@ -10,7 +10,8 @@ struct mem_file {
 };
 
 /* Files end with path NULL. */
-static inline int mem_read(void *arg, const char *path, struct belay_buf *out, struct belay_err *err)
+static inline int mem_read(void *arg, const char *path, struct belay_buf *out,
+                           struct belay_err *err)
 {
     for (const struct mem_file *f = arg; f->path; f++) {
         if (strcmp(f->path, path) == 0) {
@@ -46,7 +47,8 @@ struct mem_config {
 /* Those files are loaded whose names end in "belay.yaml"; others are there to be read. */
 static inline void mem_load(struct mem_config *m, const struct mem_file *files)
 {
-    *m = (struct mem_config){ .opt = { .env = mem_env, .read = mem_read, .read_arg = (void *)files } };
+    *m = (struct mem_config){ .opt
+                              = { .env = mem_env, .read = mem_read, .read_arg = (void *)files } };
     m->opt.paths = m->paths;
     for (const struct mem_file *f = files; f->path; f++)
         if (belay_str_ends(belay_str_c(f->path), BELAY_STR("belay.yaml")))

@@ -9,13 +9,15 @@
 /* Loads, and returns what was said (the caller's buffer); everything here loads. */
 static const char *said(const char *yaml, const char *openapi, struct belay_buf *out)
 {
-    const struct mem_file files[] = { { "belay.yaml", yaml }, { "api.yaml", openapi ? openapi : "" }, { 0 } };
+    const struct mem_file files[]
+        = { { "belay.yaml", yaml }, { "api.yaml", openapi ? openapi : "" }, { 0 } };
     struct mem_config m;
     mem_load(&m, files);
     belay_buf_clear(out);
     for (uint32_t i = 0; i < m.problems.count; i++) {
         const struct belay_problem *p = &m.problems.items[i];
-        belay_buf_printf(out, "%u:%u: %s [%s]\n", p->place.line, p->place.column, p->message.p, p->rule);
+        belay_buf_printf(out, "%u:%u: %s [%s]\n", p->place.line, p->place.column, p->message.p,
+                         p->rule);
     }
     belay_buf_put_c(out, '\0');
     if (m.status)
@@ -26,9 +28,9 @@ static const char *said(const char *yaml, const char *openapi, struct belay_buf 
     return out->p;
 }
 
-#define BEGIN                                  \
-    struct belay_buf out;                      \
-    (void)state;                               \
+#define BEGIN                                                                                      \
+    struct belay_buf out;                                                                          \
+    (void)state;                                                                                   \
     belay_buf_init(&out, 1 << 20)
 #define END belay_buf_deinit(&out)
 
@@ -36,7 +38,8 @@ static void what_nobody_reads_is_named(void **state)
 {
     BEGIN;
     assert_string_equal(said(HEAD "topics: { t: {}, u: {} }\nqueues: { q: {} }\n"
-                                  "flows: { f: { from: { topic: u } } }\n", NULL, &out),
+                                  "flows: { f: { from: { topic: u } } }\n",
+                             NULL, &out),
                         "3:11: nothing reads the topic 't' [unread]\n"
                         "4:11: nothing reads the queue 'q' [unread]\n");
     END;
@@ -45,41 +48,52 @@ static void what_nobody_reads_is_named(void **state)
 static void an_awaited_topic_is_read(void **state)
 {
     BEGIN;
-    assert_string_equal(said(HEAD "topics: { t: {}, u: {} }\nsagas:\n  s:\n    from: { topic: t }\n    id: x\n"
-                                  "    steps:\n      - name: w\n        await: { topic: u, match: x, timeout: 1s }\n",
-                             NULL, &out), "");
+    assert_string_equal(
+        said(HEAD
+             "topics: { t: {}, u: {} }\nsagas:\n  s:\n    from: { topic: t }\n    id: x\n"
+             "    steps:\n      - name: w\n        await: { topic: u, match: x, timeout: 1s }\n",
+             NULL, &out),
+        "");
     END;
 }
 
 static void a_connection_that_nothing_calls_is_named(void **state)
 {
     BEGIN;
-    assert_string_equal(said(HEAD "connections: { c: { http: { base_url: http://h } } }\n", NULL, &out),
-                        "3:16: nothing calls the connection 'c' [unused-connection]\n");
+    assert_string_equal(
+        said(HEAD "connections: { c: { http: { base_url: http://h } } }\n", NULL, &out),
+        "3:16: nothing calls the connection 'c' [unused-connection]\n");
     END;
 }
 
 #define CALL(options, call)                                                                        \
     HEAD "connections:\n  c: { http: { base_url: http://h }" options " }\ntopics: { t: {} }\n"     \
-         "flows:\n  f:\n    from: { topic: t }\n    steps:\n      - call: { connection: c, path: /, " call
+         "flows:\n  f:\n    from: { topic: t }\n    steps:\n      - call: { connection: c, path: " \
+         "/, " call
 
 static void a_call_that_may_not_be_repeated_asks_for_resolve(void **state)
 {
     BEGIN;
-    assert_string_equal(said(CALL("", "method: POST }\n"), NULL, &out),
-                        "10:9: where 'c' gives no answer, a person must find out whether the call was done "
-                        "[unknown-outcome]\n");
+    assert_string_equal(
+        said(CALL("", "method: POST }\n"), NULL, &out),
+        "10:9: where 'c' gives no answer, a person must find out whether the call was done "
+        "[unknown-outcome]\n");
     assert_string_equal(said(CALL("", "method: PUT }\n"), NULL, &out), "");
     assert_string_equal(said(CALL("", "body: x }\n"), NULL, &out), "");
-    assert_string_equal(said(CALL(", idempotency: { header: k }", "method: POST }\n"), NULL, &out), "");
+    assert_string_equal(said(CALL(", idempotency: { header: k }", "method: POST }\n"), NULL, &out),
+                        "");
     assert_string_equal(said(CALL("", "method: \"{% m %}\" }\n"), NULL, &out), "");
-    assert_string_equal(said(CALL("", "method: POST }\n        resolve: { connection: c, path: /x }\n"), NULL, &out), "");
+    assert_string_equal(
+        said(CALL("", "method: POST }\n        resolve: { connection: c, path: /x }\n"), NULL,
+             &out),
+        "");
     END;
 }
 
-#define SAGA(steps)                                                                              \
-    HEAD "connections:\n  c: { http: { base_url: http://h }, idempotency: { header: k } }\n"     \
-         "topics: { t: {}, e: {} }\nflows: { f: { from: { topic: e }, steps: [ { call: { connection: c, path: / } } ] } }\n" \
+#define SAGA(steps)                                                                                \
+    HEAD "connections:\n  c: { http: { base_url: http://h }, idempotency: { header: k } }\n"       \
+         "topics: { t: {}, e: {} }\nflows: { f: { from: { topic: e }, steps: [ { call: { "         \
+         "connection: c, path: / } } ] } }\n"                                                      \
          "sagas:\n  s:\n    from: { topic: t }\n    id: x\n    deadline: 5m\n    steps:\n" steps
 
 static void a_saga_s_message_that_nothing_undoes_is_named(void **state)
@@ -88,41 +102,48 @@ static void a_saga_s_message_that_nothing_undoes_is_named(void **state)
     assert_string_equal(said(SAGA("      - name: p\n        publish: { topic: e }\n"), NULL, &out),
                         "13:9: once the message of 'p' is being handled, nothing undoes it "
                         "[publish-without-compensate]\n");
-    assert_string_equal(said(SAGA("      - name: p\n        publish: { topic: e }\n        compensate: {}\n"), NULL, &out), "");
+    assert_string_equal(
+        said(SAGA("      - name: p\n        publish: { topic: e }\n        compensate: {}\n"), NULL,
+             &out),
+        "");
     END;
 }
 
 static void a_saga_s_call_that_nothing_undoes_is_named_but_for_the_last(void **state)
 {
     BEGIN;
-    assert_string_equal(said(SAGA("      - name: a\n        call: { connection: c, method: POST, path: / }\n"
-                                  "      - name: b\n        call: { connection: c, path: / }\n"
-                                  "      - name: c\n        call: { connection: c, method: POST, path: / }\n"),
-                             NULL, &out),
-                        "13:9: when a later step fails, nothing undoes 'a' [call-without-compensate]\n");
+    assert_string_equal(
+        said(SAGA("      - name: a\n        call: { connection: c, method: POST, path: / }\n"
+                  "      - name: b\n        call: { connection: c, path: / }\n"
+                  "      - name: c\n        call: { connection: c, method: POST, path: / }\n"),
+             NULL, &out),
+        "13:9: when a later step fails, nothing undoes 'a' [call-without-compensate]\n");
     END;
 }
 
 static void waiting_beyond_the_deadline_is_named(void **state)
 {
     BEGIN;
-    assert_string_equal(said(SAGA("      - name: w\n        await: { topic: e, match: x, timeout: 6m }\n"), NULL, &out),
-                        "13:9: 'w' may wait longer than the whole saga's deadline [deadline]\n");
+    assert_string_equal(
+        said(SAGA("      - name: w\n        await: { topic: e, match: x, timeout: 6m }\n"), NULL,
+             &out),
+        "13:9: 'w' may wait longer than the whole saga's deadline [deadline]\n");
     END;
 }
 
 static void flows_in_a_circle_are_named(void **state)
 {
     BEGIN;
-    assert_string_equal(said(HEAD "topics: { a: {}, b: {}, c: {} }\nflows:\n"
-                                  "  f:\n    from: { topic: a }\n    steps:\n      - publish: { topic: b }\n"
-                                  "  g:\n    from: { topic: b }\n    steps:\n      - publish: { topic: a }\n"
-                                  "      - publish: { topic: c }\n"
-                                  "  h:\n    from: { topic: c }\n    steps:\n      - publish: { topic: c }\n",
-                             NULL, &out),
-                        "8:9: what 'f' publishes to 'b' comes back to it [circle]\n"
-                        "12:9: what 'g' publishes to 'a' comes back to it [circle]\n"
-                        "17:9: what 'h' publishes to 'c' comes back to it [circle]\n");
+    assert_string_equal(
+        said(HEAD "topics: { a: {}, b: {}, c: {} }\nflows:\n"
+                  "  f:\n    from: { topic: a }\n    steps:\n      - publish: { topic: b }\n"
+                  "  g:\n    from: { topic: b }\n    steps:\n      - publish: { topic: a }\n"
+                  "      - publish: { topic: c }\n"
+                  "  h:\n    from: { topic: c }\n    steps:\n      - publish: { topic: c }\n",
+             NULL, &out),
+        "8:9: what 'f' publishes to 'b' comes back to it [circle]\n"
+        "12:9: what 'g' publishes to 'a' comes back to it [circle]\n"
+        "17:9: what 'h' publishes to 'c' comes back to it [circle]\n");
     END;
 }
 
@@ -139,35 +160,41 @@ static void a_saga_and_its_worker_are_no_circle(void **state)
 static void what_is_never_reached_is_named(void **state)
 {
     BEGIN;
-    assert_string_equal(said(HEAD "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
-                                  "      - dead_letter: no\n      - log: never\n"
-                                  "    on_error:\n      - { when: '*', steps: [] }\n      - { when: HTTP, steps: [] }\n",
-                             NULL, &out),
-                        "9:9: never reached: 'dead_letter' before it ends the flow [unreachable]\n"
-                        "11:17: '*' takes every error: the rules after it are never used [unreachable]\n");
+    assert_string_equal(
+        said(HEAD
+             "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
+             "      - dead_letter: no\n      - log: never\n"
+             "    on_error:\n      - { when: '*', steps: [] }\n      - { when: HTTP, steps: [] }\n",
+             NULL, &out),
+        "9:9: never reached: 'dead_letter' before it ends the flow [unreachable]\n"
+        "11:17: '*' takes every error: the rules after it are never used [unreachable]\n");
     END;
 }
 
 static void an_error_that_does_not_exist_is_named(void **state)
 {
     BEGIN;
-    assert_string_equal(said(HEAD "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    on_error:\n"
-                                  "      - { when: [ HTPP:TIMEOUT, 'HTTP:503', HTTP, VALIDATION, 'class:permanent', "
-                                  "'class:odd' ], steps: [] }\n",
-                             NULL, &out),
-                        "8:19: no error is called 'HTPP:TIMEOUT' [unknown-error]\n"
-                        "8:82: no error is called 'class:odd' [unknown-error]\n");
+    assert_string_equal(
+        said(HEAD
+             "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    on_error:\n"
+             "      - { when: [ HTPP:TIMEOUT, 'HTTP:503', HTTP, VALIDATION, 'class:permanent', "
+             "'class:odd' ], steps: [] }\n",
+             NULL, &out),
+        "8:19: no error is called 'HTPP:TIMEOUT' [unknown-error]\n"
+        "8:82: no error is called 'class:odd' [unknown-error]\n");
     END;
 }
 
-static const char api[] = "openapi: 3.1.0\npaths:\n  /a:\n    get: { operationId: readA }\n    put: {}\n"
-                          "    parameters: []\n";
+static const char api[]
+    = "openapi: 3.1.0\npaths:\n  /a:\n    get: { operationId: readA }\n    put: {}\n"
+      "    parameters: []\n";
 
 static void an_operation_without_a_flow_and_a_flow_without_a_reply_are_named(void **state)
 {
     BEGIN;
     assert_string_equal(said(HEAD "apis: { w: { listen: ':80', openapi: api.yaml } }\n"
-                                  "flows: { f: { from: { api: w, operation: PUT /a } } }\n", api, &out),
+                                  "flows: { f: { from: { api: w, operation: PUT /a } } }\n",
+                             api, &out),
                         "3:9: no flow answers 'readA' of api.yaml [unanswered-operation]\n"
                         "4:10: 'f' never replies to its caller [missing-reply]\n");
     END;

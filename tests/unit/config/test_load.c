@@ -5,10 +5,10 @@
 
 #include "belay/connector.h"
 #include "expr/expr.h"
-#include "json/json.h"
 #include "unit/config/files.h"
 #include "unit/config/order.h"
 #include "unit/tempdir.h"
+#include "json/json.h"
 
 static void load_clean(struct mem_config *m, const struct mem_file *files)
 {
@@ -36,7 +36,8 @@ static void the_order_example_loads_without_a_word(void **state)
     mem_free(&m);
 }
 
-static const struct belay_option_value *option(const struct belay_connection_def *c, const char *name)
+static const struct belay_option_value *option(const struct belay_connection_def *c,
+                                               const char *name)
 {
     const struct belay_connection_config *config = c->config;
     for (uint32_t i = 0; i < config->option_count; i++)
@@ -51,7 +52,8 @@ static void a_connection_has_its_options_with_the_environment_in_them(void **sta
     (void)state;
     load_clean(&m, order_files);
     const struct belay_connection_def *p = belay_definitions_connection(m.d, BELAY_STR("payments"));
-    const struct belay_connection_def *w = belay_definitions_connection(m.d, BELAY_STR("warehouse"));
+    const struct belay_connection_def *w
+        = belay_definitions_connection(m.d, BELAY_STR("warehouse"));
     const struct belay_connection_config *config = p->config;
     assert_str(p->connector, "http");
     assert_str(option(p, "base_url")->text, "http://127.0.0.1:7101");
@@ -79,17 +81,20 @@ static void an_api_has_its_document_as_a_tape(void **state)
     (void)state;
     load_clean(&m, order_files);
     const struct belay_api_def *api = &m.d->apis[0];
-    const belay_json *id =
-        belay_json_pointer(api->openapi, BELAY_STR("/paths/~1orders/post/operationId"));
+    const belay_json *id
+        = belay_json_pointer(api->openapi, BELAY_STR("/paths/~1orders/post/operationId"));
     assert_str(belay_json_str(id), "placeOrder");
-    assert_non_null(belay_json_pointer(api->openapi, BELAY_STR("/paths/~1orders/post/responses/202")));
-    assert_int_equal(belay_json_pointer(api->openapi, BELAY_STR("/paths/~1orders/post/requestBody/required"))->type,
-                     BELAY_JSON_TRUE);
+    assert_non_null(
+        belay_json_pointer(api->openapi, BELAY_STR("/paths/~1orders/post/responses/202")));
+    assert_int_equal(
+        belay_json_pointer(api->openapi, BELAY_STR("/paths/~1orders/post/requestBody/required"))
+            ->type,
+        BELAY_JSON_TRUE);
     assert_str(api->listen, "127.0.0.1:7000");
     assert_str(api->layer, "experience");
     assert_int_equal(api->body_bytes_max, 1 << 20);
-    const struct belay_flow_def *f =
-        belay_definitions_operation(m.d, BELAY_STR("storefront"), BELAY_STR("getOrder"));
+    const struct belay_flow_def *f
+        = belay_definitions_operation(m.d, BELAY_STR("storefront"), BELAY_STR("getOrder"));
     assert_str(f->name, "order-status");
     mem_free(&m);
 }
@@ -175,11 +180,11 @@ static void the_branches_of_a_choice_meet_again(void **state)
                                "  f:\n"
                                "    from: { topic: t }\n"
                                "    steps:\n"
-                               "      - choose:\n"                       /* 0 */
+                               "      - choose:\n" /* 0 */
                                "          - when: \"{% x > 1 %}\"\n"
                                "            steps:\n"
-                               "              - set: { a: 1 }\n"          /* 1 */
-                               "              - choose:\n"                /* 2 */
+                               "              - set: { a: 1 }\n" /* 1 */
+                               "              - choose:\n"       /* 2 */
                                "                  - when: \"{% y %}\"\n"
                                "                    steps: [ { log: deep } ]\n" /* 3 */
                                "          - when: \"{% x > 0 %}\"\n"
@@ -215,7 +220,8 @@ static void files_are_merged_whatever_their_order(void **state)
     static const struct mem_file files[] = {
         { "a.belay.yaml", "belay: 1\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
                           "      - call: { connection: c, path: / }\n" },
-        { "b.belay.yaml", "belay: 1\nname: two\nconnections:\n  c: { http: { base_url: http://h } }\n" },
+        { "b.belay.yaml",
+          "belay: 1\nname: two\nconnections:\n  c: { http: { base_url: http://h } }\n" },
         { "c.belay.yaml", "belay: 1\nname: two\ntopics: { t: {} }\n" },
         { 0 },
     };
@@ -232,10 +238,12 @@ static void a_start_may_be_a_time(void **state)
 {
     struct mem_config m;
     (void)state;
-    mem_load_text(&m, "belay: 1\nname: a\ntopics: { t: {} }\nflows:\n"
-                      "  f: { from: { topic: t, start: 2026-07-01T12:00:00.5+02:00 }, steps: [ { log: x } ] }\n"
-                      "  g: { from: { topic: t, start: latest }, steps: [ { log: x } ] }\n"
-                      "  h: { from: { timer: 90s } }\n");
+    mem_load_text(
+        &m,
+        "belay: 1\nname: a\ntopics: { t: {} }\nflows:\n"
+        "  f: { from: { topic: t, start: 2026-07-01T12:00:00.5+02:00 }, steps: [ { log: x } ] }\n"
+        "  g: { from: { topic: t, start: latest }, steps: [ { log: x } ] }\n"
+        "  h: { from: { timer: 90s } }\n");
     assert_ok(m.status);
     char text[BELAY_TIME_TEXT_BYTES];
     assert_int_equal(m.d->flows[0].from.start, BELAY_START_TIME);
@@ -278,8 +286,8 @@ static void plain_scalars_of_YAML_stay_numbers_and_booleans_where_values_are_wan
     for (size_t i = 0; i < 5; i++) {
         struct belay_buf text;
         belay_buf_init(&text, 100);
-        assert_ok(belay_template_eval(step->u.set.vars[i].value, belay_value_undefined(), &env, &arena, &v,
-                                      NULL, &m.err));
+        assert_ok(belay_template_eval(step->u.set.vars[i].value, belay_value_undefined(), &env,
+                                      &arena, &v, NULL, &m.err));
         assert_true(belay_value_write(&text, v));
         belay_buf_put_c(&text, '\0');
         assert_string_equal(text.p, json[i]);
@@ -321,7 +329,8 @@ static void a_stored_definition_compiles_to_the_same_again(void **state)
     }
     recompile(&m, m.d->sagas[0].text, &one);
     assert_true(belay_hash128_eq(one->sagas[0].hash, m.d->sagas[0].hash));
-    assert_ptr_equal(one->sagas[0].steps[0].call->connection, m.d->sagas[0].steps[0].call->connection);
+    assert_ptr_equal(one->sagas[0].steps[0].call->connection,
+                     m.d->sagas[0].steps[0].call->connection);
     belay_definitions_unref(one);
     mem_free(&m);
 }
@@ -377,8 +386,9 @@ static void a_stored_definition_outlives_its_topics_but_not_its_connections(void
     assert_ptr_equal(one->flows[0].steps[1].u.call.call.connection, &now.d->connections[0]);
     belay_definitions_unref(one);
     one = NULL;
-    assert_int_equal(belay_config_recompile(&now.opt, now.d, old.d->sagas[0].text, &one, &problems, &now.err),
-                     BELAY_INVALID);
+    assert_int_equal(
+        belay_config_recompile(&now.opt, now.d, old.d->sagas[0].text, &one, &problems, &now.err),
+        BELAY_INVALID);
     assert_null(one);
     assert_str(problems.items[0].message, "there is no connection 'payments'");
     belay_problems_deinit(&problems);
@@ -388,9 +398,14 @@ static void a_stored_definition_outlives_its_topics_but_not_its_connections(void
 
 static void a_stored_text_that_is_none_is_refused(void **state)
 {
-    static const char *const texts[] = { "", "{}", "[]", "{\"belay\":2,\"flow\":\"f\",\"definition\":{}}",
+    static const char *const texts[] = { "",
+                                         "{}",
+                                         "[]",
+                                         "{\"belay\":2,\"flow\":\"f\",\"definition\":{}}",
                                          "{\"belay\":1,\"flow\":[],\"definition\":{}}",
-                                         "{\"belay\":1,\"flow\":\"f\"}", "{\"belay\":1,\"flow\":\"f\",", "1" };
+                                         "{\"belay\":1,\"flow\":\"f\"}",
+                                         "{\"belay\":1,\"flow\":\"f\",",
+                                         "1" };
     struct mem_config m;
     struct belay_definitions *one = NULL;
     (void)state;
@@ -399,8 +414,9 @@ static void a_stored_text_that_is_none_is_refused(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct belay_problems problems;
         belay_problems_init(&problems);
-        assert_int_equal(belay_config_recompile(&m.opt, m.d, belay_str_c(texts[i]), &one, &problems, &m.err),
-                         BELAY_INVALID);
+        assert_int_equal(
+            belay_config_recompile(&m.opt, m.d, belay_str_c(texts[i]), &one, &problems, &m.err),
+            BELAY_INVALID);
         assert_null(one);
         assert_true(problems.error_count > 0);
         belay_problems_deinit(&problems);
@@ -447,10 +463,12 @@ static void a_folder_means_its_belay_yaml_files(void **state)
     struct mem_config m;
     (void)state;
     assert_non_null(tempdir_make(folder));
-    write_file(folder, "belay.yaml", "belay: 1\nname: a\ntopics: { t: {} }\n"
-                                     "connections:\n  c: { http: { base_url: http://h, bearer: \"${file:token}\" } }\n");
-    write_file(folder, "flows.belay.yaml", "belay: 1\nflows: { f: { from: { topic: t }, steps: [ { call: "
-                                           "{ connection: c, path: / } } ] } }\n");
+    write_file(folder, "belay.yaml",
+               "belay: 1\nname: a\ntopics: { t: {} }\n"
+               "connections:\n  c: { http: { base_url: http://h, bearer: \"${file:token}\" } }\n");
+    write_file(folder, "flows.belay.yaml",
+               "belay: 1\nflows: { f: { from: { topic: t }, steps: [ { call: "
+               "{ connection: c, path: / } } ] } }\n");
     write_file(folder, "token", "s3cret\n");
     write_file(folder, "other.yaml", "this: is none of ours\n");
     write_file(folder, ".hidden.belay.yaml", "this: is none of ours\n");

@@ -30,7 +30,8 @@ static void mistakes_survive_each_failing_allocation(void **state)
     (void)state;
     do {
         belay_alloc_fail_after(failing++);
-        mem_load_text(&m, "belay: 1\nname: a\ntopcis: {}\nflows: { f: { from: { topic: t }, steps: [ { map: '{% ) %}' } ] } }\n");
+        mem_load_text(&m, "belay: 1\nname: a\ntopcis: {}\nflows: { f: { from: { topic: t }, steps: "
+                          "[ { map: '{% ) %}' } ] } }\n");
         belay_alloc_fail_after(UINT64_MAX);
         assert_int_not_equal(m.status, BELAY_OK);
         assert_null(m.d);

@@ -6,43 +6,55 @@
 #include "unit/config/files.h"
 
 struct mistake {
-    const char *what;  /* the test's name */
+    const char *what; /* the test's name */
     const char *yaml;
-    const char *said;  /* without the file's name */
+    const char *said; /* without the file's name */
 };
 
-#define HEAD "belay: 1\nname: a\n"                                                    /* lines 1, 2 */
-#define TOPIC HEAD "topics: { t: {} }\n"                                             /* 3 */
-#define FLOW TOPIC "flows:\n  f:\n    from: { topic: t }\n"                          /* 4 to 6 */
-#define STEP FLOW "    steps:\n      - "                                             /* 7, 8: column 9 */
-#define HTTP HEAD "connections:\n  c: { http: { base_url: http://h } }\ntopics: { t: {} }\n" /* 3 to 5 */
-#define CALLS HTTP "flows:\n  f:\n    from: { topic: t }\n    steps:\n      - "      /* 6 to 10: column 9 */
-#define SAGA HTTP "sagas:\n  s:\n    from: { topic: t }\n    id: \"{% id %}\"\n    steps:\n      - " /* to 11 */
+#define HEAD "belay: 1\nname: a\n"                          /* lines 1, 2 */
+#define TOPIC HEAD "topics: { t: {} }\n"                    /* 3 */
+#define FLOW TOPIC "flows:\n  f:\n    from: { topic: t }\n" /* 4 to 6 */
+#define STEP FLOW "    steps:\n      - "                    /* 7, 8: column 9 */
+#define HTTP                                                                                       \
+    HEAD "connections:\n  c: { http: { base_url: http://h } }\ntopics: { t: {} }\n" /* 3 to 5 */
+#define CALLS                                                                                      \
+    HTTP "flows:\n  f:\n    from: { topic: t }\n    steps:\n      - " /* 6 to 10: column 9 */
+#define SAGA                                                                                       \
+    HTTP "sagas:\n  s:\n    from: { topic: t }\n    id: \"{% id %}\"\n    steps:\n      - " /* to  \
+                                                                                               11  \
+                                                                                             */
 
 static const struct mistake yaml_mistakes[] = {
     { "an empty file", "", "1:1: error: a file needs 'belay' [missing-key]\n" },
     { "a file of comments", "# nothing\n", "1:1: error: a file needs 'belay' [missing-key]\n" },
     { "a binary file", "belay: 1\nname: \x01\x02\n",
       "2:7: error: a control character: this is no text file [yaml]\n" },
-    { "bytes that are no UTF-8", "belay: 1\nname: \xff\n", "2:7: error: a byte that is no UTF-8 [yaml]\n" },
-    { "a list instead of a mapping", "- belay: 1\n", "1:1: error: a mapping is wanted here, not a list [type]\n" },
-    { "a scalar instead of a mapping", "belay\n", "1:1: error: a mapping is wanted here, not a string [type]\n" },
+    { "bytes that are no UTF-8", "belay: 1\nname: \xff\n",
+      "2:7: error: a byte that is no UTF-8 [yaml]\n" },
+    { "a list instead of a mapping", "- belay: 1\n",
+      "1:1: error: a mapping is wanted here, not a list [type]\n" },
+    { "a scalar instead of a mapping", "belay\n",
+      "1:1: error: a mapping is wanted here, not a string [type]\n" },
     { "a tab", "belay: 1\ntopics:\n\tt: {}\n",
-      "3:1: error: tab character may not be used as indentation; line 3 is indented with a tab; YAML wants spaces [yaml]\n" },
+      "3:1: error: tab character may not be used as indentation; line 3 is indented with a tab; "
+      "YAML wants spaces [yaml]\n" },
     { "an open bracket", "belay: 1\ntopics: { a: {}\n",
       "3:1: error: missing comma in flow mapping [yaml]\n" },
     { "two documents", HEAD "---\nbelay: 1\n",
       "3:1: error: one document a file: remove the '---' or split the file [yaml]\n" },
-    { "a duplicate key", HEAD "name: b\n", "3:1: error: 'name' is here twice; the first is in line 2 [duplicate-key]\n" },
+    { "a duplicate key", HEAD "name: b\n",
+      "3:1: error: 'name' is here twice; the first is in line 2 [duplicate-key]\n" },
     { "a duplicate name", HEAD "topics:\n  t: {}\n  u: {}\n  t: {}\n",
       "6:3: error: 't' is here twice; the first is in line 4 [duplicate-key]\n" },
-    { "a tag", HEAD "topics: !!map { t: {} }\n", "3:9: error: YAML tags are not used here [yaml]\n" },
+    { "a tag", HEAD "topics: !!map { t: {} }\n",
+      "3:9: error: YAML tags are not used here [yaml]\n" },
     { "a merge key", HEAD "topics:\n  <<: { t: {} }\n",
       "4:3: error: YAML 1.2 has no merge key '<<': name an anchor where the whole value goes "
       "(retry: *patient) [yaml]\n" },
     { "a mapping as a name", HEAD "topics:\n  ? { a: b }\n  : {}\n",
       "4:5: error: a name must be a string, not a list or a mapping [yaml]\n" },
-    { "an unknown anchor", HEAD "topics: *none\n", "3:10: error: there is no anchor '&none' above [yaml]\n" },
+    { "an unknown anchor", HEAD "topics: *none\n",
+      "3:10: error: there is no anchor '&none' above [yaml]\n" },
     { "an endless alias", HEAD "topics: &a { t: *a }\n",
       "3:18: error: an alias within its own anchor would have no end [yaml]\n" },
 };
@@ -52,20 +64,27 @@ static const struct mistake key_mistakes[] = {
     { "no name", "belay: 1\n", "1:1: error: the application needs a 'name' [missing-key]\n" },
     { "a mistyped key", HEAD "topcis: {}\n",
       "3:1: error: a file has no key 'topcis'; did you mean 'topics'? [unknown-key]\n" },
-    { "a key like no other", HEAD "frobnicate: {}\n", "3:1: error: a file has no key 'frobnicate' [unknown-key]\n" },
+    { "a key like no other", HEAD "frobnicate: {}\n",
+      "3:1: error: a file has no key 'frobnicate' [unknown-key]\n" },
     { "a mistyped key deep inside", FLOW "    retry: { max_atempts: 3 }\n",
-      "7:14: error: a retry has no key 'max_atempts'; did you mean 'max_attempts'? [unknown-key]\n" },
-    { "a missing key", HEAD "flows:\n  f: { steps: [] }\n", "4:6: error: a flow needs 'from' [missing-key]\n" },
-    { "a word for later", HEAD "policies: {}\n", "3:1: error: 'policies' is not yet supported [not-yet-supported]\n" },
+      "7:14: error: a retry has no key 'max_atempts'; did you mean 'max_attempts'? "
+      "[unknown-key]\n" },
+    { "a missing key", HEAD "flows:\n  f: { steps: [] }\n",
+      "4:6: error: a flow needs 'from' [missing-key]\n" },
+    { "a word for later", HEAD "policies: {}\n",
+      "3:1: error: 'policies' is not yet supported [not-yet-supported]\n" },
     { "a binding", HEAD "bindings: { orders: { kafka: {} } }\n",
       "3:11: error: 'bindings' is not yet supported: it may only be empty [not-yet-supported]\n" },
     { "a step for later", STEP "wait: 5m\n",
       "8:9: error: 'wait' is not yet supported [not-yet-supported]\n"
-      "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, reply, "
+      "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, "
+      "reply, "
       "dead_letter [one-of]\n" },
-    { "a list of names", HEAD "topics: [ t ]\n", "3:9: error: a mapping of names is wanted here, not a list [type]\n" },
+    { "a list of names", HEAD "topics: [ t ]\n",
+      "3:9: error: a mapping of names is wanted here, not a list [type]\n" },
     { "a bad name", HEAD "topics:\n  my topic: {}\n",
-      "4:3: error: 'my topic' is no name for a topic: letters, digits, '-', '_' and '.', at most 200 [name]\n" },
+      "4:3: error: 'my topic' is no name for a topic: letters, digits, '-', '_' and '.', at most "
+      "200 [name]\n" },
     { "a topic and a queue of one name", HEAD "topics:\n  t: {}\nqueues:\n  t: {}\n",
       "6:3: error: 't' is defined twice; the first is in belay.yaml:4:3 [duplicate-name]\n" },
 };
@@ -78,14 +97,17 @@ static const struct mistake value_mistakes[] = {
     { "a duration without a unit", FLOW "    timeout: 30\n",
       "7:14: error: a duration is wanted here, not '30'; write 200ms, 2s, 5m, 1h or 7d [type]\n" },
     { "a size of no kind", HEAD "topics: { t: { retain_bytes: 5 parsec } }\n",
-      "3:30: error: a size is wanted here, not '5 parsec'; write 64KiB, 1MiB or a number of bytes [type]\n" },
+      "3:30: error: a size is wanted here, not '5 parsec'; write 64KiB, 1MiB or a number of bytes "
+      "[type]\n" },
     { "a boolean of YAML 1.1", FLOW "    retry: { respect_retry_after: yes }\n",
-      "7:35: error: true or false is wanted here, not 'yes'; write true (YAML 1.2 knows only true and false) "
+      "7:35: error: true or false is wanted here, not 'yes'; write true (YAML 1.2 knows only true "
+      "and false) "
       "[type]\n" },
     { "a mistyped word", FLOW "    lanes: { on_exhausted: park }\n",
       "7:28: error: 'on_exhausted' is park_key, skip or stop, not 'park' [type]\n" },
     { "a mistyped word with a near one", FLOW "    retry: { jitter: equall }\n",
-      "7:22: error: 'jitter' is full, equal, decorrelated or none, not 'equall'; did you mean 'equal'? [type]\n" },
+      "7:22: error: 'jitter' is full, equal, decorrelated or none, not 'equall'; did you mean "
+      "'equal'? [type]\n" },
     { "max below initial", FLOW "    retry: { initial: 5s, max: 1s }\n",
       "7:32: error: 'max' must not be shorter than 'initial' [range]\n" },
     { "a mapping for a string", HEAD "flows:\n  f: { from: { topic: { t: x } } }\n",
@@ -93,7 +115,8 @@ static const struct mistake value_mistakes[] = {
     { "nothing for a string", HEAD "flows:\n  f: { from: { topic: } }\n",
       "4:16: error: a string is wanted here, not nothing [type]\n" },
     { "a variable that is taken", CALLS "call: { connection: c, path: / }\n        as: headers\n",
-      "11:13: error: the name of a variable (letters, digits, '_'; not one that is taken) is wanted here, not "
+      "11:13: error: the name of a variable (letters, digits, '_'; not one that is taken) is "
+      "wanted here, not "
       "'headers'; message, headers, params, vars, error, steps and saga are taken [name]\n" },
     { "an unset variable", HEAD "topics: { t: { retain: \"${NOPE}\" } }\n",
       "3:25: error: the environment has no variable 'NOPE' [environment]\n" },
@@ -101,27 +124,32 @@ static const struct mistake value_mistakes[] = {
       "3:27: error: not ${NAME}, ${NAME:default} or ${file:/path}: 'no way' [environment]\n" },
     { "an open variable", HEAD "topics: { t: { retain: \"${NOPE\" } }\n",
       "3:25: error: '${' without its '}' in '${NOPE' [environment]\n" },
-    { "an unreadable secret", HEAD "connections:\n  c: { http: { base_url: http://h, bearer: \"${file:/no/x}\" } }\n",
+    { "an unreadable secret",
+      HEAD "connections:\n  c: { http: { base_url: http://h, bearer: \"${file:/no/x}\" } }\n",
       "4:45: error: the secret cannot be read: /no/x: no such file [environment]\n" },
     { "a program from the environment", STEP "log: \"${EVIL}\"\n",
       "8:15: error: '{%' may not come from the environment: 'EVIL' [environment]\n" },
     { "a secret of the wrong type is not shown", FLOW "    timeout: \"${SECRET}\"\n",
-      "7:14: error: a duration is wanted here, not '${SECRET}'; write 200ms, 2s, 5m, 1h or 7d [type]\n" },
+      "7:14: error: a duration is wanted here, not '${SECRET}'; write 200ms, 2s, 5m, 1h or 7d "
+      "[type]\n" },
 };
 
 static const struct mistake reference_mistakes[] = {
     { "an unknown topic", HEAD "topics: { orders: {} }\nflows: { f: { from: { topic: order } } }\n",
       "4:30: error: there is no topic 'order'; did you mean 'orders'? [unknown-topic]\n" },
     { "a topic that is nowhere", STEP "publish: { topic: nowhere }\n",
-      "8:27: error: there is no topic 'nowhere'; add it: topics: { nowhere: {} } [unknown-topic]\n" },
+      "8:27: error: there is no topic 'nowhere'; add it: topics: { nowhere: {} } "
+      "[unknown-topic]\n" },
     { "a topic read as a queue", STEP "publish: { queue: t }\n",
       "8:27: error: there is no queue 't'; 't' is a topic: write topic: t [unknown-queue]\n" },
     { "an unknown connection", CALLS "call: { connection: d, path: / }\n",
       "10:29: error: there is no connection 'd' [unknown-connection]\n" },
     { "a mistyped connection",
-      HEAD "connections:\n  warehouse: { http: { base_url: http://h } }\ntopics: { t: {} }\nflows:\n  f:\n"
+      HEAD "connections:\n  warehouse: { http: { base_url: http://h } }\ntopics: { t: {} "
+           "}\nflows:\n  f:\n"
            "    from: { topic: t }\n    steps:\n      - call: { connection: warehous, path: / }\n",
-      "10:29: error: there is no connection 'warehous'; did you mean 'warehouse'? [unknown-connection]\n" },
+      "10:29: error: there is no connection 'warehous'; did you mean 'warehouse'? "
+      "[unknown-connection]\n" },
     { "an unknown api", HEAD "flows: { f: { from: { api: a, operation: o } } }\n",
       "3:28: error: there is no api 'a' [unknown-api]\n" },
     { "an unknown connector", HEAD "connections:\n  c: { htp: { base_url: http://h } }\n",
@@ -131,65 +159,90 @@ static const struct mistake reference_mistakes[] = {
     { "a mistyped option", HEAD "connections:\n  c: { http: { base_ur: http://h } }\n",
       "4:14: error: http needs 'base_url' [missing-key]\n"
       "4:16: error: http has no option 'base_ur'; did you mean 'base_url'? [unknown-key]\n" },
-    { "an option of the wrong type", HEAD "connections:\n  c: { http: { base_url: http://h, connect_timeout: soon } }\n",
+    { "an option of the wrong type",
+      HEAD "connections:\n  c: { http: { base_url: http://h, connect_timeout: soon } }\n",
       "4:53: error: 'connect_timeout' is a duration, not 'soon' [type]\n" },
     { "a call without its path", CALLS "call: { connection: c }\n",
       "10:15: error: a call of http needs 'path' [missing-key]\n" },
     { "a mistyped parameter", CALLS "call: { connection: c, pth: /, path: / }\n",
       "10:32: error: a call has no key 'pth'; did you mean 'path'? [unknown-key]\n" },
-    { "two readers of a queue", HEAD "queues: { q: {} }\nflows:\n  f: { from: { queue: q } }\n  g: { from: { queue: q } }\n",
-      "6:3: error: a queue has one reader; another one reads 'q'; the first is in belay.yaml:5:3 [two-readers]\n" },
+    { "two readers of a queue",
+      HEAD "queues: { q: {} }\nflows:\n  f: { from: { queue: q } }\n  g: { from: { queue: q } }\n",
+      "6:3: error: a queue has one reader; another one reads 'q'; the first is in belay.yaml:5:3 "
+      "[two-readers]\n" },
     { "a reply that nobody waits for", STEP "reply: {}\n",
-      "8:9: error: nobody waits for a reply: the flow does not come from an api [reply-without-caller]\n" },
+      "8:9: error: nobody waits for a reply: the flow does not come from an api "
+      "[reply-without-caller]\n" },
 };
 
 static const struct mistake step_mistakes[] = {
-    { "two verbs", STEP "log: x\n        map: y\n", "9:9: error: 'log' and 'map' exclude each other [one-of]\n" },
+    { "two verbs", STEP "log: x\n        map: y\n",
+      "9:9: error: 'log' and 'map' exclude each other [one-of]\n" },
     { "no verb", STEP "as: x\n",
-      "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, reply, "
+      "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, "
+      "reply, "
       "dead_letter [one-of]\n" },
-    { "a step that is text", STEP "publish\n", "8:9: error: a mapping is wanted here, not a string [type]\n" },
+    { "a step that is text", STEP "publish\n",
+      "8:9: error: a mapping is wanted here, not a string [type]\n" },
     { "steps that are no list", FLOW "    steps: { log: x }\n",
-      "7:12: error: a list of steps is wanted here, not a mapping; begin each of them with '- ' [type]\n" },
+      "7:12: error: a list of steps is wanted here, not a mapping; begin each of them with '- ' "
+      "[type]\n" },
     { "a filter without a reason", STEP "filter: \"{% x %}\"\n",
       "8:17: error: a filter needs 'reason' [missing-key]\n" },
     { "resolve without a call", STEP "log: x\n        resolve: { connection: c, path: / }\n",
       "9:9: error: 'resolve' goes with 'call' [goes-with]\n" },
-    { "two steps of one name", STEP "log: x\n        name: say\n      - log: y\n        name: say\n",
+    { "two steps of one name",
+      STEP "log: x\n        name: say\n      - log: y\n        name: say\n",
       "10:9: error: two steps are called 'say'; the first is in line 8; give this one another name "
       "[duplicate-name]\n" },
-    { "otherwise before the end", STEP "choose: [ { otherwise: [] }, { when: \"{% a %}\", steps: [] } ]\n",
-      "8:19: error: 'otherwise' is the last branch: those after it are never taken [unreachable]\n" },
-    { "a status that is none", HEAD "topics: { t: {} }\nflows: { f: { from: { topic: t }, reply: { status: 99 } } }\n",
-      "4:42: error: nobody waits for a reply: the flow does not come from an api [reply-without-caller]\n"
+    { "otherwise before the end",
+      STEP "choose: [ { otherwise: [] }, { when: \"{% a %}\", steps: [] } ]\n",
+      "8:19: error: 'otherwise' is the last branch: those after it are never taken "
+      "[unreachable]\n" },
+    { "a status that is none",
+      HEAD "topics: { t: {} }\nflows: { f: { from: { topic: t }, reply: { status: 99 } } }\n",
+      "4:42: error: nobody waits for a reply: the flow does not come from an api "
+      "[reply-without-caller]\n"
       "4:52: error: an HTTP status from 200 to 599 is wanted here, not '99' [type]\n" },
     { "an object written in YAML", STEP "map: { id: 1 }\n",
-      "8:14: error: a string or an expression is wanted here, not a mapping; an object is made by an "
+      "8:14: error: a string or an expression is wanted here, not a mapping; an object is made by "
+      "an "
       "expression: \"{% { 'name': value } %}\" [type]\n" },
     { "a delay that is none", STEP "publish: { topic: t, delay: soon }\n",
       "8:37: error: a duration is wanted here, not 'soon' [type]\n" },
     { "an empty source", HEAD "flows: { f: { from: {} } }\n",
       "3:21: error: a source needs one of: api, topic, queue, timer [one-of]\n" },
-    { "a start of a queue", HEAD "queues: { q: {} }\nflows: { f: { from: { queue: q, start: latest } } }\n",
+    { "a start of a queue",
+      HEAD "queues: { q: {} }\nflows: { f: { from: { queue: q, start: latest } } }\n",
       "4:33: error: 'start' goes with 'topic' [goes-with]\n" },
-    { "a start that is none", HEAD "topics: { t: {} }\nflows: { f: { from: { topic: t, start: yesterday } } }\n",
-      "4:40: error: 'start' is earliest, latest or a time such as 2026-07-01T12:00:00Z, not 'yesterday' [type]\n" },
+    { "a start that is none",
+      HEAD "topics: { t: {} }\nflows: { f: { from: { topic: t, start: yesterday } } }\n",
+      "4:40: error: 'start' is earliest, latest or a time such as 2026-07-01T12:00:00Z, not "
+      "'yesterday' [type]\n" },
 };
 
 static const struct mistake variable_mistakes[] = {
-    { "a mistyped result", CALLS "call: { connection: c, path: / }\n        as: shipment\n"
-                                 "      - map: \"{% $shipmnt.body %}\"\n",
-      "12:18: error: no variable '$shipmnt' is known here; did you mean '$shipment'? [unknown-variable]\n" },
-    { "a result before its step", CALLS "map: \"{% $late %}\"\n"
-                                        "      - call: { connection: c, path: / }\n        as: late\n",
-      "10:18: error: no variable '$late' is known here; a step's result has the name that its 'as' says, a variable "
+    { "a mistyped result",
+      CALLS "call: { connection: c, path: / }\n        as: shipment\n"
+            "      - map: \"{% $shipmnt.body %}\"\n",
+      "12:18: error: no variable '$shipmnt' is known here; did you mean '$shipment'? "
+      "[unknown-variable]\n" },
+    { "a result before its step",
+      CALLS "map: \"{% $late %}\"\n"
+            "      - call: { connection: c, path: / }\n        as: late\n",
+      "10:18: error: no variable '$late' is known here; a step's result has the name that its 'as' "
+      "says, a variable "
       "made by 'set' is $vars.late [unknown-variable]\n" },
     { "a result in a lane's key", FLOW "    lanes: { key: \"{% $vars.a %}\" }\n",
-      "7:23: error: no variable '$vars' is known here; only the body, $message and $headers are [unknown-variable]\n" },
-    { "a saga's step without $steps", SAGA "name: x\n        publish: { topic: t, key: \"{% $charge.id %}\" }\n",
-      "12:39: error: no variable '$charge' is known here; a step's result is $steps.charge [unknown-variable]\n" },
+      "7:23: error: no variable '$vars' is known here; only the body, $message and $headers are "
+      "[unknown-variable]\n" },
+    { "a saga's step without $steps",
+      SAGA "name: x\n        publish: { topic: t, key: \"{% $charge.id %}\" }\n",
+      "12:39: error: no variable '$charge' is known here; a step's result is $steps.charge "
+      "[unknown-variable]\n" },
     { "a function that is none", STEP "map: \"{% $lenght(a) %}\"\n",
-      "8:18: error: no function '$lenght' is known here; functions are JSONata's and $saga [unknown-variable]\n" },
+      "8:18: error: no function '$lenght' is known here; functions are JSONata's and $saga "
+      "[unknown-variable]\n" },
 };
 
 static const struct mistake saga_mistakes[] = {
@@ -199,10 +252,12 @@ static const struct mistake saga_mistakes[] = {
       "11:9: error: a saga-step needs one of: call, publish, await [one-of]\n" },
     { "a saga step without a name", SAGA "publish: { topic: t }\n",
       "11:9: error: a saga-step needs 'name' [missing-key]\n" },
-    { "a call and a message", SAGA "name: x\n        call: { connection: c, path: / }\n        publish: { topic: t }\n",
+    { "a call and a message",
+      SAGA "name: x\n        call: { connection: c, path: / }\n        publish: { topic: t }\n",
       "13:9: error: 'call' and 'publish' exclude each other [one-of]\n" },
     { "two saga steps of one name",
-      SAGA "name: x\n        publish: { topic: t }\n      - name: x\n        publish: { topic: t }\n",
+      SAGA
+      "name: x\n        publish: { topic: t }\n      - name: x\n        publish: { topic: t }\n",
       "13:9: error: two steps are called 'x' [duplicate-name]\n" },
     { "an event without an end", SAGA "name: x\n        await: { topic: t, match: \"{% id %}\" }\n",
       "12:16: error: an await needs 'timeout' [missing-key]\n" },
@@ -213,10 +268,13 @@ static const struct mistake expression_mistakes[] = {
     { "an expression in double quotes", STEP "map: \"{% ) %}\"\n", "8:18: S0211" },
     { "an expression after an escape", STEP "map: \"\\t\\u0041 {% ) %}\"\n", "8:27: S0211" },
     { "an expression in single quotes", STEP "map: 'it''s {% ) %}'\n", "8:24: S0211" },
-    { "an expression in a literal block", STEP "map: |\n          {% { 'a':\n             ) } %}\n", "10:14: S0211" },
-    { "an expression in a folded block", STEP "map: >-\n          {% { 'a':\n          ) } %}\n", "10:11: S0211" },
+    { "an expression in a literal block", STEP "map: |\n          {% { 'a':\n             ) } %}\n",
+      "10:14: S0211" },
+    { "an expression in a folded block", STEP "map: >-\n          {% { 'a':\n          ) } %}\n",
+      "10:11: S0211" },
     { "an expression behind the environment", STEP "map: \"${PORT} {% ) %}\"\n", "8:26: S0211" },
-    { "an expression after wide characters", STEP "map: \"\xc3\xa9\xe2\x82\xac {% ) %}\"\n", "8:21: S0211" },
+    { "an expression after wide characters", STEP "map: \"\xc3\xa9\xe2\x82\xac {% ) %}\"\n",
+      "8:21: S0211" },
     { "an open expression", STEP "map: \"{% a\"\n", "8:15: " },
 };
 
@@ -249,10 +307,10 @@ static void check(const struct mistake *m)
     mem_free(&config);
 }
 
-#define CHECK_ALL(table)                                                   \
-    (void)state;                                                           \
-    for (size_t i = 0; i < sizeof(table) / sizeof(table)[0]; i++)          \
-        check(&(table)[i])
+#define CHECK_ALL(table)                                                                           \
+    (void)state;                                                                                   \
+    for (size_t i = 0; i < sizeof(table) / sizeof(table)[0]; i++)                                  \
+    check(&(table)[i])
 
 static void what_YAML_must_not_hold_is_refused(void **state)
 {
@@ -320,15 +378,19 @@ static void all_mistakes_of_all_files_are_told_at_once(void **state)
 {
     static const struct mem_file files[] = {
         { "a.belay.yaml", "belay: 1\nname: one\ntopics: { t: { retian: 1d }, t: {} }\n" },
-        { "b.belay.yaml", "belay: 1\nname: two\ntopics: { t: {} }\nflows: { f: { from: { topic: t }, timeout: x } }\n" },
+        { "b.belay.yaml", "belay: 1\nname: two\ntopics: { t: {} }\nflows: { f: { from: { topic: t "
+                          "}, timeout: x } }\n" },
         { 0 },
     };
-    static const char expected[] =
-        "a.belay.yaml:3:16: error: a topic has no key 'retian'; did you mean 'retain'? [unknown-key]\n"
-        "a.belay.yaml:3:30: error: 't' is here twice; the first is in line 3 [duplicate-key]\n"
-        "b.belay.yaml:2:7: error: another file calls the application 'one' [duplicate-name]\n"
-        "b.belay.yaml:3:11: error: 't' is defined twice; the first is in a.belay.yaml:3:11 [duplicate-name]\n"
-        "b.belay.yaml:4:44: error: a duration is wanted here, not 'x'; write 200ms, 2s, 5m, 1h or 7d [type]\n";
+    static const char expected[]
+        = "a.belay.yaml:3:16: error: a topic has no key 'retian'; did you mean 'retain'? "
+          "[unknown-key]\n"
+          "a.belay.yaml:3:30: error: 't' is here twice; the first is in line 3 [duplicate-key]\n"
+          "b.belay.yaml:2:7: error: another file calls the application 'one' [duplicate-name]\n"
+          "b.belay.yaml:3:11: error: 't' is defined twice; the first is in a.belay.yaml:3:11 "
+          "[duplicate-name]\n"
+          "b.belay.yaml:4:44: error: a duration is wanted here, not 'x'; write 200ms, 2s, 5m, 1h "
+          "or 7d [type]\n";
     struct mem_config m;
     struct belay_buf text;
     (void)state;
@@ -346,9 +408,11 @@ static void documents_that_cannot_be_served_are_refused(void **state)
     static const struct {
         const char *document, *said;
     } cases[] = {
-        { "openapi: 2.0\n", "the file is no OpenAPI 3 document (it has no \"openapi\": \"3.1.0\")" },
+        { "openapi: 2.0\n",
+          "the file is no OpenAPI 3 document (it has no \"openapi\": \"3.1.0\")" },
         { "openapi: 3.1.0\npaths:\n  /a:\n    get: { requestBody: { content: { application/json: "
-          "{ schema: { type: objekt } } } } }\n", "the document cannot be served: " },
+          "{ schema: { type: objekt } } } } }\n",
+          "the document cannot be served: " },
         { "[", "flow sequence without a closing bracket" },
     };
     (void)state;
@@ -389,9 +453,11 @@ static void problems_are_JSON_for_tools(void **state)
     mem_load_text(&m, HEAD "topcis: {}\n");
     belay_buf_init(&text, 1 << 20);
     belay_problems_write_json(&text, &m.problems);
-    assert_str(belay_buf_view(&text),
-               "[{\"file\":\"belay.yaml\",\"line\":3,\"column\":1,\"level\":\"error\",\"rule\":\"unknown-key\","
-               "\"message\":\"a file has no key 'topcis'\",\"suggestion\":\"did you mean 'topics'?\"}]");
+    assert_str(
+        belay_buf_view(&text),
+        "[{\"file\":\"belay.yaml\",\"line\":3,\"column\":1,\"level\":\"error\",\"rule\":\"unknown-"
+        "key\","
+        "\"message\":\"a file has no key 'topcis'\",\"suggestion\":\"did you mean 'topics'?\"}]");
     belay_buf_deinit(&text);
     mem_free(&m);
 }

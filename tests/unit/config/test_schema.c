@@ -6,9 +6,9 @@
 
 #include "config/grammar.h"
 #include "config/rules.h"
-#include "json/schema.h"
 #include "unit/config/files.h"
 #include "unit/config/order.h"
+#include "json/schema.h"
 
 #define REFERENCE BELAY_SOURCE_DIR "/docs/language.md"
 
@@ -59,11 +59,11 @@ static void every_key_of_the_parser_is_in_the_schema(void **state)
     size_t count = config_kinds(kinds, 64);
     assert_true(count > 20 && count < 64);
     for (size_t i = 0; i < count; i++) {
-        const belay_json *kind =
-            belay_json_get(belay_json_get(root, BELAY_STR("$defs")), belay_str_c(kinds[i]->name));
+        const belay_json *kind
+            = belay_json_get(belay_json_get(root, BELAY_STR("$defs")), belay_str_c(kinds[i]->name));
         const belay_json *forms = belay_json_get(kind, BELAY_STR("anyOf"));
-        const belay_json *properties =
-            belay_json_get(forms ? belay_json_at(forms, 0) : kind, BELAY_STR("properties"));
+        const belay_json *properties
+            = belay_json_get(forms ? belay_json_at(forms, 0) : kind, BELAY_STR("properties"));
         for (const struct config_key *key = kinds[i]->keys; key->name; key++)
             assert_non_null(belay_json_get(properties, belay_str_c(key->name)));
     }
@@ -108,10 +108,13 @@ static void the_schema_judges_as_the_parser_does(void **state)
     assert_true(valid(root, "belay: 1\nname: a\ntopics: { t: }\n"));
     assert_false(valid(root, "belay: 1\nname: a\ntopcis: {}\n"));
     assert_false(valid(root, "name: a\n"));
-    assert_false(valid(root, "belay: 1\nflows: { f: { from: { topic: t }, retry: { max_atempts: 3 } } }\n"));
+    assert_false(
+        valid(root, "belay: 1\nflows: { f: { from: { topic: t }, retry: { max_atempts: 3 } } }\n"));
     assert_false(valid(root, "belay: 1\nflows: { f: { from: { topic: t }, timeout: 30 } }\n"));
-    assert_false(valid(root, "belay: 1\nflows: { f: { from: { topic: t }, steps: [ { log: x, map: y } ] } }\n"));
-    assert_false(valid(root, "belay: 1\nflows: { f: { from: { topic: t }, steps: [ { wait: 5m } ] } }\n"));
+    assert_false(valid(
+        root, "belay: 1\nflows: { f: { from: { topic: t }, steps: [ { log: x, map: y } ] } }\n"));
+    assert_false(
+        valid(root, "belay: 1\nflows: { f: { from: { topic: t }, steps: [ { wait: 5m } ] } }\n"));
     assert_false(valid(root, "belay: 1\nbindings: { a: {} }\n"));
     belay_arena_deinit(&arena);
     belay_buf_deinit(&text);
