@@ -123,7 +123,9 @@ static void start(struct sim_world *w)
             return;
         }
         sim_trace(w, "start failed: %s", status == BELAY_OK ? "disk" : err.msg);
-        if (!stumbles)
+        if (status == BELAY_NOSPACE)
+            sim_disk_set_capacity(w->disk, 0); /* a person makes room */
+        else if (!stumbles)
             sim_violation(w, "G8", "it does not start: %s", err.msg);
         if (w->engine) {
             die(w, some_death(w));
