@@ -112,8 +112,6 @@ static void send(struct sim_world *w, struct sim_request *q)
         return;
     if (status != BELAY_BUSY && status != BELAY_NOSPACE && status != BELAY_CANCELLED)
         sim_violation(w, "API", "a request was refused: %s", err.msg);
-    if (w->calm && w->life == SIM_ALIVE && status == BELAY_NOSPACE)
-        sim_violation(w, "API", "no room although the disk has room: %s", err.msg);
     if (q->wish && q->wish->state == SIM_ASKED)
         q->wish->state = SIM_IDLE;
     if (q->wish)

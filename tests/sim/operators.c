@@ -82,7 +82,7 @@ static void settle_letter(struct sim_world *w, const struct found *f, uint64_t h
 {
     struct belay_err err;
     int status = settle(w, f, how, &err);
-    if (status != BELAY_OK && status != BELAY_BUSY && status != BELAY_NOSPACE)
+    if (!sim_may_fail(w, status))
         sim_violation(w, "DLQ", "%s/%llu: %s", f->name, (unsigned long long)f->sequence, err.msg);
 }
 
@@ -106,7 +106,7 @@ static bool settle_saga(struct sim_world *w)
             sim_trace(w, "settle %s", name);
             int status = belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(name),
                                             BELAY_SETTLE_RETRY, BELAY_STR("sim"), sim_clock(w), &err);
-            if (status != BELAY_OK && status != BELAY_BUSY && status != BELAY_NOSPACE)
+            if (!sim_may_fail(w, status))
                 sim_violation(w, "SAGA", "%s: %s", name, err.msg);
             return true;
         }
@@ -123,7 +123,7 @@ static void reload(struct sim_world *w)
     sim_trace(w, "reload edition %d", w->edition + 1);
     int status = belay_engine_configure(w->engine, d, sim_clock(w), &err);
     belay_definitions_unref(d);
-    if (status != BELAY_OK && status != BELAY_BUSY && status != BELAY_NOSPACE)
+    if (!sim_may_fail(w, status))
         sim_violation(w, "RELOAD", "%s", err.msg);
     if (status != BELAY_OK)
         w->edition = !w->edition;

@@ -153,6 +153,13 @@ static inline belay_time sim_clock(const struct sim_world *w)
     return w->now + w->skew_us;
 }
 
+/* Of what somebody asks the engine: no room, or the disk is about to end it. */
+static inline bool sim_may_fail(const struct sim_world *w, int status)
+{
+    return status == BELAY_OK || status == BELAY_BUSY || status == BELAY_NOSPACE || w->sync_fault
+           || sim_disk_stopped(w->disk);
+}
+
 void sim_trace(struct sim_world *w, const char *fmt, ...) BELAY_PRINTF(2, 3);
 /* Prints guarantee, what is wrong, the seed and how it came to it; ends the process. */
 _Noreturn void sim_violation(struct sim_world *w, const char *guarantee, const char *fmt, ...)
