@@ -61,6 +61,19 @@ static void check_journal(struct check *c, uint64_t position)
     say(c, true, "journal", text);
 }
 
+static void find_trimmed(struct check *c)
+{
+    struct topic_logs topics;
+    struct belay_err err = { 0 };
+    if (topic_logs_init(&topics) != BELAY_OK)
+        return;
+    if (topic_logs_load(&topics, c->state, &err) == BELAY_OK)
+        c->journal.trimmed = store_trimmed(&topics, c->state);
+    else
+        say(c, false, "topics", err.msg);
+    topic_logs_deinit(&topics);
+}
+
 int belay_store_check(struct belay_disk *disk, const struct belay_state_backend *state,
                       struct belay_buf *report, bool json, struct belay_err *err)
 {
@@ -71,6 +84,7 @@ int belay_store_check(struct belay_disk *disk, const struct belay_state_backend 
     journal_init(&c.journal, &(struct journal_opt){ .disk = disk,
                                                     .segment_bytes = BELAY_SEGMENT_BYTES_DEFAULT,
                                                     .limit_bytes = UINT64_MAX });
+    find_trimmed(&c);
     check_journal(&c, belay_state_position(c.state));
     journal_deinit(&c.journal);
     belay_state_free(c.state);

@@ -63,6 +63,7 @@ struct journal {
     bool writing, preparing;
     struct journal_write write;
     struct journal_prepare prepare;
+    uint64_t trimmed;    /* recovery: what lies below was given up already, as the checkpoint tells */
     uint64_t want_bytes; /* a segment of this size is needed; 0: the usual */
     bool is_short;       /* the last try to get space failed */
     belay_time retry_at;

@@ -3,6 +3,7 @@
  *   1. Read the headers of all segments; order them by incarnation.
  *   2. A segment with `restart` r was begun by an earlier recovery: what older segments hold from
  *      commit r on is void.
+ *      What the checkpoint's state needs no more was given up; some of it may be back: void as well.
  *   3. From the segment that holds checkpoint + 1, read commit after commit.  The first one that is
  *      not there is the hole.  If anything says that it was durable once (a later commit's
  *      durable_through, a later segment, the checkpoint), it is corruption; else it is the end.
@@ -207,6 +208,19 @@ static int drop_void(struct scan *s, struct belay_err *err)
         to_idle(j, seg);
     }
     return BELAY_OK;
+}
+
+/* What was given up before may be back in part: a segment's new header, or its unlink, was not durable
+ * yet, but that of a younger one was. */
+static void drop_trimmed(struct journal *j)
+{
+    while (j->live.next != j->live.prev) {
+        struct segment *seg = segment_at(j->live.next), *after = segment_at(j->live.next->next);
+        uint64_t begins = after->first ? after->first : after->restart;
+        if (begins == 0 || begins > j->trimmed)
+            return;
+        to_idle(j, seg);
+    }
 }
 
 /* ---- 3: commit after commit ---- */
@@ -424,7 +438,11 @@ static int scan_open(struct scan *s, struct belay_err *err)
     if (!s->held_bytes)
         return belay_fail(err, BELAY_NOMEM, "recover the journal: out of memory");
     int status = load_segments(s, err);
-    return status == BELAY_OK ? drop_void(s, err) : status;
+    if (status == BELAY_OK)
+        status = drop_void(s, err);
+    if (status == BELAY_OK)
+        drop_trimmed(s->j);
+    return status;
 }
 
 static void scan_close(struct scan *s)

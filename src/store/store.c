@@ -77,11 +77,18 @@ static int visit(void *arg, const struct commit *c, const uint8_t *p, uint64_t w
     return belay_state_error(s->state, err);
 }
 
+uint64_t store_trimmed(struct topic_logs *topics, struct belay_state *state)
+{
+    uint64_t needed = topic_logs_needed(topics, state), next = belay_state_position(state) + 1;
+    return needed < next ? needed : next;
+}
+
 static int recover(struct belay_store *s, struct belay_err *err)
 {
     struct recovery r = { .store = s, .scratch = journal_batch_new(BELAY_BLOCK_BYTES) };
     if (!r.scratch)
         return belay_fail(err, BELAY_NOMEM, "recovery: out of memory");
+    s->journal.trimmed = store_trimmed(&s->topics, s->state);
     int status = journal_recover(&s->journal, belay_state_position(s->state), visit, &r, err);
     journal_batch_free(r.scratch);
     return status;

@@ -165,6 +165,8 @@ void store_sweep_start(struct belay_store *s);
 /* Counts the archive files that have a row, deletes the others. Blocking. */
 int store_adopt_archives(struct belay_store *s, struct belay_err *err) BELAY_MUST_CHECK;
 
+/* store.c: with the state of a checkpoint: segments of commits below may have been given up. */
+uint64_t store_trimmed(struct topic_logs *topics, struct belay_state *state);
 /* Applies a record of the store itself (recovery; append does so at once). */
 int store_apply_own(struct belay_store *s, struct batch *scratch, const struct belay_record *record,
               struct belay_err *err) BELAY_MUST_CHECK;
