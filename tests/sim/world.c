@@ -65,7 +65,7 @@ static int open_engine(struct sim_world *w, struct belay_err *err)
         .seed = belay_random_next(&w->random),
         .now = sim_clock(w),
         .segment_bytes = w->segment_bytes,
-        .journal_bytes_max = 400 * w->segment_bytes,
+        .journal_bytes_max = w->journal_bytes_max,
         .overlay_bytes_max = BELAY_KIB(256),
         .tail_cache_bytes = BELAY_KIB(16),
         .requests_max = 64,
@@ -326,6 +326,7 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
     w->state = (struct belay_state_backend){ w, state_position, state_get, state_seek, state_commit,
                                              state_refresh, state_close };
     w->segment_bytes = BELAY_KIB(64) << sim_below(w, 3);
+    w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
     w->faults = (uint32_t)sim_below(w, 61);
     sim_clients_init(w);
 }

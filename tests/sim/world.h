@@ -121,7 +121,7 @@ struct sim_world {
     int edition;
     uint32_t faults;           /* percent of what can go wrong */
     uint64_t ticks, crashes;
-    uint64_t segment_bytes;
+    uint64_t segment_bytes, journal_bytes_max;
 
     struct belay_list requests, calls;
     struct sim_order orders[SIM_ORDERS_MAX];
