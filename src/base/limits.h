@@ -31,7 +31,7 @@
 #define BELAY_EXPR_DEPTH_MAX 4096     /* what a thread's stack is sure to hold */
 #define BELAY_EXPR_NESTING_MAX 500    /* of an expression's syntax */
 #define BELAY_EXPR_PATTERN_BYTES_MAX 4096
-#define BELAY_EXPR_MATCH_STEPS_MAX 500000 /* of one match of a regular expression */
+#define BELAY_EXPR_MATCH_STEPS_MAX 2000000 /* of one match of a regular expression */
 #define BELAY_EXPR_MATCH_DEPTH_MAX 100000
 #define BELAY_EXPR_MATCH_KIB_MAX 8192
 #define BELAY_EXPR_BYTES_DEFAULT BELAY_MIB(16)

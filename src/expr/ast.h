@@ -123,6 +123,9 @@ struct node *build_nomem(struct build *b);
 struct node *build_node(struct build *b, enum node_type type, uint32_t position);
 struct name *build_name(struct build *b, struct belay_str text);
 
+/* NULL when no variable of e is called so. */
+const struct name *expr_find_name(const struct belay_expr *e, struct belay_str text);
+
 struct node *parse_expression(struct build *b);
 struct node *resolve_expression(struct build *b, struct node *root);
 

@@ -246,7 +246,7 @@ static struct belay_value eval_condition(struct run *run, const struct node *nod
     struct belay_value v = eval(run, node->a, input, frame);
     if (value_failed(v))
         return v;
-    bool yes = node->type == NODE_COALESCE ? value_defined(v) : truthy(v);
+    bool yes = node->type == NODE_COALESCE ? value_defined(v) : truthy(run, v);
     if (node->type != NODE_CONDITION)
         return yes ? v : eval(run, node->b, input, frame);
     if (yes)
@@ -404,6 +404,8 @@ int belay_expr_eval(const struct belay_expr *e, struct belay_value input,
         v = wrap_input(&run, input);
         if (!value_failed(v))
             v = eval(&run, e->root, v, outer);
+        if (!value_failed(v) && !run_charge(&run, 1)) /* a walk that gave up gave no result */
+            v = FAILED;
     }
     belay_buf_deinit(&run.scratch);
     BELAY_ASSERT(value_failed(v) == (run.status != BELAY_OK));

@@ -118,12 +118,15 @@ struct belay_value eval_sort(struct run *run, const struct node *sort, struct be
 bool merge_sort(struct run *run, struct belay_value *items, uint32_t n,
                 int (*compare)(void *arg, struct belay_value a, struct belay_value b), void *arg);
 #define COMPARE_FAILED 2
+/* Two strings or two numbers: -1, 0, 1, COMPARE_FAILED. */
+int compare_values(struct run *run, struct belay_value a, struct belay_value b);
 /* eval_ops.c */
 struct belay_value eval_binary(struct run *run, const struct node *node, struct belay_value input,
                                struct frame *frame);
 struct belay_value eval_negate(struct run *run, const struct node *node, struct belay_value input,
                                struct frame *frame);
-bool truthy(struct belay_value v);
+/* What it costs is taken from the steps left; with none left it is false. */
+bool truthy(struct run *run, struct belay_value v);
 /* A number that can be counted with: false after failing with D1001. */
 bool number_ok(struct run *run, struct belay_value v);
 /* eval_make.c */

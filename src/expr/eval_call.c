@@ -168,6 +168,12 @@ static bool is_path_name(const struct node *node)
     return node->type == NODE_PATH && node->items[0]->type == NODE_NAME;
 }
 
+static bool is_variable(struct run *run, struct frame *frame, struct belay_str text)
+{
+    const struct name *name = expr_find_name(frame->root->expr, text);
+    return builtin_find(text) || (name && value_defined(lookup(run, frame, name)));
+}
+
 /* The procedure of a call. A name without its $ that is a function's gets a hint. */
 static struct belay_value procedure(struct run *run, const struct node *node,
                                     struct belay_value input, struct frame *frame, const char *hint)
@@ -176,7 +182,7 @@ static struct belay_value procedure(struct run *run, const struct node *node,
     if (value_failed(f) || f.type == BELAY_VALUE_FUNCTION)
         return f;
     if (!value_defined(f) && is_path_name(node->a)
-        && builtin_find(value_str(node->a->items[0]->value)))
+        && is_variable(run, frame, value_str(node->a->items[0]->value)))
         return run_fail(run, hint, node->position, value_str(node->a->items[0]->value));
     struct belay_str token = is_path_name(node->a)             ? value_str(node->a->items[0]->value)
                              : node->a->type == NODE_VARIABLE && node->a->name ? node->a->name->text

@@ -12,7 +12,7 @@ static struct belay_value number(double d)
     return (struct belay_value){ .type = BELAY_VALUE_NUMBER, .u.d = d };
 }
 
-bool truthy(struct belay_value v)
+static bool truthy_scalar(struct belay_value v)
 {
     switch (v.type) {
     case BELAY_VALUE_BOOL: return v.u.b;
@@ -21,23 +21,35 @@ bool truthy(struct belay_value v)
     case BELAY_VALUE_INT:
     case BELAY_VALUE_BIG: return value_double(v) != 0;
     case BELAY_VALUE_OBJECT:
-    case BELAY_VALUE_TAPE:
-    case BELAY_VALUE_ARRAY: break;
+    case BELAY_VALUE_TAPE: return value_member_count(v) > 0;
     default: return false;
     }
-    if (!value_is_array(v))
-        return value_member_count(v) > 0;
+}
+
+/* An array is true when any of its items is. */
+static bool truthy_array(struct belay_value v, uint64_t *steps, unsigned depth)
+{
     struct value_iter it = value_iter(v);
     struct belay_value item;
-    while (value_iter_next(&it, &item))
-        if (truthy(item))
+    while (value_iter_next(&it, &item)) {
+        if (*steps == 0 || depth > VALUE_DEPTH_MAX)
+            return false;
+        --*steps;
+        if (value_is_array(item) ? truthy_array(item, steps, depth + 1) : truthy_scalar(item))
             return true;
+    }
     return false;
+}
+
+bool truthy(struct run *run, struct belay_value v)
+{
+    return value_is_array(v) ? truthy_array(v, &run->steps_left, 0) : truthy_scalar(v);
 }
 
 bool belay_value_truthy(struct belay_value v)
 {
-    return truthy(v);
+    uint64_t steps = BELAY_EXPR_STEPS_DEFAULT;
+    return value_is_array(v) ? truthy_array(v, &steps, 0) : truthy_scalar(v);
 }
 
 bool number_ok(struct run *run, struct belay_value v)
@@ -105,6 +117,8 @@ static struct belay_value compare(struct run *run, const struct node *node, stru
         return UNDEFINED;
     if ((a.type == BELAY_VALUE_STRING) != (b.type == BELAY_VALUE_STRING))
         return run_fail_value(run, "T2009", node->position, b);
+    if (a.type == BELAY_VALUE_STRING && !run_charge(run, (a.n < b.n ? a.n : b.n) / 256))
+        return FAILED;
     int c = a.type == BELAY_VALUE_STRING ? value_compare_str(value_str(a), value_str(b))
                                          : value_compare_numbers(a, b);
     switch (node->op) {
@@ -115,12 +129,13 @@ static struct belay_value compare(struct run *run, const struct node *node, stru
     }
 }
 
-static struct belay_value equality(const struct node *node, struct belay_value a,
+static struct belay_value equality(struct run *run, const struct node *node, struct belay_value a,
                                    struct belay_value b)
 {
     if (!value_defined(a) || !value_defined(b))
         return boolean(false);
-    return boolean(value_equal(a, b) == (node->op == OP_EQ));
+    bool equal = value_equal(a, b, &run->steps_left);
+    return run_charge(run, 1) ? boolean(equal == (node->op == OP_EQ)) : FAILED;
 }
 
 static struct belay_value included(struct run *run, struct belay_value a, struct belay_value b)
@@ -129,12 +144,10 @@ static struct belay_value included(struct run *run, struct belay_value a, struct
     struct belay_value item;
     if (!value_defined(a) || !value_defined(b))
         return boolean(false);
-    if (!run_charge(run, it.n / 4))
-        return FAILED;
     while (value_iter_next(&it, &item))
-        if (value_equal(item, a))
+        if (value_equal(item, a, &run->steps_left))
             return boolean(true);
-    return boolean(false);
+    return run_charge(run, 1) ? boolean(false) : FAILED;
 }
 
 /* ---- strings ---- */
@@ -217,10 +230,10 @@ static struct belay_value logic(struct run *run, const struct node *node, struct
     struct belay_value v = eval(run, node->a, input, frame);
     if (value_failed(v))
         return v;
-    if (truthy(v) == (node->op == OP_OR))
+    if (truthy(run, v) == (node->op == OP_OR))
         return boolean(node->op == OP_OR);
     v = eval(run, node->b, input, frame);
-    return value_failed(v) ? v : boolean(truthy(v));
+    return value_failed(v) ? v : boolean(truthy(run, v));
 }
 
 struct belay_value eval_binary(struct run *run, const struct node *node, struct belay_value input,
@@ -234,7 +247,7 @@ struct belay_value eval_binary(struct run *run, const struct node *node, struct 
         return b;
     switch (node->op) {
     case OP_EQ:
-    case OP_NE: return equality(node, a, b);
+    case OP_NE: return equality(run, node, a, b);
     case OP_LT:
     case OP_LE:
     case OP_GT:

@@ -11,7 +11,7 @@ static struct belay_value lookup_in_array(struct run *run, struct belay_value in
     if (++run->depth > run->depth_max || !run_charge(run, it.n))
         return run_fail(run, "U1001", NO_POSITION, BELAY_STR_NONE);
     while (value_iter_next(&it, &item)) {
-        v = value_is_array(item) ? lookup_in_array(run, item, name) : value_get(item, name);
+        v = lookup_name(run, item, name);
         if (value_failed(v) || (value_defined(v) && !sequence_push_flat(run, &s, v)))
             return FAILED;
     }
@@ -21,7 +21,13 @@ static struct belay_value lookup_in_array(struct run *run, struct belay_value in
 
 struct belay_value lookup_name(struct run *run, struct belay_value input, struct belay_str name)
 {
-    return value_is_array(input) ? lookup_in_array(run, input, name) : value_get(input, name);
+    if (value_is_array(input))
+        return lookup_in_array(run, input, name);
+    /* The tape of an object is searched from end to end: a large one costs more than its step. */
+    if (input.type == BELAY_VALUE_TAPE && input.u.tape->n > 64
+        && !run_charge(run, input.u.tape->n / 64))
+        return FAILED;
+    return value_get(input, name);
 }
 
 /* ---- wildcards ---- */
@@ -124,6 +130,8 @@ static struct belay_value filter_at(struct belay_value input, double index, stru
         index += it.n;
     if (!(index >= 0 && index < it.n))
         return UNDEFINED;
+    if (!run_charge(run, (uint64_t)index / 64))
+        return FAILED;
     struct belay_value v = value_is_array(input) ? belay_value_at(input, (size_t)index) : input;
     if (v.type != VALUE_TUPLE)
         return v;
@@ -152,13 +160,13 @@ static bool all_numbers(struct belay_value v)
 }
 
 /* What a predicate gave for the item at a place: how often the item is kept. */
-static uint32_t times_kept(struct belay_value v, uint32_t at, uint32_t n)
+static uint32_t times_kept(struct run *run, struct belay_value v, uint32_t at, uint32_t n)
 {
     uint32_t times = 0;
     if (value_is_number(v))
         return at_index(v, at, n);
     if (!all_numbers(v))
-        return truthy(v);
+        return truthy(run, v);
     struct value_iter it = value_iter(v);
     struct belay_value item;
     while (value_iter_next(&it, &item))
@@ -196,7 +204,9 @@ struct belay_value eval_filter(struct run *run, const struct node *predicate,
         struct belay_value v = eval(run, predicate, context, inner);
         if (value_failed(v))
             return v;
-        for (uint32_t times = times_kept(v, at, it.n); times > 0; times--)
+        if (value_is_array(v) && !run_charge(run, value_iter(v).n / 4))
+            return FAILED;
+        for (uint32_t times = times_kept(run, v, at, it.n); times > 0; times--)
             if (!sequence_push(run, &s, item))
                 return FAILED;
     }

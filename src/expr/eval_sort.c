@@ -31,6 +31,16 @@ bool merge_sort(struct run *run, struct belay_value *items, uint32_t n,
     return true;
 }
 
+int compare_values(struct run *run, struct belay_value a, struct belay_value b)
+{
+    if (a.type != BELAY_VALUE_STRING)
+        return value_compare_numbers(a, b);
+    if (!run_charge(run, (a.n < b.n ? a.n : b.n) / 256))
+        return COMPARE_FAILED;
+    int c = value_compare_str(value_str(a), value_str(b));
+    return (c > 0) - (c < 0);
+}
+
 /* An item to sort with the values of its terms; a term is evaluated when it is first compared. */
 struct keyed {
     struct belay_value item;
@@ -76,10 +86,8 @@ static int compare_keys(struct order *o, struct belay_value a, struct belay_valu
         return fail(o, "T2008", sortable(a) ? b : a);
     if ((a.type == BELAY_VALUE_STRING) != (b.type == BELAY_VALUE_STRING))
         return fail(o, "T2007", b);
-    int c = a.type == BELAY_VALUE_STRING ? value_compare_str(value_str(a), value_str(b))
-                                         : value_compare_numbers(a, b);
-    c = (c > 0) - (c < 0);
-    return down ? -c : c;
+    int c = compare_values(o->run, a, b);
+    return c == COMPARE_FAILED || !down ? c : -c;
 }
 
 static int compare_items(void *arg, struct belay_value a, struct belay_value b)

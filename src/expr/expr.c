@@ -166,6 +166,11 @@ struct belay_str belay_expr_source(const struct belay_expr *e)
     return e->source;
 }
 
+const struct name *expr_find_name(const struct belay_expr *e, struct belay_str text)
+{
+    return find_name(e, text);
+}
+
 bool belay_expr_uses(const struct belay_expr *e, struct belay_str variable)
 {
     const struct name *name = find_name(e, variable);

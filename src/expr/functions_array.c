@@ -78,16 +78,15 @@ struct sorting {
 
 static int by_value(void *arg, struct belay_value a, struct belay_value b)
 {
-    (void)arg;
-    return a.type == BELAY_VALUE_STRING ? value_compare_str(value_str(a), value_str(b)) > 0
-                                        : value_compare_numbers(a, b) > 0;
+    struct sorting *s = arg;
+    return compare_values(s->run, a, b);
 }
 
 static int by_function(void *arg, struct belay_value a, struct belay_value b)
 {
     struct sorting *s = arg;
     struct belay_value v = call_hof(s->run, s->call, s->function, a, b, UNDEFINED);
-    return value_failed(v) ? COMPARE_FAILED : truthy(v);
+    return value_failed(v) ? COMPARE_FAILED : truthy(s->run, v);
 }
 
 /* All strings or all numbers. */
@@ -133,8 +132,9 @@ static bool keep_distinct(struct run *run, struct belay_value v, struct belay_va
         return false;
     }
     while (value_iter_next(&it, &item)) {
-        uint64_t at = value_hash(item) & (slots - 1);
-        while (table[at] && !value_equal(a->items[table[at] - 1], item) && run_charge(run, 1))
+        uint64_t at = value_hash(item, &run->steps_left) & (slots - 1);
+        while (table[at] && !value_equal(a->items[table[at] - 1], item, &run->steps_left)
+               && run_charge(run, 1))
             at = (at + 1) & (slots - 1);
         if (run->status || !run_charge(run, 1))
             return false;
@@ -191,7 +191,7 @@ struct belay_value f_zip(struct run *run, struct call *call)
 static bool collect_keys(struct run *run, struct belay_value v, struct belay_value_object *seen)
 {
     struct belay_value name, item;
-    if (run->depth >= run->depth_max || !run_charge(run, 1)) {
+    if (run->depth >= run->depth_max || !run_charge(run, 1 + value_member_count(v) / 4)) {
         run_fail(run, "U1001", NO_POSITION, BELAY_STR_NONE);
         return false;
     }

@@ -45,7 +45,7 @@ struct belay_value f_filter(struct run *run, struct call *call)
                                         call->args[0]);
         if (value_failed(v))
             return v;
-        if (truthy(v) && !value_array_push(result.u.array, run->arena, item))
+        if (truthy(run, v) && !value_array_push(result.u.array, run->arena, item))
             return run_nomem(run);
     }
     return result;
@@ -64,7 +64,7 @@ struct belay_value f_single(struct run *run, struct call *call)
             v = call_hof(run, call, call->args[1], item, index_value(it.at - 1), call->args[0]);
         if (value_failed(v))
             return v;
-        if (!truthy(v))
+        if (!truthy(run, v))
             continue;
         if (any)
             return run_fail(run, "D3138", NO_POSITION, BELAY_STR_NONE);
@@ -105,7 +105,7 @@ struct belay_value f_sift(struct run *run, struct call *call)
         struct belay_value v = call_hof(run, call, call->args[1], item, name, object);
         if (value_failed(v))
             return v;
-        if (truthy(v) && !value_object_put(o, run->arena, name, item))
+        if (truthy(run, v) && !value_object_put(o, run->arena, name, item))
             return run_nomem(run);
     }
     if (!o)
@@ -147,7 +147,7 @@ struct belay_value f_error(struct run *run, struct call *call)
 
 struct belay_value f_assert(struct run *run, struct call *call)
 {
-    if (truthy(call->args[0]))
+    if (truthy(run, call->args[0]))
         return UNDEFINED;
     return fail_with(run, "D3141", call->args[1], BELAY_STR("$assert() statement failed"));
 }

@@ -237,14 +237,12 @@ struct belay_value f_formatBase(struct run *run, struct call *call)
 
 struct belay_value f_boolean(struct run *run, struct call *call)
 {
-    (void)run;
     struct belay_value v = call->args[0];
-    return value_defined(v) ? belay_value_bool(truthy(v)) : v;
+    return value_defined(v) ? belay_value_bool(truthy(run, v)) : v;
 }
 
 struct belay_value f_not(struct run *run, struct call *call)
 {
-    (void)run;
     struct belay_value v = call->args[0];
-    return value_defined(v) ? belay_value_bool(!truthy(v)) : v;
+    return value_defined(v) ? belay_value_bool(!truthy(run, v)) : v;
 }

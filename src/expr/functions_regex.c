@@ -1,6 +1,7 @@
 /* Functions that take a pattern: a string, a regex, or a function that matches. */
 #include <math.h>
 
+#include "base/limits.h"
 #include "expr/functions.h"
 #include "expr/regex.h"
 
@@ -28,9 +29,13 @@ static struct belay_value regex_failed(struct run *run, int status)
 static bool first_match(struct run *run, const struct regex *re, struct belay_str text, size_t from,
                         struct regex_match *m)
 {
-    if (!run_charge(run, 1 + text.n / 64))
+    /* The check that the text is UTF-8 reads all of it. */
+    if (!run_charge(run, 1 + text.n / 256))
         return false;
-    int status = from > text.n ? BELAY_NOTFOUND : regex_match(re, run->arena, text, from, m);
+    uint64_t most = BELAY_EXPR_MATCH_STEPS_MAX, left = most;
+    int status = from > text.n ? BELAY_NOTFOUND : regex_match(re, run->arena, text, from, &left, m);
+    if (!run_charge(run, (most - left) / 16))
+        return false;
     if (status == BELAY_OK && m->start == m->end) {
         run_fail(run, "D1004", NO_POSITION, BELAY_STR_NONE);
         return false;
@@ -140,6 +145,8 @@ static bool from_string(struct matches *m, struct found *ret)
 {
     struct belay_str what = value_str(m->pattern);
     if (m->from > m->text.n || !run_charge(m->run, 1))
+        return false;
+    if (!run_charge(m->run, (m->text.n - m->from) / 4096))
         return false;
     const char *at = memmem(m->text.p + m->from, m->text.n - m->from, what.p, what.n);
     if (!at)

@@ -12,7 +12,7 @@ static struct belay_value view(struct belay_str s, size_t from, size_t to)
 struct belay_value f_string(struct run *run, struct call *call)
 {
     struct belay_value v = call->args[0];
-    return value_defined(v) ? value_to_string(run, v, truthy(call->args[1])) : v;
+    return value_defined(v) ? value_to_string(run, v, truthy(run, call->args[1])) : v;
 }
 
 struct belay_value f_length(struct run *run, struct call *call)
@@ -20,6 +20,8 @@ struct belay_value f_length(struct run *run, struct call *call)
     (void)run;
     if (!value_defined(call->args[0]))
         return UNDEFINED;
+    if (!run_charge(run, call->args[0].n / 256))
+        return FAILED;
     return belay_value_number((double)char_count(value_str(call->args[0])));
 }
 
@@ -58,9 +60,10 @@ struct belay_value f_substringBefore(struct run *run, struct call *call)
 {
     struct belay_value v = call->args[0];
     struct belay_str s = value_str(v), what = value_str(call->args[1]);
-    (void)run;
     if (!value_defined(v) || !value_defined(call->args[1]))
         return v;
+    if (!run_charge(run, s.n / 4096))
+        return FAILED;
     const char *at = memmem(s.p, s.n, what.p, what.n);
     return at ? view(s, 0, (size_t)(at - s.p)) : v;
 }
@@ -69,9 +72,10 @@ struct belay_value f_substringAfter(struct run *run, struct call *call)
 {
     struct belay_value v = call->args[0];
     struct belay_str s = value_str(v), what = value_str(call->args[1]);
-    (void)run;
     if (!value_defined(v) || !value_defined(call->args[1]))
         return v;
+    if (!run_charge(run, s.n / 4096))
+        return FAILED;
     const char *at = memmem(s.p, s.n, what.p, what.n);
     return at ? view(s, (size_t)(at - s.p) + what.n, s.n) : v;
 }
@@ -109,6 +113,8 @@ struct belay_value f_trim(struct run *run, struct call *call)
     bool gap = false;
     if (!value_defined(call->args[0]))
         return UNDEFINED;
+    if (!run_charge(run, s.n / 64))
+        return FAILED;
     for (size_t i = 0; i < s.n; i++) {
         if (memchr(" \t\n\r", s.p[i], 4)) {
             gap = t.n > 0;

@@ -26,7 +26,7 @@ struct regex *regex_compile(struct belay_arena *arena, struct belay_str pattern,
                             bool *ret_nomem)
 {
     uint32_t options = PCRE2_UTF | PCRE2_ALT_BSUX | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C
-                       | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS
+                       | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_AUTO_CALLOUT
                        | (flags & REGEX_NOCASE ? PCRE2_CASELESS : 0)
                        | (flags & REGEX_MULTILINE ? PCRE2_MULTILINE : 0);
     int code = 0;
@@ -53,12 +53,32 @@ static int status_of(int result)
 {
     switch (result) {
     case PCRE2_ERROR_NOMATCH: return BELAY_NOTFOUND;
+    case PCRE2_ERROR_CALLOUT:
     case PCRE2_ERROR_MATCHLIMIT:
     case PCRE2_ERROR_DEPTHLIMIT:
     case PCRE2_ERROR_HEAPLIMIT: return BELAY_LIMIT;
     case PCRE2_ERROR_NOMEMORY: return BELAY_NOMEM;
     default: return BELAY_INVALID;
     }
+}
+
+/* PCRE2's own match limit starts anew at each place of the text where a match may begin, and does not
+ * see how far one item reads; so the work is counted here, before each item. */
+struct meter {
+    uint64_t left;
+    PCRE2_SIZE at;
+};
+
+static int count(pcre2_callout_block *block, void *data)
+{
+    struct meter *m = data;
+    PCRE2_SIZE at = block->current_position;
+    uint64_t cost = 1 + (at > m->at ? at - m->at : m->at - at) / 16;
+    m->at = at;
+    if (m->left < cost)
+        return PCRE2_ERROR_CALLOUT;
+    m->left -= cost;
+    return 0;
 }
 
 static void fill(const struct regex *re, struct belay_str text, pcre2_match_data *data,
@@ -77,8 +97,9 @@ static void fill(const struct regex *re, struct belay_str text, pcre2_match_data
 }
 
 int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_str text,
-                size_t from, struct regex_match *ret_match)
+                size_t from, uint64_t *work, struct regex_match *ret_match)
 {
+    struct meter meter = { *work, from };
     struct belay_arena_mark mark = belay_arena_mark(arena);
     pcre2_general_context *general = pcre2_general_context_create(take, give_back, arena);
     pcre2_match_context *context = general ? pcre2_match_context_create(general) : NULL;
@@ -86,6 +107,7 @@ int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_
         = general ? pcre2_match_data_create_from_pattern(re->code, general) : NULL;
     int status = BELAY_NOMEM;
     if (context && data) {
+        pcre2_set_callout(context, count, &meter);
         pcre2_set_match_limit(context, BELAY_EXPR_MATCH_STEPS_MAX);
         pcre2_set_depth_limit(context, BELAY_EXPR_MATCH_DEPTH_MAX);
         pcre2_set_heap_limit(context, BELAY_EXPR_MATCH_KIB_MAX);
@@ -96,5 +118,6 @@ int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_
             fill(re, text, data, ret_match);
     }
     belay_arena_rewind(arena, mark);
+    *work = meter.left;
     return status;
 }

@@ -24,9 +24,10 @@ struct regex_match {
     struct belay_str groups[REGEX_GROUPS_MAX]; /* p NULL: took no part */
 };
 
-/* The first match at or after from. Errors: BELAY_NOTFOUND, BELAY_LIMIT (took too many steps),
- * BELAY_INVALID (text is not UTF-8), BELAY_NOMEM. */
+/* The first match at or after from. *work: what the match may cost at most (about one for each item
+ * tried and for 16 bytes passed over), less what it did cost afterwards. Errors: BELAY_NOTFOUND,
+ * BELAY_LIMIT (work or PCRE2's own limits), BELAY_INVALID (text is not UTF-8), BELAY_NOMEM. */
 int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_str text,
-                size_t from, struct regex_match *ret_match) BELAY_MUST_CHECK;
+                size_t from, uint64_t *work, struct regex_match *ret_match) BELAY_MUST_CHECK;
 
 #endif

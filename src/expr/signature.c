@@ -185,6 +185,8 @@ static struct belay_value as_array(struct run *run, const struct parameter *p, s
     struct belay_value item;
     if (!value_defined(v))
         return v;
+    if (!run_charge(run, it.n / 16)) /* the function will walk it, too */
+        return FAILED;
     while (p->subtype && value_iter_next(&it, &item))
         if (type_of(item) != p->subtype)
             return run_fail_value(run, "T0412", NO_POSITION, v);

@@ -206,11 +206,13 @@ bool value_object_add(struct belay_value_object *o, struct belay_arena *arena,
 
 /* ---- comparing ---- */
 
-/* Deeply, members in any order. Values nested deeper than VALUE_DEPTH_MAX are not equal. */
+/* Both take from *steps what they cost, and give up at 0: values share parts, so that a small one may
+ * be endlessly large to walk. Deeply, members in any order; values nested deeper than
+ * VALUE_DEPTH_MAX are not equal. */
 #define VALUE_DEPTH_MAX 1024
-bool value_equal(struct belay_value a, struct belay_value b);
+bool value_equal(struct belay_value a, struct belay_value b, uint64_t *steps);
 /* Equal values have equal hashes. */
-uint64_t value_hash(struct belay_value v);
+uint64_t value_hash(struct belay_value v, uint64_t *steps);
 /* As JavaScript orders strings: by UTF-16 code unit. <0, 0, >0. */
 int value_compare_str(struct belay_str a, struct belay_str b);
 /* Both are numbers: exact where both are integers, else as doubles. */

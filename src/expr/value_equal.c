@@ -3,7 +3,20 @@
 #include "base/hash.h"
 #include "expr/value.h"
 
-static bool equal(struct belay_value a, struct belay_value b, unsigned depth);
+/* The walk so far: how deep, and what it may still cost. */
+struct walk {
+    uint64_t *steps;
+    unsigned depth;
+};
+
+static bool equal(struct walk *w, struct belay_value a, struct belay_value b);
+
+static bool charge(struct walk *w, uint64_t steps)
+{
+    bool ok = *w->steps > steps;
+    *w->steps = ok ? *w->steps - steps : 0;
+    return ok;
+}
 
 int value_compare_numbers(struct belay_value a, struct belay_value b)
 {
@@ -21,57 +34,70 @@ static bool equal_numbers(struct belay_value a, struct belay_value b)
     return value_compare_numbers(a, b) == 0;
 }
 
-static bool equal_arrays(struct belay_value a, struct belay_value b, unsigned depth)
+static bool equal_arrays(struct walk *w, struct belay_value a, struct belay_value b)
 {
     struct value_iter x = value_iter(a), y = value_iter(b);
-    struct belay_value v, w;
+    struct belay_value v, u;
     if (x.n != y.n)
         return false;
-    while (value_iter_next(&x, &v) && value_iter_next(&y, &w))
-        if (!equal(v, w, depth + 1))
+    while (value_iter_next(&x, &v) && value_iter_next(&y, &u))
+        if (!equal(w, v, u))
             return false;
     return true;
 }
 
-static bool equal_objects(struct belay_value a, struct belay_value b, unsigned depth)
+static bool equal_objects(struct walk *w, struct belay_value a, struct belay_value b)
 {
-    struct value_members m = value_members(a);
-    struct belay_value name, v;
     if (a.type == BELAY_VALUE_TAPE && b.type == BELAY_VALUE_TAPE)
-        return belay_json_equal(a.u.tape, b.u.tape);
+        return charge(w, a.u.tape->u.skip / 4) && belay_json_equal(a.u.tape, b.u.tape);
     if (value_member_count(a) != value_member_count(b))
         return false;
+    bool swap = b.type == BELAY_VALUE_TAPE; /* look up where there is an index */
+    struct value_members m = value_members(swap ? b : a);
+    struct belay_value name, v;
     while (value_members_next(&m, &name, &v)) {
-        struct belay_value w = value_get(b, value_str(name));
-        if (!value_defined(w) || !equal(v, w, depth + 1))
+        struct belay_value u = value_get(swap ? a : b, value_str(name));
+        if (!value_defined(u) || !equal(w, v, u))
             return false;
     }
     return true;
 }
 
-static bool equal(struct belay_value a, struct belay_value b, unsigned depth)
+static bool equal_scalars(struct walk *w, struct belay_value a, struct belay_value b)
 {
-    if (depth > VALUE_DEPTH_MAX)
-        return false;
-    if (value_is_number(a) && value_is_number(b))
-        return equal_numbers(a, b);
-    if (value_is_array(a) && value_is_array(b))
-        return equal_arrays(a, b, depth);
-    if (value_is_object(a) && value_is_object(b))
-        return equal_objects(a, b, depth);
     if (a.type != b.type)
         return false;
     switch (a.type) {
     case BELAY_VALUE_BOOL: return a.u.b == b.u.b;
-    case BELAY_VALUE_STRING: return belay_str_eq(value_str(a), value_str(b));
+    case BELAY_VALUE_STRING:
+        return a.n == b.n && charge(w, a.n / 256) && belay_str_eq(value_str(a), value_str(b));
     case BELAY_VALUE_FUNCTION: return a.u.function == b.u.function;
     default: return a.type == BELAY_VALUE_NULL || a.type == BELAY_VALUE_UNDEFINED;
     }
 }
 
-bool value_equal(struct belay_value a, struct belay_value b)
+static bool equal(struct walk *w, struct belay_value a, struct belay_value b)
 {
-    return equal(a, b, 0);
+    bool result;
+    if (w->depth > VALUE_DEPTH_MAX || !charge(w, 1))
+        return false;
+    w->depth++;
+    if (value_is_number(a) && value_is_number(b))
+        result = equal_numbers(a, b);
+    else if (value_is_array(a) && value_is_array(b))
+        result = equal_arrays(w, a, b);
+    else if (value_is_object(a) && value_is_object(b))
+        result = equal_objects(w, a, b);
+    else
+        result = equal_scalars(w, a, b);
+    w->depth--;
+    return result;
+}
+
+bool value_equal(struct belay_value a, struct belay_value b, uint64_t *steps)
+{
+    struct walk w = { steps, 0 };
+    return equal(&w, a, b);
 }
 
 int value_compare_str(struct belay_str a, struct belay_str b)
@@ -96,35 +122,51 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return a ^ a >> 29;
 }
 
-static uint64_t hash(struct belay_value v, unsigned depth)
+static uint64_t hash(struct walk *w, struct belay_value v);
+
+static uint64_t hash_number(struct belay_value v)
 {
-    struct belay_value name, item;
-    uint64_t h = 7;
-    if (depth > 32) /* deep enough to tell values apart */
-        return h;
-    if (value_is_number(v)) {
-        double d = value_double(v) + 0.0; /* -0 is 0 */
-        memcpy(&h, &d, sizeof h);
-        return mix(h, 1);
-    }
-    if (value_is_array(v)) {
-        struct value_iter it = value_iter(v);
-        while (value_iter_next(&it, &item))
-            h = mix(h, hash(item, depth + 1));
-        return mix(h, 2);
-    }
-    if (value_is_object(v)) {
-        struct value_members m = value_members(v);
-        while (value_members_next(&m, &name, &item))
-            h += mix(belay_hash64(value_str(name)), hash(item, depth + 1));
-        return mix(h, 3);
-    }
-    if (v.type == BELAY_VALUE_STRING)
-        return belay_hash64(value_str(v));
-    return mix(v.type, v.type == BELAY_VALUE_BOOL && v.u.b);
+    double d = value_double(v) + 0.0; /* -0 is 0 */
+    uint64_t h;
+    memcpy(&h, &d, sizeof h);
+    return mix(h, 1);
 }
 
-uint64_t value_hash(struct belay_value v)
+static uint64_t hash_container(struct walk *w, struct belay_value v)
 {
-    return hash(v, 0);
+    struct value_iter it = value_iter(v);
+    struct value_members m = value_members(v);
+    struct belay_value name, item;
+    uint64_t h = 7;
+    if (value_is_array(v)) {
+        while (value_iter_next(&it, &item))
+            h = mix(h, hash(w, item));
+        return mix(h, 2);
+    }
+    while (value_members_next(&m, &name, &item)) /* a sum: in any order */
+        h += mix(belay_hash64(value_str(name)), hash(w, item));
+    return mix(h, 3);
+}
+
+static uint64_t hash(struct walk *w, struct belay_value v)
+{
+    uint64_t h = 7;
+    if (w->depth > 32 || !charge(w, 1)) /* deep enough to tell values apart */
+        return h;
+    if (value_is_number(v))
+        return hash_number(v);
+    if (v.type == BELAY_VALUE_STRING)
+        return charge(w, v.n / 256) ? belay_hash64(value_str(v)) : h;
+    if (!value_is_array(v) && !value_is_object(v))
+        return mix(v.type, v.type == BELAY_VALUE_BOOL && v.u.b);
+    w->depth++;
+    h = hash_container(w, v);
+    w->depth--;
+    return h;
+}
+
+uint64_t value_hash(struct belay_value v, uint64_t *steps)
+{
+    struct walk w = { steps, 0 };
+    return hash(&w, v);
 }

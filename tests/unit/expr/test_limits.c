@@ -115,12 +115,63 @@ static void a_regex_that_backtracks_without_end_is_stopped(void **state)
     ends_with("$match('x', /[z-a]/)", NULL, "S0303", BELAY_SYNTAX);
 }
 
+/* Values share parts: what takes little memory can be endless to walk. */
+static void walking_is_counted_too(void **state)
+{
+    (void)state;
+    ends_with("($t := function($i) { $reduce([1..$i], function($s, $x) { [[$s], [$s]] }, 0) }; "
+              "$t(60) = $t(60))",
+              NULL, "U1001", BELAY_LIMIT);
+    ends_with("($t := $reduce([1..60], function($s, $x) { [[$s], [$s]] }, 0); $t ? 1 : 2)", NULL,
+              "U1001", BELAY_LIMIT);
+    ends_with("($t := $reduce([1..60], function($s, $x) { [[$s], [$s]] }, 0); $distinct([$t, $t, 1]))",
+              NULL, "U1001", BELAY_LIMIT);
+    ends_with("($t := $reduce([1..200000], function($s, $x) { [[$s]] }, 0); $t ? 1 : 2)", NULL, "U1004",
+              BELAY_LIMIT);
+    ends_with("($s := $pad('', 100000, 'a'); $sort([1..90000].$s))", NULL, "U1001", BELAY_LIMIT);
+    ends_with("[1..30000][[1..30000]]", NULL, "U1001", BELAY_LIMIT);
+    ends_with("($s := $pad('', 1000000, 'a'); $t := $pad('', 1000000, 'a'); [1..100000].($s = $t))",
+              NULL, "U1001", BELAY_LIMIT);
+}
+
+static void a_regex_cannot_scan_a_long_text_again_and_again(void **state)
+{
+    (void)state;
+    ends_with("$match($pad('', 1000000, 'a'), /a*[bc]/)", NULL, "U1005", BELAY_LIMIT);
+    ends_with("$match($pad('', 1000000, 'a'), /(a|aa){1,15}c|(a|aa){1,15}d/)", NULL, "U1005", BELAY_LIMIT);
+    ends_with("$match($pad('', 100000, 'a') & 'b', /b/).index", NULL, "100000", BELAY_OK);
+    ends_with("$count($match($pad('', 3000, 'ab '), /\\w+/))", NULL, "1000", BELAY_OK);
+}
+
 static void signatures_cannot_be_made_to_search_for_ever(void **state)
 {
     (void)state;
     ends_with("function($a)<x+x+x+x+x+x+x+x+x+x+x+x+n>{1}(1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,"
               "4,5,6,7,8,9,0,'x')",
               NULL, "U1001", BELAY_LIMIT);
+}
+
+static void the_deepest_evaluation_fits_the_stack(void **state)
+{
+    (void)state;
+    static const char *const sources[] = {
+        "($f := function($n) { 1 + $f($n) }; $f(1))",
+        "($f := function($x) { $map([$x], function($y) { $f($y) }) ~> $sum }; $f(1))",
+        "($f := function($x) { $sort([$x, 1], function($l, $r) { $f($l) > 1 }) }; $f(1))",
+        "($f := function($x) { $replace('a', /a/, $f) & 'b' }; $f('a'))",
+        "($f := function($x) { [$x].($[$f($)])^($f($)){$string($f($)): $f($)} & 1 }; $f(1))",
+        "($f := function($x) { ({'a':{'b':1}} ~> |a|{'b': $f(b)}|).a.b + 1 }; $f(1))",
+        "($s := '1 + $eval($s)'; $eval($s))",
+        "($f := function($x) { {'a':[$x]}.a@$v#$i.($f($v) & %.a) & 1 }; $f(1))",
+    };
+    struct belay_buf out;
+    struct belay_expr_env env = { .depth_max = BELAY_EXPR_DEPTH_MAX };
+    belay_buf_init(&out, 1000);
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        assert_int_equal(evaluate(sources[i], NULL, &env, &out), BELAY_LIMIT);
+        assert_true(strcmp(out.p, "U1001") == 0 || strcmp(out.p, "U1004") == 0);
+    }
+    belay_buf_deinit(&out);
 }
 
 static void steps_and_depth_can_be_set(void **state)
@@ -211,7 +262,10 @@ int main(void)
         cmocka_unit_test(growth_is_bounded_by_the_arena),
         cmocka_unit_test(what_nests_too_deeply_is_not_written),
         cmocka_unit_test(a_regex_that_backtracks_without_end_is_stopped),
+        cmocka_unit_test(walking_is_counted_too),
+        cmocka_unit_test(a_regex_cannot_scan_a_long_text_again_and_again),
         cmocka_unit_test(signatures_cannot_be_made_to_search_for_ever),
+        cmocka_unit_test(the_deepest_evaluation_fits_the_stack),
         cmocka_unit_test(steps_and_depth_can_be_set),
         cmocka_unit_test(without_memory_there_is_an_error_and_no_leak),
         cmocka_unit_test(a_template_without_memory_says_so),
