@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -77,7 +78,7 @@ static bool answer_status(struct client *c, const char *rest)
 {
     char body[32], headers[96] = "", date[40];
     int status = atoi(rest);
-    int n = snprintf(body, sizeof body, "{\"status\":%d}", status);
+    int n = status == 204 || status == 304 ? 0 : snprintf(body, sizeof body, "{\"status\":%d}", status);
     time_t then = time(NULL) + 10;
     struct tm tm;
     if (strstr(rest, "/after"))
@@ -153,6 +154,7 @@ static void *run_acceptor(void *arg)
         unsigned index = atomic_load(&s->connections);
         if (fd < 0 || index == CONNECTIONS_MAX)
             return NULL;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)); /* head and body are two writes */
         struct client *c = calloc(1, sizeof *c);
         *c = (struct client){ .server = s, .index = index, .fd = fd };
         atomic_store(&s->fds[index], fd);

@@ -119,8 +119,13 @@ static void classify_curl(const struct http_evidence *e, struct belay_call_outco
              e->sent ? "the connection was lost before the answer was complete"
                      : "the connection was lost before the request was sent");
         break;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* also what it says to an answer without a status line */
+        if (e->sent) {
+            fail(o, BELAY_CLASS_UNKNOWN_OUTCOME, BELAY_STR("HTTP:PROTOCOL"), "the answer is no HTTP");
+            break;
+        }
+        /* fall through */
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         fail(o, BELAY_CLASS_PERMANENT, BELAY_STR("HTTP:PROTOCOL"), "the URL cannot be used");
         break;
     case CURLE_OUT_OF_MEMORY:

@@ -1,0 +1,296 @@
+/* HTTP out, against a server that misbehaves on demand: how each ending is classified, what is sent,
+ * what is refused. What any connector must do: test_conformance.c. */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "connector/http/client.h"
+#include "lib/connector_conformance.h"
+#include "lib/scripted_server.h"
+
+static struct scripted_server *server;
+static struct recorder *recorder;
+static char base_url[64];
+
+static const struct belay_option *option(const char *name)
+{
+    const struct belay_option *o = belay_connector_http.options;
+    while (o->name && strcmp(o->name, name) != 0)
+        o++;
+    assert_non_null(o->name);
+    return o;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    recorder = recorder_new();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    recorder_free(recorder);
+    return 0;
+}
+
+static struct belay_connection *open_with(const struct belay_option_value *more, uint32_t count,
+                                          const char *idempotency)
+{
+    struct belay_option_value options[8] = { { .option = option("base_url"), .text = belay_str_c(base_url) } };
+    struct belay_connection *c = NULL;
+    struct belay_err err = { 0 };
+    for (uint32_t i = 0; i < count; i++)
+        options[1 + i] = more[i];
+    struct belay_connection_config config = { .name = BELAY_STR("remote"), .options = options,
+                                              .option_count = 1 + count, .concurrency = 4, .queue_max = 4,
+                                              .idempotency_header = belay_str_c(idempotency),
+                                              .response_bytes_max = 10000 };
+    if (belay_connector_http.open(&config, recorder_done, recorder, &c, &err))
+        fail_msg("%s", err.msg);
+    return c;
+}
+
+static void close_connection(struct belay_connection *c)
+{
+    belay_connector_http.close(c, 0, recorder_closed, recorder);
+    recorder_wait_closed(recorder);
+}
+
+static int call(struct belay_connection *c, struct belay_call_request request, const char *method, const char *path,
+                struct belay_err *err)
+{
+    struct belay_field params[] = { { BELAY_STR("method"), belay_str_c(method) },
+                                    { BELAY_STR("path"), belay_str_c(path) } };
+    request.params = params;
+    request.param_count = 2;
+    if (!request.timeout_ms)
+        request.timeout_ms = 3000;
+    return belay_connector_http.call(c, &request, err);
+}
+
+static struct belay_call_outcome *outcome_of(struct belay_connection *c, uint64_t id, const char *method,
+                                             const char *path)
+{
+    struct belay_err err = { 0 };
+    bool body = strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0;
+    struct belay_call_request request = { .id = id, .body = body ? BELAY_STR("{}") : BELAY_STR_NONE };
+    if (call(c, request, method, path, &err))
+        fail_msg("%s", err.msg);
+    return recorder_wait(recorder, id);
+}
+
+static void each_ending_is_classified(void **state)
+{
+    static const struct {
+        const char *method, *path, *type; /* type NULL: ok */
+        enum belay_class class_;
+        uint32_t status;
+    } rows[] = {
+        { "POST", "/ok", NULL, 0, 200 },
+        { "POST", "/status/204", NULL, 0, 204 },
+        { "POST", "/status/302", "HTTP:REDIRECT", BELAY_CLASS_PERMANENT, 302 },
+        { "POST", "/status/400", "HTTP:CLIENT_ERROR", BELAY_CLASS_PERMANENT, 400 },
+        { "POST", "/status/404", "HTTP:CLIENT_ERROR", BELAY_CLASS_PERMANENT, 404 },
+        { "POST", "/status/409", "HTTP:CLIENT_ERROR", BELAY_CLASS_PERMANENT, 409 },
+        { "POST", "/status/408", "HTTP:TIMEOUT", BELAY_CLASS_TRANSIENT, 408 },
+        { "POST", "/status/425", "HTTP:TOO_EARLY", BELAY_CLASS_TRANSIENT, 425 },
+        { "POST", "/status/429", "HTTP:TOO_MANY_REQUESTS", BELAY_CLASS_TRANSIENT, 429 },
+        { "POST", "/status/500", "HTTP:SERVER_ERROR", BELAY_CLASS_TRANSIENT, 500 },
+        { "POST", "/status/501", "HTTP:SERVER_ERROR", BELAY_CLASS_PERMANENT, 501 },
+        { "POST", "/status/502", "HTTP:SERVER_ERROR", BELAY_CLASS_UNKNOWN_OUTCOME, 502 },
+        { "POST", "/status/503", "HTTP:SERVER_ERROR", BELAY_CLASS_TRANSIENT, 503 },
+        { "POST", "/status/504", "HTTP:SERVER_ERROR", BELAY_CLASS_UNKNOWN_OUTCOME, 504 },
+        { "POST", "/lost", "HTTP:CONNECTIVITY", BELAY_CLASS_UNKNOWN_OUTCOME, 0 },
+        { "GET", "/lost", "HTTP:CONNECTIVITY", BELAY_CLASS_UNKNOWN_OUTCOME, 0 },
+        { "POST", "/cut", "HTTP:CONNECTIVITY", BELAY_CLASS_UNKNOWN_OUTCOME, 200 },
+        { "POST", "/garbage", "HTTP:PROTOCOL", BELAY_CLASS_UNKNOWN_OUTCOME, 0 },
+        { "POST", "/big/20000", "HTTP:RESPONSE_TOO_LARGE", BELAY_CLASS_UNKNOWN_OUTCOME, 200 },
+        { "GET", "/big/20000", "HTTP:RESPONSE_TOO_LARGE", BELAY_CLASS_PERMANENT, 200 },
+        { "GET", "/big/10000", NULL, 0, 200 },
+    };
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    for (uint64_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint32_t before = scripted_server_requests(server);
+        struct belay_call_outcome *o = outcome_of(c, i, rows[i].method, rows[i].path);
+        bool fits = o->ok ? rows[i].type == NULL
+                          : rows[i].type && belay_str_eq(o->type, belay_str_c(rows[i].type))
+                                && o->class_ == rows[i].class_;
+        if (!fits || o->status != rows[i].status)
+            fail_msg("%s %s: ok %d %.*s %s, status %u", rows[i].method, rows[i].path, o->ok,
+                     BELAY_STR_ARG(o->type), o->ok ? "" : belay_class_name(o->class_), o->status);
+        assert_true(o->ok || o->description.n > 0);
+        assert_int_equal(scripted_server_requests(server), before + 1);
+        belay_call_outcome_free(o);
+    }
+    close_connection(c);
+}
+
+static void the_time_to_come_back_is_read(void **state)
+{
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    struct belay_call_outcome *after = outcome_of(c, 1, "POST", "/status/429/after");
+    struct belay_call_outcome *date = outcome_of(c, 2, "POST", "/status/503/date");
+    assert_int_equal(after->retry_after_ms, 2000);
+    assert_true(date->retry_after_ms > 5000 && date->retry_after_ms <= 11000);
+    belay_call_outcome_free(after);
+    belay_call_outcome_free(date);
+    close_connection(c);
+}
+
+static void contains(struct belay_str text, const char *part)
+{
+    if (!memmem(text.p, text.n, part, strlen(part)))
+        fail_msg("no \"%s\" in:\n%.*s", part, BELAY_STR_ARG(text));
+}
+
+static void what_is_sent_is_what_was_asked_for(void **state)
+{
+    (void)state;
+    struct belay_field fixed[] = { { BELAY_STR("X-Fixed"), BELAY_STR("always") } };
+    struct belay_option_value more[] = { { .option = option("headers"), .fields = fixed, .field_count = 1 },
+                                         { .option = option("bearer"), .text = BELAY_STR("token") } };
+    struct belay_connection *c = open_with(more, 2, "Idempotency-Key");
+    struct belay_field own[] = { { BELAY_STR("X-Own"), BELAY_STR("this time") },
+                                 { BELAY_STR("Content-Length"), BELAY_STR("7") },
+                                 { BELAY_STR("Connection"), BELAY_STR("close") } };
+    struct belay_call_request request = { .id = 1, .headers = own, .header_count = 3, .body = BELAY_STR("{\"a\":1}"),
+                                          .idempotency_key = BELAY_STR("k-1"), .correlationid = BELAY_STR("c-1"),
+                                          .traceparent = BELAY_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") };
+    struct belay_err err;
+    assert_ok(call(c, request, "PUT", "/echo?x=%20y", &err));
+    struct belay_call_outcome *o = recorder_wait(recorder, 1);
+    assert_true(o->ok);
+    contains(o->body, "PUT /echo?x=%20y HTTP/1.1\r\n");
+    contains(o->body, "X-Fixed: always\r\n");
+    contains(o->body, "X-Own: this time\r\n");
+    contains(o->body, "Authorization: Bearer token\r\n");
+    contains(o->body, "Idempotency-Key: \"k-1\"\r\n");
+    contains(o->body, "x-correlation-id: c-1\r\n");
+    contains(o->body, "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n");
+    contains(o->body, "\r\n\r\n{\"a\":1}");
+    assert_null(memmem(o->body.p, o->body.n, "close", 5));
+    contains(o->endpoint, "PUT http://127.0.0.1:");
+    assert_null(memmem(o->endpoint.p, o->endpoint.n, "token", 5));
+    bool echoed = false;
+    for (uint32_t i = 0; i < o->header_count; i++)
+        echoed = echoed || (belay_str_eq(o->headers[i].name, BELAY_STR("x-echo"))
+                            && belay_str_eq(o->headers[i].value, BELAY_STR("Yes")));
+    assert_true(echoed);
+    belay_call_outcome_free(o);
+    close_connection(c);
+}
+
+static void connections_are_kept_and_used_again(void **state)
+{
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    uint32_t before = scripted_server_connections(server);
+    for (uint64_t i = 0; i < 20; i++)
+        belay_call_outcome_free(outcome_of(c, i, "POST", "/ok"));
+    assert_int_equal(scripted_server_connections(server), before + 1);
+    close_connection(c);
+}
+
+static void a_call_that_is_wrong_never_happens(void **state)
+{
+    static const struct {
+        const char *method, *path;
+    } rows[] = { { "POST", "no-slash" }, { "POST", "" }, { "PO ST", "/x" }, { "POST", "/a b" },
+                 { "POST", "/a\r\nX: y" } };
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    uint32_t before = scripted_server_requests(server);
+    struct belay_err err;
+    struct belay_call_request request = { .id = 1 };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (call(c, request, rows[i].method, rows[i].path, &err) != BELAY_INVALID)
+            fail_msg("%s %s was taken", rows[i].method, rows[i].path);
+    struct belay_field bad[] = { { BELAY_STR("X-A"), BELAY_STR("b\r\nX-C: d") } };
+    request.headers = bad;
+    request.header_count = 1;
+    assert_int_equal(call(c, request, "POST", "/x", &err), BELAY_INVALID);
+    assert_int_equal(scripted_server_requests(server), before);
+    assert_int_equal(recorder_count(recorder), 0);
+    close_connection(c);
+}
+
+static void a_wrong_option_is_named(void **state)
+{
+    static const struct {
+        const char *name, *text;
+    } rows[] = {
+        { "base_url", "ftp://x" }, { "base_url", "not a url" }, { "base_url", "http://u:p@x" },
+        { "base_url", "http://x/?q=1" }, { "ca_file", "/no/such/file.pem" }, { "client_cert", "/no/such/file.pem" },
+        { "bearer", "a\nb" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct belay_option_value options[] = {
+            { .option = option(rows[i].name), .text = belay_str_c(rows[i].text) },
+            { .option = option("base_url"), .text = belay_str_c(base_url) } };
+        struct belay_connection_config config = { .name = BELAY_STR("r"), .options = options, .option_count = 2,
+                                                  .concurrency = 1 };
+        struct belay_connection *c = NULL;
+        struct belay_err err;
+        assert_int_equal(belay_connector_http.open(&config, recorder_done, recorder, &c, &err), BELAY_INVALID);
+        if (!strstr(err.msg, rows[i].name))
+            fail_msg("%s", err.msg);
+    }
+}
+
+static void without_memory_a_call_is_refused_or_ends(void **state)
+{
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    for (uint64_t n = 0; n < 40; n++) {
+        struct belay_err err;
+        struct belay_call_request request = { .id = n, .body = BELAY_STR("{}") };
+        belay_alloc_fail_after(n);
+        int status = call(c, request, "POST", "/ok", &err);
+        struct belay_call_outcome *o = status ? NULL : recorder_wait(recorder, n);
+        belay_alloc_fail_after(UINT64_MAX);
+        assert_true(status == BELAY_OK || status == BELAY_NOMEM);
+        belay_call_outcome_free(o);
+    }
+    close_connection(c);
+}
+
+static void what_is_idempotent_is_told_by_the_method(void **state)
+{
+    static const struct {
+        const char *method;
+        bool idempotent;
+    } rows[] = { { "GET", true }, { "HEAD", true }, { "PUT", true }, { "DELETE", true }, { "OPTIONS", true },
+                 { "POST", false }, { "PATCH", false } };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct belay_field params[] = { { BELAY_STR("method"), belay_str_c(rows[i].method) } };
+        struct belay_call_request request = { .params = params, .param_count = 1 };
+        assert_int_equal(belay_connector_http.idempotent(&request), rows[i].idempotent);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_ending_is_classified),
+        TEST(the_time_to_come_back_is_read),
+        TEST(what_is_sent_is_what_was_asked_for),
+        TEST(connections_are_kept_and_used_again),
+        TEST(a_call_that_is_wrong_never_happens),
+        TEST(a_wrong_option_is_named),
+        TEST(without_memory_a_call_is_refused_or_ends),
+        TEST(what_is_idempotent_is_told_by_the_method),
+    };
+    server = scripted_server_start();
+    snprintf(base_url, sizeof base_url, "http://127.0.0.1:%u/", scripted_server_port(server));
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    scripted_server_stop(server);
+    return failed;
+}

@@ -1,0 +1,267 @@
+/* TLS on both sides at once: our server, our client, certificates made here. */
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "connector/http/client.h"
+#include "connector/http/server.h"
+#include "lib/connector_conformance.h"
+#include "unit/tempdir.h"
+
+static char folder[32];
+static struct belay_http_io *io;
+static struct belay_http_server *server;
+static struct recorder *recorder;
+static atomic_uint closed_count;
+static char subject[200]; /* of the last client; written before it is answered */
+
+/* ---- certificates ---- */
+
+struct identity {
+    EVP_PKEY *key;
+    X509 *cert;
+    char cert_path[64], key_path[64];
+};
+
+static struct identity authority, stranger, served, client;
+
+static void add_extension(X509 *cert, int nid, const char *value)
+{
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    assert_non_null(e);
+    X509_add_ext(cert, e, -1);
+    X509_EXTENSION_free(e);
+}
+
+/* Signed by issuer; by itself where that is NULL. */
+static void make(struct identity *id, const char *name, const struct identity *issuer, bool ca)
+{
+    static long serial;
+    id->key = EVP_EC_gen("P-256");
+    id->cert = X509_new();
+    X509_set_version(id->cert, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(id->cert), ++serial);
+    X509_gmtime_adj(X509_getm_notBefore(id->cert), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(id->cert), 3600);
+    X509_set_pubkey(id->cert, id->key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(id->cert), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
+                               -1, 0);
+    X509_set_issuer_name(id->cert, X509_get_subject_name(issuer ? issuer->cert : id->cert));
+    add_extension(id->cert, NID_basic_constraints, ca ? "critical,CA:TRUE" : "CA:FALSE");
+    if (!ca)
+        add_extension(id->cert, NID_subject_alt_name, "IP:127.0.0.1");
+    assert_true(X509_sign(id->cert, issuer ? issuer->key : id->key, EVP_sha256()) > 0);
+    snprintf(id->cert_path, sizeof id->cert_path, "%s/%s.pem", folder, name);
+    snprintf(id->key_path, sizeof id->key_path, "%s/%s.key", folder, name);
+    FILE *f = fopen(id->cert_path, "w");
+    PEM_write_X509(f, id->cert);
+    fclose(f);
+    f = fopen(id->key_path, "w");
+    PEM_write_PrivateKey(f, id->key, NULL, NULL, 0, NULL, NULL);
+    fclose(f);
+}
+
+static void unmake(struct identity *id)
+{
+    X509_free(id->cert);
+    EVP_PKEY_free(id->key);
+}
+
+static int begin_all(void **state)
+{
+    (void)state;
+    if (!tempdir_make(folder))
+        return -1;
+    make(&authority, "authority", NULL, true);
+    make(&stranger, "stranger", NULL, true);
+    make(&served, "served", &authority, false);
+    make(&client, "client", &authority, false);
+    return 0;
+}
+
+static int end_all(void **state)
+{
+    (void)state;
+    unmake(&authority);
+    unmake(&stranger);
+    unmake(&served);
+    unmake(&client);
+    tempdir_remove(folder);
+    return 0;
+}
+
+/* ---- both sides ---- */
+
+static int on_request(void *arg, struct belay_http_request *request, struct belay_err *err)
+{
+    (void)arg;
+    (void)err;
+    snprintf(subject, sizeof subject, "%.*s", BELAY_STR_ARG(request->peer_subject));
+    belay_http_reply(request, 200, NULL, 0, request->body);
+    return BELAY_OK;
+}
+
+static void closed(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&closed_count, 1);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    recorder = recorder_new();
+    return belay_http_io_open(&io, NULL);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    unsigned before = atomic_load(&closed_count);
+    if (server)
+        belay_http_server_close(server, 0, closed, NULL);
+    while (server && atomic_load(&closed_count) == before)
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    server = NULL;
+    belay_http_io_close(io);
+    recorder_free(recorder);
+    return 0;
+}
+
+static void serve(const char *client_ca)
+{
+    struct belay_http_server_config config = { .listen = BELAY_STR("127.0.0.1:0"), .api = BELAY_STR("tls"),
+                                               .tls_cert = served.cert_path, .tls_key = served.key_path,
+                                               .tls_client_ca = client_ca };
+    struct belay_err err = { 0 };
+    if (belay_http_server_open(io, &config, on_request, NULL, &server, &err))
+        fail_msg("%s", err.msg);
+}
+
+static const struct belay_option *option(const char *name)
+{
+    const struct belay_option *o = belay_connector_http.options;
+    while (o->name && strcmp(o->name, name) != 0)
+        o++;
+    return o;
+}
+
+/* One POST; the outcome is the caller's. */
+static struct belay_call_outcome *post(const char *scheme, const char *ca, const struct identity *shown,
+                                       struct belay_str body)
+{
+    char url[64];
+    snprintf(url, sizeof url, "%s://127.0.0.1:%u", scheme, belay_http_server_port(server));
+    struct belay_option_value options[5] = { { .option = option("base_url"), .text = belay_str_c(url) },
+                                             { .option = option("ca_file"), .text = belay_str_c(ca) } };
+    uint32_t count = 2;
+    if (shown) {
+        options[count++] = (struct belay_option_value){ .option = option("client_cert"),
+                                                        .text = belay_str_c(shown->cert_path) };
+        options[count++] = (struct belay_option_value){ .option = option("client_key"),
+                                                        .text = belay_str_c(shown->key_path) };
+    }
+    struct belay_connection_config config = { .name = BELAY_STR("r"), .options = options, .option_count = count,
+                                              .concurrency = 2, .queue_max = 2, .response_bytes_max = 1 << 20 };
+    struct belay_field params[] = { { BELAY_STR("method"), BELAY_STR("POST") }, { BELAY_STR("path"), BELAY_STR("/x") } };
+    struct belay_call_request request = { .id = 1, .params = params, .param_count = 2, .body = body,
+                                          .timeout_ms = 5000 };
+    struct belay_connection *c = NULL;
+    struct belay_err err = { 0 };
+    if (belay_connector_http.open(&config, recorder_done, recorder, &c, &err)
+        || belay_connector_http.call(c, &request, &err))
+        fail_msg("%s", err.msg);
+    struct belay_call_outcome *o = recorder_wait(recorder, 1);
+    belay_connector_http.close(c, 0, recorder_closed, recorder);
+    recorder_wait_closed(recorder);
+    return o;
+}
+
+static void a_trusted_server_is_spoken_to(void **state)
+{
+    (void)state;
+    static char body[300000]; /* more than one TLS record, more than one read */
+    memset(body, 'b', sizeof body);
+    body[0] = body[sizeof body - 1] = '"';
+    serve(NULL);
+    struct belay_call_outcome *o = post("https", authority.cert_path, NULL, belay_str(body, sizeof body));
+    if (!o->ok)
+        fail_msg("%.*s", BELAY_STR_ARG(o->description));
+    assert_int_equal(o->body.n, sizeof body);
+    assert_memory_equal(o->body.p, body, sizeof body);
+    assert_string_equal(subject, "");
+    belay_call_outcome_free(o);
+}
+
+static void a_server_nobody_vouches_for_is_not_spoken_to(void **state)
+{
+    (void)state;
+    serve(NULL);
+    struct belay_call_outcome *o = post("https", stranger.cert_path, NULL, BELAY_STR("{}"));
+    assert_false(o->ok);
+    assert_str(o->type, "HTTP:TLS");
+    assert_int_equal(o->class_, BELAY_CLASS_TRANSIENT); /* not a byte of the request was sent */
+    belay_call_outcome_free(o);
+}
+
+static void a_client_with_a_certificate_is_known_by_its_subject(void **state)
+{
+    (void)state;
+    serve(authority.cert_path);
+    struct belay_call_outcome *o = post("https", authority.cert_path, &client, BELAY_STR("{}"));
+    if (!o->ok)
+        fail_msg("%.*s", BELAY_STR_ARG(o->description));
+    assert_string_equal(subject, "CN=client");
+    belay_call_outcome_free(o);
+}
+
+static void a_client_without_the_wanted_certificate_is_turned_away(void **state)
+{
+    (void)state;
+    serve(authority.cert_path);
+    struct belay_call_outcome *o = post("https", authority.cert_path, NULL, BELAY_STR("{}"));
+    assert_false(o->ok);
+    belay_call_outcome_free(o);
+}
+
+static void plain_text_to_a_tls_port_is_no_answer(void **state)
+{
+    (void)state;
+    serve(NULL);
+    struct belay_call_outcome *o = post("http", authority.cert_path, NULL, BELAY_STR("{}"));
+    assert_false(o->ok);
+    assert_int_equal(o->status, 0);
+    belay_call_outcome_free(o);
+}
+
+static void a_bad_certificate_is_named(void **state)
+{
+    (void)state;
+    struct belay_http_server_config config = { .listen = BELAY_STR("127.0.0.1:0"), .api = BELAY_STR("tls"),
+                                               .tls_cert = "/no/such/cert.pem", .tls_key = served.key_path };
+    struct belay_err err = { 0 };
+    assert_int_equal(belay_http_server_open(io, &config, on_request, NULL, &server, &err), BELAY_INVALID);
+    assert_non_null(strstr(err.msg, "/no/such/cert.pem"));
+    config.tls_cert = served.cert_path;
+    config.tls_key = client.key_path; /* not of this certificate */
+    assert_int_equal(belay_http_server_open(io, &config, on_request, NULL, &server, &err), BELAY_INVALID);
+    assert_null(server);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_trusted_server_is_spoken_to),
+        TEST(a_server_nobody_vouches_for_is_not_spoken_to),
+        TEST(a_client_with_a_certificate_is_known_by_its_subject),
+        TEST(a_client_without_the_wanted_certificate_is_turned_away),
+        TEST(plain_text_to_a_tls_port_is_no_answer),
+        TEST(a_bad_certificate_is_named),
+    };
+    return cmocka_run_group_tests(tests, begin_all, end_all);
+}
