@@ -13,6 +13,7 @@
  * have keys, usually one or two.  In a bucket the row's key is the hash of (scope, key) and a number that
  * tells keys with equal hashes apart: scope and key are compared in full.
  */
+#include "base/planted.h"
 #include "broker/impl.h"
 
 #define SLOTS 8
@@ -100,7 +101,8 @@ void belay_broker_idempotency_get(struct belay_broker *b, struct belay_str scope
     uint32_t bucket;
     uint8_t number;
     struct row row;
-    if (find(b, scope, key, &bucket, &number, &row) && row.expires_at > b->now) {
+    if (find(b, scope, key, &bucket, &number, &row) && row.expires_at > b->now
+        && !(BELAY_PLANTED(4) && row.incarnation != b->incarnation)) {
         idem.state = (enum belay_idempotency_state)row.state;
         idem.request = row.request;
         idem.answer = row.answer;

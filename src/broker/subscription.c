@@ -1,6 +1,7 @@
 /* subscription.c - durable readers of topics: made, taken up, paused; their row. */
 #include "broker/impl.h"
 
+#include "base/planted.h"
 #include "base/alloc.h"
 
 static struct belay_subscription *subscription_new(struct belay_str name)
@@ -327,7 +328,7 @@ static void pack_row(struct belay_buf *out, struct belay_subscription *sub)
     belay_pack_str(out, belay_str_c(sub->paused));
     belay_pack_u8(out, sub->went_back);
     belay_pack_varint(out, sub->start);
-    belay_pack_varint(out, sub->cursor);
+    belay_pack_varint(out, sub->cursor + (BELAY_PLANTED(7) && sub->cursor > 1));
     for (size_t i = 0; i < COUNTERS; i++)
         belay_pack_varint(out, *counter_of(&sub->n, i));
     pack_ranges(out, &sub->settled, sub->cursor);

@@ -3,6 +3,7 @@
  * from where it was, a little slower, until the two agree again. */
 #include "engine/impl.h"
 
+#include "base/planted.h"
 #include "base/pack.h"
 
 #define JUMP_US (60 * (int64_t)BELAY_US_PER_S)
@@ -52,7 +53,7 @@ void engine_clock_record(struct belay_engine *e)
 {
     struct belay_store_stats stats;
     belay_store_stats(e->store, &stats);
-    if (e->now <= e->recorded || stats.records == e->records_seen)
+    if (BELAY_PLANTED(14) || e->now <= e->recorded || stats.records == e->records_seen)
         return;
     e->records_seen = stats.records + 1;
     struct belay_err err;

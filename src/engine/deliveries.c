@@ -1,6 +1,7 @@
 /* Deliveries: what the broker gives out goes to a flow or a saga, and ends with an outcome. */
 #include "engine/impl.h"
 
+#include "base/planted.h"
 #include "base/assert.h"
 
 #define NO_ROOM_AGAIN_MS 10
@@ -210,6 +211,13 @@ static int settle_done(struct belay_engine *e, struct engine_run *r)
     if (status != BELAY_OK)
         return status;
     bool committed = belay_flow_effects(r->flow)->publication_count > 0;
+    if (BELAY_PLANTED(3) && finish(e, r, &err) == BELAY_OK) { /* acknowledged before it is published */
+        belay_broker_flush(e->broker);
+        belay_store_flush(e->store, e->now);
+        engine_effects_publish(e, r);
+        ended(e, r);
+        return BELAY_OK;
+    }
     engine_effects_publish(e, r);
     if (r->keyed && !e->failed) {
         status = belay_broker_idempotency_done(e->broker, r->scope, r->key, r->payload,
@@ -240,7 +248,8 @@ static int settle_retry(struct belay_engine *e, struct engine_run *r)
     engine_tell_fault(e, 2, "retry", r->def->name, &r->delivery->message, fault,
                       r->delivery->attempt);
     int status = belay_broker_retry(e->broker, r->delivery, due, fault,
-                                    belay_flow_progress(r->flow), r->def->hash, &err);
+                                    BELAY_PLANTED(5) ? BELAY_STR_NONE : belay_flow_progress(r->flow),
+                                    r->def->hash, &err);
     if (status != BELAY_OK)
         return engine_no_room(e, status, &err) ? status : BELAY_OK;
     e->stats.retries++;

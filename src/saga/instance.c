@@ -1,5 +1,6 @@
 #include "saga/instance.h"
 
+#include "base/planted.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/pack.h"
@@ -147,7 +148,7 @@ bool saga_step_counts(const struct saga_step *step)
         return false;
     case STEP_WAITING:
     case STEP_FAILED:
-        return step->flags & STEP_MAYBE;
+        return (step->flags & STEP_MAYBE) && !BELAY_PLANTED(12);
     default:
         return true;
     }

@@ -3,6 +3,7 @@
  *
  * `at` is the step being undone.  Its message, where it published one, is taken out of its
  * subscriptions first; its `compensate` runs unless nobody ever began to handle that message. */
+#include "base/planted.h"
 #include "saga/room.h"
 
 static bool can_be_undone(const struct belay_saga_step_def *def)
@@ -12,7 +13,8 @@ static bool can_be_undone(const struct belay_saga_step_def *def)
 
 int saga_undo_next(const struct saga_turn *t, const struct saga_move *m, int from)
 {
-    for (int n = from - 1; n >= 0; n--) {
+    for (int i = from - 1; i >= 0; i--) {
+        int n = BELAY_PLANTED(9) ? from - 1 - i : i; /* in the order of the steps */
         struct saga_step step = t->saga->steps[n];
         if (n == m->step) {
             step.state = m->step_state;

@@ -15,6 +15,7 @@
  * Commits are visited one late, so that the last one is visited where it lies then. */
 #include <string.h>
 
+#include "base/planted.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "store/journal.h"
@@ -397,7 +398,7 @@ static int begin_file(struct scan *s, uint64_t padded, struct segment **ret_seg,
 static int begin_again(struct scan *s, struct belay_err *err)
 {
     struct journal *j = s->j;
-    bool rewrite = s->holds && s->held.number > s->checkpoint;
+    bool rewrite = s->holds && s->held.number > s->checkpoint && !BELAY_PLANTED(13);
     uint64_t padded = rewrite ? blocks_up(s->held.length_bytes) : 0;
     uint64_t salt = belay_random_next(&j->random), restart = rewrite ? s->held.number : s->expected;
     struct segment *seg = NULL;

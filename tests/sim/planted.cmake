@@ -1,0 +1,25 @@
+# Bugs on purpose (base/planted.h), each to be found by the simulation within 2,000 seeds.
+set(planted
+  "1:a_reply_before_its_commit_is_durable"
+  "2:a_call_before_its_intent_is_durable"
+  "3:acknowledged_in_a_commit_before_what_it_publishes"
+  "4:idempotency_keys_forgotten_by_a_restart"
+  "5:a_retry_that_forgets_what_had_succeeded"
+  "6:a_commit_that_is_not_synced"
+  "7:a_cursor_that_is_one_too_far_in_the_checkpoint"
+  "8:a_lane_that_forgets_the_last_message_it_holds"
+  "9:compensations_in_the_order_of_their_steps"
+  "10:a_checkpoint_ahead_of_the_journal"
+  "11:a_new_segment_whose_name_is_not_synced"
+  "12:a_step_of_unknown_outcome_that_is_not_compensated"
+  "13:a_last_commit_that_recovery_takes_for_durable"
+  "14:engine_time_that_is_not_recorded"
+  "15:a_segment_used_again_while_somebody_needs_it")
+foreach(bug IN LISTS planted)
+  string(REPLACE ":" ";" parts ${bug})
+  list(GET parts 0 number)
+  list(GET parts 1 name)
+  add_test(NAME planted.${number}.${name} COMMAND sim --seeds 2000 --bug ${number})
+  set_tests_properties(planted.${number}.${name} PROPERTIES LABELS planted TIMEOUT 600
+                       RUN_SERIAL ON)
+endforeach()
