@@ -32,11 +32,14 @@ int journal_window_get(struct window *w, struct belay_file *file, uint64_t offse
     BELAY_ASSERT(offset % BELAY_BLOCK_BYTES == 0 && end % BELAY_BLOCK_BYTES == 0);
     BELAY_ASSERT(offset + n <= end);
     if (w->file != file || offset < w->offset || offset + n > w->offset + w->n) {
+        /* Whoever jumps about (a retry's body) wants what it asks for and not what lies behind it. */
+        bool onward = w->file == file && offset >= w->offset && offset <= w->offset + w->n;
         int status = grow(w, n, err);
         if (status != BELAY_OK)
             return status;
         w->file = NULL;
         size_t ahead = end - offset < w->cap ? (size_t)(end - offset) : w->cap;
+        ahead = onward ? ahead : n;
         status = belay_file_read(file, offset, w->p, ahead, &w->n, err);
         if (status != BELAY_OK)
             return status;

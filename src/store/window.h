@@ -25,7 +25,7 @@ static inline void journal_window_init(struct window *w)
 
 void journal_window_deinit(struct window *w);
 /* n bytes of the file at offset (a multiple of the block); fewer at the end of the file: *ret_n.
- * Reads ahead, but nothing from `end` on (where others may be writing).
+ * Reads ahead where it goes on from what was read before, but nothing from `end` on (where others may be writing).
  * The view lives until the next call. Errors: BELAY_IO, BELAY_NOMEM. */
 int journal_window_get(struct window *w, struct belay_file *file, uint64_t offset, size_t n, uint64_t end,
                        const uint8_t **ret_p, size_t *ret_n, struct belay_err *err) BELAY_MUST_CHECK;
