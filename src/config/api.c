@@ -22,6 +22,9 @@ static const struct config_key tls_keys[] = {
 static const struct config_kind kind_tls = { "api-tls", "An API's certificate.", tls_keys,
                                              2 * sizeof(struct belay_str), .short_key = NULL };
 
+static const struct config_word layer_words[]
+    = { { "system", 0 }, { "process", 1 }, { "experience", 2 }, { 0 } };
+
 static const struct config_key api_keys[] = {
     { "listen", CONFIG_STRING,
       "Address and port: \"127.0.0.1:7000\", \"0.0.0.0:80\", \"[::1]:7000\".", .required = true,
@@ -29,8 +32,8 @@ static const struct config_key api_keys[] = {
     { "openapi", CONFIG_TEXT_NODE, .shape = "path of a file",
       .help = "File of the OpenAPI 3.1 document (YAML or JSON): it routes and validates.",
       .required = true, CONFIG_FIELD(struct api_raw, openapi) },
-    { "layer", CONFIG_STRING, "system, process or experience: for people and graphs only.",
-      CONFIG_FIELD(struct api_raw, def.layer) },
+    { "layer", CONFIG_CHOICE, "Where it stands among APIs: for people and graphs only.",
+      .words = layer_words, CONFIG_FIELD(struct api_raw, def.layer) },
     { "tls", CONFIG_SUB, "Serve HTTPS.", CONFIG_FIELD(struct api_raw, tls), .kind = &kind_tls },
     { "body_max", CONFIG_SIZE, "Bytes of a request's body at most; beyond it 413.",
       .default_ = "1MiB", .min = 1, .max = BELAY_MESSAGE_BYTES_MAX,

@@ -266,13 +266,14 @@ const struct belay_topic_def *config_topic_find(struct config *c, const struct c
         c->problems, config_place(node), queue ? "unknown-queue" : "unknown-topic",
         "there is no %s '%.*s'", queue ? "queue" : "topic", BELAY_STR_ARG(node->text));
     if (topic)
-        config_suggest(c->problems, p, "'%.*s' is a %s: write %s: %.*s", BELAY_STR_ARG(name),
-                       queue ? "topic" : "queue", queue ? "topic" : "queue", BELAY_STR_ARG(name));
+        config_suggest(c->problems, p, "'%.*s' is a %s: write %s: %.*s", BELAY_STR_ARG(node->text),
+                       queue ? "topic" : "queue", queue ? "topic" : "queue",
+                       BELAY_STR_ARG(node->text));
     else if (g.best.n)
         config_suggest_guess(c->problems, p, &g);
     else
         config_suggest(c->problems, p, "add it: %s: { %.*s: {} }", queue ? "queues" : "topics",
-                       BELAY_STR_ARG(name));
+                       BELAY_STR_ARG(node->text));
     return NULL;
 }
 

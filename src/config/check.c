@@ -36,8 +36,8 @@ static void check_listen(struct config *c)
         const struct belay_place *before
             = api->listen.n ? taken(&f, api->listen, &api->place) : NULL;
         if (before && !belay_str_ends(api->listen, BELAY_STR(":0")))
-            report(c, &api->place, "duplicate-listen", "another api listens on", api->listen,
-                   before);
+            report(c, &api->place, "duplicate-listen", "another api listens on the address of",
+                   api->name, before);
     }
     belay_map_deinit(&f.map);
 }

@@ -116,6 +116,11 @@ static void take_rules(struct steps *s, const struct config_node *list, struct b
         config_parse(c, &kind_rule, link->value, &raw);
         if (raw.when && config_texts(c, raw.when, &to->when, &to->when_count))
             config_check_patterns(c, raw.when, link->next != NULL);
+        if (raw.steps && raw.steps->kind == CONFIG_LIST && !raw.steps->count)
+            config_suggest(c->problems,
+                           config_error(c->problems, config_place(raw.steps), "vanishes",
+                                        "a message whose error is taken here would just vanish"),
+                           "end with dead_letter, publish what happened, or log it");
         uint16_t first = steps_list(s, raw.steps);
         steps_patch(s, start, BELAY_STEP_END);
         to->first = first == STEP_PENDING ? BELAY_STEP_END : first;

@@ -20,6 +20,7 @@ enum config_type {
     CONFIG_DURATION,   /* ms; uint32_t or uint64_t; at least min, at most max where not 0 */
     CONFIG_SIZE,       /* bytes; uint32_t or uint64_t */
     CONFIG_WORD,       /* one of words; an enum's int */
+    CONFIG_CHOICE,     /* likewise, kept as text */
     CONFIG_PATH,       /* of a file, seen from the file that names it */
     CONFIG_TEMPLATE,   /* text, perhaps with {% %} */
     CONFIG_VALUE,      /* any value by {% %}; a plain number, boolean or null is itself */

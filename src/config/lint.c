@@ -1,6 +1,7 @@
 /* The warnings, by the name of their rule:
  *   unread                      a topic or queue that no flow and no saga reads
  *   unused-connection           a connection that nothing calls
+ *   does-nothing                a flow without steps
  *   unanswered-operation        an operation of an API that no flow answers
  *   missing-reply               a flow from an API that never replies
  *   unknown-outcome             a call whose unknown outcome nobody can settle but a person
@@ -115,6 +116,9 @@ static void lint_connections(struct lint *l)
 
 static void lint_flow(struct lint *l, const struct belay_flow_def *f)
 {
+    if (f->first == BELAY_STEP_END && f->from.kind != BELAY_SOURCE_TIMER)
+        config_warning(l->c->problems, f->place, "does-nothing",
+                       "'%.*s' does nothing with its messages", BELAY_STR_ARG(f->name));
     for (uint32_t i = 0; i < f->step_count; i++)
         if (f->steps[i].kind == BELAY_STEP_CALL)
             lint_outcome(l->c, f->steps[i].place, &f->steps[i].u.call.call,

@@ -117,7 +117,10 @@ static void take_word(struct config *c, const struct config_key *key,
     belay_buf_init(&names, 1024);
     for (const struct config_word *w = key->words; w->name; w++) {
         if (belay_str_eq(text, belay_str_c(w->name))) {
-            put(key, base, &w->value, sizeof w->value);
+            if (key->type == CONFIG_CHOICE)
+                put(key, base, &(struct belay_str){ w->name, text.n }, sizeof text);
+            else
+                put(key, base, &w->value, sizeof w->value);
             belay_buf_deinit(&names);
             return;
         }
@@ -175,6 +178,7 @@ static void take_scalar(struct config *c, const struct config_key *key,
     case CONFIG_BOOL: take_bool(c, key, node, text, base); break;
     case CONFIG_DURATION:
     case CONFIG_SIZE: take_quantity(c, key, node, text, base); break;
+    case CONFIG_CHOICE:
     case CONFIG_WORD: take_word(c, key, node, text, base); break;
     default: take_string(c, key, node, text, base); break;
     }

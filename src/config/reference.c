@@ -73,6 +73,7 @@ static void put_type(struct belay_buf *out, const struct config_key *key)
     case CONFIG_BOOL: put(out, "true or false"); break;
     case CONFIG_DURATION: put(out, "duration"); break;
     case CONFIG_SIZE: put(out, "size"); break;
+    case CONFIG_CHOICE:
     case CONFIG_WORD: put_words(out, key->words); break;
     case CONFIG_PATH: put(out, "path of a file"); break;
     case CONFIG_TEMPLATE: put(out, "text"); break;

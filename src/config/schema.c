@@ -106,6 +106,7 @@ static void put_value(struct belay_json_out *o, const struct config_key *key)
     case CONFIG_BOOL: put_ref(o, "boolean"); break;
     case CONFIG_DURATION: put_ref(o, "duration"); break;
     case CONFIG_SIZE: put_ref(o, "size"); break;
+    case CONFIG_CHOICE:
     case CONFIG_WORD: put_words(o, key->words); break;
     case CONFIG_TEMPLATE: put_ref(o, "text"); break;
     case CONFIG_TEXT_NODE: put_ref(o, "text"); break;

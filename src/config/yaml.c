@@ -211,11 +211,11 @@ static void on_scalar(struct reader *r, const struct fy_event *e)
         no_memory(r);
         return;
     }
+    adjust_place(node);
     if (memchr(node->text.p, '\0', node->text.n)) {
         give_up(r, config_place(node), "yaml", "a string must not hold the character NUL");
         return;
     }
-    adjust_place(node);
     anchor(r, e->scalar.anchor, node, false);
     attach(r, node);
 }

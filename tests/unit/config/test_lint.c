@@ -38,7 +38,7 @@ static void what_nobody_reads_is_named(void **state)
 {
     BEGIN;
     assert_string_equal(said(HEAD "topics: { t: {}, u: {} }\nqueues: { q: {} }\n"
-                                  "flows: { f: { from: { topic: u } } }\n",
+                                  "flows: { f: { from: { topic: u }, steps: [ { log: x } ] } }\n",
                              NULL, &out),
                         "3:11: nothing reads the topic 't' [unread]\n"
                         "4:11: nothing reads the queue 'q' [unread]\n");
@@ -161,10 +161,10 @@ static void what_is_never_reached_is_named(void **state)
 {
     BEGIN;
     assert_string_equal(
-        said(HEAD
-             "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
-             "      - dead_letter: no\n      - log: never\n"
-             "    on_error:\n      - { when: '*', steps: [] }\n      - { when: HTTP, steps: [] }\n",
+        said(HEAD "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
+                  "      - dead_letter: no\n      - log: never\n"
+                  "    on_error:\n      - { when: '*', steps: [ { log: x } ] }\n      - { when: "
+                  "HTTP, steps: [ { log: x } ] }\n",
              NULL, &out),
         "9:9: never reached: 'dead_letter' before it ends the flow [unreachable]\n"
         "11:17: '*' takes every error: the rules after it are never used [unreachable]\n");
@@ -176,12 +176,23 @@ static void an_error_that_does_not_exist_is_named(void **state)
     BEGIN;
     assert_string_equal(
         said(HEAD
-             "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    on_error:\n"
+             "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps: [ { log: x } ]\n "
+             "   on_error:\n"
              "      - { when: [ HTPP:TIMEOUT, 'HTTP:503', HTTP, VALIDATION, 'class:permanent', "
-             "'class:odd' ], steps: [] }\n",
+             "'class:odd' ], steps: [ { log: x } ] }\n",
              NULL, &out),
-        "8:19: no error is called 'HTPP:TIMEOUT' [unknown-error]\n"
-        "8:82: no error is called 'class:odd' [unknown-error]\n");
+        "9:19: no error is called 'HTPP:TIMEOUT' [unknown-error]\n"
+        "9:82: no error is called 'class:odd' [unknown-error]\n");
+    END;
+}
+
+static void a_flow_without_steps_is_named_but_for_a_timer_s(void **state)
+{
+    BEGIN;
+    assert_string_equal(said(HEAD "topics: { t: {} }\nflows:\n  f: { from: { topic: t } }\n"
+                                  "  g: { from: { timer: 1s } }\n",
+                             NULL, &out),
+                        "5:3: 'f' does nothing with its messages [does-nothing]\n");
     END;
 }
 
@@ -192,11 +203,12 @@ static const char api[]
 static void an_operation_without_a_flow_and_a_flow_without_a_reply_are_named(void **state)
 {
     BEGIN;
-    assert_string_equal(said(HEAD "apis: { w: { listen: ':80', openapi: api.yaml } }\n"
-                                  "flows: { f: { from: { api: w, operation: PUT /a } } }\n",
-                             api, &out),
-                        "3:9: no flow answers 'readA' of api.yaml [unanswered-operation]\n"
-                        "4:10: 'f' never replies to its caller [missing-reply]\n");
+    assert_string_equal(
+        said(HEAD "apis: { w: { listen: ':80', openapi: api.yaml } }\n"
+                  "flows: { f: { from: { api: w, operation: PUT /a }, steps: [ { log: x } ] } }\n",
+             api, &out),
+        "3:9: no flow answers 'readA' of api.yaml [unanswered-operation]\n"
+        "4:10: 'f' never replies to its caller [missing-reply]\n");
     END;
 }
 
@@ -214,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_saga_and_its_worker_are_no_circle),
         cmocka_unit_test(what_is_never_reached_is_named),
         cmocka_unit_test(an_error_that_does_not_exist_is_named),
+        cmocka_unit_test(a_flow_without_steps_is_named_but_for_a_timer_s),
         cmocka_unit_test(an_operation_without_a_flow_and_a_flow_without_a_reply_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -297,6 +297,45 @@ static void plain_scalars_of_YAML_stay_numbers_and_booleans_where_values_are_wan
     mem_free(&m);
 }
 
+static void what_looks_like_the_environment_may_be_text(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(
+        &m, "belay: 1\nname: a\nconnections:\n  c: { http: { base_url: \"http://h/$${x}\", "
+            "bearer: \"$ {PORT} ${EMPTY:none}${EMPTY}$\", ca_file: sub/ca.pem } }\n"
+            "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t, start: earliest }\n    steps:\n"
+            "      - call: { connection: c, path: / }\n        retry: { initial: 2m }\n"
+            "      - map: \"{% ${sku: qty} %}\"\n");
+    assert_ok(m.status);
+    assert_str(option(&m.d->connections[0], "base_url")->text, "http://h/${x}");
+    assert_str(option(&m.d->connections[0], "bearer")->text, "$ {PORT} none$");
+    assert_str(option(&m.d->connections[0], "ca_file")->text, "sub/ca.pem");
+    const struct belay_flow_def *f = &m.d->flows[0];
+    assert_int_equal(f->from.start, BELAY_START_EARLIEST);
+    assert_int_equal(f->steps[0].u.call.retry->initial_ms, 120000);
+    assert_int_equal(f->steps[0].u.call.retry->max_ms, 120000); /* the default would be shorter */
+    mem_free(&m);
+}
+
+static void a_compensation_may_be_a_message(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(
+        &m, "belay: 1\nname: a\ntopics: { t: {}, u: {} }\nsagas:\n  s:\n    from: { topic: t }\n"
+            "    id: x\n    retry: { max_attempts: 7 }\n    steps:\n      - name: p\n"
+            "        publish: { topic: u }\n        compensate: { publish: { topic: u }, retry: "
+            "{ max_attempts: 3 } }\n");
+    assert_ok(m.status);
+    const struct belay_saga_step_def *step = &m.d->sagas[0].steps[0];
+    assert_non_null(step->compensate->publish);
+    assert_null(step->compensate->call);
+    assert_int_equal(step->compensate->retry.max_attempts, 3);
+    assert_int_equal(step->retry.max_attempts, 7);
+    mem_free(&m);
+}
+
 /* ---- stored definitions ---- */
 
 static void recompile(struct mem_config *m, struct belay_str text, struct belay_definitions **ret)
@@ -519,6 +558,8 @@ int main(void)
         cmocka_unit_test(a_start_may_be_a_time),
         cmocka_unit_test(anchors_are_shared),
         cmocka_unit_test(plain_scalars_of_YAML_stay_numbers_and_booleans_where_values_are_wanted),
+        cmocka_unit_test(what_looks_like_the_environment_may_be_text),
+        cmocka_unit_test(a_compensation_may_be_a_message),
         cmocka_unit_test(a_stored_definition_compiles_to_the_same_again),
         cmocka_unit_test(a_recompiled_definition_keeps_the_connections_alive),
         cmocka_unit_test(a_schema_file_is_part_of_the_stored_text),

@@ -221,6 +221,70 @@ static const struct mistake step_mistakes[] = {
       "'yesterday' [type]\n" },
 };
 
+static const char orders_api[]
+    = "openapi: 3.1.0\npaths:\n  /o:\n    post: { operationId: placeOrder }\n";
+#define API HEAD "apis: { w: { listen: ':80', openapi: api.yaml } }\n" /* line 3 */
+
+static const struct mistake api_mistakes[] = {
+    { "an address without a port", HEAD "apis: { w: { listen: localhost, openapi: api.yaml } }\n",
+      "3:22: error: 'listen' is an address and a port, not 'localhost'; for example 127.0.0.1:7000 "
+      "[type]\n" },
+    { "a layer that is none",
+      HEAD "apis: { w: { listen: ':80', openapi: api.yaml, layer: proces } }\n",
+      "3:55: error: 'layer' is system, process or experience, not 'proces'; did you mean "
+      "'process'? [type]\n" },
+    { "a document that is not there", HEAD "apis: { w: { listen: ':80', openapi: none.yaml } }\n",
+      "3:38: error: the file cannot be read: none.yaml: no such file [file]\n" },
+    { "a mistyped operation",
+      API "flows: { f: { from: { api: w, operation: placeOrdr }, reply: {} } }\n",
+      "4:42: error: api.yaml has no operation 'placeOrdr'; did you mean 'placeOrder'? "
+      "[unknown-operation]\n" },
+    { "an api without its operation", API "flows: { f: { from: { api: w }, reply: {} } }\n",
+      "4:21: error: 'api' needs 'operation' beside it [missing-key]\n" },
+    { "a mistyped api",
+      HEAD "apis: { store: { listen: ':80', openapi: api.yaml } }\n"
+           "flows: { f: { from: { api: stor, operation: placeOrder }, reply: {} } }\n",
+      "4:28: error: there is no api 'stor'; did you mean 'store'? [unknown-api]\n" },
+    { "one address twice",
+      HEAD "apis:\n  v: { listen: ':80', openapi: api.yaml }\n"
+           "  w: { listen: ':80', openapi: api.yaml }\n",
+      "5:3: error: another api listens on the address of 'w'; the first is in belay.yaml:4:3 "
+      "[duplicate-listen]\n" },
+    { "one operation twice",
+      API "flows:\n  f: { from: { api: w, operation: placeOrder }, reply: {} }\n"
+          "  g: { from: { api: w, operation: placeOrder }, reply: {} }\n",
+      "6:3: error: another flow answers the operation 'placeOrder'; the first is in belay.yaml:5:3 "
+      "[duplicate-operation]\n" },
+};
+
+static const struct mistake more_mistakes[] = {
+    { "an error that would vanish", FLOW "    on_error: [ { when: '*', steps: [] } ]\n",
+      "7:37: error: a message whose error is taken here would just vanish; end with dead_letter, "
+      "publish "
+      "what happened, or log it [vanishes]\n" },
+    { "a NUL in a string", STEP "log: \"a\\0b\"\n",
+      "8:14: error: a string must not hold the character NUL [yaml]\n" },
+    { "a number that is none", FLOW "    retry: { multiplier: two }\n",
+      "7:26: error: a number is wanted here, not 'two' [type]\n" },
+    { "a number out of range", FLOW "    retry: { multiplier: 0.5 }\n",
+      "7:26: error: 'multiplier' must be at least 1 [range]\n" },
+    { "a duration too long", FLOW "    timeout: 60d\n",
+      "7:14: error: 'timeout' must be at most 4294967295ms [range]\n" },
+    { "a step's bad name", STEP "log: x\n        name: a b\n",
+      "9:15: error: a name (letters, digits, '-', '_', '.') is wanted here, not 'a b' [name]\n" },
+    { "headers that are a list", CALLS "call: { connection: c, path: /, headers: [ a ] }\n",
+      "10:50: error: a mapping is wanted here, not a list [type]\n" },
+    { "a header without a name", CALLS "call: { connection: c, path: /, headers: { '': a } }\n",
+      "10:52: error: a name is missing [name]\n" },
+    { "fields of a connector that are a list",
+      HEAD "connections:\n  c: { http: { base_url: http://h, headers: [] } }\n",
+      "4:45: error: a mapping of strings is wanted here, not a list [type]\n" },
+    { "a connector without its mapping", HEAD "connections:\n  c: { http: http://h }\n",
+      "4:14: error: a mapping is wanted here, not a string [type]\n" },
+    { "a schema file that is not there", STEP "validate: { schema: none.json }\n",
+      "8:29: error: the file cannot be read: none.json: no such file [file]\n" },
+};
+
 static const struct mistake variable_mistakes[] = {
     { "a mistyped result",
       CALLS "call: { connection: c, path: / }\n        as: shipment\n"
@@ -293,9 +357,11 @@ static void write_said(const struct mem_config *m, struct belay_buf *out)
 
 static void check(const struct mistake *m)
 {
+    const struct mem_file files[]
+        = { { "belay.yaml", m->yaml }, { "api.yaml", orders_api }, { "bad.json", "{" }, { 0 } };
     struct mem_config config;
     struct belay_buf said;
-    mem_load_text(&config, m->yaml);
+    mem_load(&config, files);
     belay_buf_init(&said, 1 << 20);
     write_said(&config, &said);
     if (strcmp(said.p, m->said))
@@ -335,6 +401,16 @@ static void what_is_not_there_is_named_with_what_is(void **state)
 static void wrong_steps_are_explained(void **state)
 {
     CHECK_ALL(step_mistakes);
+}
+
+static void wrong_apis_are_explained(void **state)
+{
+    CHECK_ALL(api_mistakes);
+}
+
+static void and_so_are_these(void **state)
+{
+    CHECK_ALL(more_mistakes);
 }
 
 static void variables_that_are_not_known_are_named(void **state)
@@ -430,6 +506,49 @@ static void documents_that_cannot_be_served_are_refused(void **state)
     }
 }
 
+static void schemas_that_cannot_be_used_are_refused(void **state)
+{
+    static const char *const schemas[]
+        = { "{ type: objekt }", "bad.json", "{ $ref: '#/nowhere' }" };
+    (void)state;
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++) {
+        struct belay_buf yaml;
+        belay_buf_init(&yaml, 1 << 16);
+        belay_buf_printf(&yaml, STEP "validate: { schema: %s }\n", schemas[i]);
+        belay_buf_put_c(&yaml, '\0');
+        const struct mem_file files[] = { { "belay.yaml", yaml.p }, { "bad.json", "{" }, { 0 } };
+        struct mem_config m;
+        mem_load(&m, files);
+        assert_int_equal(m.status, BELAY_INVALID);
+        assert_int_equal(m.problems.count, 1);
+        assert_string_equal(m.problems.items[0].rule, i == 1 ? "json" : "schema");
+        mem_free(&m);
+        belay_buf_deinit(&yaml);
+    }
+}
+
+static void what_is_too_much_is_refused(void **state)
+{
+    struct belay_buf yaml;
+    struct mem_config m;
+    (void)state;
+    belay_buf_init(&yaml, 1 << 20);
+    belay_buf_printf(&yaml, FLOW "    steps:\n");
+    for (int i = 0; i < 300; i++)
+        belay_buf_printf(&yaml, "      - log: x\n");
+    belay_buf_printf(&yaml, "sagas:\n  s:\n    from: { topic: t }\n    id: x\n    steps:\n");
+    for (int i = 0; i < 65; i++)
+        belay_buf_printf(&yaml, "      - { name: n%d, publish: { topic: t } }\n", i);
+    belay_buf_put_c(&yaml, '\0');
+    mem_load_text(&m, yaml.p);
+    assert_int_equal(m.problems.error_count, 2);
+    assert_str(m.problems.items[0].message, "a flow has at most 256 steps");
+    assert_int_equal(m.problems.items[0].place.line, 8 + 256);
+    assert_str(m.problems.items[1].message, "a saga has at most 64 steps");
+    belay_buf_deinit(&yaml);
+    mem_free(&m);
+}
+
 static void a_broken_file_does_not_make_others_look_wrong(void **state)
 {
     static const struct mem_file files[] = {
@@ -522,10 +641,14 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_named_with_what_is),
         cmocka_unit_test(wrong_steps_are_explained),
         cmocka_unit_test(wrong_sagas_are_explained),
+        cmocka_unit_test(wrong_apis_are_explained),
+        cmocka_unit_test(and_so_are_these),
         cmocka_unit_test(variables_that_are_not_known_are_named),
         cmocka_unit_test(an_expression_s_mistake_is_where_it_was_written),
         cmocka_unit_test(all_mistakes_of_all_files_are_told_at_once),
         cmocka_unit_test(documents_that_cannot_be_served_are_refused),
+        cmocka_unit_test(schemas_that_cannot_be_used_are_refused),
+        cmocka_unit_test(what_is_too_much_is_refused),
         cmocka_unit_test(a_broken_file_does_not_make_others_look_wrong),
         cmocka_unit_test(problems_are_JSON_for_tools),
         cmocka_unit_test(aliases_that_multiply_end_at_the_limit),
