@@ -16,7 +16,7 @@
 #include "sim/jobs.h"
 #include "unit/test.h"
 
-#define WORLD_SAGAS 64
+#define WORLD_SAGAS 64 /* with a ledger; the others' numbers wrap around */
 #define WORLD_STEPS 8
 #define WORLD_CALLS 256
 
@@ -69,6 +69,7 @@ struct world {
     struct ledger ledger[WORLD_SAGAS][WORLD_STEPS];
     int undo_below[WORLD_SAGAS]; /* steps from here on may no longer be undone: order */
     unsigned deaths, called;
+    bool crowd; /* more sagas than ledgers: their order is not looked at */
     char trace[1 << 16];
     size_t trace_n;
 };
@@ -406,7 +407,7 @@ static inline void world_ledger(struct world *w, const char *verb, unsigned step
         l->done += happens;
     } else if (strcmp(verb, "undo") == 0) {
         l->undo_calls++;
-        if ((int)step > w->undo_below[saga])
+        if (!w->crowd && (int)step > w->undo_below[saga])
             world_fail(w, "seed %llu: saga %u undoes step %u after step %d", (unsigned long long)w->seed, saga, step,
                        w->undo_below[saga]);
         w->undo_below[saga] = (int)step;
