@@ -17,10 +17,12 @@
  * (belay_broker_cancel, waiting while it is in flight); where an attempt ever began, or it is done, the step's
  * `compensate` runs too.
  *
- * Sans-I/O: decide -> append -> apply; rows in SAGA, SAGA_DUE, SAGA_EVENT, SAGA_PUBLISHED.  An instance keeps the
- * hash of the definition it began with.  An event that comes before its saga waits in SAGA_EVENT, as long as the
- * saga's deadline (or 7 days), then becomes a letter; for an ended saga it is done; a second start of an id is done
- * as a duplicate.  Instances in memory: only those with a call in flight.
+ * Sans-I/O: decide -> append -> apply; rows in SAGA, SAGA_DUE, SAGA_EVENT.  An instance keeps the hash of the
+ * definition it began with.  An event that comes before its saga waits in its subscription as for a retry, with a
+ * copy in SAGA_EVENT, as long as the saga's deadline (or 7 days), then becomes a letter; for an ended saga it is
+ * done; a second start of an id is done as a duplicate.  An ended instance is kept for BELAY_SAGA_KEEP_MS, so that
+ * it can be looked at and duplicates are known.  The time an instance is parked does not count towards its deadline.
+ * Memory: instances that have work in hand, at most BELAY_SAGAS_IN_MEMORY and the calls in flight.
  * Uses: broker, policy, expr, flow/call.h.  Thread: engine.
  */
 #ifndef BELAY_SAGA_SAGA_H
@@ -65,17 +67,23 @@ int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *
 void belay_sagas_defer(struct belay_sagas *s, uint64_t request_id, belay_time not_before);
 belay_time belay_sagas_wake_at(const struct belay_sagas *s);
 
-/* JSON of an instance: {"id","saga","status" (the definition's word), "state", "step", "started_at", "updated_at",
- * "history":[{"at","event","step","detail"...}], "steps":{name: result}, "error"}. BELAY_NOTFOUND. */
+/* JSON of an instance: {"id","saga","status" (the definition's word), "state", "step" (the one it is at),
+ * "parked": "step"|"compensation" (what a person is asked about), "started_at","updated_at","deadline",
+ * "history":[{"at","event","step","attempt","detail"}], "progress":[{"step","state"}],
+ * "steps":{name: result}, "error":{"type","step","description","endpoint","class","status","at"}}.
+ * A call's result is {"status","headers","body"}, a publish's {"id","topic"}; where the step awaited an
+ * event, that is its member "event": {"id","type","time","body"}. BELAY_NOTFOUND. */
 int belay_sagas_view(struct belay_sagas *s, struct belay_str name, struct belay_str id, struct belay_buf *out, struct belay_err *err) BELAY_MUST_CHECK;
 /* Ids of a saga after `after`, in order; false at the end. View until the next change. */
 bool belay_sagas_list(struct belay_sagas *s, struct belay_str name, struct belay_str after, struct belay_str *ret_id, struct belay_str *ret_state);
 
-/* A person's word on a PARKED instance: try the parked step or compensation again; or say it was done / not done. */
+/* A person's word on a PARKED instance: try the parked step or compensation again; or say it was done / not done.
+ * "Not done" of a step fails the saga; of a compensation it is what RETRY says. BELAY_CONFLICT: it is not parked, or
+ * not for an unknown outcome (it can only be tried again or cancelled). */
 enum belay_settle { BELAY_SETTLE_RETRY, BELAY_SETTLE_DONE, BELAY_SETTLE_NOT_DONE };
 int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct belay_str id, enum belay_settle how,
                        struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
-/* Begins compensation of a RUNNING instance. */
+/* Begins compensation of an instance that is RUNNING, or was when it was PARKED; when the call under way has ended. */
 int belay_sagas_cancel(struct belay_sagas *s, struct belay_str name, struct belay_str id, struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
 
 struct belay_saga_stats { uint64_t running, compensating, parked, completed, compensated, failed, events_waiting; };

@@ -159,6 +159,10 @@ static void put_instance(struct view *v)
     belay_json_key(&v->o, "state");
     belay_json_put_c(&v->o, saga_states[i->state].name);
     put_step(v, i->at);
+    if (i->state == SAGA_PARKED) { /* what a person is asked about */
+        belay_json_key(&v->o, "parked");
+        belay_json_put_c(&v->o, i->parked_from == SAGA_RUNNING ? "step" : "compensation");
+    }
     put_time(v, "started_at", i->started_at);
     put_time(v, "updated_at", i->updated_at);
     if (i->deadline != BELAY_TIME_NEVER)

@@ -19,7 +19,7 @@ static struct belay_saga_def *trip(uint64_t deadline_ms)
     steps[1] = (struct belay_saga_step_def){
         .name = BELAY_STR("reserve"), .retry = QUICK,
         .call = call_def(&payments, "PUT", "/do/1/{% order_id %}"),
-        .compensate = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
+        .compensate = compensate_def(call_def(&payments, "POST", "/undo/1/{% order_id %}"), QUICK),
     };
     steps[2] = (struct belay_saga_step_def){
         .name = BELAY_STR("ship"), .retry = QUICK,
@@ -68,7 +68,8 @@ static void settle_truly(struct world *w, unsigned saga)
     unsigned step = strcmp(text, "charge") == 0 ? 0 : strcmp(text, "reserve") == 0 ? 1
                     : strcmp(text, "ship") == 0 ? 2 : 3;
     const struct ledger *l = &w->ledger[saga][step];
-    bool backwards = l->undo_calls > 0;
+    world_text(w, saga, "/parked", text, sizeof text);
+    bool backwards = strcmp(text, "compensation") == 0;
     bool done = backwards ? l->undone : l->done > 0;
     enum belay_settle how = done ? BELAY_SETTLE_DONE : draw(w, 2) ? BELAY_SETTLE_NOT_DONE : BELAY_SETTLE_RETRY;
     note(w, "person: %u step %u %s\n", saga, step, done ? "done" : "not done or again");
@@ -120,11 +121,16 @@ static void defer_one(struct world *w)
     w->calls[n] = w->calls[--w->call_count];
 }
 
+/* Preferably one whose message is being worked on, or was. */
 static void cancel_one(struct world *w)
 {
     char id[16];
-    int status = belay_sagas_cancel(w->sagas, w->def->name, id_of(1 + draw(w, ORDERS), id), BELAY_STR("bob"), w->now,
-                                    &w->err);
+    unsigned saga = 1 + draw(w, ORDERS);
+    if (w->worked && draw(w, 2))
+        saga = w->worked;
+    else if (draw(w, 8))
+        return;
+    int status = belay_sagas_cancel(w->sagas, w->def->name, id_of(saga, id), BELAY_STR("bob"), w->now, &w->err);
     if (status != BELAY_OK && status != BELAY_CONFLICT && status != BELAY_NOTFOUND)
         world_ok(w, status);
 }
@@ -157,7 +163,7 @@ static void chaos(struct world *w)
     switch (draw(w, 24)) {
     case 0: die(w); break;
     case 1: defer_one(w); break;
-    case 2: if (draw(w, 8) == 0) cancel_one(w); break;
+    case 2: cancel_one(w); break;
     case 3: settle_one(w); break;
     case 4: if (draw(w, 6) == 0) world_result(w, 1 + draw(w, ORDERS), draw(w, 3) == 0); break;
     case 5: if (draw(w, 3) == 0) world_order(w, 1 + draw(w, ORDERS)); break;
@@ -200,6 +206,8 @@ static void check_saga(struct world *w, unsigned saga)
             wrong(w, saga, "it failed, and a step was done and not undone (G5)");
         if ((step == 0 || step == 3) && l[step].done > 1)
             wrong(w, saga, "what may not be repeated was done twice");
+        if ((step == 1 || step == 3) && l[step].undone > 1)
+            wrong(w, saga, "what may not be repeated was undone twice");
         if (l[step].asked_after_undo)
             wrong(w, saga, "a step was begun after it was undone");
     }
@@ -233,8 +241,10 @@ static struct belay_saga_stats one_seed(uint64_t seed, const struct belay_saga_d
     for (unsigned n = 1; n <= ORDERS; n++)
         world_order(w, n);
     world_flush(w);
+    w->work_breaks_off = true;
     for (unsigned n = 0; n < ROUNDS; n++)
         chaos(w);
+    w->work_breaks_off = false;
     w->answer = answer_ok;
     for (unsigned round = 0; round < 12 && !all_ended(w); round++) {
         world_run(w, w->now + 3 * 3600 * (belay_time)BELAY_US_PER_S);

@@ -440,6 +440,61 @@ static void a_message_nobody_began_to_handle_is_taken_back(void **state)
     world_free(w);
 }
 
+/* Until the worker has the saga's message in hand. */
+static void run_until_in_hand(struct world *w)
+{
+    for (unsigned n = 0; n < 1000 && !w->work; n++) {
+        world_deliver(w);
+        world_ask(w);
+        world_flush(w);
+        for (unsigned c = w->call_count; c-- > 0;)
+            world_answer(w, c, false);
+        w->now += BELAY_US_PER_MS;
+    }
+    assert_non_null(w->work);
+}
+
+/* The worker had begun: what it may have done is undone although the message is taken back. */
+static void a_message_somebody_had_begun_to_handle_is_undone_as_well(void **state)
+{
+    (void)state;
+    struct world *w = world_new(1, charge_and_ship());
+    world_order(w, 1);
+    run_until_in_hand(w);
+    struct belay_fault fault;
+    belay_fault_init(&fault, "TEST:BROKE_OFF", BELAY_CLASS_TRANSIENT, "it broke off");
+    assert_ok(belay_broker_retry(w->broker, w->work, w->now + 3600 * (belay_time)BELAY_US_PER_S, &fault,
+                                 BELAY_STR_NONE, (struct belay_hash128){ 0 }, &w->err));
+    w->work = NULL;
+    world_run(w, A_WHILE(w));
+    assert_member(w, 1, "/status", "refunded");
+    assert_int_equal(w->ledger[1][1].undo_calls, 1);
+    assert_int_equal(w->ledger[1][1].done, 0);
+    world_free(w);
+}
+
+static void compensation_waits_while_its_message_is_in_hand(void **state)
+{
+    (void)state;
+    struct world *w = world_new(1, charge_and_ship());
+    world_order(w, 1);
+    run_until_in_hand(w);
+    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now, &w->err));
+    for (unsigned n = 0; n < 20; n++) {
+        world_ask(w);
+        world_flush(w);
+        w->now += 100 * BELAY_US_PER_MS;
+    }
+    assert_member(w, 1, "/state", "compensating");
+    assert_int_equal(w->ledger[1][1].undo_calls + w->ledger[1][0].undo_calls, 0);
+    world_run(w, A_WHILE(w));
+    assert_member(w, 1, "/status", "refunded");
+    assert_int_equal(w->ledger[1][1].done, 1);
+    assert_int_equal(w->ledger[1][1].undone, 1);
+    assert_false(w->ledger[1][1].asked_after_undo);
+    world_free(w);
+}
+
 static void a_saga_ends_by_its_deadline(void **state)
 {
     (void)state;
@@ -557,6 +612,8 @@ int main(void)
         cmocka_unit_test(an_event_that_comes_first_waits),
         cmocka_unit_test(an_event_whose_saga_never_comes_becomes_a_letter),
         cmocka_unit_test(a_message_nobody_began_to_handle_is_taken_back),
+        cmocka_unit_test(a_message_somebody_had_begun_to_handle_is_undone_as_well),
+        cmocka_unit_test(compensation_waits_while_its_message_is_in_hand),
         cmocka_unit_test(a_saga_ends_by_its_deadline),
         cmocka_unit_test(a_cancel_waits_for_the_call_under_way),
         cmocka_unit_test(without_its_definition_it_is_parked),

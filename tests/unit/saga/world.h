@@ -63,9 +63,11 @@ struct world {
     unsigned call_count, slots; /* slots: calls that may be under way at once */
     struct belay_delivery *work;
     uint64_t work_position;
+    unsigned worked; /* whose message it had in hand last */
 
     enum answer (*answer)(struct world *w, const char *verb, unsigned step, unsigned saga);
     bool (*work_fails)(struct world *w, unsigned saga);
+    bool work_breaks_off; /* now and then: it was done, and the worker does not know */
     struct ledger ledger[WORLD_SAGAS][WORLD_STEPS];
     int undo_below[WORLD_SAGAS]; /* steps from here on may no longer be undone: order */
     unsigned deaths, called;
@@ -369,8 +371,17 @@ static inline void world_work(struct world *w)
     while (step < w->def->step_count && !w->def->steps[step].publish)
         step++;
     note(w, "worker %u %s\n", saga, failed ? "fails" : "works");
+    w->ledger[saga][step].asked_after_undo |= w->ledger[saga][step].undo_calls > 0;
     if (!failed)
         w->ledger[saga][step].done = 1;
+    if (w->work_breaks_off && belay_random_below(&w->random, 3) == 0) {
+        struct belay_fault fault;
+        belay_fault_init(&fault, "TEST:BROKE_OFF", BELAY_CLASS_TRANSIENT, "it broke off");
+        world_ok(w, belay_broker_retry(w->broker, w->work, w->now + 20 * BELAY_US_PER_S, &fault, BELAY_STR_NONE,
+                                       (struct belay_hash128){ 0 }, &w->err));
+        w->work = NULL;
+        return;
+    }
     world_result(w, saga, failed);
     world_ok(w, belay_broker_ack(w->broker, w->work, &w->err));
     w->work = NULL;
@@ -391,6 +402,7 @@ static inline void world_deliver(struct world *w)
         else if (belay_broker_start(w->broker, d, &w->err) == BELAY_OK) {
             w->work = d;
             w->work_position = belay_store_position(w->store);
+            w->worked = number_after(d->message.body, "o-");
         }
         world_ok(w, status);
     }
@@ -411,7 +423,7 @@ static inline void world_ledger(struct world *w, const char *verb, unsigned step
             world_fail(w, "seed %llu: saga %u undoes step %u after step %d", (unsigned long long)w->seed, saga, step,
                        w->undo_below[saga]);
         w->undo_below[saga] = (int)step;
-        l->undone |= happens;
+        l->undone += happens;
     }
 }
 
