@@ -12,9 +12,9 @@
 struct calendar {
     int64_t days; /* since 1970-01-01 */
     int64_t year;
-    int month, day;     /* from 1 */
-    int year_day;       /* from 1 */
-    int weekday;        /* 1: Monday ... 7: Sunday */
+    int month, day; /* from 1 */
+    int year_day;   /* from 1 */
+    int weekday;    /* 1: Monday ... 7: Sunday */
     int hour, minute, second, millis;
 };
 

@@ -197,7 +197,8 @@ static bool ordinal_ends(struct belay_str s)
 {
     struct belay_str last = belay_str_sub(s, s.n < 2 ? 0 : s.n - 2, 2);
     return belay_str_eq_nocase(last, BELAY_STR("th")) || belay_str_eq_nocase(last, BELAY_STR("st"))
-           || belay_str_eq_nocase(last, BELAY_STR("nd")) || belay_str_eq_nocase(last, BELAY_STR("rd"));
+           || belay_str_eq_nocase(last, BELAY_STR("nd"))
+           || belay_str_eq_nocase(last, BELAY_STR("rd"));
 }
 
 static bool part_value(const struct date_part *part, struct belay_str s, double *ret)
@@ -296,7 +297,8 @@ static bool fill(struct reader *r, const char *order)
 
 static double time_of_day(const struct reader *r, bool half_days)
 {
-    double hours = half_days ? fmod(r->value['h'], 12) + (r->value['P'] != 0 ? 12 : 0) : r->value['H'];
+    double hours
+        = half_days ? fmod(r->value['h'], 12) + (r->value['P'] != 0 ? 12 : 0) : r->value['H'];
     return hours * 3600000 + r->value['m'] * 60000 + r->value['s'] * 1000 + r->value['f'];
 }
 
@@ -305,8 +307,8 @@ static struct belay_value millis_of(struct reader *r)
     bool day_of_year = !only(r, "YXMxWwdD", "YMD") && only(r, "YXMxWwdD", "Yd");
     bool weeks = only(r, "YXMxWwdD", "XxwW") && (r->given['w'] || r->given['W'] || r->given['x']);
     bool half_days = !only(r, "PHhmsf", "Hmsf") && only(r, "PHhmsf", "Phmsf");
-    const char *order = day_of_year ? (half_days ? "YdPhmsf" : "YdHmsf")
-                                    : (half_days ? "YMDPhmsf" : "YMDHmsf");
+    const char *order
+        = day_of_year ? (half_days ? "YdPhmsf" : "YdHmsf") : (half_days ? "YMDPhmsf" : "YMDHmsf");
     if (weeks || !fill(r, order))
         return run_fail(r->run, "D3136", NO_POSITION, BELAY_STR_NONE);
     double year = r->value['Y'], month = day_of_year ? 1 : r->value['M'];

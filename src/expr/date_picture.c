@@ -94,9 +94,9 @@ static bool set_presentation(struct run *run, struct date_part *part, struct bel
     part->traditional = modified && last == 't';
     if (s.p[0] == 'n' || s.p[0] == 'N') {
         part->names = true;
-        part->letters = s.p[0] == 'n'                     ? CASE_LOWER
+        part->letters = s.p[0] == 'n'              ? CASE_LOWER
                         : s.n > 1 && s.p[1] == 'n' ? CASE_TITLE
-                                                          : CASE_UPPER;
+                                                   : CASE_UPPER;
         return true;
     }
     if (strchr("PCE", part->component))
@@ -122,8 +122,7 @@ static bool set_marker(struct run *run, struct date_part *part, struct belay_str
     struct belay_str rest = belay_str(room + 1, n - 1);
     const char *comma = rest.n ? memrchr(rest.p, ',', rest.n) : NULL;
     if (comma) {
-        struct belay_str width
-            = belay_str(comma + 1, rest.n - (size_t)(comma + 1 - rest.p));
+        struct belay_str width = belay_str(comma + 1, rest.n - (size_t)(comma + 1 - rest.p));
         struct belay_str min = belay_str_split(&width, '-');
         width_min = width_of(min);
         part->width_max = width.p ? width_of(width) : 0;

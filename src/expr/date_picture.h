@@ -7,15 +7,15 @@
 #include "expr/integer_picture.h"
 
 struct date_part {
-    char component;          /* 0: the literal */
+    char component; /* 0: the literal */
     struct belay_str literal;
-    bool names;              /* written as a name, in letters */
+    bool names; /* written as a name, in letters */
     enum letter_case letters;
     bool has_integer;
     struct integer_picture integer;
-    bool traditional;        /* t: UTC is Z */
-    int width_max;           /* of names; 0: none */
-    int year_digits;         /* -1: all */
+    bool traditional; /* t: UTC is Z */
+    int width_max;    /* of names; 0: none */
+    int year_digits;  /* -1: all */
 };
 
 struct date_picture {

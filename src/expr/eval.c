@@ -34,7 +34,8 @@ struct belay_value run_fail_value(struct run *run, const char *code, uint32_t po
 {
     char text[VALUE_NUMBER_TEXT_MAX];
     struct belay_str token = BELAY_STR_NONE;
-    if (value.type == BELAY_VALUE_STRING || value.type == BELAY_VALUE_BOOL || value_is_number(value))
+    if (value.type == BELAY_VALUE_STRING || value.type == BELAY_VALUE_BOOL
+        || value_is_number(value))
         token = value_scalar_text(value, text);
     else if (value_is_array(value))
         token = BELAY_STR("array");
@@ -128,8 +129,7 @@ struct frame *frame_new(struct run *run, struct frame *parent, struct binding *b
     return frame;
 }
 
-bool frame_bind(struct run *run, struct frame *frame, const struct name *name,
-                struct belay_value v)
+bool frame_bind(struct run *run, struct frame *frame, const struct name *name, struct belay_value v)
 {
     struct binding *b = belay_arena_alloc(run->arena, sizeof *b);
     if (!b) {

@@ -37,9 +37,9 @@ struct run {
     uint32_t depth, depth_max;
     struct belay_value input; /* $$ */
     struct belay_random *random, own_random;
-    bool bound_by_eval;       /* $eval ran: any name may have been bound */
+    bool bound_by_eval; /* $eval ran: any name may have been bound */
     bool host_called;
-    struct {                  /* the call that a lambda ended with, for apply to make */
+    struct { /* the call that a lambda ended with, for apply to make */
         const struct node *node;
         struct belay_value input;
         struct frame *frame;

@@ -184,9 +184,9 @@ static struct belay_value procedure(struct run *run, const struct node *node,
     if (!value_defined(f) && is_path_name(node->a)
         && is_variable(run, frame, value_str(node->a->items[0]->value)))
         return run_fail(run, hint, node->position, value_str(node->a->items[0]->value));
-    struct belay_str token = is_path_name(node->a)             ? value_str(node->a->items[0]->value)
+    struct belay_str token = is_path_name(node->a) ? value_str(node->a->items[0]->value)
                              : node->a->type == NODE_VARIABLE && node->a->name ? node->a->name->text
-                                                               : BELAY_STR_NONE;
+                                                                               : BELAY_STR_NONE;
     return run_fail(run, hint[4] == '5' ? "T1006" : "T1008", node->position, token);
 }
 

@@ -9,9 +9,9 @@ struct belay_value append(struct run *run, struct belay_value a, struct belay_va
     if (!value_defined(b))
         return a;
     uint64_t n = (uint64_t)value_iter(a).n + value_iter(b).n;
-    struct belay_value_array *to
-        = n > UINT32_MAX / 2 || !run_charge(run, n / 4) ? NULL
-                                                         : value_array_new(run->arena, (uint32_t)n, 0);
+    struct belay_value_array *to = n > UINT32_MAX / 2 || !run_charge(run, n / 4)
+                                       ? NULL
+                                       : value_array_new(run->arena, (uint32_t)n, 0);
     if (!to || !value_array_push_all(to, run->arena, a) || !value_array_push_all(to, run->arena, b))
         return run_nomem(run);
     return value_array(to);
@@ -41,7 +41,8 @@ struct belay_value eval_array(struct run *run, const struct node *node, struct b
         }
         if (!run_charge(run, whole ? 1 : value_iter(v).n / 4))
             return FAILED;
-        if (!(whole ? value_array_push(to, run->arena, v) : value_array_push_all(to, run->arena, v)))
+        if (!(whole ? value_array_push(to, run->arena, v)
+                    : value_array_push_all(to, run->arena, v)))
             return run_nomem(run);
     }
     return value_array(to);

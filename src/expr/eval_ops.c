@@ -73,8 +73,8 @@ static double calculate(enum node_op op, double a, double b)
     }
 }
 
-static struct belay_value arithmetic(struct run *run, const struct node *node,
-                                     struct belay_value a, struct belay_value b)
+static struct belay_value arithmetic(struct run *run, const struct node *node, struct belay_value a,
+                                     struct belay_value b)
 {
     if (value_defined(a) && !value_is_number(a))
         return run_fail_value(run, "T2001", node->position, a);
@@ -177,12 +177,12 @@ static struct belay_value join(struct run *run, struct belay_str a, struct belay
 
 static struct belay_value concat(struct run *run, struct belay_value a, struct belay_value b)
 {
-    struct belay_value x = value_defined(a) ? value_to_string(run, a, false)
-                                            : belay_value_str(BELAY_STR(""));
+    struct belay_value x
+        = value_defined(a) ? value_to_string(run, a, false) : belay_value_str(BELAY_STR(""));
     if (value_failed(x))
         return x;
-    struct belay_value y = value_defined(b) ? value_to_string(run, b, false)
-                                            : belay_value_str(BELAY_STR(""));
+    struct belay_value y
+        = value_defined(b) ? value_to_string(run, b, false) : belay_value_str(BELAY_STR(""));
     if (value_failed(y))
         return y;
     if (y.n == 0)

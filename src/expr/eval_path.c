@@ -230,10 +230,9 @@ static bool is_cons(struct belay_value v)
 static struct belay_value eval_item(struct run *run, const struct node *step,
                                     struct belay_value item, struct frame *frame)
 {
-    struct belay_value v
-        = step->type == NODE_NAME && !(step->flags & NODE_FINISH)
-              ? sequence_collapse(lookup_name(run, item, value_str(step->value)))
-              : eval(run, step, item, frame);
+    struct belay_value v = step->type == NODE_NAME && !(step->flags & NODE_FINISH)
+                               ? sequence_collapse(lookup_name(run, item, value_str(step->value)))
+                               : eval(run, step, item, frame);
     for (const struct stage *s = step->stages; s && !value_failed(v); s = s->next)
         if (s->filter)
             v = eval_filter(run, s->filter, v, frame);

@@ -1,6 +1,6 @@
 /* | pattern | update, deletions |: a copy of the input in which the matched objects are changed.
- * The reference copies all and changes in place; here the matches are found in the input, and a copy
- * is made only of what lies on the way to them. */
+ * The reference copies all and changes in place; here the matches are found in the input, and a
+ * copy is made only of what lies on the way to them. */
 #include "expr/eval.h"
 
 struct transform {

@@ -64,8 +64,11 @@ static struct belay_value next_tuple(struct run *run, const struct node *step,
 {
     struct belay_value_tuple *old = from.u.tuple;
     bool inner = result.type == VALUE_TUPLE;
-    struct belay_value t
-        = tuple_new(run, inner ? result.u.tuple->at : step->focus ? old->at : result, old->bindings);
+    struct belay_value t = tuple_new(run,
+                                     inner         ? result.u.tuple->at
+                                     : step->focus ? old->at
+                                                   : result,
+                                     old->bindings);
     if (value_failed(t))
         return t;
     if (inner)

@@ -67,8 +67,7 @@ static bool builtin_value(struct build *b, const struct builtin *def, struct bel
         return false;
     f->kind = FUNCTION_BUILTIN;
     f->u.builtin.def = def;
-    f->u.builtin.signature
-        = signature_parse(b->arena, belay_str_c(def->signature), &code, &nomem);
+    f->u.builtin.signature = signature_parse(b->arena, belay_str_c(def->signature), &code, &nomem);
     *ret_value = (struct belay_value){ .type = BELAY_VALUE_FUNCTION, .u.function = f };
     return f->u.builtin.signature;
 }
@@ -109,8 +108,9 @@ static int report(const struct build *b, struct belay_err *err)
 {
     if (b->status == BELAY_NOMEM)
         return belay_fail(err, BELAY_NOMEM, "no memory to compile an expression");
-    return belay_fail(err, b->status, "%s at byte %u: %s%s%.60s", b->error->code, b->error->position,
-                      b->error->message, b->error->token[0] ? ": " : "", b->error->token);
+    return belay_fail(err, b->status, "%s at byte %u: %s%s%.60s", b->error->code,
+                      b->error->position, b->error->message, b->error->token[0] ? ": " : "",
+                      b->error->token);
 }
 
 int expr_build(struct belay_expr *e, struct belay_arena *arena, struct belay_str source,
@@ -183,7 +183,8 @@ static bool is_free(const struct name *name)
     return name->used && !name->local && !root && name->value.type == BELAY_VALUE_UNDEFINED;
 }
 
-bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index, struct belay_str *ret_name)
+bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index,
+                              struct belay_str *ret_name)
 {
     for (const struct name *name = e->names; name; name = name->next) {
         if (is_free(name) && index-- == 0) {

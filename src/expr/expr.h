@@ -18,8 +18,8 @@ enum belay_value_type {
     BELAY_VALUE_NULL,
     BELAY_VALUE_BOOL,
     BELAY_VALUE_NUMBER, /* u.d */
-    BELAY_VALUE_INT,    /* u.i: an integer beyond 2^53 or one kept exact; arithmetic yields NUMBER */
-    BELAY_VALUE_BIG,    /* u.s, n: a number's text that fits neither; exact while only copied */
+    BELAY_VALUE_INT, /* u.i: an integer beyond 2^53 or one kept exact; arithmetic yields NUMBER */
+    BELAY_VALUE_BIG, /* u.s, n: a number's text that fits neither; exact while only copied */
     BELAY_VALUE_STRING, /* u.s, n */
     BELAY_VALUE_TAPE,   /* u.tape: array or object of a parsed document */
     BELAY_VALUE_ARRAY,  /* u.array: made by the evaluator (expr/value.h) */
@@ -48,8 +48,8 @@ _Static_assert(sizeof(struct belay_value) == 16, "passed and returned in two reg
 
 /* What went wrong, as the reference numbers it. */
 struct belay_expr_error {
-    char code[8];        /* "T0410", "S0201", "D3030"; our own limits "U1001" (steps, depth), ... */
-    uint32_t position;   /* byte offset in the source (compile and run time) */
+    char code[8];      /* "T0410", "S0201", "D3030"; our own limits "U1001" (steps, depth), ... */
+    uint32_t position; /* byte offset in the source (compile and run time) */
     char token[64];
     char message[256];
 };
@@ -62,9 +62,10 @@ void belay_expr_free(struct belay_expr *e);
 struct belay_str belay_expr_source(const struct belay_expr *e);
 /* True when the expression reads the variable ("message" for $message) anywhere. */
 bool belay_expr_uses(const struct belay_expr *e, struct belay_str variable);
-/* The variables, or functions, that the expression reads and neither binds itself nor has built in: the
- * host must know them. By index, in no particular order; false beyond the last. */
-bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index, struct belay_str *ret_name);
+/* The variables, or functions, that the expression reads and neither binds itself nor has built in:
+ * the host must know them. By index, in no particular order; false beyond the last. */
+bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index,
+                              struct belay_str *ret_name);
 
 struct belay_binding {
     struct belay_str name; /* without the $ */
@@ -76,8 +77,8 @@ struct belay_binding {
 struct belay_host_function {
     struct belay_str name;
     uint32_t args_min, args_max;
-    int (*call)(void *arg, struct belay_arena *arena, const struct belay_value *args, uint32_t count,
-                struct belay_value *ret, struct belay_err *err);
+    int (*call)(void *arg, struct belay_arena *arena, const struct belay_value *args,
+                uint32_t count, struct belay_value *ret, struct belay_err *err);
     void *arg;
 };
 
@@ -86,10 +87,10 @@ struct belay_expr_env {
     size_t binding_count;
     const struct belay_host_function *functions;
     size_t function_count;
-    belay_time now;               /* $now(), $millis() */
-    struct belay_random *random;  /* $random(), $uuid(), $shuffle(); NULL: seeded with 0 */
-    uint64_t steps_max;           /* 0: BELAY_EXPR_STEPS_DEFAULT */
-    uint32_t depth_max;           /* 0: BELAY_EXPR_DEPTH_DEFAULT */
+    belay_time now;              /* $now(), $millis() */
+    struct belay_random *random; /* $random(), $uuid(), $shuffle(); NULL: seeded with 0 */
+    uint64_t steps_max;          /* 0: BELAY_EXPR_STEPS_DEFAULT */
+    uint32_t depth_max;          /* 0: BELAY_EXPR_DEPTH_DEFAULT */
 };
 
 /* Evaluates over input ($; UNDEFINED for none). Memory from arena, whose limit bounds the size.
@@ -146,7 +147,8 @@ void belay_template_free(struct belay_template *t);
 bool belay_template_is_literal(const struct belay_template *t);
 bool belay_template_uses(const struct belay_template *t, struct belay_str variable);
 /* As belay_expr_free_variable, over all of its expressions (a name may come more than once). */
-bool belay_template_free_variable(const struct belay_template *t, uint32_t index, struct belay_str *ret_name);
+bool belay_template_free_variable(const struct belay_template *t, uint32_t index,
+                                  struct belay_str *ret_name);
 int belay_template_eval(const struct belay_template *t, struct belay_value input,
                         const struct belay_expr_env *env, struct belay_arena *arena,
                         struct belay_value *ret_value, struct belay_expr_error *ret_error,

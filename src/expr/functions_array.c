@@ -112,7 +112,8 @@ struct belay_value f_sort(struct run *run, struct call *call)
     bool own = !value_defined(s.function);
     if (own && !sortable(a))
         return run_fail(run, "D3070", NO_POSITION, BELAY_STR_NONE);
-    return merge_sort(run, a->items, a->n, own ? by_value : by_function, &s) ? value_array(a) : FAILED;
+    return merge_sort(run, a->items, a->n, own ? by_value : by_function, &s) ? value_array(a)
+                                                                             : FAILED;
 }
 
 /* ---- distinct, zip ---- */

@@ -106,9 +106,9 @@ struct belay_value f_base64encode(struct run *run, struct call *call)
         size_t left = v.n - i;
         uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0)
                         | (left > 2 ? p[i + 2] : 0);
-        char out[4] = { alphabet[bits >> 18], alphabet[bits >> 12 & 63],
-                        left > 1 ? alphabet[bits >> 6 & 63] : '=',
-                        left > 2 ? alphabet[bits & 63] : '=' };
+        char out[4]
+            = { alphabet[bits >> 18], alphabet[bits >> 12 & 63],
+                left > 1 ? alphabet[bits >> 6 & 63] : '=', left > 2 ? alphabet[bits & 63] : '=' };
         text_put(&t, out, 4);
     }
     return text_value(&t);

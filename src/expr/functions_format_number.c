@@ -8,8 +8,16 @@
 
 /* The characters a picture is written in. */
 enum symbol {
-    SYMBOL_DECIMAL, SYMBOL_GROUPING, SYMBOL_EXPONENT, SYMBOL_MINUS, SYMBOL_PERCENT, SYMBOL_PERMILLE,
-    SYMBOL_ZERO, SYMBOL_DIGIT, SYMBOL_PATTERN, SYMBOL_COUNT
+    SYMBOL_DECIMAL,
+    SYMBOL_GROUPING,
+    SYMBOL_EXPONENT,
+    SYMBOL_MINUS,
+    SYMBOL_PERCENT,
+    SYMBOL_PERMILLE,
+    SYMBOL_ZERO,
+    SYMBOL_DIGIT,
+    SYMBOL_PATTERN,
+    SYMBOL_COUNT
 };
 
 struct symbols {
@@ -20,9 +28,15 @@ struct symbols {
 static const struct {
     const char *name, *text;
 } defaults[SYMBOL_COUNT] = {
-    { "decimal-separator", "." },  { "grouping-separator", "," }, { "exponent-separator", "e" },
-    { "minus-sign", "-" },         { "percent", "%" },            { "per-mille", "\xe2\x80\xb0" },
-    { "zero-digit", "0" },         { "digit", "#" },              { "pattern-separator", ";" },
+    { "decimal-separator", "." },
+    { "grouping-separator", "," },
+    { "exponent-separator", "e" },
+    { "minus-sign", "-" },
+    { "percent", "%" },
+    { "per-mille", "\xe2\x80\xb0" },
+    { "zero-digit", "0" },
+    { "digit", "#" },
+    { "pattern-separator", ";" },
 };
 
 #define PICTURE_CHARS_MAX 512
@@ -151,7 +165,8 @@ static const char *check_groups(const struct part *p, const struct symbols *s)
 {
     uint32_t grouping = s->c[SYMBOL_GROUPING];
     bool before = p->integer_end > p->active && p->c[p->integer_end - 1] == grouping;
-    bool after = has_fraction(p) && p->decimal + 1 < p->exponent && p->c[p->decimal + 1] == grouping;
+    bool after
+        = has_fraction(p) && p->decimal + 1 < p->exponent && p->c[p->decimal + 1] == grouping;
     if (has_fraction(p) && (before || after))
         return "D3087";
     if (!has_fraction(p) && before)
@@ -186,7 +201,7 @@ static const char *check(const struct part *p, const struct symbols *s)
     if (places > 0 && (percents || permilles))
         return "D3092";
     return places == 0 || count(p, p->exponent + 1, p->active_end, s, is_digit) < places ? "D3093"
-                                                                                          : NULL;
+                                                                                         : NULL;
 }
 
 static uint32_t gcd(uint32_t a, uint32_t b)
@@ -330,7 +345,8 @@ static void put_mantissa(struct text *t, const struct part *p, const struct symb
         put_fraction(t, p, s, end, 0);
 }
 
-static void put_exponent(struct text *t, const struct part *p, const struct symbols *s, int exponent)
+static void put_exponent(struct text *t, const struct part *p, const struct symbols *s,
+                         int exponent)
 {
     char digits[16];
     int n = snprintf(digits, sizeof digits, "%d", exponent < 0 ? -exponent : exponent);

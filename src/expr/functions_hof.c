@@ -24,8 +24,8 @@ struct belay_value f_map(struct run *run, struct call *call)
     if (!value_defined(call->args[0]))
         return UNDEFINED;
     while (!value_failed(result) && value_iter_next(&it, &item)) {
-        struct belay_value v = call_hof(run, call, call->args[1], item, index_value(it.at - 1),
-                                        call->args[0]);
+        struct belay_value v
+            = call_hof(run, call, call->args[1], item, index_value(it.at - 1), call->args[0]);
         if (value_failed(v))
             return v;
         if (value_defined(v) && !value_array_push(result.u.array, run->arena, v))
@@ -41,8 +41,8 @@ struct belay_value f_filter(struct run *run, struct call *call)
     if (!value_defined(call->args[0]))
         return UNDEFINED;
     while (!value_failed(result) && value_iter_next(&it, &item)) {
-        struct belay_value v = call_hof(run, call, call->args[1], item, index_value(it.at - 1),
-                                        call->args[0]);
+        struct belay_value v
+            = call_hof(run, call, call->args[1], item, index_value(it.at - 1), call->args[0]);
         if (value_failed(v))
             return v;
         if (truthy(run, v) && !value_array_push(result.u.array, run->arena, item))
@@ -133,8 +133,7 @@ struct belay_value f_each(struct run *run, struct call *call)
 static struct belay_value fail_with(struct run *run, const char *code, struct belay_value message,
                                     struct belay_str otherwise)
 {
-    struct belay_str text
-        = message.type == BELAY_VALUE_STRING ? value_str(message) : otherwise;
+    struct belay_str text = message.type == BELAY_VALUE_STRING ? value_str(message) : otherwise;
     run_fail(run, code, NO_POSITION, BELAY_STR_NONE);
     snprintf(run->error.message, sizeof run->error.message, "%.*s", BELAY_STR_ARG(text));
     return FAILED;
@@ -163,8 +162,8 @@ struct belay_value f_eval(struct run *run, struct call *call)
         return run_nomem(run);
     if (!run_charge(run, 1 + call->args[0].n))
         return FAILED;
-    int status = expr_build(e, run->arena, value_str(call->args[0]), call->frame->root->expr, &error,
-                            NULL);
+    int status = expr_build(e, run->arena, value_str(call->args[0]), call->frame->root->expr,
+                            &error, NULL);
     if (status == BELAY_NOMEM)
         return run_nomem(run);
     if (status)

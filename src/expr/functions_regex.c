@@ -85,14 +85,13 @@ struct belay_value regex_apply(struct run *run, const struct regex *re, struct b
     next->u.next.from = m.end;
     double start = (double)char_count(belay_str(text.p, m.start));
     double end = start + (double)char_count(belay_str(text.p + m.start, m.end - m.start));
-    bool ok
-        = put(run, o, BELAY_STR("match"),
-              belay_value_str(belay_str(text.p + m.start, m.end - m.start)))
-          && put(run, o, BELAY_STR("start"), belay_value_number(start))
-          && put(run, o, BELAY_STR("end"), belay_value_number(end))
-          && put(run, o, BELAY_STR("groups"), groups_value(run, m.groups, m.group_count))
-          && put(run, o, BELAY_STR("next"),
-                 (struct belay_value){ .type = BELAY_VALUE_FUNCTION, .u.function = next });
+    bool ok = put(run, o, BELAY_STR("match"),
+                  belay_value_str(belay_str(text.p + m.start, m.end - m.start)))
+              && put(run, o, BELAY_STR("start"), belay_value_number(start))
+              && put(run, o, BELAY_STR("end"), belay_value_number(end))
+              && put(run, o, BELAY_STR("groups"), groups_value(run, m.groups, m.group_count))
+              && put(run, o, BELAY_STR("next"),
+                     (struct belay_value){ .type = BELAY_VALUE_FUNCTION, .u.function = next });
     return ok ? belay_value_object(o) : FAILED;
 }
 
@@ -120,7 +119,8 @@ static bool from_object(struct matches *m, struct belay_value v, struct found *r
 {
     if (!value_defined(v))
         return false;
-    struct belay_value start = value_get(v, BELAY_STR("start")), end = value_get(v, BELAY_STR("end"));
+    struct belay_value start = value_get(v, BELAY_STR("start")),
+                       end = value_get(v, BELAY_STR("end"));
     struct belay_value groups = value_get(v, BELAY_STR("groups")), group;
     m->next = value_get(v, BELAY_STR("next"));
     if (!value_is_number(start) || !value_is_number(end) || !value_is_array(groups)
@@ -177,10 +177,10 @@ static bool next_match(struct matches *m, struct found *ret)
         return from_string(m, ret);
     if (m->pattern.u.function->kind == FUNCTION_REGEX)
         return from_regex(m, ret);
-    struct belay_value v = value_defined(m->next)
-                               ? call_hof(m->run, m->call, m->next, UNDEFINED, UNDEFINED, UNDEFINED)
-                               : call_hof(m->run, m->call, m->pattern, m->call->args[0], UNDEFINED,
-                                          UNDEFINED);
+    struct belay_value v
+        = value_defined(m->next)
+              ? call_hof(m->run, m->call, m->next, UNDEFINED, UNDEFINED, UNDEFINED)
+              : call_hof(m->run, m->call, m->pattern, m->call->args[0], UNDEFINED, UNDEFINED);
     return !value_failed(v) && from_object(m, v, ret);
 }
 
@@ -336,8 +336,7 @@ static bool put_replacement(struct run *run, const struct call *call, struct tex
         return true;
     }
     struct belay_value o = match_object(run, f);
-    struct belay_value v
-        = value_failed(o) ? o : call_hof(run, call, with, o, UNDEFINED, UNDEFINED);
+    struct belay_value v = value_failed(o) ? o : call_hof(run, call, with, o, UNDEFINED, UNDEFINED);
     if (value_failed(v))
         return false;
     if (v.type != BELAY_VALUE_STRING) {

@@ -47,7 +47,7 @@ struct belay_value f_toMillis(struct run *run, struct call *call)
     struct belay_str text = value_str(call->args[0]);
     if (value_defined(call->args[1]))
         return date_picture_parse(run, value_str(call->args[1]), &p) ? date_parse(run, text, &p)
-                                                                      : FAILED;
+                                                                     : FAILED;
     if (!date_parse_iso(text, &millis))
         return run_fail_value(run, "D3110", NO_POSITION, call->args[0]);
     return belay_value_number(millis);

@@ -156,8 +156,9 @@ static const struct {
     uint32_t value;
     char letters[3];
 } roman[] = {
-    { 1000, "m" }, { 900, "cm" }, { 500, "d" }, { 400, "cd" }, { 100, "c" }, { 90, "xc" }, { 50, "l" },
-    { 40, "xl" },  { 10, "x" },   { 9, "ix" },  { 5, "v" },    { 4, "iv" },  { 1, "i" },
+    { 1000, "m" }, { 900, "cm" }, { 500, "d" }, { 400, "cd" }, { 100, "c" },
+    { 90, "xc" },  { 50, "l" },   { 40, "xl" }, { 10, "x" },   { 9, "ix" },
+    { 5, "v" },    { 4, "iv" },   { 1, "i" },
 };
 
 static void put_roman(struct text *to, double d, enum letter_case letters)

@@ -46,8 +46,9 @@ static int long_operator(const char *p, const char *end)
         char text[3];
         int op;
     } table[] = {
-        { "..", T_RANGE }, { ":=", T_BIND }, { "!=", T_NE }, { ">=", T_GE }, { "<=", T_LE },
-        { "**", T_DESCEND }, { "~>", T_APPLY }, { "?:", T_DEFAULT }, { "??", T_COALESCE },
+        { "..", T_RANGE }, { ":=", T_BIND },    { "!=", T_NE },
+        { ">=", T_GE },    { "<=", T_LE },      { "**", T_DESCEND },
+        { "~>", T_APPLY }, { "?:", T_DEFAULT }, { "??", T_COALESCE },
     };
     for (size_t i = 0; end - p >= 2 && i < sizeof table / sizeof *table; i++)
         if (memcmp(p, table[i].text, 2) == 0)
@@ -123,7 +124,8 @@ static bool string_token(struct lexer *lexer, struct token *t)
 {
     const char *p = lexer->at + 1;
     char quote = *lexer->at;
-    char *room = belay_arena_bytes(lexer->build->arena, (size_t)(lexer->end - lexer->at)), *to = room;
+    char *room = belay_arena_bytes(lexer->build->arena, (size_t)(lexer->end - lexer->at)),
+         *to = room;
     if (!room)
         return build_nomem(lexer->build);
     while (p < lexer->end && *p != quote) {
@@ -250,7 +252,8 @@ static void keyword(struct token *t)
     if (belay_str_eq(t->text, BELAY_STR("null"))) {
         t->type = TOKEN_CONSTANT;
         t->value = belay_value_null();
-    } else if (belay_str_eq(t->text, BELAY_STR("true")) || belay_str_eq(t->text, BELAY_STR("false"))) {
+    } else if (belay_str_eq(t->text, BELAY_STR("true"))
+               || belay_str_eq(t->text, BELAY_STR("false"))) {
         t->type = TOKEN_CONSTANT;
         t->value = belay_value_bool(t->text.n == 4);
     }

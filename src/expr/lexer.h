@@ -17,8 +17,18 @@ enum token_type {
 
 /* Operators of one character are that character. */
 enum token_op {
-    T_RANGE = 256, T_BIND, T_NE, T_GE, T_LE, T_DESCEND, T_APPLY, T_DEFAULT, T_COALESCE,
-    T_AND, T_OR, T_IN
+    T_RANGE = 256,
+    T_BIND,
+    T_NE,
+    T_GE,
+    T_LE,
+    T_DESCEND,
+    T_APPLY,
+    T_DEFAULT,
+    T_COALESCE,
+    T_AND,
+    T_OR,
+    T_IN
 };
 
 struct token {

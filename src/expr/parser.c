@@ -1,7 +1,7 @@
 /* Top-down operator precedence, as the reference parses it: nud is a token at the start of an
  * operand, led one after it. */
-#include "expr/lexer.h"
 #include "expr/function.h"
+#include "expr/lexer.h"
 #include "expr/regex.h"
 #include "expr/signature.h"
 
@@ -29,14 +29,29 @@ static int binding_power(const struct token *t)
     if (t->type != TOKEN_OPERATOR)
         return 0;
     switch (t->op) {
-    case '[': case '(': case '@': case '#': return 80;
+    case '[':
+    case '(':
+    case '@':
+    case '#': return 80;
     case '.': return 75;
     case '{': return 70;
-    case '*': case '/': case '%': return 60;
-    case '+': case '-': case '&': return 50;
-    case '=': case '<': case '>': case '^': return 40;
-    case T_NE: case T_LE: case T_GE: case T_APPLY: case T_IN: case T_DEFAULT: case T_COALESCE:
-        return 40;
+    case '*':
+    case '/':
+    case '%': return 60;
+    case '+':
+    case '-':
+    case '&': return 50;
+    case '=':
+    case '<':
+    case '>':
+    case '^': return 40;
+    case T_NE:
+    case T_LE:
+    case T_GE:
+    case T_APPLY:
+    case T_IN:
+    case T_DEFAULT:
+    case T_COALESCE: return 40;
     case T_AND: return 30;
     case T_OR: return 25;
     case '?': return 20;
@@ -203,8 +218,7 @@ static struct node *regex(struct parser *p, const struct token *t)
     f->kind = FUNCTION_REGEX;
     f->u.regex = regex_compile(p->build->arena, t->text, t->value.n, &nomem);
     if (!f->u.regex)
-        return nomem ? build_nomem(p->build)
-                     : build_fail(p->build, "S0303", t->position, t->text);
+        return nomem ? build_nomem(p->build) : build_fail(p->build, "S0303", t->position, t->text);
     node->value = (struct belay_value){ .type = BELAY_VALUE_FUNCTION, .u.function = f };
     return node;
 }
@@ -217,12 +231,12 @@ static struct node *prefix(struct parser *p, const struct token *t)
         enum node_type type;
         struct node *(*parse)(struct parser *p, struct node *node);
     } table[] = {
-        { '(', NODE_BLOCK, block },       { '[', NODE_ARRAY, array },
-        { '{', NODE_OBJECT, object },     { '|', NODE_TRANSFORM, transform },
-        { '-', NODE_NEGATE, negation },   { '*', NODE_WILDCARD, NULL },
+        { '(', NODE_BLOCK, block },           { '[', NODE_ARRAY, array },
+        { '{', NODE_OBJECT, object },         { '|', NODE_TRANSFORM, transform },
+        { '-', NODE_NEGATE, negation },       { '*', NODE_WILDCARD, NULL },
         { T_DESCEND, NODE_DESCENDANT, NULL }, { '%', NODE_PARENT, NULL },
-        { T_AND, NODE_OPERATOR, NULL },   { T_OR, NODE_OPERATOR, NULL },
-        { T_IN, NODE_OPERATOR, NULL },    { '?', NODE_OPERATOR, NULL },
+        { T_AND, NODE_OPERATOR, NULL },       { T_OR, NODE_OPERATOR, NULL },
+        { T_IN, NODE_OPERATOR, NULL },        { '?', NODE_OPERATOR, NULL },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (table[i].op != t->op)
@@ -276,8 +290,8 @@ static struct node *operand(struct parser *p, const struct token *t)
 
 /* ---- what comes after an operand ---- */
 
-static struct node *binary(struct parser *p, const struct token *t, struct node *left, enum node_op op,
-                           int power)
+static struct node *binary(struct parser *p, const struct token *t, struct node *left,
+                           enum node_op op, int power)
 {
     struct node *node = build_node(p->build, NODE_BINARY, t->position);
     if (!node)
@@ -399,7 +413,7 @@ static struct node *condition(struct parser *p, const struct token *t, struct no
 
 static struct node *alternative(struct parser *p, const struct token *t, struct node *left)
 {
-    enum node_type type = t->op == T_DEFAULT ? NODE_DEFAULT
+    enum node_type type = t->op == T_DEFAULT    ? NODE_DEFAULT
                           : t->op == T_COALESCE ? NODE_COALESCE
                                                 : NODE_APPLY;
     struct node *node = build_node(p->build, type, t->position);
@@ -499,10 +513,10 @@ static struct node *after_operand(struct parser *p, const struct token *t, struc
         int token;
         enum node_op op;
     } table[] = {
-        { '.', OP_DOT },    { '+', OP_ADD },    { '-', OP_SUB }, { '*', OP_MUL }, { '/', OP_DIV },
-        { '%', OP_MOD },    { '=', OP_EQ },     { T_NE, OP_NE }, { '<', OP_LT },  { T_LE, OP_LE },
-        { '>', OP_GT },     { T_GE, OP_GE },    { '&', OP_CONCAT }, { T_IN, OP_IN },
-        { T_AND, OP_AND },  { T_OR, OP_OR },
+        { '.', OP_DOT },    { '+', OP_ADD }, { '-', OP_SUB },   { '*', OP_MUL },
+        { '/', OP_DIV },    { '%', OP_MOD }, { '=', OP_EQ },    { T_NE, OP_NE },
+        { '<', OP_LT },     { T_LE, OP_LE }, { '>', OP_GT },    { T_GE, OP_GE },
+        { '&', OP_CONCAT }, { T_IN, OP_IN }, { T_AND, OP_AND }, { T_OR, OP_OR },
     };
     switch (t->op) {
     case '[': return predicate(p, t, left);

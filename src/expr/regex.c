@@ -62,8 +62,8 @@ static int status_of(int result)
     }
 }
 
-/* PCRE2's own match limit starts anew at each place of the text where a match may begin, and does not
- * see how far one item reads; so the work is counted here, before each item. */
+/* PCRE2's own match limit starts anew at each place of the text where a match may begin, and does
+ * not see how far one item reads; so the work is counted here, before each item. */
 struct meter {
     uint64_t left;
     PCRE2_SIZE at;
@@ -91,8 +91,8 @@ static void fill(const struct regex *re, struct belay_str text, pcre2_match_data
     m->group_count = re->group_count < REGEX_GROUPS_MAX ? re->group_count : REGEX_GROUPS_MAX;
     for (uint32_t i = 0; i < m->group_count; i++) {
         PCRE2_SIZE from = i + 1 < count ? at[2 * i + 2] : PCRE2_UNSET;
-        m->groups[i] = from == PCRE2_UNSET ? BELAY_STR_NONE
-                                           : belay_str(text.p + from, at[2 * i + 3] - from);
+        m->groups[i]
+            = from == PCRE2_UNSET ? BELAY_STR_NONE : belay_str(text.p + from, at[2 * i + 3] - from);
     }
 }
 
@@ -111,8 +111,8 @@ int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_
         pcre2_set_match_limit(context, BELAY_EXPR_MATCH_STEPS_MAX);
         pcre2_set_depth_limit(context, BELAY_EXPR_MATCH_DEPTH_MAX);
         pcre2_set_heap_limit(context, BELAY_EXPR_MATCH_KIB_MAX);
-        int result = pcre2_match(re->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from, 0, data,
-                                 context);
+        int result = pcre2_match(re->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from, 0,
+                                 data, context);
         status = result > 0 ? BELAY_OK : status_of(result);
         if (status == BELAY_OK)
             fill(re, text, data, ret_match);

@@ -20,7 +20,7 @@ struct regex *regex_compile(struct belay_arena *arena, struct belay_str pattern,
 
 struct regex_match {
     size_t start, end;
-    uint32_t group_count; /* without the whole match */
+    uint32_t group_count;                      /* without the whole match */
     struct belay_str groups[REGEX_GROUPS_MAX]; /* p NULL: took no part */
 };
 

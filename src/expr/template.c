@@ -136,7 +136,8 @@ bool belay_template_uses(const struct belay_template *t, struct belay_str variab
     return false;
 }
 
-bool belay_template_free_variable(const struct belay_template *t, uint32_t index, struct belay_str *ret_name)
+bool belay_template_free_variable(const struct belay_template *t, uint32_t index,
+                                  struct belay_str *ret_name)
 {
     for (const struct part *part = t->first; part; part = part->next)
         for (uint32_t i = 0; part->expr && belay_expr_free_variable(part->expr, i, ret_name); i++)

@@ -12,9 +12,7 @@ void text_put(struct text *t, const void *p, size_t n)
         cap = cap < t->n + n ? t->n + n : cap;
         bool extend = t->p && t->p + t->cap == arena->at
                       && cap - t->cap <= (size_t)(arena->end - arena->at);
-        char *to = cap > UINT32_MAX / 2 ? NULL
-                   : extend             ? t->p
-                                        : belay_arena_bytes(arena, cap);
+        char *to = cap > UINT32_MAX / 2 ? NULL : extend ? t->p : belay_arena_bytes(arena, cap);
         if (!to || !run_charge(t->run, cap / 64)) {
             t->failed = true;
             run_nomem(t->run);

@@ -17,7 +17,9 @@ struct belay_value belay_value_tape(const belay_json *v)
 
 struct belay_value belay_value_str(struct belay_str s)
 {
-    return (struct belay_value){ .type = BELAY_VALUE_STRING, .n = (uint32_t)s.n, .u.s = s.p ? s.p : "" };
+    return (struct belay_value){ .type = BELAY_VALUE_STRING,
+                                 .n = (uint32_t)s.n,
+                                 .u.s = s.p ? s.p : "" };
 }
 
 struct belay_value belay_value_number(double d)
@@ -170,7 +172,8 @@ bool value_array_grow(struct belay_value_array *a, struct belay_arena *arena, ui
         return true;
     if (cap > UINT32_MAX)
         return false;
-    struct belay_value *items = regrow(arena, a->items, a->cap * sizeof *items, cap * sizeof *items);
+    struct belay_value *items
+        = regrow(arena, a->items, a->cap * sizeof *items, cap * sizeof *items);
     if (!items)
         return false;
     a->items = items;
@@ -193,7 +196,8 @@ bool value_array_push_all(struct belay_value_array *a, struct belay_arena *arena
 struct belay_value_object *value_object_new(struct belay_arena *arena, uint32_t cap)
 {
     size_t head = sizeof(struct belay_value_object);
-    struct belay_value_object *o = belay_arena_alloc(arena, head + cap * sizeof(struct value_member));
+    struct belay_value_object *o
+        = belay_arena_alloc(arena, head + cap * sizeof(struct value_member));
     if (o)
         *o = (struct belay_value_object){ .cap = cap, .members = (struct value_member *)(o + 1) };
     return o;
@@ -237,7 +241,8 @@ uint32_t value_object_find(const struct belay_value_object *o, struct belay_str 
 static bool object_grow(struct belay_value_object *o, struct belay_arena *arena)
 {
     size_t size = sizeof(struct value_member), cap = o->cap ? (size_t)o->cap * 2 : 4;
-    struct value_member *members = cap > UINT32_MAX / 4 ? NULL : belay_arena_alloc(arena, cap * size);
+    struct value_member *members
+        = cap > UINT32_MAX / 4 ? NULL : belay_arena_alloc(arena, cap * size);
     if (!members)
         return false;
     memcpy(members, o->members, o->n * size);

@@ -1,7 +1,6 @@
-/* value.h - what the evaluator makes: arrays, objects, functions, and how they are walked and built.
- * Private to expr.  Uses: base, json.  Thread: the owner of the arena.
- * Invariant: an array is not changed once it is reachable from a finished value; headers may share
- * items. */
+/* value.h - what the evaluator makes: arrays, objects, functions, and how they are walked and
+ * built. Private to expr.  Uses: base, json.  Thread: the owner of the arena. Invariant: an array
+ * is not changed once it is reachable from a finished value; headers may share items. */
 #ifndef BELAY_EXPR_VALUE_H
 #define BELAY_EXPR_VALUE_H
 
@@ -93,7 +92,8 @@ static inline struct belay_value value_from_tape(const belay_json *v)
     case BELAY_JSON_TRUE:
         return (struct belay_value){ .type = BELAY_VALUE_BOOL, .u.b = v->type == BELAY_JSON_TRUE };
     case BELAY_JSON_INT: return (struct belay_value){ .type = BELAY_VALUE_INT, .u.i = v->u.i };
-    case BELAY_JSON_DOUBLE: return (struct belay_value){ .type = BELAY_VALUE_NUMBER, .u.d = v->u.d };
+    case BELAY_JSON_DOUBLE:
+        return (struct belay_value){ .type = BELAY_VALUE_NUMBER, .u.d = v->u.d };
     case BELAY_JSON_BIG:
         return (struct belay_value){ .type = BELAY_VALUE_BIG, .n = v->n, .u.s = v->u.s };
     case BELAY_JSON_STRING:
@@ -206,8 +206,8 @@ bool value_object_add(struct belay_value_object *o, struct belay_arena *arena,
 
 /* ---- comparing ---- */
 
-/* Both take from *steps what they cost, and give up at 0: values share parts, so that a small one may
- * be endlessly large to walk. Deeply, members in any order; values nested deeper than
+/* Both take from *steps what they cost, and give up at 0: values share parts, so that a small one
+ * may be endlessly large to walk. Deeply, members in any order; values nested deeper than
  * VALUE_DEPTH_MAX are not equal. */
 #define VALUE_DEPTH_MAX 1024
 bool value_equal(struct belay_value a, struct belay_value b, uint64_t *steps);

@@ -8,8 +8,8 @@ static void write_at(struct belay_buf *out, struct belay_value v, unsigned forma
 
 size_t value_number_text(double d, char to[VALUE_NUMBER_TEXT_MAX])
 {
-    struct belay_buf b = { .p = to, .cap = VALUE_NUMBER_TEXT_MAX,
-                           .size_bytes_max = VALUE_NUMBER_TEXT_MAX };
+    struct belay_buf b
+        = { .p = to, .cap = VALUE_NUMBER_TEXT_MAX, .size_bytes_max = VALUE_NUMBER_TEXT_MAX };
     if (d != floor(d) || fabs(d) >= 1e15) { /* what rounding to 15 digits can change */
         char rounded[VALUE_NUMBER_TEXT_MAX];
         snprintf(rounded, sizeof rounded, "%.15g", d);
@@ -29,8 +29,8 @@ struct belay_str value_scalar_text(struct belay_value v, char room[VALUE_NUMBER_
         return v.u.b ? BELAY_STR("true") : BELAY_STR("false");
     if (v.type == BELAY_VALUE_NULL)
         return BELAY_STR("null");
-    struct belay_buf b = { .p = room, .cap = VALUE_NUMBER_TEXT_MAX,
-                           .size_bytes_max = VALUE_NUMBER_TEXT_MAX };
+    struct belay_buf b
+        = { .p = room, .cap = VALUE_NUMBER_TEXT_MAX, .size_bytes_max = VALUE_NUMBER_TEXT_MAX };
     belay_json_write_int(&b, v.u.i);
     return belay_buf_view(&b);
 }

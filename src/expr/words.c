@@ -4,13 +4,14 @@
 #include "expr/integer_picture.h"
 
 static const char *const few[]
-    = { "Zero",    "One",     "Two",       "Three",    "Four",     "Five",    "Six",
-        "Seven",   "Eight",   "Nine",      "Ten",      "Eleven",   "Twelve",  "Thirteen",
-        "Fourteen", "Fifteen", "Sixteen",  "Seventeen", "Eighteen", "Nineteen" };
+    = { "Zero",     "One",     "Two",     "Three",     "Four",     "Five",    "Six",
+        "Seven",    "Eight",   "Nine",    "Ten",       "Eleven",   "Twelve",  "Thirteen",
+        "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen" };
 static const char *const ordinals[]
-    = { "Zeroth",     "First",     "Second",    "Third",       "Fourth",     "Fifth",     "Sixth",
-        "Seventh",    "Eighth",    "Ninth",     "Tenth",       "Eleventh",   "Twelfth",   "Thirteenth",
-        "Fourteenth", "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth" };
+    = { "Zeroth",    "First",     "Second",      "Third",      "Fourth",
+        "Fifth",     "Sixth",     "Seventh",     "Eighth",     "Ninth",
+        "Tenth",     "Eleventh",  "Twelfth",     "Thirteenth", "Fourteenth",
+        "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth" };
 static const char *const decades[]
     = { "Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety" };
 static const char *const magnitudes[] = { "Thousand", "Million", "Billion", "Trillion" };
@@ -99,8 +100,10 @@ static bool word_value(struct belay_str s, double *ret)
     }
     for (unsigned i = 0; i < 8; i++) {
         struct belay_str decade = belay_str_c(decades[i]);
-        bool ordinal = s.n == decade.n + 3 && belay_str_eq_nocase(belay_str_sub(s, decade.n - 1, 4), BELAY_STR("ieth"))
-                       && belay_str_eq_nocase(belay_str(s.p, decade.n - 1), belay_str(decade.p, decade.n - 1));
+        bool ordinal = s.n == decade.n + 3
+                       && belay_str_eq_nocase(belay_str_sub(s, decade.n - 1, 4), BELAY_STR("ieth"))
+                       && belay_str_eq_nocase(belay_str(s.p, decade.n - 1),
+                                              belay_str(decade.p, decade.n - 1));
         if (ordinal || is_word(s, decades[i], "")) {
             *ret = 20 + 10 * i;
             return true;

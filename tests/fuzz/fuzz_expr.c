@@ -15,8 +15,7 @@ static void evaluate(const struct belay_expr *e, struct belay_arena *arena)
     struct belay_err err;
     struct belay_value v;
     struct belay_buf out;
-    BELAY_ASSERT(
-        belay_json_parse(belay_str_c(input), NULL, arena, &root, NULL, NULL) == BELAY_OK);
+    BELAY_ASSERT(belay_json_parse(belay_str_c(input), NULL, arena, &root, NULL, NULL) == BELAY_OK);
     int status = belay_expr_eval(e, belay_value_tape(root), &env, arena, &v, &error, &err);
     if (status) {
         BELAY_ASSERT(status == BELAY_INVALID || status == BELAY_LIMIT);

@@ -181,7 +181,8 @@ static void run_case(struct tally *t, struct belay_str id, const belay_json *c)
     t->departed += !ok && listed;
     if (ok == listed) {
         t->wrong++;
-        print_message("%s %.*s\n", ok ? "passes, though it is listed:" : "fails:", BELAY_STR_ARG(id));
+        print_message("%s %.*s\n",
+                      ok ? "passes, though it is listed:" : "fails:", BELAY_STR_ARG(id));
     }
 }
 

@@ -1,8 +1,8 @@
 #include "unit/expr/expr_test.h"
 
-#define ORDER                                                                                 \
-    "{\"order_id\":\"o-1\",\"big\":12345678901234567890123,\"n\":9007199254740993,"              \
-    "\"items\":[{\"sku\":\"a\",\"qty\":2,\"price\":1.5},{\"sku\":\"b\",\"qty\":1,\"price\":4}]," \
+#define ORDER                                                                                      \
+    "{\"order_id\":\"o-1\",\"big\":12345678901234567890123,\"n\":9007199254740993,"                \
+    "\"items\":[{\"sku\":\"a\",\"qty\":2,\"price\":1.5},{\"sku\":\"b\",\"qty\":1,\"price\":4}],"   \
     "\"tags\":[\"x\"],\"none\":null,\"nested\":{\"a\":[{\"b\":[1,2]},{\"b\":3}]}}"
 
 static void paths_map_and_flatten(void **state)
@@ -69,8 +69,7 @@ static void numbers_stay_exact_while_they_are_only_copied(void **state)
     assert_expr("n", ORDER, "9007199254740993");
     assert_expr("big", ORDER, "12345678901234567890123");
     assert_expr("{'x': [n, big]}", ORDER, "{\"x\":[9007199254740993,12345678901234567890123]}");
-    assert_expr("'id-' & n & '-' & big", ORDER,
-                "\"id-9007199254740993-12345678901234567890123\"");
+    assert_expr("'id-' & n & '-' & big", ORDER, "\"id-9007199254740993-12345678901234567890123\"");
     assert_expr("n = 9007199254740993 and n != 9007199254740992", ORDER, "true");
     assert_expr("n + 1", ORDER, "9007199254740992"); /* arithmetic is in doubles */
     assert_expr("0.1 + 0.2", NULL, "0.30000000000000004");
@@ -109,8 +108,8 @@ static void functions_close_over_their_variables(void **state)
 static void a_tail_call_needs_no_stack(void **state)
 {
     (void)state;
-    assert_expr("($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, $a + $n) }; $f(10000, 0))", NULL,
-                "50005000");
+    assert_expr("($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, $a + $n) }; $f(10000, 0))",
+                NULL, "50005000");
 }
 
 static void order_by_is_stable_and_takes_several_terms(void **state)

@@ -46,8 +46,8 @@ static void urls_and_base64_go_there_and_back(void **state)
 static void numbers_round_and_convert_as_the_reference_does(void **state)
 {
     (void)state;
-    assert_expr("[$round(2.5), $round(3.5), $round(-0.5), $round(123.456, 2), $round(125, -1)]", NULL,
-                "[2,4,0,123.46,120]");
+    assert_expr("[$round(2.5), $round(3.5), $round(-0.5), $round(123.456, 2), $round(125, -1)]",
+                NULL, "[2,4,0,123.46,120]");
     assert_expr("$number('0x1F') + $number('0b11') + $number('0o17')", NULL, "49");
     assert_expr("$number('1e400')", NULL, "D3030");
     assert_expr("$number(' 1')", NULL, "D3030");
@@ -104,8 +104,9 @@ static void arrays_and_objects(void **state)
 static void many_names_stay_fast_and_in_order(void **state)
 {
     (void)state;
-    assert_expr("($o := $merge([1..5000].{$string($): $}); [$count($keys($o)), $o.`4999`, $keys($o)[0]])",
-                NULL, "[5000,4999,\"1\"]");
+    assert_expr(
+        "($o := $merge([1..5000].{$string($): $}); [$count($keys($o)), $o.`4999`, $keys($o)[0]])",
+        NULL, "[5000,4999,\"1\"]");
     assert_expr("$count($distinct([1..5000].($ % 100)))", NULL, "100");
     assert_expr("$count([1..5000]{$string($ % 10): $count($)}.*)", NULL, "10");
 }
@@ -141,8 +142,9 @@ static void a_host_function_is_called_and_may_fail(void **state)
     (void)state;
     struct belay_buf out;
     uint32_t calls = 0;
-    struct belay_host_function f
-        = { .name = BELAY_STR_INIT("saga"), .args_min = 1, .args_max = 2, .call = add_all, .arg = &calls };
+    struct belay_host_function f = {
+        .name = BELAY_STR_INIT("saga"), .args_min = 1, .args_max = 2, .call = add_all, .arg = &calls
+    };
     struct belay_expr_env env = { .functions = &f, .function_count = 1 };
     belay_buf_init(&out, 1000);
     assert_ok(evaluate("$saga('a') + $map([1,2], $saga)[1]", NULL, &env, &out));

@@ -59,8 +59,8 @@ static void recursion_without_end_ends(void **state)
     ends_with("($f := function() { $f() }; $f())", NULL, "U1004", BELAY_LIMIT);
     ends_with("($f := function($x) { $map([1], $f) }; $f(1))", NULL, "U1001", BELAY_LIMIT);
     ends_with("($f := $eval; $g := '$eval($g)'; $eval($g))", NULL, "U1001", BELAY_LIMIT);
-    ends_with("($f := function($a) { $g($a) ~> $f }; $g := function($a) { $a }; $f(1))", NULL, "U1001",
-              BELAY_LIMIT);
+    ends_with("($f := function($a) { $g($a) ~> $f }; $g := function($a) { $a }; $f(1))", NULL,
+              "U1001", BELAY_LIMIT);
 }
 
 static void loops_are_counted(void **state)
@@ -71,8 +71,8 @@ static void loops_are_counted(void **state)
     ends_with("[1..10000001]", NULL, "D2014", BELAY_INVALID);
     ends_with("[1..3000].([1..3000])", NULL, "U1004", BELAY_LIMIT);
     ends_with("$reduce([1..10000000], function($a, $b) { $a })", NULL, "U1001", BELAY_LIMIT);
-    ends_with("$count($reduce([1..90], function($a, $i) { {'a': $a} }, 1).**.**.**.**.**)", NULL, "U1004",
-              BELAY_LIMIT);
+    ends_with("$count($reduce([1..90], function($a, $i) { {'a': $a} }, 1).**.**.**.**.**)", NULL,
+              "U1004", BELAY_LIMIT);
 }
 
 static void growth_is_bounded_by_the_arena(void **state)
@@ -88,8 +88,8 @@ static void growth_is_bounded_by_the_arena(void **state)
     ends_with("$pad('x', -4e9)", NULL, "U1004", BELAY_LIMIT);
     ends_with("$reduce([1..40], function($s, $i) { $replace($s, 'x', 'xx') }, 'x')", NULL, "U1001",
               BELAY_LIMIT);
-    ends_with("$reduce([1..40], function($s, $i) { {'a': $s, 'b': $s} }, 1) ~> $string ~> $length", NULL,
-              "U1004", BELAY_LIMIT);
+    ends_with("$reduce([1..40], function($s, $i) { {'a': $s, 'b': $s} }, 1) ~> $string ~> $length",
+              NULL, "U1004", BELAY_LIMIT);
 }
 
 static void what_nests_too_deeply_is_not_written(void **state)
@@ -124,10 +124,11 @@ static void walking_is_counted_too(void **state)
               NULL, "U1001", BELAY_LIMIT);
     ends_with("($t := $reduce([1..60], function($s, $x) { [[$s], [$s]] }, 0); $t ? 1 : 2)", NULL,
               "U1001", BELAY_LIMIT);
-    ends_with("($t := $reduce([1..60], function($s, $x) { [[$s], [$s]] }, 0); $distinct([$t, $t, 1]))",
-              NULL, "U1001", BELAY_LIMIT);
-    ends_with("($t := $reduce([1..200000], function($s, $x) { [[$s]] }, 0); $t ? 1 : 2)", NULL, "U1004",
-              BELAY_LIMIT);
+    ends_with(
+        "($t := $reduce([1..60], function($s, $x) { [[$s], [$s]] }, 0); $distinct([$t, $t, 1]))",
+        NULL, "U1001", BELAY_LIMIT);
+    ends_with("($t := $reduce([1..200000], function($s, $x) { [[$s]] }, 0); $t ? 1 : 2)", NULL,
+              "U1004", BELAY_LIMIT);
     ends_with("($s := $pad('', 100000, 'a'); $sort([1..90000].$s))", NULL, "U1001", BELAY_LIMIT);
     ends_with("[1..30000][[1..30000]]", NULL, "U1001", BELAY_LIMIT);
     ends_with("($s := $pad('', 1000000, 'a'); $t := $pad('', 1000000, 'a'); [1..100000].($s = $t))",
@@ -138,7 +139,8 @@ static void a_regex_cannot_scan_a_long_text_again_and_again(void **state)
 {
     (void)state;
     ends_with("$match($pad('', 1000000, 'a'), /a*[bc]/)", NULL, "U1005", BELAY_LIMIT);
-    ends_with("$match($pad('', 1000000, 'a'), /(a|aa){1,15}c|(a|aa){1,15}d/)", NULL, "U1005", BELAY_LIMIT);
+    ends_with("$match($pad('', 1000000, 'a'), /(a|aa){1,15}c|(a|aa){1,15}d/)", NULL, "U1005",
+              BELAY_LIMIT);
     ends_with("$match($pad('', 100000, 'a') & 'b', /b/).index", NULL, "100000", BELAY_OK);
     ends_with("$count($match($pad('', 3000, 'ab '), /\\w+/))", NULL, "1000", BELAY_OK);
 }
@@ -146,9 +148,10 @@ static void a_regex_cannot_scan_a_long_text_again_and_again(void **state)
 static void signatures_cannot_be_made_to_search_for_ever(void **state)
 {
     (void)state;
-    ends_with("function($a)<x+x+x+x+x+x+x+x+x+x+x+x+n>{1}(1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,"
-              "4,5,6,7,8,9,0,'x')",
-              NULL, "U1001", BELAY_LIMIT);
+    ends_with(
+        "function($a)<x+x+x+x+x+x+x+x+x+x+x+x+n>{1}(1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,"
+        "4,5,6,7,8,9,0,'x')",
+        NULL, "U1001", BELAY_LIMIT);
 }
 
 static void the_deepest_evaluation_fits_the_stack(void **state)
@@ -201,7 +204,8 @@ static int compile_and_eval(const char *source, const char *json)
     if (status == BELAY_OK)
         status = belay_expr_compile(belay_str_c(source), &e, &last_error, &last_err);
     if (status == BELAY_OK) {
-        status = belay_expr_eval(e, belay_value_tape(root), NULL, &arena, &v, &last_error, &last_err);
+        status
+            = belay_expr_eval(e, belay_value_tape(root), NULL, &arena, &v, &last_error, &last_err);
         belay_expr_free(e);
     }
     belay_arena_deinit(&arena);
@@ -221,8 +225,9 @@ static void without_memory_there_is_an_error_and_no_leak(void **state)
         "$eval('[1..3].($ * 2)') ~> $zip([3,2,1])",
         "$lookup(?, 's')($) ~> $split('') ~> $shuffle",
     };
-    const char *json = "{\"a\":{\"b\":[{\"c\":\"x\",\"d\":1},{\"c\":\"y\",\"d\":2},{\"c\":\"x\",\"d\":3}]},"
-                       "\"s\":\"abbabb\"}";
+    const char *json
+        = "{\"a\":{\"b\":[{\"c\":\"x\",\"d\":1},{\"c\":\"y\",\"d\":2},{\"c\":\"x\",\"d\":3}]},"
+          "\"s\":\"abbabb\"}";
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         int status = BELAY_NOMEM;
         uint64_t n = 0;
@@ -245,8 +250,9 @@ static void a_template_without_memory_says_so(void **state)
     int status = BELAY_NOMEM;
     for (uint64_t n = 0; status != BELAY_OK; n++) {
         belay_alloc_fail_after(n);
-        status = belay_template_compile(BELAY_STR("a{% b %}c{% d %}"),
-                                        (struct belay_template_opt){ 0 }, &t, &last_error, &last_err);
+        status
+            = belay_template_compile(BELAY_STR("a{% b %}c{% d %}"),
+                                     (struct belay_template_opt){ 0 }, &t, &last_error, &last_err);
         belay_alloc_fail_after(UINT64_MAX);
         assert_true(status == BELAY_OK || status == BELAY_NOMEM);
     }

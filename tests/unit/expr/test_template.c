@@ -26,13 +26,13 @@ static int eval_template(const char *text, bool path, const char *json, struct b
     return status;
 }
 
-#define assert_template(text, path, json, expected)         \
-    do {                                                    \
-        struct belay_buf out_;                              \
-        belay_buf_init(&out_, 10000);                       \
-        (void)eval_template(text, path, json, &out_);       \
-        assert_string_equal(out_.p, expected);              \
-        belay_buf_deinit(&out_);                            \
+#define assert_template(text, path, json, expected)                                                \
+    do {                                                                                           \
+        struct belay_buf out_;                                                                     \
+        belay_buf_init(&out_, 10000);                                                              \
+        (void)eval_template(text, path, json, &out_);                                              \
+        assert_string_equal(out_.p, expected);                                                     \
+        belay_buf_deinit(&out_);                                                                   \
     } while (0)
 
 static void an_expression_alone_keeps_its_type(void **state)
@@ -47,7 +47,8 @@ static void an_expression_alone_keeps_its_type(void **state)
 static void text_around_expressions_makes_a_string(void **state)
 {
     (void)state;
-    assert_template("/orders/{% id %}/{% n %}", false, "{\"id\":\"a b\",\"n\":12345678901234567890}",
+    assert_template("/orders/{% id %}/{% n %}", false,
+                    "{\"id\":\"a b\",\"n\":12345678901234567890}",
                     "\"/orders/a b/12345678901234567890\"");
     assert_template("/orders/{% id %}", true, "{\"id\":\"a/b c\"}", "\"/orders/a%2Fb%20c\"");
     assert_template("{% id %}", true, "{\"id\":\"a/b\"}", "\"a%2Fb\"");
@@ -75,8 +76,8 @@ static void a_template_knows_its_variables(void **state)
 {
     (void)state;
     struct belay_template *t;
-    assert_ok(belay_template_compile(BELAY_STR("a{% $message.id %}"), (struct belay_template_opt){ 0 },
-                                     &t, NULL, NULL));
+    assert_ok(belay_template_compile(BELAY_STR("a{% $message.id %}"),
+                                     (struct belay_template_opt){ 0 }, &t, NULL, NULL));
     assert_true(belay_template_uses(t, BELAY_STR("message")));
     assert_false(belay_template_uses(t, BELAY_STR("headers")));
     assert_false(belay_template_is_literal(t));
@@ -90,9 +91,10 @@ static void a_template_names_what_the_host_must_know(void **state)
     uint32_t count = 0;
     bool seen[2] = { false, false };
     (void)state;
-    assert_ok(belay_template_compile(BELAY_STR("{% $sum(items.($x := n; $map(l, function($i) { $i + $x + $rate }))) %}"
-                                               " {% $saga('a', $$.id) %} {% $string(1) %}"),
-                                     (struct belay_template_opt){ 0 }, &t, NULL, NULL));
+    assert_ok(belay_template_compile(
+        BELAY_STR("{% $sum(items.($x := n; $map(l, function($i) { $i + $x + $rate }))) %}"
+                  " {% $saga('a', $$.id) %} {% $string(1) %}"),
+        (struct belay_template_opt){ 0 }, &t, NULL, NULL));
     for (; belay_template_free_variable(t, count, &name); count++) {
         seen[0] = seen[0] || belay_str_eq(name, BELAY_STR("rate"));
         seen[1] = seen[1] || belay_str_eq(name, BELAY_STR("saga"));
