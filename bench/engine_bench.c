@@ -74,7 +74,7 @@ void bench_engine_open(struct bench_engine *b, const char *data_dir, const char 
     bench_check(belay_disk_open_posix(data_dir, BELAY_DISK_CREATE, &b->disk, &err), &err);
     bench_check(belay_disk_mkdir(b->disk, "state", &err), &err);
     snprintf(path, sizeof path, "%s/state", data_dir);
-    bench_check(belay_state_lmdb_open(path, (uint64_t)1 << 40, &b->state, &err), &err);
+    bench_check(belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &b->state, &err), &err);
     bench_check(belay_mailbox_new(65536, &b->mail, &err), &err);
     bench_check(jobs_open(&b->jobs, on_job_ended, b, &err), &err);
     struct belay_engine_opt opt = { .disk = b->disk, .jobs = &b->jobs.port, .state = &b->state, .seed = 1,

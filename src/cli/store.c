@@ -13,7 +13,6 @@ static const char help[] =
     "Exit: 0 sound, 1 corrupt (it says where), 74 cannot be read or in use.\n\n"
     "example: belay store check /var/lib/belay\n";
 
-#define STATE_MAP_BYTES ((uint64_t)1 << 40)
 
 static int check(const char *dir, bool json)
 {
@@ -28,7 +27,7 @@ static int check(const char *dir, bool json)
     int status = belay_disk_open_posix(dir, 0, &disk, &err); /* takes the lock: nobody writes meanwhile */
     snprintf(path, sizeof path, "%s/state", dir);
     if (status == BELAY_OK) {
-        status = belay_state_lmdb_open(path, STATE_MAP_BYTES, &state, &err);
+        status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &state, &err);
         open = status == BELAY_OK;
     }
     if (status == BELAY_OK)

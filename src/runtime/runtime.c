@@ -9,7 +9,6 @@
 /* Requests are refused when it is full; what must get in is bounded: outcomes by the connections' slots,
  * jobs by the store. */
 #define MAIL_CAPACITY (1u << 16)
-#define STATE_MAP_BYTES ((uint64_t)1 << 40) /* address space, not memory */
 #define PATH_BYTES 4096
 
 /* ---- ports ---- */
@@ -49,7 +48,7 @@ static int open_state(struct belay_runtime *rt, struct belay_err *err)
         return status;
     if (snprintf(path, sizeof path, "%s/state", rt->opt.data_dir) >= (int)sizeof path)
         return belay_fail(err, BELAY_LIMIT, "the path of the data directory is too long");
-    status = belay_state_lmdb_open(path, STATE_MAP_BYTES, &rt->state, err);
+    status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &rt->state, err);
     rt->state_open = status == BELAY_OK;
     return status;
 }
