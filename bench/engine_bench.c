@@ -60,11 +60,43 @@ static struct belay_definitions *load(const char *yaml)
     return d;
 }
 
+/* Outcomes carry a mark in the lowest bit. */
 static void on_job_ended(void *arg, struct belay_job *job)
 {
     struct bench_engine *b = arg;
     if (belay_mailbox_post(b->mail, job) != BELAY_OK)
         abort();
+}
+
+static void on_outcome(void *arg, struct belay_call_outcome *outcome)
+{
+    struct bench_engine *b = arg;
+    if (belay_mailbox_post(b->mail, (void *)((uintptr_t)outcome | 1)) != BELAY_OK)
+        abort();
+}
+
+static void take_mail(struct bench_engine *b)
+{
+    void *mail;
+    while ((mail = belay_mailbox_take(b->mail))) {
+        if ((uintptr_t)mail & 1) {
+            struct belay_call_outcome *outcome = (void *)((uintptr_t)mail - 1);
+            belay_engine_outcome(b->engine, outcome, bench_now());
+            belay_call_outcome_free(outcome);
+        } else {
+            ((struct belay_job *)mail)->done(mail);
+        }
+    }
+}
+
+static void perform(struct bench_engine *b, const struct belay_action *a)
+{
+    struct belay_err err;
+    if (a->kind != BELAY_ACTION_CALL || a->u.call.cancel)
+        return;
+    int status = outside_call(&b->outside, a->u.call.connection->name, a->u.call.request, &err);
+    if (status != BELAY_OK)
+        belay_engine_call_refused(b->engine, a->u.call.request->id, status, &err, bench_now());
 }
 
 void bench_engine_open(struct bench_engine *b, const char *data_dir, const char *yaml)
@@ -82,6 +114,8 @@ void bench_engine_open(struct bench_engine *b, const char *data_dir, const char 
     bench_check(belay_engine_open(&opt, &b->engine, &err), &err);
     b->definitions = load(yaml);
     bench_check(belay_engine_configure(b->engine, b->definitions, bench_now(), &err), &err);
+    outside_init(&b->outside, on_outcome, b);
+    bench_check(outside_set(&b->outside, b->definitions, 0, &err), &err);
 }
 
 static int sleep_ms(struct bench_engine *b)
@@ -94,11 +128,9 @@ static int sleep_ms(struct bench_engine *b)
 
 void bench_engine_turn(struct bench_engine *b, bool may_sleep)
 {
-    struct belay_job *job;
     struct belay_action a;
     struct belay_err err;
-    while ((job = belay_mailbox_take(b->mail)))
-        job->done(job);
+    take_mail(b);
     belay_time began = belay_clock_monotonic(belay_clock_posix());
     bool more = belay_engine_step(b->engine, bench_now());
     uint64_t took = (uint64_t)(belay_clock_monotonic(belay_clock_posix()) - began);
@@ -107,8 +139,7 @@ void bench_engine_turn(struct bench_engine *b, bool may_sleep)
         b->step_us_worst = took;
     bench_check(belay_engine_failed(b->engine, &err), &err);
     while (belay_engine_action(b->engine, &a))
-        if (b->perform)
-            b->perform(b->arg, &a);
+        perform(b, &a);
     if (!more && may_sleep)
         belay_mailbox_wait(b->mail, sleep_ms(b));
 }
@@ -118,6 +149,10 @@ void bench_engine_close(struct bench_engine *b)
     belay_engine_stop(b->engine);
     while (!belay_engine_idle(b->engine))
         bench_engine_turn(b, true);
+    outside_close(&b->outside, 0);
+    while (!outside_closed(&b->outside))
+        belay_mailbox_wait(b->mail, 1);
+    take_mail(b);
     belay_engine_close(b->engine);
     jobs_close(&b->jobs);
     b->state.close(b->state.self);

@@ -7,6 +7,7 @@
 #include "platform/clock.h"
 #include "platform/mailbox.h"
 #include "runtime/jobs.h"
+#include "runtime/outside.h"
 
 struct bench_engine {
     struct belay_disk *disk;
@@ -16,9 +17,7 @@ struct bench_engine {
     struct belay_engine *engine;
     struct belay_definitions *definitions;
     uint64_t step_us_worst, steps;
-    /* Performs what the engine asks for; NULL: there are no such actions. */
-    void (*perform)(void *arg, const struct belay_action *action);
-    void *arg;
+    struct outside outside;
 };
 
 /* Ends the program with a message when something fails. yaml: the configuration's text. */
