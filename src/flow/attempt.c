@@ -171,6 +171,8 @@ static enum move take_result(struct belay_flow_run *run, const struct belay_step
     at->attempt_base = run->m.in.attempt;
     at->began_at = run->m.now;
     at->delay_ms = 0;
+    if (at == &run->m.main && !state_mark(run))
+        return run_no_memory(run);
     return MOVE_ON;
 }
 

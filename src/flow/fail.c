@@ -63,7 +63,7 @@ static bool enter_rule(struct belay_flow_run *run, const struct belay_error_rule
     handler->attempt_base = run->m.in.attempt;
     handler->began_at = run->m.now;
     handler->delay_ms = 0;
-    if (!bindings_fork(run, &handler->vars) || !bindings_fork(run, &handler->results))
+    if (!state_fork(run, handler))
         return false;
     run->m.error = error;
     run->m.at = handler;

@@ -1,6 +1,6 @@
 /* progress.c - what a retry, a crash or a replay resumes from (docs/format/progress.md).
  *
- *   u8 version | u8 flags | main state | publications | logs
+ *   u8 version | u8 flags | flag LOST: nothing more | main state | publications | logs
  *   | flag HANDLER: the fault handled, counts of the main state's publications and logs, its state
  *
  * A state names its step, since a replayed letter may meet a newer definition of its flow.  Values
@@ -14,7 +14,7 @@
 
 #define VERSION 1
 
-enum { FLAG_HANDLER = 1 };
+enum { FLAG_HANDLER = 1, FLAG_LOST = 2 };
 enum { BODY_OWN, BODY_MAPPED, BODY_OF_MAIN };
 
 /* ---- writing ---- */
@@ -58,7 +58,7 @@ static void put_body(struct belay_flow_run *run, struct belay_buf *out,
                      const struct flow_state *state)
 {
     const struct flow_body *body = &state->body, *main = &run->m.main.body;
-    if (state != &run->m.main && body->mapped == main->mapped
+    if (state == &run->m.handler && body->mapped == main->mapped
         && body->value.type == main->value.type && body->value.u.s == main->value.u.s) {
         belay_pack_u8(out, BODY_OF_MAIN);
     } else if (!body->mapped) {
@@ -126,23 +126,41 @@ static void put_logs(struct belay_flow_run *run, struct belay_buf *out, uint32_t
     }
 }
 
-int progress_encode(struct belay_flow_run *run, struct belay_buf *out, bool letter)
+/* KEEP_LAST: what was gathered has happened with the letter. */
+static void put_main(struct belay_flow_run *run, struct belay_buf *out, enum keep what)
 {
-    bool forked = run->m.at == &run->m.handler, handler = forked && !letter;
-    bool main_only = forked && letter;
+    bool last = what == KEEP_LAST;
+    uint32_t publications = run->m.publication_count, logs = run->m.log_count;
+    if (run->m.at == &run->m.handler && what == KEEP_FAILED) {
+        publications = run->m.main_publications;
+        logs = run->m.main_logs;
+    }
+    put_state(run, out, last ? &run->m.mark : &run->m.main, what != KEEP_ALL);
+    put_publications(run, out, last ? 0 : publications);
+    put_logs(run, out, last ? 0 : logs);
+}
+
+int progress_encode(struct belay_flow_run *run, struct belay_buf *out, enum keep what)
+{
+    bool rule = run->m.at == &run->m.handler && what == KEEP_ALL;
     belay_buf_clear(out);
     belay_pack_u8(out, VERSION);
-    belay_pack_u8(out, handler ? FLAG_HANDLER : 0);
-    put_state(run, out, &run->m.main, letter);
-    put_publications(run, out, main_only ? run->m.main_publications : run->m.publication_count);
-    put_logs(run, out, main_only ? run->m.main_logs : run->m.log_count);
-    if (handler) {
+    belay_pack_u8(out, rule ? FLAG_HANDLER : 0);
+    put_main(run, out, what);
+    if (rule) {
         belay_fault_pack(out, run->m.error);
         belay_pack_varint(out, run->m.main_publications);
         belay_pack_varint(out, run->m.main_logs);
         put_state(run, out, &run->m.handler, false);
     }
     return belay_buf_status(out);
+}
+
+void progress_encode_lost(struct belay_buf *out)
+{
+    belay_buf_clear(out);
+    belay_pack_u8(out, VERSION);
+    belay_pack_u8(out, FLAG_LOST);
 }
 
 /* ---- reading ---- */
@@ -329,16 +347,21 @@ static void take_handler(struct reader *r)
     run->m.at = &run->m.handler;
 }
 
-int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *ret_found,
+int progress_decode(struct belay_flow_run *run, struct belay_str bytes, enum rest *ret_rest,
                     struct belay_err *err)
 {
     struct belay_str copy = belay_arena_str(&run->arena, bytes);
     if (!copy.p)
         return belay_fail(err, BELAY_NOMEM, "progress: out of memory");
+    run->m.in.progress = copy;
     struct reader r = { .run = run, .u = belay_unpack_init(copy), .found = true };
     uint8_t version = belay_unpack_u8(&r.u), flags = belay_unpack_u8(&r.u);
     if (version != VERSION)
         return belay_fail(err, BELAY_VERSION, "progress: encoding %u is not known", version);
+    if (flags == FLAG_LOST && belay_unpack_done(&r.u)) {
+        *ret_rest = REST_LOST;
+        return BELAY_OK;
+    }
     if (flags & ~(unsigned)FLAG_HANDLER)
         fail(&r);
     take_state(&r, &run->m.main);
@@ -350,6 +373,6 @@ int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *re
         return belay_fail(err, BELAY_NOMEM, "progress: out of memory");
     if (!belay_unpack_done(&r.u))
         return belay_fail(err, BELAY_CORRUPT, "progress: its %zu bytes do not decode", bytes.n);
-    *ret_found = r.found;
+    *ret_rest = r.found ? REST_WHOLE : REST_STEP_GONE;
     return BELAY_OK;
 }

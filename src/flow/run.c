@@ -151,18 +151,18 @@ static void check_phase(struct belay_flow_run *run, struct flow_state *state)
 
 static int resume(struct belay_flow_run *run, struct belay_err *err)
 {
-    bool found = true;
-    int status = progress_decode(run, run->m.in.progress, &found, err);
+    int status = progress_decode(run, run->m.in.progress, &run->m.rest, err);
     if (status)
         return status;
     run->m.worth_keeping = true;
-    run->m.step_gone = !found;
     check_phase(run, &run->m.main);
     fresh_attempts(run, &run->m.main);
     if (run->m.at == &run->m.handler) {
         check_phase(run, &run->m.handler);
         fresh_attempts(run, &run->m.handler);
     }
+    if (!state_mark(run))
+        return belay_fail(err, BELAY_NOMEM, "flow: out of memory");
     return BELAY_OK;
 }
 
@@ -230,30 +230,40 @@ static void set_effects(struct belay_flow_run *run, enum belay_flow_verdict verd
         effects->logs = run->m.logs + first_log;
 }
 
-/* The flow's own dead_letter is its last word: replayed, the message begins anew. */
-static bool keeps_progress(const struct belay_flow_run *run, enum belay_flow_verdict verdict)
+/* Nothing is kept that says no more than the message does.  The flow's own dead_letter is its last
+ * word: replayed, it begins anew, but for the calls that were made. */
+static int keep_progress(struct belay_flow_run *run, enum belay_flow_verdict verdict)
 {
-    bool last_word
-        = verdict == BELAY_FLOW_LETTER && run->m.explicit_letter && run->m.at == &run->m.main;
-    return verdict != BELAY_FLOW_DONE && run->m.worth_keeping && !run->m.step_gone && !last_word;
+    bool letter = verdict == BELAY_FLOW_LETTER;
+    bool last_word = letter && run->m.explicit_letter && run->m.at == &run->m.main;
+    belay_buf_clear(&run->progress);
+    if (verdict == BELAY_FLOW_DONE || !run->m.worth_keeping || (last_word && !run->m.has_mark))
+        return BELAY_OK;
+    if (run->m.rest != REST_WHOLE) { /* a letter again: as it was */
+        belay_buf_put_str(&run->progress, run->m.in.progress);
+        return belay_buf_status(&run->progress);
+    }
+    enum keep what = last_word ? KEEP_LAST : letter ? KEEP_FAILED : KEEP_ALL;
+    return progress_encode(run, &run->progress, what);
+}
+
+/* What is too large to be kept makes the message a letter, which remembers that there was
+ * something. */
+static enum belay_flow_verdict progress_lost(struct belay_flow_run *run,
+                                             enum belay_flow_verdict verdict)
+{
+    const struct eval e = run_eval(run);
+    progress_encode_lost(&run->progress);
+    if (verdict != BELAY_FLOW_LETTER) /* a letter has its own fault */
+        eval_fail(&e, "FLOW:PROGRESS_TOO_LARGE",
+                  "what the flow keeps between calls exceeds %zu bytes", BELAY_PROGRESS_BYTES_MAX);
+    return BELAY_FLOW_LETTER;
 }
 
 static enum belay_flow_verdict conclude(struct belay_flow_run *run, enum belay_flow_verdict verdict)
 {
-    belay_buf_clear(&run->progress);
-    int status = BELAY_OK;
-    if (keeps_progress(run, verdict))
-        status = progress_encode(run, &run->progress, verdict == BELAY_FLOW_LETTER);
-    if (status) {
-        const struct eval e = run_eval(run);
-        belay_buf_clear(&run->progress);
-        if (verdict
-            != BELAY_FLOW_LETTER) /* a letter keeps its own fault, and is replayed from the start */
-            eval_fail(&e, "FLOW:PROGRESS_TOO_LARGE",
-                      "what the flow keeps between calls exceeds %zu bytes",
-                      BELAY_PROGRESS_BYTES_MAX);
-        verdict = BELAY_FLOW_LETTER;
-    }
+    if (keep_progress(run, verdict) != BELAY_OK)
+        verdict = progress_lost(run, verdict);
     run->m.calling = verdict == BELAY_FLOW_CALL;
     run->m.done = verdict == BELAY_FLOW_DONE;
     run->m.has_fault = verdict == BELAY_FLOW_RETRY || verdict == BELAY_FLOW_LETTER;
@@ -261,12 +271,17 @@ static enum belay_flow_verdict conclude(struct belay_flow_run *run, enum belay_f
     return verdict;
 }
 
-static enum move step_gone(struct belay_flow_run *run)
+/* To begin anew would make its calls again: that is a person's to say. */
+static enum move cannot_go_on(struct belay_flow_run *run)
 {
     const struct eval e = run_eval(run);
-    eval_fail(&e, "FLOW:STEP_GONE",
-              "the step where this message stopped is no longer in the flow: replay it "
-              "from the start");
+    if (run->m.rest == REST_LOST)
+        eval_fail(&e, "FLOW:PROGRESS_TOO_LARGE",
+                  "what had been achieved was too large to keep: replay it from the start");
+    else
+        eval_fail(&e, "FLOW:STEP_GONE",
+                  "the step where this message stopped is no longer in the flow: replay it from "
+                  "the start");
     return MOVE_LETTER;
 }
 
@@ -287,8 +302,8 @@ static enum move first_move(struct belay_flow_run *run, const struct belay_call_
     if (!run->m.started)
         run->m.run_began_at = run->m.now;
     run->m.started = true;
-    if (run->m.step_gone)
-        return step_gone(run);
+    if (run->m.rest != REST_WHOLE)
+        return cannot_go_on(run);
     return outcome ? call_ended(run, outcome) : MOVE_ON;
 }
 
@@ -325,8 +340,8 @@ const struct belay_connection_def *belay_flow_connection(const struct belay_flow
 static void keep_the_end(struct belay_flow_run *run)
 {
     if (run->m.done && run->m.worth_keeping && !run->progress.n
-        && progress_encode(run, &run->progress, true) != BELAY_OK)
-        belay_buf_clear(&run->progress);
+        && progress_encode(run, &run->progress, KEEP_FAILED) != BELAY_OK)
+        progress_encode_lost(&run->progress);
 }
 
 struct belay_str belay_flow_progress(struct belay_flow_run *run)

@@ -30,6 +30,8 @@ enum move {
 
 enum phase { PHASE_DO, PHASE_RESOLVE }; /* of a call: RESOLVE asks whether it was done */
 
+enum rest { REST_WHOLE, REST_STEP_GONE, REST_LOST }; /* of the progress a run began with */
+
 struct flow_body {
     struct belay_value value;
     struct belay_str text;     /* p NULL: not written yet */
@@ -89,7 +91,9 @@ struct belay_flow_run {
         bool worth_keeping;               /* progress says more than the message does */
         bool started;                     /* stepped at least once */
         bool skips, explicit_letter, calling, done;
-        bool step_gone;                   /* progress names a step that the flow no longer has */
+        enum rest rest;                   
+        bool has_mark;
+        struct flow_state mark;           /* of the main path: after its last call */
         struct belay_str filtered;
         uint64_t retry_delay_ms;
 
@@ -136,8 +140,10 @@ bool scope_ready(struct belay_flow_run *run);
 /* Replaces or appends. False: no memory (run->fault). */
 bool bindings_put(struct belay_flow_run *run, struct flow_bindings *b, struct belay_str name,
                   struct belay_value v);
-/* A list that can be changed without the other noticing. */
-bool bindings_fork(struct belay_flow_run *run, struct flow_bindings *b);
+/* Both lists of a state can be changed without its copies noticing. False: no memory. */
+bool state_fork(struct belay_flow_run *run, struct flow_state *state);
+/* Remembers where the main path stands. False: no memory. */
+bool state_mark(struct belay_flow_run *run);
 
 /* validate.c, steps.c */
 enum move validate_run(struct belay_flow_run *run, const struct belay_step_def *step);
@@ -156,10 +162,17 @@ enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct be
 uint32_t run_attempt(const struct belay_flow_run *run); /* of the step that is tried now, from 1 */
 
 /* progress.c */
-int progress_encode(struct belay_flow_run *run, struct belay_buf *out, bool letter);
-/* Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. *ret_found false: its step is no longer in the
- * flow. */
-int progress_decode(struct belay_flow_run *run, struct belay_str bytes, bool *ret_found,
+enum keep {
+    KEEP_ALL,    /* to go on exactly here */
+    KEEP_FAILED, /* the main path at the step that failed, its attempts begin anew: a letter */
+    KEEP_LAST    /* the main path after its last call: the flow's own letter */
+};
+int progress_encode(struct belay_flow_run *run, struct belay_buf *out, enum keep what);
+/* In place of what was too large: that there was something. */
+void progress_encode_lost(struct belay_buf *out);
+/* Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. *ret_rest STEP_GONE: its step is no
+ * longer in the flow. */
+int progress_decode(struct belay_flow_run *run, struct belay_str bytes, enum rest *ret_rest,
                     struct belay_err *err);
 
 /* Room for one more; false without memory. */

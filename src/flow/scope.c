@@ -37,10 +37,22 @@ bool bindings_put(struct belay_flow_run *run, struct flow_bindings *b, struct be
     return true;
 }
 
-bool bindings_fork(struct belay_flow_run *run, struct flow_bindings *b)
+static bool bindings_fork(struct belay_flow_run *run, struct flow_bindings *b)
 {
     b->cap = b->count;
-    return run_grow(run, (void **)&b->items, b->count, &b->cap, sizeof *b->items);
+    return !b->count || run_grow(run, (void **)&b->items, b->count, &b->cap, sizeof *b->items);
+}
+
+bool state_fork(struct belay_flow_run *run, struct flow_state *state)
+{
+    return bindings_fork(run, &state->vars) && bindings_fork(run, &state->results);
+}
+
+bool state_mark(struct belay_flow_run *run)
+{
+    run->m.mark = run->m.main;
+    run->m.has_mark = true;
+    return state_fork(run, &run->m.main);
 }
 
 /* ---- the scope of a step ---- */

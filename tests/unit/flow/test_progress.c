@@ -121,11 +121,14 @@ static void a_step_that_is_gone_is_a_letter(void **state)
     drive_init(&d, f, outcomes, 3);
     assert_false(attempt(f, &d));
     assert_trace_of(f, "call GET /a\ncall GET /b\nletter HTTP:CLIENT_ERROR\n");
-    struct belay_buf kept = d.progress;
     b->name = BELAY_STR("renamed");
+    for (int replays = 0; replays < 2; replays++) {
+        assert_false(attempt(f, &d));
+        assert_trace_of(f, "letter FLOW:STEP_GONE\n");
+    }
+    b->name = BELAY_STR("b"); /* back again, and so is what was achieved */
     assert_false(attempt(f, &d));
-    assert_trace_of(f, "letter FLOW:STEP_GONE\n");
-    d.progress = kept;
+    assert_trace_of(f, "call GET /b\ndone\n");
     drive_deinit(&d);
 }
 
@@ -202,7 +205,7 @@ static void progress_round_trips(void **state)
         struct belay_flow_run *run = drive_begin(f, &d);
         struct belay_buf again;
         belay_buf_init(&again, BELAY_PROGRESS_BYTES_MAX);
-        assert_ok(progress_encode(run, &again, false));
+        assert_ok(progress_encode(run, &again, KEEP_ALL));
         assert_int_equal(again.n, d.progress.n);
         assert_memory_equal(again.p, d.progress.p, again.n);
         belay_buf_deinit(&again);
@@ -252,6 +255,57 @@ static void a_done_that_could_not_be_committed_resumes_at_its_end(void **state)
     drive_deinit(&d);
 }
 
+/* What was done outside is not done again, whatever the flow says at its end. */
+static void the_flows_own_letter_remembers_its_calls(void **state)
+{
+    struct fixture *f = *state;
+    add_publish(f, "p", "before", NULL, "{% total %}");
+    struct belay_step_def *step = add(f, BELAY_STEP_SET, "s");
+    step->u.set.vars = NAMED(f, &step->u.set.count, "v", "{% 1 %}");
+    add_call(f, "a", "POST", "/a", "{% total %}");
+    step = add(f, BELAY_STEP_SET, "s2");
+    step->u.set.vars = NAMED(f, &step->u.set.count, "v", "{% $vars.v + 1 %}");
+    add_map(f, "m", "{% { 'a': $a.body, 'v': $vars.v } %}");
+    add_publish(f, "q", "alerts", NULL, NULL);
+    struct belay_step_def *letter = add(f, BELAY_STEP_DEAD_LETTER, "dl");
+    const struct belay_call_outcome outcomes[] = { ok("5") };
+    struct drive d;
+    drive_init(&d, f, outcomes, 1);
+    assert_false(attempt(f, &d));
+    assert_trace_of(
+        f, "call POST /a 12\npublish before key=k 12\npublish alerts key=k {\"a\":5,\"v\":2}\n"
+           "letter FLOW:DEAD_LETTER\n");
+    letter->kind = BELAY_STEP_LOG; /* corrected, and replayed */
+    letter->u.log.message = NULL;
+    d.attempt = 1;
+    assert_false(attempt(f, &d));
+    assert_trace_of(f, "publish alerts key=k {\"a\":5,\"v\":2}\nlog 0 \ndone\n");
+    drive_deinit(&d);
+}
+
+static void what_was_too_large_is_not_done_again_by_a_replay(void **state)
+{
+    struct fixture *f = *state;
+    add_call(f, "a", "POST", "/a", "{% total %}");
+    add_call(f, "b", "POST", "/b", "{% total %}");
+    char *large = malloc(BELAY_PROGRESS_BYTES_MAX + 8);
+    memset(large, '7', BELAY_PROGRESS_BYTES_MAX + 8);
+    large[0] = large[BELAY_PROGRESS_BYTES_MAX + 6] = '"';
+    large[BELAY_PROGRESS_BYTES_MAX + 7] = '\0';
+    const struct belay_call_outcome outcomes[] = { ok(large) };
+    struct drive d;
+    drive_init(&d, f, outcomes, 1);
+    assert_false(attempt(f, &d));
+    assert_trace_of(f, "call POST /a 12\nletter FLOW:PROGRESS_TOO_LARGE\n");
+    for (int replays = 0; replays < 2; replays++) {
+        d.attempt = 1;
+        assert_false(attempt(f, &d));
+        assert_trace_of(f, "letter FLOW:PROGRESS_TOO_LARGE\n");
+    }
+    drive_deinit(&d);
+    free(large);
+}
+
 static void a_body_of_no_type_stays_of_no_type(void **state)
 {
     struct fixture *f = *state;
@@ -279,6 +333,8 @@ int main(void)
         TEST(progress_round_trips),
         TEST(the_callers_bytes_may_go_after_begin),
         TEST(a_done_that_could_not_be_committed_resumes_at_its_end),
+        TEST(the_flows_own_letter_remembers_its_calls),
+        TEST(what_was_too_large_is_not_done_again_by_a_replay),
         TEST(a_body_of_no_type_stays_of_no_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
