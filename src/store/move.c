@@ -279,7 +279,7 @@ int store_apply_archived(struct belay_store *s, struct belay_str body, struct be
         return belay_fail(err, BELAY_CORRUPT, "an archive record makes no sense");
     uint32_t topic = belay_load_u32(body.p);
     struct belay_str row = belay_str(body.p + 4, ARCHIVED_ROW_BYTES);
-    topic_log_key(topic, belay_load_u64(row.p + 8), key);
+    topic_log_key(topic, belay_load_u64(row.p + 9), key);
     if (topic == 0 || topic > BELAY_TOPICS_MAX
         || !archived_decode(belay_str((const char *)key, sizeof key), row, &a)
         || a.last >= topic_logs_at(&s->topics, topic)->next)

@@ -477,9 +477,8 @@ int journal_recover(struct journal *j, uint64_t checkpoint, journal_visit *visit
 int journal_look(struct journal *j, uint64_t checkpoint, journal_visit *visit, void *arg,
                  struct belay_err *err)
 {
-    struct scan s = { .j = j, .checkpoint = checkpoint, .visit = visit, .arg = arg };
+    struct scan s = { .j = j, .checkpoint = checkpoint, .visit = visit, .arg = arg, .whole = true };
     int status = scan_open(&s, err);
-    s.whole = true;
     if (status == BELAY_OK)
         status = scan_all(&s, err);
     if (status == BELAY_OK)

@@ -24,30 +24,31 @@ static struct belay_str key_view(const uint8_t key[TOPIC_KEY_BYTES])
 
 void extent_encode(const struct extent *e, uint8_t ret_row[EXTENT_ROW_BYTES])
 {
-    belay_store_u64(ret_row, e->first);
-    belay_store_u64(ret_row + 8, e->position);
-    belay_store_u64(ret_row + 16, e->where);
-    belay_store_u32(ret_row + 24, e->length_bytes);
-    belay_store_u32(ret_row + 28, e->count);
-    belay_store_u64(ret_row + 32, e->bytes);
-    belay_store_u64(ret_row + 40, (uint64_t)e->time_first);
-    belay_store_u64(ret_row + 48, (uint64_t)e->time_last);
+    ret_row[0] = ROW_VERSION;
+    belay_store_u64(ret_row + 1, e->first);
+    belay_store_u64(ret_row + 9, e->position);
+    belay_store_u64(ret_row + 17, e->where);
+    belay_store_u32(ret_row + 25, e->length_bytes);
+    belay_store_u32(ret_row + 29, e->count);
+    belay_store_u64(ret_row + 33, e->bytes);
+    belay_store_u64(ret_row + 41, (uint64_t)e->time_first);
+    belay_store_u64(ret_row + 49, (uint64_t)e->time_last);
 }
 
 bool extent_decode(struct belay_str key, struct belay_str row, struct extent *ret_e)
 {
-    if (key.n != TOPIC_KEY_BYTES || row.n != EXTENT_ROW_BYTES)
+    if (key.n != TOPIC_KEY_BYTES || row.n != EXTENT_ROW_BYTES || row.p[0] != ROW_VERSION)
         return false;
     struct extent e = {
         .topic = belay_load_be32(key.p),
-        .first = belay_load_u64(row.p),
-        .position = belay_load_u64(row.p + 8),
-        .where = belay_load_u64(row.p + 16),
-        .length_bytes = belay_load_u32(row.p + 24),
-        .count = belay_load_u32(row.p + 28),
-        .bytes = belay_load_u64(row.p + 32),
-        .time_first = (belay_time)belay_load_u64(row.p + 40),
-        .time_last = (belay_time)belay_load_u64(row.p + 48),
+        .first = belay_load_u64(row.p + 1),
+        .position = belay_load_u64(row.p + 9),
+        .where = belay_load_u64(row.p + 17),
+        .length_bytes = belay_load_u32(row.p + 25),
+        .count = belay_load_u32(row.p + 29),
+        .bytes = belay_load_u64(row.p + 33),
+        .time_first = (belay_time)belay_load_u64(row.p + 41),
+        .time_last = (belay_time)belay_load_u64(row.p + 49),
     };
     if (e.count == 0 || extent_last(&e) != belay_load_be64(key.p + 4))
         return false;
@@ -57,25 +58,27 @@ bool extent_decode(struct belay_str key, struct belay_str row, struct extent *re
 
 void archived_encode(const struct archived *a, uint8_t ret_row[ARCHIVED_ROW_BYTES])
 {
-    belay_store_u64(ret_row, a->first);
-    belay_store_u64(ret_row + 8, a->last);
-    belay_store_u64(ret_row + 16, a->bytes);
-    belay_store_u64(ret_row + 24, a->file_bytes);
-    belay_store_u64(ret_row + 32, (uint64_t)a->time_first);
-    belay_store_u64(ret_row + 40, (uint64_t)a->time_last);
+    ret_row[0] = ROW_VERSION;
+    belay_store_u64(ret_row + 1, a->first);
+    belay_store_u64(ret_row + 9, a->last);
+    belay_store_u64(ret_row + 17, a->bytes);
+    belay_store_u64(ret_row + 25, a->file_bytes);
+    belay_store_u64(ret_row + 33, (uint64_t)a->time_first);
+    belay_store_u64(ret_row + 41, (uint64_t)a->time_last);
 }
 
 bool archived_decode(struct belay_str key, struct belay_str row, struct archived *ret_a)
 {
-    if (key.n != TOPIC_KEY_BYTES || row.n != ARCHIVED_ROW_BYTES)
+    if (key.n != TOPIC_KEY_BYTES || row.n != ARCHIVED_ROW_BYTES
+        || row.p[0] != ROW_VERSION)
         return false;
     struct archived a = {
-        .first = belay_load_u64(row.p),
-        .last = belay_load_u64(row.p + 8),
-        .bytes = belay_load_u64(row.p + 16),
-        .file_bytes = belay_load_u64(row.p + 24),
-        .time_first = (belay_time)belay_load_u64(row.p + 32),
-        .time_last = (belay_time)belay_load_u64(row.p + 40),
+        .first = belay_load_u64(row.p + 1),
+        .last = belay_load_u64(row.p + 9),
+        .bytes = belay_load_u64(row.p + 17),
+        .file_bytes = belay_load_u64(row.p + 25),
+        .time_first = (belay_time)belay_load_u64(row.p + 33),
+        .time_last = (belay_time)belay_load_u64(row.p + 41),
     };
     if (a.first == 0 || a.first > a.last || a.last != belay_load_be64(key.p + 4))
         return false;
@@ -139,14 +142,14 @@ struct topic_log *topic_logs_at(struct topic_logs *t, uint32_t id)
 
 static int load_summary(struct topic_logs *t, uint32_t id, struct belay_str row, struct belay_err *err)
 {
-    if (id == 0 || id > BELAY_TOPICS_MAX || row.n != SUMMARY_ROW_BYTES)
+    if (id == 0 || id > BELAY_TOPICS_MAX || row.n != SUMMARY_ROW_BYTES || row.p[0] != ROW_VERSION)
         return belay_fail(err, BELAY_CORRUPT, "the state's row of topic %u is damaged", (unsigned)id);
     struct topic_log *topic = topic_logs_at(t, id);
-    topic->next = topic->ring_first = belay_load_u64(row.p);
-    topic->low = belay_load_u64(row.p + 8);
-    topic->archived = belay_load_u64(row.p + 16);
-    topic->bytes = belay_load_u64(row.p + 24);
-    topic->time_last = (belay_time)belay_load_u64(row.p + 32);
+    topic->next = topic->ring_first = belay_load_u64(row.p + 1);
+    topic->low = belay_load_u64(row.p + 9);
+    topic->archived = belay_load_u64(row.p + 17);
+    topic->bytes = belay_load_u64(row.p + 25);
+    topic->time_last = (belay_time)belay_load_u64(row.p + 33);
     return BELAY_OK;
 }
 
@@ -184,11 +187,12 @@ void topic_logs_save(struct topic_logs *t, struct belay_state *state)
         if (!topic->dirty)
             continue;
         topic_log_key(i, 0, key);
-        belay_store_u64(row, topic->next);
-        belay_store_u64(row + 8, topic->low);
-        belay_store_u64(row + 16, topic->archived);
-        belay_store_u64(row + 24, topic->bytes);
-        belay_store_u64(row + 32, (uint64_t)topic->time_last);
+        row[0] = ROW_VERSION;
+        belay_store_u64(row + 1, topic->next);
+        belay_store_u64(row + 9, topic->low);
+        belay_store_u64(row + 17, topic->archived);
+        belay_store_u64(row + 25, topic->bytes);
+        belay_store_u64(row + 33, (uint64_t)topic->time_last);
         belay_state_put(state, BELAY_TABLE_EXTENT, key_view(key),
                         belay_str((const char *)row, sizeof row));
         topic->dirty = false;

@@ -22,9 +22,10 @@
 #include "store/state.h"
 
 #define TOPIC_KEY_BYTES 12
-#define EXTENT_ROW_BYTES 56
-#define ARCHIVED_ROW_BYTES 48
-#define SUMMARY_ROW_BYTES 40
+#define ROW_VERSION 1 /* first byte of each */
+#define EXTENT_ROW_BYTES 57
+#define ARCHIVED_ROW_BYTES 49
+#define SUMMARY_ROW_BYTES 41
 
 struct tail_item { /* one message in memory */
     struct batch *batch;

@@ -248,6 +248,37 @@ static void a_time_is_found_in_the_archive(void **state)
     }
 }
 
+static void the_check_looks_into_the_archive(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_buf report;
+    struct belay_dir_entry *entries = NULL;
+    size_t count = 0;
+    char name[300];
+    belay_buf_init(&report, 100000);
+    publish_rounds(f, 500);
+    fixture_die(f, SIM_POWER);
+    f->disk->look = true;
+    if (belay_store_check(f->disk, &f->backend, &report, false, &f->err) != BELAY_OK)
+        fail_msg("%.*s", (int)report.n, report.p);
+    assert_ok(belay_disk_list(f->disk, ARCHIVE_DIR, &entries, &count, NULL));
+    snprintf(name, sizeof name, ARCHIVE_DIR "/%s", entries[count / 2].name);
+    belay_free(entries);
+    assert_true(sim_disk_flip(f->disk, name, 2000, 1));
+    belay_buf_clear(&report);
+    assert_int_equal(belay_store_check(f->disk, &f->backend, &report, false, &f->err), BELAY_CORRUPT);
+    assert_non_null(strstr(report.p, name));
+    assert_true(sim_disk_flip(f->disk, name, 2000, 1));
+    f->disk->look = false;
+    assert_ok(belay_disk_unlink(f->disk, name, NULL));
+    f->disk->look = true;
+    belay_buf_clear(&report);
+    assert_int_equal(belay_store_check(f->disk, &f->backend, &report, true, &f->err), BELAY_CORRUPT);
+    assert_non_null(strstr(report.p, "\"part\":\"archive\",\"sound\":false"));
+    f->disk->look = false;
+    belay_buf_deinit(&report);
+}
+
 static void a_full_disk_stops_producers_and_drains(void **state)
 {
     struct fixture *f = *state;
@@ -312,6 +343,7 @@ int main(void)
         TEST_STORE(archive_files_go_when_nobody_needs_them),
         TEST_STORE(a_file_without_a_row_is_deleted_at_the_start),
         TEST_STORE(a_time_is_found_in_the_archive),
+        TEST_STORE(the_check_looks_into_the_archive),
         TEST_STORE(a_full_disk_stops_producers_and_drains),
         TEST_STORE(a_limit_of_the_whole_store_holds),
     };

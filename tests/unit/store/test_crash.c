@@ -31,6 +31,7 @@ struct world {
     uint32_t version[TOPICS + 1][MESSAGES_MAX]; /* which life wrote the sequence */
     uint32_t life;
     uint64_t durable; /* the highest that was told */
+    bool sabotaged; /* a sync will fail */
     uint64_t deaths, commits, archived, fetched;
 };
 
@@ -275,6 +276,18 @@ static void die(struct world *w)
     w->deaths++;
 }
 
+/* What recovery can open, the check calls sound. */
+static void check_sound(struct world *w)
+{
+    struct belay_buf report;
+    belay_buf_init(&report, 1 << 20);
+    w->disk->look = true;
+    if (belay_store_check(w->disk, &w->backend, &report, false, &w->err) != BELAY_OK)
+        fail_msg("%.*s", (int)report.n, report.p);
+    w->disk->look = false;
+    belay_buf_deinit(&report);
+}
+
 /* Opening may die as well. */
 static void live(struct world *w)
 {
@@ -325,16 +338,21 @@ static void one_seed(uint64_t seed)
         uint64_t steps = 50 + below(w, 1500);
         if (below(w, 3) == 0)
             sim_disk_stop_after(w->disk, below(w, 300));
-        if (below(w, 6) == 0)
+        w->sabotaged = below(w, 6) == 0;
+        if (w->sabotaged)
             sim_disk_fail_sync_after(w->disk, below(w, 60));
-        while (steps-- > 0 && belay_store_position(w->store) < POSITIONS_MAX - 2)
+        while (steps-- > 0 && belay_store_position(w->store) < POSITIONS_MAX - 2) {
             something(w);
+            if (belay_store_failed(w->store, &w->err) != BELAY_OK && !w->sabotaged && !sim_disk_stopped(w->disk))
+                fail_msg("failed: %s", w->err.msg);
+        }
         struct belay_store_stats stats;
         belay_store_stats(w->store, &stats);
         w->archived += stats.archive_files;
         w->commits += stats.commits;
         die(w);
     }
+    check_sound(w);
     live(w);
     check_life(w);
     die(w);
