@@ -164,12 +164,14 @@ static bool may_deliver(const struct belay_engine *e)
            && e->runs_used - e->requests_open < RUNS_MAX && e->stalled_count < RUNS_MAX / 2;
 }
 
-bool engine_deliver(struct belay_engine *e, uint32_t count_max)
+bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max)
 {
-    for (uint32_t i = 0; i < count_max; i++) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count_max && bytes < bytes_max; i++) {
         struct belay_delivery *d = may_deliver(e) ? belay_broker_next(e->broker, e->now) : NULL;
         if (!d)
             return false;
+        bytes += d->message.body.n;
         deliver(e, d);
     }
     return true;

@@ -4,8 +4,10 @@
 #include "base/assert.h"
 
 #define REQUESTS_DEFAULT 4096u
-#define DELIVERIES_A_STEP 256u
-#define CALLS_A_STEP 128u
+/* A step is to take a millisecond or two: about 10 us a message, more where it is large. */
+#define DELIVERIES_A_STEP 128u
+#define DELIVERED_BYTES_A_STEP BELAY_KIB(256)
+#define CALLS_A_STEP 64u
 #define STEP_ARENA_BYTES BELAY_MIB(32)
 
 void engine_fail(struct belay_engine *e, int status, const struct belay_err *err)
@@ -229,7 +231,7 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
     if (e->current && !e->failed) {
         engine_timers_fire(e);
         more |= engine_calls_grant(e, CALLS_A_STEP);
-        more |= engine_deliver(e, DELIVERIES_A_STEP);
+        more |= engine_deliver(e, DELIVERIES_A_STEP, DELIVERED_BYTES_A_STEP);
         more |= engine_calls_grant(e, CALLS_A_STEP); /* of what was delivered just now */
     }
     /* A step that failed is not flushed: half of a decision must not become durable. */

@@ -286,8 +286,8 @@ void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_
                            const char *type, struct belay_str detail, uint32_t retry_after_ms);
 
 /* ---- deliveries.c ---- */
-/* Hands messages to flows and sagas; false: nothing more now. */
-bool engine_deliver(struct belay_engine *e, uint32_t count_max);
+/* Hands messages to flows and sagas, so many or about so many bytes of them; false: nothing more now. */
+bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max);
 int engine_delivery_settle(struct belay_engine *e, struct engine_run *r);
 
 /* ---- calls.c ---- */

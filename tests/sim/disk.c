@@ -65,7 +65,7 @@ static struct inode *inode_of(struct belay_file *f)
     return BELAY_CONTAINER_OF(f, struct sim_file, base)->inode;
 }
 
-/* The simulation itself is not what runs out of memory. */
+/* The simulation itself is not what runs out of memory: its own comes from libc. */
 static void *must(void *p)
 {
     BELAY_ASSERT(p);
@@ -81,7 +81,7 @@ static bool chance(struct sim_disk *d, unsigned percent)
 
 static struct inode *inode_new(struct sim_disk *d, bool is_dir)
 {
-    struct inode *i = must(belay_calloc(1, sizeof *i));
+    struct inode *i = must(calloc(1, sizeof *i));
     i->is_dir = is_dir;
     belay_list_push(&d->inodes, &i->node);
     return i;
@@ -99,10 +99,10 @@ static void inode_drop_unused(struct sim_disk *d, struct inode *i)
         return;
     take(d, i, 0);
     belay_list_unlink(&i->node);
-    belay_free(i->now);
-    belay_free(i->safe);
-    belay_free(i->dirty);
-    belay_free(i);
+    free(i->now);
+    free(i->safe);
+    free(i->dirty);
+    free(i);
 }
 
 static struct name *name_find(struct belay_list *names, const char *text)
@@ -127,7 +127,7 @@ static void name_clear(struct sim_disk *d, struct belay_list *names, const char 
         return;
     struct inode *i = n->inode;
     belay_list_unlink(&n->node);
-    belay_free(n);
+    free(n);
     --*names_count(d, names, i);
     inode_drop_unused(d, i);
 }
@@ -138,7 +138,7 @@ static void name_set(struct sim_disk *d, struct belay_list *names, const char *t
         return;
     ++*names_count(d, names, i);
     name_clear(d, names, text);
-    struct name *n = must(belay_calloc(1, sizeof *n));
+    struct name *n = must(calloc(1, sizeof *n));
     n->inode = i;
     snprintf(n->text, sizeof n->text, "%s", text);
     belay_list_push(names, &n->node);
@@ -147,7 +147,7 @@ static void name_set(struct sim_disk *d, struct belay_list *names, const char *t
 /* The change as the process sees it, remembered until it is durable. */
 static void change(struct sim_disk *d, struct inode *i, const char *set, const char *cleared)
 {
-    struct name_change *c = must(belay_calloc(1, sizeof *c));
+    struct name_change *c = must(calloc(1, sizeof *c));
     c->inode = i;
     i->handles++; /* the change keeps it */
     snprintf(c->set, sizeof c->set, "%s", set);
@@ -165,7 +165,7 @@ static void change_settle(struct sim_disk *d, struct name_change *c, bool happen
         name_clear(d, &d->names_safe, c->cleared);
     }
     belay_list_unlink(&c->node);
-    belay_free(c);
+    free(c);
     i->handles--;
     inode_drop_unused(d, i);
 }
@@ -238,9 +238,9 @@ static void grow(struct inode *i, uint64_t size)
     if (cap <= i->cap)
         return;
     cap = cap < 2 * i->cap ? 2 * i->cap : cap;
-    i->now = must(belay_realloc(i->now, cap));
-    i->safe = must(belay_realloc(i->safe, cap));
-    i->dirty = must(belay_realloc(i->dirty, cap / BELAY_SECTOR_BYTES));
+    i->now = must(realloc(i->now, cap));
+    i->safe = must(realloc(i->safe, cap));
+    i->dirty = must(realloc(i->dirty, cap / BELAY_SECTOR_BYTES));
     memset(i->now + i->cap, 0, cap - i->cap);
     memset(i->safe + i->cap, 0, cap - i->cap);
     memset(i->dirty + i->cap / BELAY_SECTOR_BYTES, 0, (cap - i->cap) / BELAY_SECTOR_BYTES);
@@ -342,7 +342,7 @@ static int sim_open(struct belay_disk *base, const char *name, unsigned flags,
         change(d, i, name, "");
     i->handles++;
     d->open_files++;
-    struct sim_file *f = must(belay_calloc(1, sizeof *f));
+    struct sim_file *f = must(calloc(1, sizeof *f));
     f->base = (struct belay_file){ .disk = base, .flags = flags };
     f->inode = i;
     status = flags & BELAY_FILE_TRUNCATE ? ops.truncate(&f->base, 0, err) : BELAY_OK;
@@ -359,13 +359,13 @@ static void sim_close(struct belay_file *file)
     struct inode *i = inode_of(file);
     if (i->map && i->handles) {
         map_flush(d, i);
-        belay_free(i->map);
+        free(i->map);
         i->map = NULL;
     }
     i->handles--;
     d->open_files--;
     inode_drop_unused(d, i);
-    belay_free(BELAY_CONTAINER_OF(file, struct sim_file, base));
+    free(BELAY_CONTAINER_OF(file, struct sim_file, base));
 }
 
 static int sim_write(struct belay_file *f, uint64_t offset, const void *p, size_t n, unsigned flags,
@@ -472,7 +472,7 @@ static int sim_map(struct belay_file *f, size_t size_bytes, void **ret_p, struct
     int status = sim_reserve(f, size_bytes, err);
     if (status != BELAY_OK)
         return status;
-    i->map = must(belay_malloc(size_bytes));
+    i->map = must(malloc(size_bytes));
     i->map_bytes = size_bytes;
     memcpy(i->map, i->now, size_bytes);
     *ret_p = i->map;
@@ -560,7 +560,12 @@ static int sim_list(struct belay_disk *base, const char *dir, struct belay_dir_e
         struct name *n = BELAY_CONTAINER_OF(l, struct name, node);
         if (!lies_in(n->text, dir))
             continue;
-        entries = must(belay_realloc(entries, (count + 1) * sizeof *entries));
+        struct belay_dir_entry *grown = belay_realloc(entries, (count + 1) * sizeof *entries);
+        if (!grown) {
+            belay_free(entries);
+            return belay_fail(err, BELAY_NOMEM, "list %s: out of memory", dir);
+        }
+        entries = grown;
         memset(&entries[count], 0, sizeof *entries);
         snprintf(entries[count].name, sizeof entries->name, "%s",
                  n->text + (dir[0] ? strlen(dir) + 1 : 0));
@@ -600,7 +605,7 @@ static void sim_close_disk(struct belay_disk *base)
     names_forget(d, &d->names_now);
     names_forget(d, &d->names_safe);
     BELAY_ASSERT(belay_list_empty(&d->inodes));
-    belay_free(d);
+    free(d);
 }
 
 static const struct belay_disk_ops ops = {
@@ -626,7 +631,7 @@ static const struct belay_disk_ops ops = {
 
 int sim_disk_new(const struct sim_disk_opt *opt, struct belay_disk **ret_disk, struct belay_err *err)
 {
-    struct sim_disk *d = belay_calloc(1, sizeof *d);
+    struct sim_disk *d = calloc(1, sizeof *d);
     if (!d)
         return belay_fail(err, BELAY_NOMEM, "simulated disk: out of memory");
     d->base.ops = &ops;
