@@ -93,8 +93,16 @@ static bool is_openapi(struct config *c, const belay_json *root, const struct co
     return false;
 }
 
+static void report_openapi(struct config *c, const struct config_node *tree,
+                           struct belay_str message)
+{
+    struct belay_str pointer = config_take_pointer(&message);
+    config_error(c->problems, config_place_of_pointer(tree, pointer), "openapi", "%.*s",
+                 BELAY_STR_ARG(message));
+}
+
 /* Compiled here only to learn of mistakes: the server compiles it again for itself. */
-static void check_openapi(struct config *c, const belay_json *root, const struct config_node *from)
+static void check_openapi(struct config *c, const belay_json *root, const struct config_node *tree)
 {
     struct belay_openapi *api;
     struct belay_err err = { 0 };
@@ -104,8 +112,7 @@ static void check_openapi(struct config *c, const belay_json *root, const struct
     else if (status == BELAY_NOMEM)
         config_no_memory(c);
     else
-        config_error(c->problems, config_place(from), "openapi",
-                     "the document cannot be served: %s", err.msg);
+        report_openapi(c, tree, belay_str_c(err.msg));
 }
 
 static void load_openapi(struct config *c, struct api_raw *raw)
@@ -121,7 +128,7 @@ static void load_openapi(struct config *c, struct api_raw *raw)
     const belay_json *root = tree ? keep_tape(c, tree, raw->openapi) : NULL;
     if (root && is_openapi(c, root, raw->openapi)) {
         raw->def.openapi = root;
-        check_openapi(c, root, raw->openapi);
+        check_openapi(c, root, tree);
     }
 }
 

@@ -76,7 +76,8 @@ static const struct config_key flow_keys[] = {
     { "retry", CONFIG_SUB_NODE, "How failed attempts are repeated.",
       CONFIG_FIELD(struct flow_raw, retry), .kind = &config_kind_retry },
     { "timeout", CONFIG_DURATION,
-      "How long one run may take, waits between attempts not counted; 0: any.", .default_ = "0",
+      "How long one run may take, waits between attempts not counted; without it an API's caller "
+      "waits 30s, and a message has no bound.",
       CONFIG_FIELD(struct flow_raw, def.timeout_ms) },
     { "steps", CONFIG_LIST_NODE, "What is done with a message.",
       CONFIG_FIELD(struct flow_raw, steps), .kind = &config_kind_step },

@@ -66,6 +66,11 @@ struct belay_place config_place(const struct config_node *node);
  * in folded ones, too, but for blank runs. */
 struct belay_place config_place_at(const struct config_node *node, size_t offset);
 
+/* Cuts the JSON Pointer out of a compiler's message (pointer.c); empty where there is none. */
+struct belay_str config_take_pointer(struct belay_str *message);
+/* Where what it points at was written, or as deep as it leads. */
+struct belay_place config_place_of_pointer(const struct config_node *root, struct belay_str pointer);
+
 /* "a string", "a list", "a mapping", "nothing", "a number" ... for messages. */
 const char *config_kind_text(const struct config_node *node);
 

@@ -67,7 +67,9 @@ static const struct belay_schema *compile_schema(struct config *c, const struct 
         return NULL;
     }
     if (status) {
-        config_error(c->problems, config_place(node), "schema", "%s", err.msg);
+        struct belay_str message = belay_str_c(err.msg), pointer = config_take_pointer(&message);
+        config_error(c->problems, config_place_of_pointer(node, pointer), "schema", "%.*s",
+                     BELAY_STR_ARG(message));
         return NULL;
     }
     owned->next = c->set->owned;
@@ -89,7 +91,7 @@ void verb_validate(struct config *c, const struct config_node *node, struct bela
     }
     const belay_json *root = tree ? schema_tape(c, raw.schema, tree) : NULL;
     if (root)
-        to->u.validate.schema = compile_schema(c, raw.schema, root);
+        to->u.validate.schema = compile_schema(c, tree, root);
 }
 
 /* ---- map, filter, set, log, reply, dead_letter ---- */

@@ -479,17 +479,24 @@ static void all_mistakes_of_all_files_are_told_at_once(void **state)
     mem_free(&m);
 }
 
-static void documents_that_cannot_be_served_are_refused(void **state)
+static void documents_that_cannot_be_served_are_refused_at_their_own_place(void **state)
 {
     static const struct {
         const char *document, *said;
     } cases[] = {
-        { "openapi: 2.0\n",
-          "the file is no OpenAPI 3 document (it has no \"openapi\": \"3.1.0\")" },
-        { "openapi: 3.1.0\npaths:\n  /a:\n    get: { requestBody: { content: { application/json: "
-          "{ schema: { type: objekt } } } } }\n",
-          "the document cannot be served: " },
-        { "[", "flow sequence without a closing bracket" },
+        { "openapi: 2.0\n", "belay.yaml:3:38: error: the file is no OpenAPI 3 document (it has no "
+                            "\"openapi\": \"3.1.0\") [openapi]\n" },
+        { "[", "api.yaml:2:1: error: flow sequence without a closing bracket [yaml]\n" },
+        { "openapi: 3.1.0\npaths:\n  /a/{id}:\n    get:\n      parameters: [ { name: id, in: path, "
+          "required: true, schema: { type: objekt } } ]\n",
+          "api.yaml:5:59: error: there is no type \"objekt\" [openapi]\n" },
+        { "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      requestBody:\n        content:\n"
+          "          application/json: { schema: { $ref: '#/nowhere' } }\n",
+          "api.yaml:7:31: error: the reference #/nowhere leads to nothing [openapi]\n" },
+        { "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n      - { name: a, in: "
+          "query }\n"
+          "      - { name: id, in: cookie, required: true }\n",
+          "api.yaml:7:9: error: a required cookie parameter [openapi]\n" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -499,9 +506,12 @@ static void documents_that_cannot_be_served_are_refused(void **state)
             { 0 },
         };
         struct mem_config m;
+        struct belay_buf text;
         mem_load(&m, files);
-        assert_int_equal(m.problems.error_count, 1);
-        assert_true(belay_str_starts(m.problems.items[0].message, belay_str_c(cases[i].said)));
+        belay_buf_init(&text, 1 << 16);
+        mem_write_problems(&m, &text);
+        assert_string_equal(text.p, cases[i].said);
+        belay_buf_deinit(&text);
         mem_free(&m);
     }
 }
@@ -522,6 +532,7 @@ static void schemas_that_cannot_be_used_are_refused(void **state)
         assert_int_equal(m.status, BELAY_INVALID);
         assert_int_equal(m.problems.count, 1);
         assert_string_equal(m.problems.items[0].rule, i == 1 ? "json" : "schema");
+        assert_int_equal(m.problems.items[0].place.line, i == 1 ? 1 : 8);
         mem_free(&m);
         belay_buf_deinit(&yaml);
     }
@@ -646,7 +657,7 @@ int main(void)
         cmocka_unit_test(variables_that_are_not_known_are_named),
         cmocka_unit_test(an_expression_s_mistake_is_where_it_was_written),
         cmocka_unit_test(all_mistakes_of_all_files_are_told_at_once),
-        cmocka_unit_test(documents_that_cannot_be_served_are_refused),
+        cmocka_unit_test(documents_that_cannot_be_served_are_refused_at_their_own_place),
         cmocka_unit_test(schemas_that_cannot_be_used_are_refused),
         cmocka_unit_test(what_is_too_much_is_refused),
         cmocka_unit_test(a_broken_file_does_not_make_others_look_wrong),
