@@ -365,8 +365,8 @@ static int compile_path(struct compile *c, struct belay_str template_, const bel
     belay_err_clear(&inner);
     int status = http_router_add(&c->api->router, path->template_, path, path->names,
                                  &path->name_count, &inner);
-    if (status)
-        return refuse(c, status, inner.msg);
+    if (status) /* not EXISTS, which an address in use means to whoever opens a server */
+        return refuse(c, status == BELAY_NOMEM ? status : BELAY_INVALID, inner.msg);
     status = follow(c, item, &item);
     for (size_t i = 0; !status && i < sizeof methods / sizeof methods[0]; i++) {
         const belay_json *v = belay_json_get(item, belay_str_c(methods[i].key));

@@ -43,7 +43,11 @@ static int parse_segment(struct belay_str segment, struct http_route_node *node,
         size_t close = belay_str_find(rest, '}');
         if (close == rest.n || close <= open + 1 || *name_count == BELAY_HTTP_SEGMENTS_MAX)
             return BELAY_INVALID;
-        names[(*name_count)++] = belay_str_sub(rest, open + 1, close - open - 1);
+        struct belay_str name = belay_str_sub(rest, open + 1, close - open - 1);
+        for (uint32_t i = 0; i < *name_count; i++)
+            if (belay_str_eq(names[i], name))
+                return BELAY_INVALID; /* two values for one name */
+        names[(*name_count)++] = name;
         rest = belay_str_sub(rest, close + 1, rest.n);
         vars++;
     }

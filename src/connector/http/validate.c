@@ -76,8 +76,11 @@ static int typed_value(const struct http_param_rule *rule, struct belay_str *tex
     struct belay_str split[BELAY_HTTP_PARAMS_MAX];
     if (!rule->explode) {
         struct belay_str rest = texts[0];
-        for (count = 0; rest.p && count < BELAY_HTTP_PARAMS_MAX; count++)
+        for (count = 0; rest.p && count < BELAY_HTTP_PARAMS_MAX; count++) {
             split[count] = belay_str_split(&rest, ',');
+            if (rule->in == BELAY_HTTP_IN_HEADER) /* lists in fields: RFC 9110 section 5.6.1 */
+                split[count] = belay_str_trim(split[count]);
+        }
         texts = split;
     }
     *ret_value = array_node(texts, count, rule->item_types, arena);
