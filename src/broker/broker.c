@@ -12,6 +12,7 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
     b->store = store;
     b->incarnation = 1;
     b->read_ahead_max = BELAY_LANE_READ_AHEAD_MAX;
+    b->spill_after_us = SPILL_AFTER_US;
     b->scheduled_next = 1;
     b->scheduled_due = b->retention_at = BELAY_TIME_NEVER;
     belay_map_init(&b->topics_by_name);

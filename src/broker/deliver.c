@@ -129,6 +129,7 @@ static struct entry *take(struct belay_broker *b, struct belay_subscription *sub
         }
         e->where = ENTRY_FLIGHT;
         e->taken = true;
+        e->taken_at = b->now;
         sub->in_flight++;
         if (!e->d.first_attempt_at)
             e->d.first_attempt_at = b->now;

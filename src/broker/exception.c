@@ -14,6 +14,7 @@ enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8 };
 static bool decode(struct belay_str value, struct exception *ret_x)
 {
     struct belay_unpack u = belay_unpack_init(value);
+    bool known = belay_unpack_u8(&u) == ROW_VERSION;
     struct exception x = { .state = belay_unpack_u8(&u) };
     uint8_t flags = belay_unpack_u8(&u);
     x.keyed = flags & FLAG_KEYED;
@@ -31,7 +32,7 @@ static bool decode(struct belay_str value, struct exception *ret_x)
     x.lane = unpack_hash(&u);
     key_text_set(&x.key, belay_unpack_str(&u));
     *ret_x = x;
-    return belay_unpack_done(&u);
+    return known && belay_unpack_done(&u);
 }
 
 bool exception_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x)
@@ -65,6 +66,7 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     struct row_key key = key_exception(sub->id, sequence, PART_META);
     char bytes[META_BYTES_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    belay_pack_u8(&out, ROW_VERSION);
     belay_pack_u8(&out, (uint8_t)x->state);
     belay_pack_u8(&out, (uint8_t)((x->keyed ? FLAG_KEYED : 0) | (x->loner ? FLAG_LONER : 0)
                                   | (x->letter ? FLAG_LETTER : 0) | (x->progress ? FLAG_PROGRESS : 0)));
@@ -160,6 +162,7 @@ void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay
                    struct belay_str progress)
 {
     belay_pack_varint(out, PROGRESS_PREFIX_BYTES + progress.n);
+    belay_pack_u8(out, ROW_VERSION);
     pack_hash(out, definition);
     belay_pack_u64(out, (uint64_t)first_attempt_at);
     belay_buf_put_str(out, progress);
@@ -173,9 +176,10 @@ bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struc
     if (!belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
         return false;
     struct belay_unpack u = belay_unpack_init(value);
+    bool known = belay_unpack_u8(&u) == ROW_VERSION;
     struct belay_hash128 definition = unpack_hash(&u);
     belay_time first = (belay_time)belay_unpack_u64(&u);
-    if (!belay_unpack_ok(&u))
+    if (!known || !belay_unpack_ok(&u))
         return false;
     *ret_definition = definition;
     *ret_first_attempt_at = first;

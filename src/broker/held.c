@@ -1,7 +1,7 @@
 /* held.c - a lane in trouble and the messages it holds, as rows (docs/internals/broker.md).
  *
  *   LANE sub,lane         head, held count, first run and what was taken of it, last run, key text
- *   HELD sub,lane,first   u64 last | delta varints: a run of held sequences, `first` being its key
+ *   HELD sub,lane,first   version | u64 last | delta varints: a run of held sequences, `first` being its key
  *
  * Runs are appended at the end and taken from the front; a taken prefix is remembered in the lane's row,
  * so that taking one does not rewrite the run.
@@ -9,7 +9,7 @@
 #include "broker/impl.h"
 
 #define RUN_BYTES_MAX 256 /* of a run's value: some hundred messages */
-#define RUN_PREFIX 8      /* the last sequence */
+#define RUN_PREFIX 9      /* version, the last sequence */
 #define RUN_SEQUENCES_SPLIT 24 /* so many fit whatever their distance; above it an insertion makes two runs */
 
 bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row)
@@ -19,6 +19,7 @@ bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     if (!belay_state_get(b->state, BELAY_TABLE_LANE, row_key_str(&key), &value))
         return false;
     struct belay_unpack u = belay_unpack_init(value);
+    bool known = belay_unpack_u8(&u) == ROW_VERSION;
     ret_row->head = belay_unpack_varint(&u);
     ret_row->held = belay_unpack_varint(&u);
     ret_row->run_first = belay_unpack_varint(&u);
@@ -26,7 +27,7 @@ bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     ret_row->run_at = (uint32_t)belay_unpack_varint(&u);
     ret_row->last_first = belay_unpack_varint(&u);
     key_text_set(&ret_row->key, belay_unpack_str(&u));
-    return belay_unpack_done(&u);
+    return known && belay_unpack_done(&u);
 }
 
 void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row)
@@ -34,6 +35,7 @@ void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     struct row_key key = key_lane(sub, lane);
     char bytes[BELAY_KEY_BYTES_MAX + 8 * BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    belay_pack_u8(&out, ROW_VERSION);
     belay_pack_varint(&out, row->head);
     belay_pack_varint(&out, row->held);
     belay_pack_varint(&out, row->run_first);
@@ -88,6 +90,11 @@ static void run_del(struct belay_broker *b, uint32_t sub, struct belay_hash128 l
     belay_state_del(b->state, BELAY_TABLE_HELD, row_key_str(&key));
 }
 
+static uint64_t run_last(struct belay_str run)
+{
+    return belay_load_u64(run.p + 1);
+}
+
 /* Key of the first run above `above`; 0: none. */
 static uint64_t run_after(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t above)
 {
@@ -107,14 +114,15 @@ void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane
     struct belay_str run;
     char bytes[RUN_BYTES_MAX + BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    belay_pack_u8(&out, ROW_VERSION);
     belay_pack_u64(&out, sequence);
     bool there = run_get(b, sub, lane, row->last_first, &run);
-    if (there && belay_load_u64(run.p) > sequence) {
+    if (there && run_last(run) > sequence) {
         held_insert(b, sub, lane, row, sequence);
         return;
     }
     if (there && run.n < RUN_BYTES_MAX) {
-        uint64_t last = belay_load_u64(run.p);
+        uint64_t last = run_last(run);
         belay_buf_put_str(&out, belay_str_sub(run, RUN_PREFIX, run.n));
         belay_pack_varint(&out, sequence - last);
     } else {
@@ -221,6 +229,7 @@ static void run_write(struct belay_broker *b, uint32_t sub, struct belay_hash128
 {
     char bytes[RUN_BYTES_MAX + 2 * BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    belay_pack_u8(&out, ROW_VERSION);
     belay_pack_u64(&out, sequences[n - 1]);
     for (uint32_t i = 1; i < n; i++)
         belay_pack_varint(&out, sequences[i] - sequences[i - 1]);
@@ -275,7 +284,7 @@ void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct 
     if (!lane_row_get(b, sub->id, lane, &row))
         return;
     for (uint64_t first = row.run_first; first && first <= sequence; first = run_after(b, sub->id, lane, first)) {
-        if (!run_get(b, sub->id, lane, first, &run) || belay_load_u64(run.p) < sequence)
+        if (!run_get(b, sub->id, lane, first, &run) || run_last(run) < sequence)
             continue;
         uint32_t n = run_decode(first, run, &row, sequences);
         uint32_t at = 0;
@@ -318,7 +327,7 @@ bool held_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t 
         uint64_t first = belay_load_be64(key.p + 20);
         memcpy(from.bytes, key.p, key.n);
         from.n = key.n;
-        if (first <= sequence && sequence <= belay_load_u64(run.p)
+        if (first <= sequence && sequence <= run_last(run)
             && held_in_run(b, sub, lane, first, run, sequence)) {
             *ret_lane = lane;
             return true;

@@ -56,6 +56,7 @@ struct row {
 static bool decode(struct belay_str value, struct row *ret_row)
 {
     struct belay_unpack u = belay_unpack_init(value);
+    bool known = belay_unpack_u8(&u) == ROW_VERSION;
     ret_row->state = belay_unpack_u8(&u);
     ret_row->incarnation = belay_unpack_varint(&u);
     ret_row->expires_at = belay_unpack_svarint(&u);
@@ -63,7 +64,7 @@ static bool decode(struct belay_str value, struct row *ret_row)
     ret_row->scope = belay_unpack_str(&u);
     ret_row->key = belay_unpack_str(&u);
     ret_row->answer = belay_unpack_str(&u);
-    return belay_unpack_ok(&u);
+    return known && belay_unpack_ok(&u);
 }
 
 /* *number: of its row, or of the first free one. True: it is there. */
@@ -128,7 +129,7 @@ static int drop_bucket(struct belay_broker *b, uint32_t bucket, struct belay_err
     return record_commit(b, RECORD_IDEM_DROP, (struct cost){ 64, 1 }, true, err);
 }
 
-/* bucket | epoch | number | old bucket, BUCKETS: none | old number | the row */
+/* bucket | epoch | number | old bucket, BUCKETS: none | old number | incarnation | hash | the row */
 static int put(struct belay_broker *b, struct belay_str scope, struct belay_str key, const struct row *fresh,
                uint64_t window_ms, struct belay_err *err)
 {
@@ -163,6 +164,7 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     belay_pack_varint(r, b->incarnation);
     struct row_key k = key_of(scope, key, 0);
     belay_buf_put(r, k.bytes, 16);
+    belay_pack_u8(r, ROW_VERSION);
     belay_pack_u8(r, fresh->state);
     belay_pack_varint(r, b->incarnation);
     belay_pack_svarint(r, expires_at);

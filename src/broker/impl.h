@@ -28,6 +28,7 @@
 #define PAGE_CHUNK_BYTES (READ_BYTES + BELAY_KIB(32))
 #define WINDOW_BYTES_MAX BELAY_MIB(16) /* of pages, all subscriptions */
 #define FETCHES_MAX 64        /* reads of exceptions under way */
+#define SPILL_AFTER_US 5000   /* a lane busy for so long with one message makes room for others */
 #define BUCKETS 32            /* idempotency: classes x slots */
 
 /* ---- durable, resident ---- */
@@ -123,6 +124,7 @@ struct entry {
     bool letter;     /* has a letter's rows: the message is in them */
     bool loner;      /* left its lane: shares it only so as not to run beside it */
     bool progress;   /* has a progress row */
+    belay_time taken_at; /* delivered, the last time */
     belay_time due;  /* of an exception: its row in DUE */
     bool lane_fault; /* its lane key cannot be told: becomes a letter */
     struct belay_heap_node later;
@@ -179,6 +181,7 @@ struct belay_broker {
     uint32_t free_entry_count, free_page_count;
     size_t window_bytes;
     uint32_t read_ahead_max;     /* BELAY_LANE_READ_AHEAD_MAX; less in tests */
+    belay_time spill_after_us;   /* SPILL_AFTER_US; less in tests */
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
     belay_time retention_at;     /* next look at retention by time */
@@ -211,6 +214,7 @@ enum record_type {
     RECORD_END
 };
 #define RECORD_VERSION 1
+#define ROW_VERSION 1 /* first byte of every row */
 
 struct cost {
     size_t state_bytes; /* keys and values that apply may put */
@@ -399,7 +403,7 @@ void exception_add_history(struct belay_broker *b, struct belay_subscription *su
 /* What its run achieved: packed by progress_pack; p == NULL: none any more. */
 void exception_put_progress(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                             struct belay_str packed);
-#define PROGRESS_PREFIX_BYTES 24 /* definition, first attempt */
+#define PROGRESS_PREFIX_BYTES 25 /* version, definition, first attempt */
 /* As a string of a record: definition | first_attempt_at | progress. */
 void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay_time first_attempt_at,
                    struct belay_str progress);

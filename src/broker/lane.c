@@ -72,7 +72,7 @@ bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub)
  * begun is kept in its progress row while it is held. */
 static void keep_attempt(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
 {
-    static const char nothing[PROGRESS_PREFIX_BYTES];
+    static const char nothing[PROGRESS_PREFIX_BYTES] = { ROW_VERSION };
     struct row_key key = key_exception(sub->id, sequence, PART_PROGRESS);
     struct belay_str value;
     if (ranges_contains(&sub->started, sequence)

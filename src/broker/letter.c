@@ -14,9 +14,10 @@
 static bool take_attempt(struct belay_str value, struct belay_letter_attempt *ret_attempt)
 {
     struct belay_unpack u = belay_unpack_init(value);
+    bool known = belay_unpack_u8(&u) == ROW_VERSION;
     ret_attempt->attempt = belay_unpack_u32(&u);
     belay_fault_unpack(&u, &ret_attempt->fault);
-    return belay_unpack_ok(&u);
+    return known && belay_unpack_ok(&u);
 }
 
 static int take_history(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
@@ -74,6 +75,8 @@ static int take_letter(struct belay_broker *b, struct belay_subscription *sub, u
     struct belay_unpack u = belay_unpack_init(facts);
     struct belay_letter letter = { .subscription = sub->name, .topic = sub->topic->name, .sequence = sequence,
                                    .parked = x->state == EXCEPTION_PARKED };
+    if (belay_unpack_u8(&u) != ROW_VERSION)
+        return BELAY_VERSION;
     letter.created_at = belay_unpack_svarint(&u);
     letter.fingerprint = belay_unpack_u64(&u);
     letter.payload_hash = unpack_hash(&u);

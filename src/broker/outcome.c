@@ -196,7 +196,7 @@ static void apply_packed_progress(struct belay_broker *b, struct belay_unpack *u
         exception_put_progress(b, h->sub, h->sequence, BELAY_STR_NONE);
 }
 
-/* attempt number | fault: an entry of the history. */
+/* version | attempt number | fault: an entry of the history. */
 static void pack_failure(struct belay_buf *r, struct entry *e, const struct belay_fault *fault)
 {
     size_t at = r->n;
@@ -204,6 +204,7 @@ static void pack_failure(struct belay_buf *r, struct entry *e, const struct bela
     if (!size)
         return;
     r->n += 4;
+    belay_pack_u8(r, ROW_VERSION);
     belay_pack_u32(r, e->d.attempt);
     belay_fault_pack(r, fault);
     if (belay_buf_status(r) == BELAY_OK)
@@ -304,6 +305,7 @@ int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault
     belay_pack_u8(r, (uint8_t)((park ? LETTER_PARK : 0) | (e->letter ? 0 : LETTER_WITH_MESSAGE)));
     pack_progress(b, r, e, definition, progress);
     pack_failure(r, e, fault);
+    belay_pack_u8(r, ROW_VERSION);
     belay_pack_svarint(r, b->now);
     belay_pack_u64(r, belay_fault_fingerprint(fault));
     pack_hash(r, belay_hash128(e->d.message.body));
@@ -354,6 +356,7 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
     apply_packed_progress(b, u, &h);
     struct belay_str failure = unpack_failure(u);
     struct belay_str facts = belay_str((const char *)u->p, 0);
+    belay_unpack_u8(u);
     belay_time now = belay_unpack_svarint(u);
     belay_unpack_u64(u);
     unpack_hash(u);

@@ -146,20 +146,37 @@ static void fetch_fresh(struct belay_broker *b, struct belay_subscription *sub, 
     belay_store_fetch(b->store, &page->fetch);
 }
 
-/* The window is full of messages that wait behind busy lanes, and there is room to work on others. */
+/* When the busy entry of a lane will have been at work for long enough; NEVER: it has none that could be
+ * the head of a lane in trouble. */
+static belay_time slow_at(const struct belay_broker *b, const struct lane *lane)
+{
+    const struct entry *busy = lane->busy;
+    if (lane->trouble)
+        return b->now;
+    if (!busy || busy->exception || busy->where != ENTRY_FLIGHT)
+        return BELAY_TIME_NEVER;
+    return busy->taken_at + b->spill_after_us;
+}
+
+/* The window is full of messages that wait behind busy lanes, and there is room to work on others: what
+ * waits behind the longest slow one becomes held. A quick one empties the window by itself. */
 static bool spill(struct belay_broker *b, struct belay_subscription *sub)
 {
     struct belay_map_slot *slot;
     struct lane *longest = NULL;
-    size_t at = 0;
-    while ((slot = belay_map_next(&sub->lanes, &at))) {
+    struct belay_err err;
+    belay_time soonest = BELAY_TIME_NEVER;
+    for (size_t at = 0; (slot = belay_map_next(&sub->lanes, &at));) {
         struct lane *lane = slot->value;
-        bool can = lane->trouble || (lane->busy && !lane->busy->exception);
-        if (can && lane->pending_count && (!longest || lane->pending_count > longest->pending_count))
+        belay_time slow = lane->pending_count ? slow_at(b, lane) : BELAY_TIME_NEVER;
+        soonest = slow < soonest ? slow : soonest;
+        if (slow <= b->now && (!longest || lane->pending_count > longest->pending_count))
             longest = lane;
     }
-    struct belay_err err;
-    return longest && lane_hold(b, sub, longest, &err) == BELAY_OK;
+    if (longest)
+        return lane_hold(b, sub, longest, &err) == BELAY_OK;
+    sub->retry_at = soonest < sub->retry_at ? soonest : sub->retry_at;
+    return false;
 }
 
 bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)

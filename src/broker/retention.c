@@ -98,7 +98,7 @@ void retention_tick(struct belay_broker *b)
     for (uint32_t i = 0; i < b->topic_count; i++) {
         struct topic *t = b->topics[i];
         timed = timed || t->retain_ms;
-        if (t->low_dirty || (periodic && t->retain_ms))
+        if (t->retain_ms ? periodic : t->low_dirty)
             retain(b, t);
     }
     if (periodic)

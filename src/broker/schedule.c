@@ -1,6 +1,6 @@
 /* schedule.c - messages that appear in their topic later.
  *
- *   SCHEDULED due,number   varint topic | encoded message
+ *   SCHEDULED due,number   version | varint topic | encoded message
  *
  * When one is due its message is appended and its row goes in the same commit: it appears once.
  */
@@ -44,6 +44,7 @@ int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const 
     belay_pack_varint(r, number);
     belay_pack_svarint(r, due);
     size_t value_at = r->n;
+    belay_pack_u8(r, ROW_VERSION);
     belay_pack_varint(r, t->id);
     belay_buf_put_str(r, belay_buf_view(&b->message));
     struct cost cost = { r->n - value_at + 64, 2 };
@@ -123,6 +124,7 @@ static int restamp(struct belay_broker *b, struct belay_str encoded)
 static int publish_due(struct belay_broker *b, belay_time due, uint64_t number, struct belay_str value)
 {
     struct belay_unpack u = belay_unpack_init(value);
+    BELAY_ASSERT(belay_unpack_u8(&u) == ROW_VERSION);
     struct topic *t = topic_by_id(b, (uint32_t)belay_unpack_varint(&u));
     struct belay_str encoded = belay_unpack_bytes(&u, belay_unpack_left(&u));
     struct belay_err err;

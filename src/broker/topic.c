@@ -141,11 +141,12 @@ void topics_save(struct belay_broker *b, struct belay_state *state)
 {
     for (uint32_t i = 0; i < b->topic_count; i++) {
         struct topic *t = b->topics[i];
-        char bytes[BELAY_NAME_BYTES_MAX + 5 * BELAY_VARINT_MAX];
+        char bytes[BELAY_NAME_BYTES_MAX + 6 * BELAY_VARINT_MAX];
         struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
         struct row_key key = key_id(t->id);
         if (!t->dirty)
             continue;
+        belay_pack_u8(&out, ROW_VERSION);
         belay_pack_varint(&out, t->id);
         belay_pack_u8(&out, t->queue);
         belay_pack_varint(&out, t->retain_ms);
@@ -164,6 +165,8 @@ int topics_load(struct belay_broker *b, struct belay_state *state)
         if (!belay_state_get(state, BELAY_TABLE_TOPIC, row_key_str(&key), &value))
             return BELAY_OK;
         struct belay_unpack u = belay_unpack_init(value);
+        if (belay_unpack_u8(&u) != ROW_VERSION)
+            return BELAY_VERSION;
         int status = take_topic(b, &u);
         if (status != BELAY_OK || !belay_unpack_done(&u))
             return status != BELAY_OK ? status : BELAY_CORRUPT;
@@ -178,7 +181,7 @@ void broker_row_save(struct belay_broker *b, struct belay_state *state)
     struct row_key key = key_id(0);
     if (!b->dirty)
         return;
-    belay_pack_u8(&out, 1); /* version of this row */
+    belay_pack_u8(&out, ROW_VERSION);
     belay_pack_varint(&out, b->scheduled_next);
     belay_pack_varint(&out, b->scheduled_count);
     belay_pack_varint(&out, b->incarnation_seen);
@@ -197,7 +200,7 @@ int broker_row_load(struct belay_broker *b, struct belay_state *state)
     if (!belay_state_get(state, BELAY_TABLE_TOPIC, row_key_str(&key), &value))
         return BELAY_OK;
     struct belay_unpack u = belay_unpack_init(value);
-    if (belay_unpack_u8(&u) != 1)
+    if (belay_unpack_u8(&u) != ROW_VERSION)
         return BELAY_VERSION;
     b->scheduled_next = belay_unpack_varint(&u);
     b->scheduled_count = belay_unpack_varint(&u);

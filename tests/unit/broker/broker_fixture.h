@@ -64,8 +64,10 @@ static inline void world_open(struct world *w)
     w->opt.save = world_save;
     w->opt.arg = w;
     world_ok(w, belay_broker_new(NULL, &w->b, &w->err));
-    if (w->read_ahead_max)
+    if (w->read_ahead_max) {
         w->b->read_ahead_max = w->read_ahead_max;
+        w->b->spill_after_us = 0;
+    }
     world_ok(w, belay_store_open(&w->opt, &w->store, &w->err));
     belay_broker_set_store(w->b, w->store);
     belay_broker_recovered(w->b, w->now);
