@@ -345,10 +345,20 @@ static struct belay_value keep_singleton(struct run *run, struct belay_value v)
     return value_array(copy);
 }
 
+/* Most paths: one name, and nothing said about it. */
+static bool is_name(const struct node *path)
+{
+    const struct node *step = path->items[0];
+    return path->n == 1 && path->flags == 0 && !path->group && step->type == NODE_NAME
+           && step->flags == 0 && !step->stages;
+}
+
 struct belay_value eval_path(struct run *run, const struct node *path, struct belay_value input,
                              struct frame *frame)
 {
     bool tuples = false;
+    if (is_name(path) && input.type == BELAY_VALUE_TAPE && input.u.tape->type == BELAY_JSON_OBJECT)
+        return lookup_name(run, input, value_str(path->items[0]->value));
     struct belay_value v = eval_steps(run, path, input, frame, &tuples);
     struct belay_value stream = v;
     if (value_failed(v))
