@@ -105,7 +105,7 @@ static void apply_move(struct belay_sagas *s, struct saga *i, const struct saga_
         if (i->kind->stats.events_waiting)
             saga_kept_apply_end(s, i);
     }
-    saga_cache_write(s, i, m->now);
+    saga_cache_write(s, i);
 }
 
 void saga_move_append(struct belay_sagas *s, struct saga *i, struct saga_move *m)
@@ -146,7 +146,7 @@ static void apply_start(struct belay_sagas *s, struct saga *i, const struct saga
     saga_entry_pack(&i->log, r->at, &entry);
     saga_count(i->kind, SAGA_RUNNING, 1);
     saga_kind_write(s, i->kind);
-    saga_cache_write(s, i, r->at);
+    saga_cache_write(s, i);
 }
 
 static int new_instance(struct belay_sagas *s, struct saga_kind *kind, const struct saga_start *r,

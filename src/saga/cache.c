@@ -14,17 +14,21 @@ int saga_room_reserve(struct belay_sagas *s, const struct saga_cost *cost, bool 
 
 /* ---- rows ---- */
 
-static void put_due(struct belay_sagas *s, struct saga *i, belay_time due)
+static struct belay_str due_key(char *to, belay_time due, const struct saga *i)
+{
+    belay_store_be64(to, (uint64_t)due);
+    memcpy(to + 8, i->key.bytes, i->key.n);
+    return belay_str(to, 8u + i->key.n);
+}
+
+/* Its entry in SAGA_DUE is at `due` from now on; NEVER: it has none. */
+static void put_entry(struct belay_sagas *s, struct saga *i, belay_time due)
 {
     char key[DUE_KEY_BYTES_MAX];
-    belay_store_be64(key, (uint64_t)i->entry);
-    memcpy(key + 8, i->key.bytes, i->key.n);
-    struct belay_str view = belay_str(key, 8u + i->key.n);
     if (i->entry != BELAY_TIME_NEVER)
-        belay_state_del(s->state, BELAY_TABLE_SAGA_DUE, view);
-    belay_store_be64(key, (uint64_t)due);
+        belay_state_del(s->state, BELAY_TABLE_SAGA_DUE, due_key(key, i->entry, i));
     if (due != BELAY_TIME_NEVER)
-        belay_state_put(s->state, BELAY_TABLE_SAGA_DUE, view, BELAY_STR(""));
+        belay_state_put(s->state, BELAY_TABLE_SAGA_DUE, due_key(key, due, i), BELAY_STR(""));
     i->entry = due;
 }
 
@@ -33,12 +37,8 @@ size_t saga_row_bytes(const struct saga *i)
     return i->data.n + i->log.n + i->fault.n + 64u * (i->step_count + 4u) + KEY_BYTES_MAX;
 }
 
-/* An instance that goes on at once keeps the entry it has: one that is early does no harm. */
-void saga_cache_write(struct belay_sagas *s, struct saga *i, belay_time now)
+void saga_cache_write(struct belay_sagas *s, const struct saga *i)
 {
-    if (i->entry == BELAY_TIME_NEVER || i->due > now || i->due < i->entry)
-        if (i->entry != i->due)
-            put_due(s, i, i->due);
     belay_buf_clear(&s->row);
     saga_row_pack(&s->row, i);
     BELAY_ASSERT(belay_buf_status(&s->row) == BELAY_OK); /* reserved */
@@ -48,9 +48,29 @@ void saga_cache_write(struct belay_sagas *s, struct saga *i, belay_time now)
 void saga_cache_erase(struct belay_sagas *s, struct saga *i)
 {
     if (i->entry != BELAY_TIME_NEVER)
-        put_due(s, i, BELAY_TIME_NEVER);
+        put_entry(s, i, BELAY_TIME_NEVER);
     belay_state_del(s->state, BELAY_TABLE_SAGA, saga_key_str(&i->key));
     saga_cache_drop(s, i);
+}
+
+/* Before a checkpoint: every instance in memory has the entry that leads to it from then on. */
+int saga_cache_save(struct belay_sagas *s, struct belay_err *err)
+{
+    struct belay_map_slot *slot;
+    size_t at = 0, bytes = 0;
+    uint32_t changes = 0;
+    while ((slot = belay_map_next(&s->sagas, &at))) {
+        const struct saga *i = slot->value;
+        changes += i->entry == i->due ? 0 : 2;
+        bytes += i->entry == i->due ? 0 : 2 * DUE_KEY_BYTES_MAX;
+    }
+    int status = changes ? belay_state_reserve_save(s->state, bytes, changes, err) : BELAY_OK;
+    for (at = 0; status == BELAY_OK && changes && (slot = belay_map_next(&s->sagas, &at));) {
+        struct saga *i = slot->value;
+        if (i->entry != i->due)
+            put_entry(s, i, i->due);
+    }
+    return status;
 }
 
 /* ---- in and out ---- */
@@ -102,6 +122,7 @@ static int load(struct belay_sagas *s, const struct saga_key *key, struct belay_
     i->key = *key;
     i->kind = saga_kind_at(s, belay_load_be32(key->bytes + 1));
     int status = saga_row_unpack(row, i, err);
+    i->entry = i->due; /* so it is with every row that is not in memory */
     if (status == BELAY_OK && !i->kind)
         status = belay_fail(err, BELAY_CORRUPT, "row of saga instance: its name has no number");
     if (status == BELAY_OK && saga_cache_add(s, i) != BELAY_OK)
@@ -147,11 +168,18 @@ void saga_cache_drop(struct belay_sagas *s, struct saga *i)
     retire(s, i);
 }
 
-static void evict(struct belay_sagas *s, struct saga *i)
+/* False: no room for its entry now. */
+static bool evict(struct belay_sagas *s, struct saga *i)
 {
+    if (i->entry != i->due) {
+        if (belay_state_reserve(s->state, 2 * DUE_KEY_BYTES_MAX, 2, NULL) != BELAY_OK)
+            return false;
+        put_entry(s, i, i->due);
+    }
     if (i->entry != BELAY_TIME_NEVER)
         saga_queue_note(s, i);
     saga_cache_drop(s, i);
+    return true;
 }
 
 /* Timers need memory; without it the row's entry has to do. */
@@ -194,20 +222,16 @@ static bool evict_last(struct belay_sagas *s, struct belay_list *list)
 {
     for (struct belay_list *node = list->prev; node != list; node = node->prev) {
         struct saga *i = BELAY_CONTAINER_OF(node, struct saga, node);
-        if (!i->again) {
-            evict(s, i);
-            return true;
-        }
+        if (!i->again)
+            return evict(s, i);
     }
     return false;
 }
 
 static bool evict_one(struct belay_sagas *s)
 {
-    if (!belay_list_empty(&s->idle)) {
-        evict(s, BELAY_CONTAINER_OF(s->idle.next, struct saga, idle));
-        return true;
-    }
+    if (!belay_list_empty(&s->idle))
+        return evict(s, BELAY_CONTAINER_OF(s->idle.next, struct saga, idle));
     for (uint32_t g = 0; g < s->gate_count; g++)
         if (evict_last(s, &s->gates[g]->waiting))
             return true;

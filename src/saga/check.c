@@ -26,14 +26,16 @@ static int check_instance(struct belay_sagas *s, struct belay_str key, struct be
     uint64_t *of[SAGA_STATES] = { &c->running, &c->compensating, &c->parked,
                                   &c->completed, &c->compensated, &c->failed };
     ++*of[i->state];
-    if ((i->state == SAGA_PARKED) != (i->entry == BELAY_TIME_NEVER) || i->entry > i->due)
-        return belay_fail(err, BELAY_CORRUPT, "saga %.*s is %s, and its entry in SAGA_DUE is wrong",
+    if ((i->state == SAGA_PARKED) != (i->due == BELAY_TIME_NEVER))
+        return belay_fail(err, BELAY_CORRUPT, "saga %.*s is %s, and when it is due is wrong",
                           BELAY_STR_ARG(saga_id(i)), saga_states[i->state].name);
-    if (i->entry == BELAY_TIME_NEVER)
+    const struct saga *hot = belay_map_get(&s->sagas, key);
+    belay_time entry = hot ? hot->entry : i->due;
+    if (entry == BELAY_TIME_NEVER)
         return BELAY_OK;
     char due[DUE_KEY_BYTES_MAX];
     struct belay_str ignored;
-    belay_store_be64(due, (uint64_t)i->entry);
+    belay_store_be64(due, (uint64_t)entry);
     memcpy(due + 8, key.p, key.n);
     if (!belay_state_get(s->state, BELAY_TABLE_SAGA_DUE, belay_str(due, 8 + key.n), &ignored))
         return belay_fail(err, BELAY_CORRUPT, "saga %.*s has no entry in SAGA_DUE",

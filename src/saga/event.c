@@ -19,7 +19,7 @@ static int id_of(struct belay_sagas *s, const struct belay_template *id, const s
     struct belay_expr_error error;
     belay_arena_reset(&s->arena);
     *ret_ok = false;
-    int status = saga_scope_message(s, m, now, &scope, bindings, err);
+    int status = saga_scope_message(s, m, saga_sees(id), now, &scope, bindings, err);
     if (status == BELAY_NOMEM && s->arena.used_bytes < BELAY_SAGA_TURN_BYTES_MAX / 2)
         return belay_fail(err, BELAY_BUSY, "no memory for a message to a saga");
     if (status != BELAY_OK) {
@@ -166,7 +166,7 @@ static int says_failed(struct saga_turn *t, const struct belay_message *event, b
     *ret_failed = false;
     if (!def->await->fail_when)
         return BELAY_OK;
-    int status = saga_scope_message(t->room, event, t->now, &scope, bindings, err);
+    int status = saga_scope_message(t->room, event, saga_sees(def->await->fail_when), t->now, &scope, bindings, err);
     if (status != BELAY_OK)
         return status;
     struct belay_expr_env env = saga_env(&scope);

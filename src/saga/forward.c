@@ -179,7 +179,7 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
     t->connection = call->connection;
     if (!may_call(t, call->connection))
         return ACT_BLOCKED;
-    int status = saga_scope(t, &err);
+    int status = saga_scope(t, saga_sees_call(call), &err);
     if (status != BELAY_OK)
         return no_scope(t, status, &err);
     if (!saga_build_call(t, call, purpose, &t->request, &fault))
@@ -254,7 +254,7 @@ enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_
     /* what the message views must not move when the move is applied */
     if (saga_reserve(t->saga, PUBLICATION_BYTES, SAGA_ENTRY_BYTES_MAX, 0) != BELAY_OK)
         return ACT_NO_ROOM;
-    int status = saga_scope(t, &err);
+    int status = saga_scope(t, saga_sees_publish(publish), &err);
     if (status != BELAY_OK)
         return no_scope(t, status, &err);
     if (!belay_publish_build(publish, &t->scope, t->def->steps[t->saga->at].name, index, &t->input,
@@ -318,7 +318,7 @@ static enum saga_act wanted(struct saga_turn *t, const struct belay_saga_step_de
     *ret_wanted = true;
     if (!def->when)
         return ACT_AGAIN;
-    int status = saga_scope(t, &err);
+    int status = saga_scope(t, saga_sees(def->when), &err);
     if (status != BELAY_OK)
         return no_scope(t, status, &err);
     struct belay_expr_env env = saga_env(&t->scope);

@@ -172,7 +172,6 @@ void saga_row_pack(struct belay_buf *out, const struct saga *s)
     belay_pack_u64(out, (uint64_t)s->started_at);
     belay_pack_svarint(out, s->updated_at - s->started_at);
     belay_pack_u64(out, (uint64_t)s->deadline);
-    belay_pack_u64(out, (uint64_t)s->entry);
     belay_pack_svarint(out, s->first_at - s->started_at);
     belay_pack_svarint(out, s->log_at - s->started_at);
     belay_pack_varint(out, s->attempt);
@@ -254,13 +253,12 @@ static void unpack_fixed(struct belay_unpack *u, struct saga *s)
     s->started_at = (belay_time)belay_unpack_u64(u);
     s->updated_at = s->started_at + belay_unpack_svarint(u);
     s->deadline = (belay_time)belay_unpack_u64(u);
-    s->entry = (belay_time)belay_unpack_u64(u);
     s->first_at = s->started_at + belay_unpack_svarint(u);
     s->log_at = s->started_at + belay_unpack_svarint(u);
     s->attempt = (uint32_t)belay_unpack_varint(u);
     s->delay_ms = belay_unpack_varint(u);
     s->input_n = (uint32_t)belay_unpack_varint(u);
-    if (s->entry > s->due || s->parked_from >= SAGA_STATES || s->input_n > s->data.n - s->id_n)
+    if (s->parked_from >= SAGA_STATES || s->input_n > s->data.n - s->id_n)
         u->failed = true;
 }
 

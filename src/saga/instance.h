@@ -73,7 +73,6 @@ struct saga {
     belay_time first_at; /* of the first attempt of what it is at */
     belay_time started_at, updated_at;
     belay_time deadline, due; /* NEVER: none; due: when it has to do something at the latest */
-    belay_time entry;    /* of its entry in SAGA_DUE, not after due; NEVER: it has none */
     struct belay_hash128 definition;
     uint32_t id_n, input_n; /* at the start of data */
     belay_time log_at;      /* of the last entry */
@@ -81,6 +80,7 @@ struct saga {
     struct belay_buf data, log, fault;
 
     /* memory only */
+    belay_time entry;    /* of its entry in SAGA_DUE; NEVER: it has none. Outside memory it is `due` */
     uint8_t steps_cap;
     uint8_t flight;      /* enum flight: a call is under way */
     bool repeatable;     /* that call */

@@ -3,6 +3,8 @@
 #include "base/assert.h"
 #include "saga/room.h"
 
+static const struct belay_str SOURCE = BELAY_STR_INIT("/sagas/");
+
 struct saga_kind *saga_kind_find(struct belay_sagas *s, struct belay_str name)
 {
     return belay_map_get(&s->kind_by_name, name);
@@ -53,7 +55,7 @@ static void free_kind(struct saga_kind *kind)
 {
     if (!kind)
         return;
-    belay_free((void *)kind->name.p);
+    belay_free((void *)kind->source.p);
     belay_free(kind);
 }
 
@@ -63,8 +65,14 @@ static int add(struct belay_sagas *s, struct belay_str name, struct saga_kind **
     struct saga_kind *kind = belay_calloc(1, sizeof *kind);
     if (!kind || grow(s) != BELAY_OK)
         goto no_memory;
-    kind->name = belay_str(belay_memdup0(name.p, name.n), name.n);
-    if (!kind->name.p || belay_map_put(&s->kind_by_name, kind->name, kind, NULL) != BELAY_OK)
+    char *source = belay_malloc(SOURCE.n + name.n);
+    kind->source = belay_str(source, SOURCE.n + name.n);
+    if (!source)
+        goto no_memory;
+    memcpy(source, SOURCE.p, SOURCE.n);
+    memcpy(source + SOURCE.n, name.p, name.n);
+    kind->name = belay_str(source + SOURCE.n, name.n);
+    if ( belay_map_put(&s->kind_by_name, kind->name, kind, NULL) != BELAY_OK)
         goto no_memory;
     s->kinds[s->kind_count++] = kind;
     kind->number = s->kind_count;

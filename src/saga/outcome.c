@@ -178,7 +178,7 @@ static bool was_repeatable(struct saga_turn *t, enum flight purpose)
                                                              : NULL;
     struct belay_call_request request;
     struct belay_fault fault;
-    return call && saga_scope(t, NULL) == BELAY_OK
+    return call && saga_scope(t, saga_sees_call(call), NULL) == BELAY_OK
            && saga_build_call(t, call, purpose, &request, &fault)
            && belay_call_repeatable(call, &request);
 }

@@ -7,9 +7,11 @@
  *      |                 `--later--> idle (timer) --due--> ready
  *      `--evict-- idle, ready or gate, oldest first, beyond BELAY_SAGAS_IN_MEMORY
  *
- * Its row is written with each move, so that memory holds nothing that the state does not; leaving
- * it costs nothing.  Every instance but a parked one has one entry in SAGA_DUE, at the time when it
- * has to do something or before; while it is in memory its timer counts, not the entry.
+ * Its row is written with each move.  Its entry in SAGA_DUE, which leads to it when it has to do
+ * something, is written when it leaves memory and before a checkpoint: a saga that ends between two
+ * checkpoints costs one of each, and after a crash the records behind the checkpoint lead to it.
+ * So every row that is not in memory has its entry at `due` (a parked one has none); while an
+ * instance is in memory its timer counts, not the entry.
  */
 #ifndef BELAY_SAGA_ROOM_H
 #define BELAY_SAGA_ROOM_H
@@ -27,7 +29,7 @@
 
 struct saga_kind {
     uint32_t number;
-    struct belay_str name; /* owned */
+    struct belay_str name, source; /* owned; source: of what it publishes, "/sagas/NAME" */
     struct belay_saga_stats stats;
 };
 
@@ -48,6 +50,7 @@ struct saga_turn {
     const struct belay_saga_def *def;
     belay_time now;
     bool scoped;
+    unsigned sees;
     struct belay_message input;
     struct belay_scope scope;
     struct belay_binding bindings[4];
@@ -130,8 +133,10 @@ void saga_cache_take(struct belay_sagas *s, struct saga *i);
 void saga_cache_drop(struct belay_sagas *s, struct saga *i);
 /* Evicts what is too much; does what the store has room for. */
 void saga_cache_trim(struct belay_sagas *s);
-/* Apply: its row and its entry in SAGA_DUE; memory was reserved. */
-void saga_cache_write(struct belay_sagas *s, struct saga *i, belay_time now);
+/* Apply: its row; memory was reserved. */
+void saga_cache_write(struct belay_sagas *s, const struct saga *i);
+/* Errors: BELAY_NOMEM. */
+int saga_cache_save(struct belay_sagas *s, struct belay_err *err) BELAY_MUST_CHECK;
 /* Apply: both gone, i too. */
 void saga_cache_erase(struct belay_sagas *s, struct saga *i);
 size_t saga_row_bytes(const struct saga *i);
@@ -209,10 +214,17 @@ void saga_move_undone(struct saga_turn *t, struct saga_move *m);
 int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable, const struct belay_call_outcome *o, struct belay_err *err) BELAY_MUST_CHECK;
 /* event.c: the event it waits for came. Into m. */
 int saga_move_event(struct saga_turn *t, struct saga_move *m, const struct belay_message *event, struct belay_err *err) BELAY_MUST_CHECK;
-/* scope.c. Errors: BELAY_NOMEM, BELAY_LIMIT, BELAY_CORRUPT. */
-int saga_scope(struct saga_turn *t, struct belay_err *err) BELAY_MUST_CHECK;
-/* Of a message alone: id, match. */
-int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, belay_time now, struct belay_scope *ret_scope, struct belay_binding bindings[2], struct belay_err *err) BELAY_MUST_CHECK;
+/* scope.c: what expressions see. Bits of `sees`. Errors: BELAY_NOMEM, BELAY_LIMIT, BELAY_CORRUPT. */
+#define SEES_MESSAGE 0x01
+#define SEES_HEADERS 0x02
+#define SEES_STEPS 0x04
+#define SEES_ERROR 0x08
+unsigned saga_sees(const struct belay_template *t); /* NULL: nothing */
+unsigned saga_sees_call(const struct belay_call_def *call);
+unsigned saga_sees_publish(const struct belay_publish_def *p);
+int saga_scope(struct saga_turn *t, unsigned sees, struct belay_err *err) BELAY_MUST_CHECK;
+/* Of a message alone: id, match, fail_when. */
+int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, unsigned sees, belay_time now, struct belay_scope *ret_scope, struct belay_binding *bindings, struct belay_err *err) BELAY_MUST_CHECK;
 struct belay_expr_env saga_env(const struct belay_scope *scope);
 
 #endif

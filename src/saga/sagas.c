@@ -68,11 +68,12 @@ int belay_sagas_load(struct belay_sagas *s, struct belay_state *state, struct be
     return saga_kinds_load(s, err);
 }
 
-/* Rows are written as things happen: nothing is left to save. */
 void belay_sagas_save(struct belay_sagas *s, struct belay_state *state)
 {
-    (void)s;
+    struct belay_err err;
     (void)state;
+    /* Without memory the freeze must not go on: what is in hand would not be found again. */
+    BELAY_ASSERT(saga_cache_save(s, &err) == BELAY_OK);
 }
 
 /* What was begun and is not in flight now has no outcome and never will: it is found by its entry in

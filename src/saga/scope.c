@@ -26,23 +26,70 @@ static int body_value(struct belay_sagas *s, struct belay_str body, struct belay
     return BELAY_OK;
 }
 
-int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, belay_time now,
-                       struct belay_scope *ret_scope, struct belay_binding bindings[2],
+/* ---- what a template sees, so that nothing is built in vain ---- */
+
+unsigned saga_sees(const struct belay_template *t)
+{
+    static const struct belay_str names[] = { BELAY_STR_INIT("message"), BELAY_STR_INIT("headers"),
+                                              BELAY_STR_INIT("steps"), BELAY_STR_INIT("error") };
+    struct belay_str name;
+    unsigned sees = 0;
+    for (uint32_t n = 0; t && belay_template_free_variable(t, n, &name); n++)
+        for (unsigned bit = 0; bit < 4; bit++)
+            if (belay_str_eq(name, names[bit]))
+                sees |= 1u << bit;
+    return sees;
+}
+
+static unsigned sees_named(const struct belay_named_template *named, uint32_t count)
+{
+    unsigned sees = 0;
+    for (uint32_t n = 0; n < count; n++)
+        sees |= saga_sees(named[n].value);
+    return sees;
+}
+
+unsigned saga_sees_call(const struct belay_call_def *call)
+{
+    return sees_named(call->params, call->param_count) | sees_named(call->headers, call->header_count)
+           | saga_sees(call->body);
+}
+
+unsigned saga_sees_publish(const struct belay_publish_def *p)
+{
+    return saga_sees(p->target) | saga_sees(p->key) | saga_sees(p->body) | saga_sees(p->type)
+           | saga_sees(p->delay) | sees_named(p->headers, p->header_count);
+}
+
+/* ---- the values ---- */
+
+/* Where it could be made: into the scope, by name. */
+static int put(struct belay_scope *scope, const char *name, int status, const struct belay_value *value,
+               struct belay_err *err)
+{
+    if (status != BELAY_OK)
+        return belay_fail(err, status, "no memory for a saga's expressions");
+    scope->bindings[scope->binding_count++] = (struct belay_binding){ belay_str_c(name), *value };
+    return BELAY_OK;
+}
+
+int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, unsigned sees, belay_time now,
+                       struct belay_scope *ret_scope, struct belay_binding *bindings,
                        struct belay_err *err)
 {
-    struct belay_value body;
-    bindings[0].name = BELAY_STR("message");
-    bindings[1].name = BELAY_STR("headers");
+    struct belay_value body, value;
     int status = body_value(s, m->body, &body, err);
     if (status != BELAY_OK)
         return status;
-    if (belay_message_value(m, 0, &s->arena, &bindings[0].value) != BELAY_OK
-        || belay_fields_value(m->headers, m->header_count, &s->arena, &bindings[1].value) != BELAY_OK)
-        return belay_fail(err, BELAY_NOMEM, "no memory for a saga's expressions");
     *ret_scope = (struct belay_scope){ .body = body, .body_text = m->body, .body_type = m->datacontenttype,
-                                       .bindings = bindings, .binding_count = 2, .now = now,
-                                       .random = &s->random, .scratch = &s->scratch };
-    return BELAY_OK;
+                                       .bindings = bindings, .now = now, .random = &s->random,
+                                       .scratch = &s->scratch };
+    if (sees & SEES_MESSAGE)
+        status = put(ret_scope, "message", belay_message_value(m, 0, &s->arena, &value), &value, err);
+    if (status == BELAY_OK && (sees & SEES_HEADERS))
+        status = put(ret_scope, "headers",
+                     belay_fields_value(m->headers, m->header_count, &s->arena, &value), &value, err);
+    return status;
 }
 
 static int steps_value(struct saga_turn *t, struct belay_value *ret_value)
@@ -74,27 +121,23 @@ static int error_value(struct saga_turn *t, struct belay_value *ret_value)
     return belay_fault_value(fault, &t->room->arena, ret_value);
 }
 
-int saga_scope(struct saga_turn *t, struct belay_err *err)
+int saga_scope(struct saga_turn *t, unsigned sees, struct belay_err *err)
 {
-    if (t->scoped)
-        return BELAY_OK;
     struct belay_sagas *s = t->room;
+    struct belay_value value;
+    if (t->scoped && (t->sees & sees) == sees)
+        return BELAY_OK;
     int status = belay_message_decode(saga_input(t->saga), &s->arena, &t->input, err);
     if (status == BELAY_OK)
-        status = saga_scope_message(s, &t->input, t->now, &t->scope, t->bindings, err);
+        status = saga_scope_message(s, &t->input, sees, t->now, &t->scope, t->bindings, err);
+    if (status == BELAY_OK && (sees & SEES_STEPS))
+        status = put(&t->scope, "steps", steps_value(t, &value), &value, err);
+    if (status == BELAY_OK && (sees & SEES_ERROR) && t->saga->fault.n)
+        status = put(&t->scope, "error", error_value(t, &value), &value, err);
     if (status != BELAY_OK)
         return status;
-    t->bindings[2].name = BELAY_STR("steps");
-    t->bindings[3].name = BELAY_STR("error");
-    if (steps_value(t, &t->bindings[2].value) != BELAY_OK)
-        return belay_fail(err, BELAY_NOMEM, "no memory for a saga's expressions");
-    t->scope.binding_count = 3;
-    t->scope.source = belay_arena_printf(&s->arena, "/sagas/%.*s", BELAY_STR_ARG(t->def->name));
-    if (t->saga->fault.n) {
-        if (error_value(t, &t->bindings[3].value) != BELAY_OK)
-            return belay_fail(err, BELAY_NOMEM, "no memory for a saga's expressions");
-        t->scope.binding_count = 4;
-    }
+    t->scope.source = t->saga->kind->source;
+    t->sees = sees;
     t->scoped = true;
     return BELAY_OK;
 }
