@@ -208,6 +208,8 @@ void saga_cache_place(struct belay_sagas *s, struct saga *i, belay_time now)
         belay_list_push(&s->ready, &i->node);
         return;
     }
+    if (saga_ended(i->state) && evict(s, i))
+        return;
     belay_list_push(&s->idle, &i->idle);
     start_timer(s, i, i->due);
 }

@@ -121,7 +121,7 @@ int saga_cache_get(struct belay_sagas *s, const struct saga_key *key, struct sag
 /* A fresh one from the pool, not yet in memory's map. NULL: no memory. */
 struct saga *saga_cache_fresh(struct belay_sagas *s, uint8_t step_count);
 int saga_cache_add(struct belay_sagas *s, struct saga *i) BELAY_MUST_CHECK;
-/* Where it belongs now: ready or idle until it is due. */
+/* Where it belongs now: ready, idle until it is due, or out of memory when it ended (i may be gone). */
 void saga_cache_place(struct belay_sagas *s, struct saga *i, belay_time now);
 /* In memory and in no queue, as after a load. */
 bool saga_cache_is_loose(const struct saga *i);
