@@ -1,5 +1,7 @@
 #include "json/format.h"
 
+#include <math.h>
+
 #include "json/pattern.h"
 
 static bool is_digit(char c)
@@ -115,9 +117,10 @@ bool format_string(unsigned format, struct belay_str s)
 
 bool format_number(unsigned format, const belay_json *v)
 {
+    double limit = format == INT32 ? 0x1p31 : 0x1p63;
     if (format != INT32 && format != INT64)
         return true;
-    if (v->type != BELAY_JSON_INT)
-        return v->type == BELAY_JSON_DOUBLE && v->u.d == (double)(int32_t)v->u.d;
-    return format == INT64 || (v->u.i >= INT32_MIN && v->u.i <= INT32_MAX);
+    if (v->type == BELAY_JSON_DOUBLE)
+        return v->u.d >= -limit && v->u.d < limit && v->u.d == floor(v->u.d);
+    return v->type == BELAY_JSON_INT && (format == INT64 || (v->u.i >= INT32_MIN && v->u.i <= INT32_MAX));
 }
