@@ -82,22 +82,30 @@ static int read_header(struct archive_reader *r, const struct archived *a, struc
     return BELAY_OK;
 }
 
-static void decode_index(struct archive_reader *r, const uint8_t *p)
+/* False where a block is not between the header and the index. */
+static bool decode_index(struct archive_reader *r, const uint8_t *p, uint64_t index_at)
 {
-    for (uint32_t i = 0; i < r->block_count; i++, p += ARCHIVE_INDEX_BYTES)
-        r->blocks[i] = (struct archive_block){
+    for (uint32_t i = 0; i < r->block_count; i++, p += ARCHIVE_INDEX_BYTES) {
+        struct archive_block b = {
             .first = belay_load_u64(p),
             .offset = belay_load_u64(p + 8),
             .length_bytes = belay_load_u32(p + 16),
             .count = belay_load_u32(p + 20),
             .time_first = (belay_time)belay_load_u64(p + 24),
         };
+        if (b.offset < ARCHIVE_HEADER_BYTES || b.offset > index_at
+            || b.length_bytes > index_at - b.offset || b.length_bytes < ARCHIVE_BLOCK_HEADER_BYTES
+            || b.length_bytes > BELAY_COMMIT_BYTES_MAX + ARCHIVE_BLOCK_BYTES)
+            return false;
+        r->blocks[i] = b;
+    }
+    return true;
 }
 
 static int read_index(struct archive_reader *r, const struct archived *a, struct belay_err *err)
 {
     uint8_t footer[ARCHIVE_FOOTER_BYTES];
-    if (a->file_bytes < ARCHIVE_HEADER_BYTES + ARCHIVE_FOOTER_BYTES)
+    if (a->file_bytes < ARCHIVE_HEADER_BYTES + ARCHIVE_FOOTER_BYTES || a->file_bytes > INT64_MAX)
         return damaged(r, err, "the file's size", 0);
     uint64_t footer_at = a->file_bytes - ARCHIVE_FOOTER_BYTES;
     int status = read_exactly(r, footer_at, footer, sizeof footer, "the footer", err);
@@ -122,8 +130,7 @@ static int read_index(struct archive_reader *r, const struct archived *a, struct
     if (!r->blocks)
         return belay_fail(err, BELAY_NOMEM, "read the archive: out of memory");
     r->block_count = count;
-    decode_index(r, r->p);
-    return BELAY_OK;
+    return decode_index(r, r->p, index_at) ? BELAY_OK : damaged(r, err, "the index", index_at);
 }
 
 int archive_reader_open(struct archive_reader *r, uint32_t topic, const struct archived *a,
@@ -178,9 +185,6 @@ int archive_read_block(struct archive_reader *r, uint32_t block, struct belay_er
     const struct archive_block *b = &r->blocks[block];
     if (r->block == block + 1)
         return BELAY_OK;
-    if (b->length_bytes < ARCHIVE_BLOCK_HEADER_BYTES
-        || b->length_bytes > BELAY_COMMIT_BYTES_MAX + ARCHIVE_BLOCK_BYTES)
-        return damaged(r, err, "the index", b->offset);
     int status = reserve(r, b->length_bytes, err);
     r->block = 0;
     if (status == BELAY_OK)

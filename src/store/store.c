@@ -89,7 +89,9 @@ static int recover(struct belay_store *s, struct belay_err *err)
     if (!r.scratch)
         return belay_fail(err, BELAY_NOMEM, "recovery: out of memory");
     s->journal.trimmed = store_trimmed(&s->topics, s->state);
-    int status = journal_recover(&s->journal, belay_state_position(s->state), visit, &r, err);
+    int status = belay_disk_free_bytes(s->opt.disk, &s->journal.disk_free_bytes, err);
+    if (status == BELAY_OK)
+        status = journal_recover(&s->journal, belay_state_position(s->state), visit, &r, err);
     journal_batch_free(r.scratch);
     return status;
 }
