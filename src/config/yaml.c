@@ -150,6 +150,39 @@ static struct belay_str token_text(struct fy_token *token)
     return belay_str(p, p ? n : 0);
 }
 
+/* Copies a scalar's text, piece by piece, to `to` (NULL: only counts). False without memory.
+ * fy_token_get_text would do it in one call, but libfyaml 0.7.12 leaks there when a single-quoted
+ * scalar has many quotes. */
+static bool copy_scalar(struct fy_token *token, char *to, size_t *ret_n)
+{
+    struct fy_token_iter *pieces = fy_token_iter_create(token);
+    const struct fy_iter_chunk *piece = NULL;
+    int failed = 0;
+    if (!pieces)
+        return false;
+    *ret_n = 0;
+    while ((piece = fy_token_iter_chunk_next(pieces, piece, &failed))) {
+        if (to)
+            memcpy(to + *ret_n, piece->str, piece->len);
+        *ret_n += piece->len;
+    }
+    fy_token_iter_destroy(pieces);
+    return !failed;
+}
+
+/* token NULL: YAML's empty scalar. p NULL: no memory. */
+static struct belay_str scalar_text(struct reader *r, struct fy_token *token)
+{
+    size_t n = 0;
+    if (token && !copy_scalar(token, NULL, &n))
+        return BELAY_STR_NONE;
+    char *text = belay_arena_bytes(r->arena, n + 1);
+    if (!text || (token && !copy_scalar(token, text, &n)))
+        return BELAY_STR_NONE;
+    text[n] = '\0';
+    return belay_str(text, n);
+}
+
 static struct anchor *anchor(struct reader *r, struct fy_token *token,
                              const struct config_node *node, bool open)
 {
@@ -206,7 +239,7 @@ static void on_scalar(struct reader *r, const struct fy_event *e)
         return;
     check_tag(r, e->scalar.tag);
     node->style = style_of(e->scalar.value);
-    node->text = belay_arena_str(r->arena, token_text(e->scalar.value));
+    node->text = scalar_text(r, e->scalar.value);
     if (!node->text.p) {
         no_memory(r);
         return;
