@@ -19,7 +19,7 @@ static void wish_init(struct sim_wish *wish, const char *operation, const char *
 static void order_init(struct sim_world *w, uint32_t i)
 {
     struct sim_order *o = &w->orders[i];
-    char key[24], body[96];
+    char key[40], body[96];
     snprintf(o->id, sizeof o->id, "o%u", i);
     snprintf(key, sizeof key, "key-o%u", i);
     o->declined = sim_chance(w, 150);
@@ -34,7 +34,7 @@ static void lane_init(struct sim_world *w, uint32_t i)
     snprintf(lane->name, sizeof lane->name, "l%u", i);
     lane->count = 1 + (uint32_t)sim_below(w, SIM_EVENTS_MAX);
     for (uint32_t n = 0; n < lane->count; n++) {
-        char key[24], body[96];
+        char key[40], body[96];
         snprintf(key, sizeof key, "key-%s-%u", lane->name, n);
         snprintf(body, sizeof body, "{\"lane\":\"%s\",\"n\":%u}", lane->name, n);
         wish_init(&lane->events[n].wish, "postEvent", key, body);
@@ -53,7 +53,7 @@ void sim_clients_init(struct sim_world *w)
         lane_init(w, i);
     for (uint32_t i = 0; i < w->quote_count; i++) {
         struct sim_quote *q = &w->quotes[i];
-        char key[24], body[96];
+        char key[40], body[96];
         snprintf(q->id, sizeof q->id, "q%u", i);
         snprintf(key, sizeof key, "key-q%u", i);
         snprintf(body, sizeof body, "{\"order_id\":\"%s\"}", q->id);

@@ -46,7 +46,7 @@ enum sim_client_state {
 /* One thing that a client wants done, under one idempotency key. */
 struct sim_wish {
     enum sim_client_state state;
-    char key[24], operation[16], body[96];
+    char key[40], operation[16], body[96];
     uint32_t asked;            /* how often */
     uint32_t answer_status;    /* of the answer that counts */
     uint64_t answer_hash;
@@ -73,7 +73,7 @@ struct sim_event {
 };
 
 struct sim_lane {
-    char name[8];
+    char name[16];
     uint32_t count;
     struct sim_event events[SIM_EVENTS_MAX];
 };
