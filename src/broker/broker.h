@@ -111,6 +111,9 @@ int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const 
 bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number);
 /* Would a producer be refused now? (admission at the edge: BELAY_NOSPACE, BELAY_BUSY) */
 int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
+/* Would a publish of so many bytes in all to the topic be refused for the topic's sake? BELAY_NOTFOUND,
+ * BELAY_NOSPACE (retain_bytes); what is settled makes way. */
+int belay_broker_topic_room(struct belay_broker *b, struct belay_str topic, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* ---- delivering ---- */
 

@@ -243,6 +243,22 @@ int broker_encode(struct belay_broker *b, const struct belay_message *m, struct 
     return BELAY_OK;
 }
 
+static int room_in_topic(struct belay_broker *b, struct topic *t, size_t bytes, struct belay_err *err)
+{
+    if (!t->retain_bytes || retention_make_room(b, t, bytes))
+        return BELAY_OK;
+    return belay_fail(err, BELAY_NOSPACE, "%.*s is full: %llu bytes wait for their subscriptions",
+                      BELAY_STR_ARG(t->name), (unsigned long long)t->retain_bytes);
+}
+
+int belay_broker_topic_room(struct belay_broker *b, struct belay_str topic, size_t bytes, struct belay_err *err)
+{
+    struct topic *t = topic_find(b, topic);
+    if (!t)
+        return belay_fail(err, BELAY_NOTFOUND, "no topic or queue %.*s", BELAY_STR_ARG(topic));
+    return room_in_topic(b, t, bytes, err);
+}
+
 int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const struct belay_message *m,
                          belay_time now, uint64_t *ret_sequence, struct belay_err *err)
 {
@@ -253,9 +269,9 @@ int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const s
     int status = broker_encode(b, m, err);
     if (status != BELAY_OK)
         return status;
-    if (t->retain_bytes && !retention_make_room(b, t, b->message.n))
-        return belay_fail(err, BELAY_NOSPACE, "%.*s is full: %llu bytes wait for their subscriptions",
-                          BELAY_STR_ARG(topic), (unsigned long long)t->retain_bytes);
+    status = room_in_topic(b, t, b->message.n, err);
+    if (status != BELAY_OK)
+        return status;
     status = belay_store_reserve(b->store, b->message.n, 1, false, err);
     if (status != BELAY_OK)
         return status;

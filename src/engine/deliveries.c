@@ -207,7 +207,7 @@ static int settle_done(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_fault fault;
     struct belay_err err;
-    int status = engine_effects_check(e, r, r->map_key.n + BELAY_KIB(1), &fault);
+    int status = engine_effects_check(e, r, r->map_key.n, &fault);
     if (status == BELAY_INVALID)
         return settle_letter(e, r, &fault, false);
     if (status != BELAY_OK)
@@ -264,7 +264,8 @@ static int settle_letter(struct belay_engine *e, struct engine_run *r,
 {
     struct belay_err err;
     struct belay_fault unused;
-    int status = with_effects ? engine_effects_check(e, r, BELAY_KIB(8), &unused) : BELAY_INVALID;
+    size_t letter_bytes = 2 * r->delivery->message.body.n + belay_flow_progress(r->flow).n;
+    int status = with_effects ? engine_effects_check(e, r, letter_bytes, &unused) : BELAY_INVALID;
     if (status != BELAY_OK && status != BELAY_INVALID)
         return status;
     bool committed = status == BELAY_OK && belay_flow_effects(r->flow)->publication_count > 0;

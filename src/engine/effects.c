@@ -5,11 +5,13 @@
 #include "base/assert.h"
 
 #define MESSAGE_OVERHEAD_BYTES 1024 /* of a publication's records and rows beside its texts */
-#define RECORDS_BESIDE 6           /* of an acknowledgement or letter, a key's answer, the clock */
+#define BESIDE_BYTES BELAY_KIB(16) /* an acknowledgement or letter, a key's answer, with their rows */
+#define BESIDE_RECORDS 24
 
+/* At least of its encoding. */
 static size_t size_of(const struct belay_message *m)
 {
-    size_t n = MESSAGE_OVERHEAD_BYTES + m->body.n + m->id.n + m->source.n + m->type.n + m->subject.n
+    size_t n = 128 + m->body.n + m->id.n + m->source.n + m->type.n + m->subject.n
                + m->key.n + m->correlationid.n + m->causationid.n + m->traceparent.n
                + m->tracestate.n + m->datacontenttype.n;
     for (uint32_t i = 0; i < m->header_count; i++)
@@ -29,22 +31,26 @@ int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t ex
                          struct belay_fault *ret_fault)
 {
     const struct belay_flow_effects *fx = belay_flow_effects(r->flow);
-    size_t total = extra;
+    size_t total = extra + BESIDE_BYTES, sent = 0;
+    struct belay_err err;
     for (uint32_t i = 0; i < fx->publication_count; i++) {
         const struct belay_publication *p = &fx->publications[i];
         size_t n = size_of(&p->message);
-        total += n;
-        if (belay_broker_topic_id(e->broker, p->target) == 0)
+        total += n + MESSAGE_OVERHEAD_BYTES;
+        sent += n;
+        int room = belay_broker_topic_room(e->broker, p->target, sent, &err);
+        if (room == BELAY_NOTFOUND)
             return never(ret_fault, p->target, "TOPIC:NOTFOUND", "there is no such topic or queue");
         if (n > BELAY_MESSAGE_BYTES_MAX || p->message.key.n > BELAY_KEY_BYTES_MAX)
             return never(ret_fault, p->target, "TOPIC:LIMIT", "the message is too large");
         if (total > BELAY_COMMIT_BYTES_MAX / 2)
             return never(ret_fault, p->target, "TOPIC:LIMIT", "one run publishes too much");
+        if (room != BELAY_OK)
+            return room;
     }
     if (fx->publication_count == 0)
         return BELAY_OK; /* one record: it has room or it has not */
-    struct belay_err err;
-    int status = belay_store_reserve(e->store, total, fx->publication_count + RECORDS_BESIDE, false,
+    int status = belay_store_reserve(e->store, total, fx->publication_count + BESIDE_RECORDS, false,
                                      &err);
     return status == BELAY_OK || engine_no_room(e, status, &err) ? status : BELAY_BUSY;
 }

@@ -134,7 +134,7 @@ static int commit(struct belay_engine *e, struct engine_run *r, bool with_reply,
                          "the answer does not fit into %zu bytes", BELAY_MESSAGE_BYTES_MAX);
         return BELAY_INVALID;
     }
-    int status = engine_effects_check(e, r, e->buf.n + r->map_key.n + BELAY_KIB(1), ret_fault);
+    int status = engine_effects_check(e, r, 2 * e->buf.n + r->map_key.n, ret_fault);
     if (status != BELAY_OK)
         return status;
     engine_effects_publish(e, r);

@@ -47,6 +47,27 @@ static const char ticking[] = HEAD
     "    steps:\n"
     "      - publish: { topic: copies }\n";
 
+static const char bounded[] =
+    "belay: 1\n"
+    "name: t\n"
+    "topics: { things: { retain: 1d }, copies: { retain_bytes: 2KiB } }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  post:\n"
+    "    from: { api: api, operation: a }\n"
+    "    steps:\n"
+    "      - publish: { topic: things, key: '{% id %}' }\n"
+    "    reply: { status: 202 }\n"
+    "  pipe:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    steps:\n"
+    "      - publish: { topic: copies }\n"
+    "      - publish: { topic: copies }\n"
+    "  drain:\n"
+    "    from: { topic: copies, start: earliest }\n"
+    "    steps:\n"
+    "      - log: { message: drained }\n";
+
 static void post(struct bench *b, const char *body)
 {
     struct bench_request r;
@@ -251,6 +272,32 @@ static void engine_time_does_not_go_back_when_the_clock_does(void **state)
     bench_deinit(&b);
 }
 
+static void a_topic_that_is_full_makes_its_publishers_wait(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, bounded);
+    struct belay_broker *broker = belay_engine_broker(b.engine);
+    struct belay_subscription *drain = belay_broker_find(broker, BELAY_STR("drain"));
+    assert_ok(belay_broker_pause(broker, drain, BELAY_STR("by hand"), &b.err));
+    char body[256];
+    memset(body, 'x', sizeof body);
+    for (char c = 'a'; c < 'k'; c++) {
+        snprintf(body, sizeof body, "{\"id\":\"%c\",\"text\":\"%0200d\"}", c, 0);
+        post(&b, body);
+    }
+    uint64_t before = messages(&b, "copies");
+    assert_true(before >= 2 && before < 20);
+    assert_int_equal(before % 2, 0); /* both or none */
+    assert_int_equal(bench_stats(&b, "pipe").done, before / 2);
+    assert_ok(belay_broker_resume(broker, drain, &b.err));
+    for (int i = 0; i < 100; i++)
+        bench_pass_ms(&b, 100);
+    assert_int_equal(messages(&b, "copies"), 20);
+    assert_int_equal(bench_stats(&b, "drain").done, 20);
+    bench_deinit(&b);
+}
+
 /* What the page of a process that died with this message in hand holds (hand.c). */
 static void leave_in_hand(struct bench *b, uint32_t sub, uint64_t sequence)
 {
@@ -327,6 +374,7 @@ int main(void)
         cmocka_unit_test(the_subscription_of_a_removed_flow_pauses_until_it_is_back),
         cmocka_unit_test(a_timer_fires_once_a_period_and_once_for_those_it_missed),
         cmocka_unit_test(engine_time_does_not_go_back_when_the_clock_does),
+        cmocka_unit_test(a_topic_that_is_full_makes_its_publishers_wait),
         cmocka_unit_test(a_message_that_kills_the_process_three_times_is_put_aside),
         cmocka_unit_test(a_page_that_was_torn_says_nothing),
     };
