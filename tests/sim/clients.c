@@ -31,7 +31,7 @@ static void order_init(struct sim_world *w, uint32_t i)
 static void lane_init(struct sim_world *w, uint32_t i)
 {
     struct sim_lane *lane = &w->lanes[i];
-    snprintf(lane->name, sizeof lane->name, "l%u", i);
+    snprintf(lane->name, sizeof lane->name, "l%u", i % 100000);
     lane->count = 1 + (uint32_t)sim_below(w, SIM_EVENTS_MAX);
     for (uint32_t n = 0; n < lane->count; n++) {
         char key[40], body[96];
