@@ -11,38 +11,50 @@ static size_t move_bytes(const struct saga_move *m)
     return MOVE_BYTES + m->id.n + m->result.n + m->fault.n + m->text.n + m->topic.n;
 }
 
-void saga_move_init(struct saga_move *m, const struct saga *i, belay_time now, enum saga_event event)
+void saga_move_init(struct saga_move *m, const struct saga *i, belay_time now,
+                    enum saga_event event)
 {
     const struct saga_step *step = i->at < i->step_count ? &i->steps[i->at] : NULL;
     *m = (struct saga_move){
-        .kind = i->kind->number, .id = saga_id(i), .now = now, .event = (uint8_t)event,
+        .kind = i->kind->number,
+        .id = saga_id(i),
+        .now = now,
+        .event = (uint8_t)event,
         .step = i->at,
         .step_state = step ? step->state : 0,
         .step_flags = step ? step->flags : 0,
         .step_attempts = step ? step->attempts : 0,
-        .state = i->state, .parked_from = i->parked_from, .flags = i->flags, .at = i->at,
-        .attempt = i->attempt, .delay_ms = i->delay_ms, .first_at = i->first_at, .due = now,
+        .state = i->state,
+        .parked_from = i->parked_from,
+        .flags = i->flags,
+        .at = i->at,
+        .attempt = i->attempt,
+        .delay_ms = i->delay_ms,
+        .first_at = i->first_at,
+        .due = now,
     };
 }
 
-int saga_move_reserve(struct belay_sagas *s, struct saga *i, const struct saga_move *m, size_t extra,
-                      struct belay_err *err)
+int saga_move_reserve(struct belay_sagas *s, struct saga *i, const struct saga_move *m,
+                      size_t extra, struct belay_err *err)
 {
     size_t bytes = move_bytes(m), row = saga_row_bytes(i) + bytes + SAGA_ENTRY_BYTES_MAX;
     belay_buf_clear(&s->record);
     belay_buf_clear(&s->row);
     if (!belay_buf_reserve(&s->record, bytes) || !belay_buf_reserve(&s->row, row)
-        || saga_reserve(i, m->result.n + m->topic.n, SAGA_ENTRY_BYTES_MAX, m->fault.n) != BELAY_OK) {
+        || saga_reserve(i, m->result.n + m->topic.n, SAGA_ENTRY_BYTES_MAX, m->fault.n)
+               != BELAY_OK) {
         belay_buf_clear(&s->record);
         belay_buf_clear(&s->row);
         return belay_fail(err, BELAY_NOMEM, "no memory for the next move of a saga");
     }
-    const struct saga_cost cost = { bytes + extra, extra ? 6 : 1, row + extra + 3 * KEY_BYTES_MAX,
-                                    extra ? 12 : 4 };
+    const struct saga_cost cost
+        = { bytes + extra, extra ? 6 : 1, row + extra + 3 * KEY_BYTES_MAX, extra ? 12 : 4 };
     return saga_room_reserve(s, &cost, true, err);
 }
 
-/* The history stops growing with attempts at its limit; what happened in the end is always there. */
+/* The history stops growing with attempts at its limit; what happened in the end is always there.
+ */
 static void write_entry(struct saga *i, const struct saga_move *m)
 {
     bool attempt = m->event == SAGA_EVENT_BEGUN || m->event == SAGA_EVENT_ATTEMPT_FAILED
@@ -51,7 +63,9 @@ static void write_entry(struct saga *i, const struct saga_move *m)
     if ((m->carries & MOVE_QUIET) || (attempt && i->log.n > BELAY_SAGA_HISTORY_BYTES_MAX))
         return;
     bool forwards = m->event == SAGA_EVENT_BEGUN || m->event == SAGA_EVENT_ATTEMPT_FAILED;
-    struct saga_entry entry = { .at = m->now, .event = m->event, .step = m->step,
+    struct saga_entry entry = { .at = m->now,
+                                .event = m->event,
+                                .step = m->step,
                                 .attempt = forwards ? m->step_attempts : m->attempt,
                                 .text = m->text };
     saga_entry_pack(&i->log, i->log_at, &entry);
@@ -316,8 +330,7 @@ int belay_sagas_apply(struct belay_sagas *s, uint64_t position, const struct bel
     case SAGA_RECORD_EVENT_KEPT: status = saga_kept_apply(s, record->body, false, err); break;
     case SAGA_RECORD_EVENT_GONE: status = saga_kept_apply(s, record->body, true, err); break;
     case SAGA_RECORD_FORGET: status = recover_forget(s, record->body, err); break;
-    default:
-        return belay_fail(err, BELAY_VERSION, "record of unknown type 0x%04x", record->type);
+    default: return belay_fail(err, BELAY_VERSION, "record of unknown type 0x%04x", record->type);
     }
     saga_cache_trim(s);
     return status;

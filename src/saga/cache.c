@@ -6,10 +6,12 @@
 int saga_room_reserve(struct belay_sagas *s, const struct saga_cost *cost, bool may_use_reserve,
                       struct belay_err *err)
 {
-    int status = belay_store_reserve(s->opt.store, cost->bytes, cost->records, may_use_reserve, err);
+    int status
+        = belay_store_reserve(s->opt.store, cost->bytes, cost->records, may_use_reserve, err);
     if (status != BELAY_OK)
         return status;
-    return belay_state_reserve(s->state, cost->state_bytes + KIND_ROW_BYTES, cost->changes + 1, err);
+    return belay_state_reserve(s->state, cost->state_bytes + KIND_ROW_BYTES, cost->changes + 1,
+                               err);
 }
 
 /* ---- rows ---- */

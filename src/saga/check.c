@@ -21,10 +21,11 @@ static int check_instance(struct belay_sagas *s, struct belay_str key, struct be
         return belay_fail(err, BELAY_CORRUPT, "saga instance of a kind that there is not");
     saga_key_init(&i->key, kind->number, saga_id(i));
     if (!belay_str_eq(saga_key_str(&i->key), key))
-        return belay_fail(err, BELAY_CORRUPT, "saga %.*s lies under another key", BELAY_STR_ARG(saga_id(i)));
+        return belay_fail(err, BELAY_CORRUPT, "saga %.*s lies under another key",
+                          BELAY_STR_ARG(saga_id(i)));
     struct belay_saga_stats *c = &tally->stats[kind->number - 1];
-    uint64_t *of[SAGA_STATES] = { &c->running, &c->compensating, &c->parked,
-                                  &c->completed, &c->compensated, &c->failed };
+    uint64_t *of[SAGA_STATES]
+        = { &c->running, &c->compensating, &c->parked, &c->completed, &c->compensated, &c->failed };
     ++*of[i->state];
     if ((i->state == SAGA_PARKED) != (i->due == BELAY_TIME_NEVER))
         return belay_fail(err, BELAY_CORRUPT, "saga %.*s is %s, and when it is due is wrong",
@@ -49,7 +50,8 @@ static int check_instances(struct belay_sagas *s, struct tally *tally, struct be
     char from[KEY_BYTES_MAX] = { KEY_PART_INSTANCE };
     size_t n = 1;
     struct belay_str key, row;
-    while (belay_state_seek(s->state, BELAY_TABLE_SAGA, belay_str(from, n), n > 1, BELAY_STR_NONE, &key, &row)) {
+    while (belay_state_seek(s->state, BELAY_TABLE_SAGA, belay_str(from, n), n > 1, BELAY_STR_NONE,
+                            &key, &row)) {
         if (key.n < 6 || key.n > sizeof from)
             return belay_fail(err, BELAY_CORRUPT, "SAGA has a key of %zu bytes", key.n);
         n = key.n;
@@ -67,7 +69,8 @@ static uint64_t count_rows(struct belay_sagas *s, uint32_t table)
     size_t n = 1;
     uint64_t count = 0;
     struct belay_str key, row;
-    while (belay_state_seek(s->state, table, belay_str(from, n), count > 0, BELAY_STR_NONE, &key, &row)) {
+    while (belay_state_seek(s->state, table, belay_str(from, n), count > 0, BELAY_STR_NONE, &key,
+                            &row)) {
         n = key.n;
         memcpy(from, key.p, n);
         count++;
@@ -81,10 +84,12 @@ static int check_events(struct belay_sagas *s, struct tally *tally, struct belay
     size_t n = 1;
     bool after = false;
     struct belay_str key, row;
-    while (belay_state_seek(s->state, BELAY_TABLE_SAGA_EVENT, belay_str(from, n), after, BELAY_STR_NONE, &key, &row)) {
+    while (belay_state_seek(s->state, BELAY_TABLE_SAGA_EVENT, belay_str(from, n), after,
+                            BELAY_STR_NONE, &key, &row)) {
         struct saga_kept kept;
         if (!saga_kept_unpack(row, &kept) || !saga_kind_at(s, kept.kind))
-            return belay_fail(err, BELAY_CORRUPT, "an event that waits for its saga makes no sense");
+            return belay_fail(err, BELAY_CORRUPT,
+                              "an event that waits for its saga makes no sense");
         tally->stats[kept.kind - 1].events_waiting++;
         n = key.n;
         memcpy(from, key.p, n);

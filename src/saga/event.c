@@ -9,10 +9,11 @@ static int refuse(struct belay_sagas *s, const struct belay_saga_def *def, struc
     return belay_broker_letter(s->opt.broker, d, fault, false, BELAY_STR_NONE, def->hash, now, err);
 }
 
-/* The saga's id out of a message. False: *ret_fault says why there is none. BELAY_BUSY: no memory. */
-static int id_of(struct belay_sagas *s, const struct belay_template *id, const struct belay_message *m,
-                 belay_time now, struct belay_str *ret_id, struct belay_fault *ret_fault,
-                 bool *ret_ok, struct belay_err *err)
+/* The saga's id out of a message. False: *ret_fault says why there is none. BELAY_BUSY: no memory.
+ */
+static int id_of(struct belay_sagas *s, const struct belay_template *id,
+                 const struct belay_message *m, belay_time now, struct belay_str *ret_id,
+                 struct belay_fault *ret_fault, bool *ret_ok, struct belay_err *err)
 {
     struct belay_scope scope;
     struct belay_binding bindings[2];
@@ -23,7 +24,8 @@ static int id_of(struct belay_sagas *s, const struct belay_template *id, const s
     if (status == BELAY_NOMEM && s->arena.used_bytes < BELAY_SAGA_TURN_BYTES_MAX / 2)
         return belay_fail(err, BELAY_BUSY, "no memory for a message to a saga");
     if (status != BELAY_OK) {
-        belay_fault_init(ret_fault, "SAGA:INPUT", BELAY_CLASS_PERMANENT, "the message is too large to look into");
+        belay_fault_init(ret_fault, "SAGA:INPUT", BELAY_CLASS_PERMANENT,
+                         "the message is too large to look into");
         return BELAY_OK;
     }
     struct belay_expr_env env = saga_env(&scope);
@@ -35,7 +37,8 @@ static int id_of(struct belay_sagas *s, const struct belay_template *id, const s
     }
     if (text.n == 0 || text.n > BELAY_KEY_BYTES_MAX) {
         belay_fault_init(ret_fault, "SAGA:ID", BELAY_CLASS_PERMANENT,
-                         text.n ? "the saga's id is longer than %d bytes" : "the saga's id is empty",
+                         text.n ? "the saga's id is longer than %d bytes"
+                                : "the saga's id is empty",
                          BELAY_KEY_BYTES_MAX);
         return BELAY_OK;
     }
@@ -64,9 +67,14 @@ static int begin(struct belay_sagas *s, const struct belay_saga_def *def, struct
     if (belay_buf_status(&s->json) != BELAY_OK)
         return belay_fail(err, BELAY_BUSY, "no memory for a new saga");
     const struct saga_start start = {
-        .kind = kind->number, .id = id, .at = now, .definition = def->hash,
-        .deadline = def->deadline_ms ? belay_time_add_ms(now, (int64_t)def->deadline_ms) : BELAY_TIME_NEVER,
-        .step_count = (uint8_t)def->step_count, .message = belay_buf_view(&s->json),
+        .kind = kind->number,
+        .id = id,
+        .at = now,
+        .definition = def->hash,
+        .deadline
+        = def->deadline_ms ? belay_time_add_ms(now, (int64_t)def->deadline_ms) : BELAY_TIME_NEVER,
+        .step_count = (uint8_t)def->step_count,
+        .message = belay_buf_view(&s->json),
     };
     int status = saga_start_append(s, kind, &start, &i, err);
     if (status == BELAY_OK)
@@ -74,8 +82,8 @@ static int begin(struct belay_sagas *s, const struct belay_saga_def *def, struct
     return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for a new saga") : status;
 }
 
-int belay_sagas_start(struct belay_sagas *s, const struct belay_saga_def *def, struct belay_delivery *d,
-                      belay_time now, struct belay_err *err)
+int belay_sagas_start(struct belay_sagas *s, const struct belay_saga_def *def,
+                      struct belay_delivery *d, belay_time now, struct belay_err *err)
 {
     struct belay_fault fault;
     struct belay_str id;
@@ -90,7 +98,8 @@ int belay_sagas_start(struct belay_sagas *s, const struct belay_saga_def *def, s
         return refuse(s, def, d, &fault, now, err);
     status = saga_kind_need(s, def->name, &kind, err);
     if (status != BELAY_OK)
-        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for a new saga") : status;
+        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for a new saga")
+                                     : status;
     saga_key_init(&key, kind->number, id);
     if (!exists(s, &key)) {
         status = begin(s, def, kind, id, &d->message, now, err);
@@ -166,11 +175,13 @@ static int says_failed(struct saga_turn *t, const struct belay_message *event, b
     *ret_failed = false;
     if (!def->await->fail_when)
         return BELAY_OK;
-    int status = saga_scope_message(t->room, event, saga_sees(def->await->fail_when), t->now, &scope, bindings, err);
+    int status = saga_scope_message(t->room, event, saga_sees(def->await->fail_when), t->now,
+                                    &scope, bindings, err);
     if (status != BELAY_OK)
         return status;
     struct belay_expr_env env = saga_env(&scope);
-    status = belay_template_eval(def->await->fail_when, scope.body, &env, &t->room->arena, &value, &error, err);
+    status = belay_template_eval(def->await->fail_when, scope.body, &env, &t->room->arena, &value,
+                                 &error, err);
     if (status != BELAY_OK) {
         belay_fault_of_expr(ret_fault, status, &error, def->name);
         *ret_failed = true;
@@ -209,11 +220,13 @@ int saga_move_event(struct saga_turn *t, struct saga_move *m, const struct belay
 
 enum arrival { ARRIVES_NOW, ARRIVES_EARLY, ARRIVES_LATE };
 
-/* Where the instance is with respect to the step named so. The turn is at the instance's definition. */
+/* Where the instance is with respect to the step named so. The turn is at the instance's
+ * definition. */
 static enum arrival arrival_at(const struct saga_turn *t, struct belay_str step)
 {
     const struct saga *i = t->saga;
-    bool runs = i->state == SAGA_RUNNING || (i->state == SAGA_PARKED && i->parked_from == SAGA_RUNNING);
+    bool runs
+        = i->state == SAGA_RUNNING || (i->state == SAGA_PARKED && i->parked_from == SAGA_RUNNING);
     if (!runs)
         return ARRIVES_LATE;
     if (!t->def || t->def->step_count != i->step_count)
@@ -230,14 +243,19 @@ static enum arrival arrival_at(const struct saga_turn *t, struct belay_str step)
 
 /* It waits in its subscription as for a retry, with a copy where the saga will look for it. */
 static int keep(struct belay_sagas *s, const struct belay_saga_def *def, struct saga_kind *kind,
-                struct belay_str id, struct belay_str step, struct belay_delivery *d, belay_time now,
-                struct belay_err *err)
+                struct belay_str id, struct belay_str step, struct belay_delivery *d,
+                belay_time now, struct belay_err *err)
 {
     struct belay_fault fault;
     struct saga_kept kept = {
-        .kind = kind->number, .id = id, .step = step, .at = now,
-        .expires = belay_time_add_ms(now, (int64_t)(def->deadline_ms ? def->deadline_ms : BELAY_SAGA_KEEP_MS)),
-        .subscription = belay_subscription_id(d->sub), .sequence = d->sequence,
+        .kind = kind->number,
+        .id = id,
+        .step = step,
+        .at = now,
+        .expires = belay_time_add_ms(
+            now, (int64_t)(def->deadline_ms ? def->deadline_ms : BELAY_SAGA_KEEP_MS)),
+        .subscription = belay_subscription_id(d->sub),
+        .sequence = d->sequence,
     };
     struct saga_kept other;
     if (saga_kept_find(s, kind, id, step, &other)) {
@@ -257,7 +275,8 @@ static int keep(struct belay_sagas *s, const struct belay_saga_def *def, struct 
     belay_fault_init(&fault, "SAGA:NOT_THERE_YET", BELAY_CLASS_TRANSIENT,
                      "the saga it is for has not come to this step");
     if (now < kept.expires)
-        return belay_broker_retry(s->opt.broker, d, kept.expires, &fault, BELAY_STR_NONE, def->hash, err);
+        return belay_broker_retry(s->opt.broker, d, kept.expires, &fault, BELAY_STR_NONE, def->hash,
+                                  err);
     const struct saga_cost cost = { 64 + id.n + step.n, 1, EVENT_KEY_BYTES_MAX, 1 };
     int status = saga_room_reserve(s, &cost, true, err);
     if (status != BELAY_OK)
@@ -265,7 +284,8 @@ static int keep(struct belay_sagas *s, const struct belay_saga_def *def, struct 
     belay_fault_init(&fault, "SAGA:NEVER_CAME", BELAY_CLASS_PERMANENT,
                      "no saga of this id came to the step in time");
     status = refuse(s, def, d, &fault, now, err);
-    if (status == BELAY_OK && saga_room_reserve(s, &cost, true, NULL) == BELAY_OK) /* the letter may have used it */
+    if (status == BELAY_OK
+        && saga_room_reserve(s, &cost, true, NULL) == BELAY_OK) /* the letter may have used it */
         saga_kept_gone(s, kind, id, step);
     return status;
 }
@@ -278,7 +298,8 @@ static int deliver(struct saga_turn *t, struct belay_delivery *d, struct belay_e
     if (status == BELAY_OK)
         status = saga_move_commit(t->room, t->saga, &m, err);
     if (status != BELAY_OK)
-        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event") : status;
+        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event")
+                                     : status;
     saga_cache_place(t->room, t->saga, t->now);
     saga_cache_trim(t->room);
     return belay_broker_ack(t->room->opt.broker, d, err);
@@ -301,20 +322,25 @@ int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, u
         return refuse(s, def, d, &fault, now, err);
     status = saga_kind_need(s, def->name, &kind, err);
     if (status != BELAY_OK)
-        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event") : status;
+        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event")
+                                     : status;
     saga_key_init(&key, kind->number, id);
     status = saga_cache_get(s, &key, &i, err);
     if (status == BELAY_NOTFOUND) {
         struct saga_kept kept;
         if (d->attempt > 1 && !saga_kept_find(s, kind, id, name, &kept))
-            return belay_broker_ack(s->opt.broker, d, err); /* it waited, and its saga came and went */
+            return belay_broker_ack(s->opt.broker, d,
+                                    err); /* it waited, and its saga came and went */
         return keep(s, def, kind, id, name, d, now, err);
     }
     if (status != BELAY_OK)
-        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event") : status;
+        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event")
+                                     : status;
     if (saga_cache_is_loose(i)) /* it came from its row */
         saga_cache_place(s, i, now);
-    struct saga_turn t = { .room = s, .saga = i, .now = now,
+    struct saga_turn t = { .room = s,
+                           .saga = i,
+                           .now = now,
                            .def = s->opt.definition(s->opt.arg, kind->name, i->definition) };
     switch (arrival_at(&t, name)) {
     case ARRIVES_NOW: return deliver(&t, d, err);

@@ -124,10 +124,12 @@ static enum saga_act no_scope(struct saga_turn *t, int status, const struct bela
 bool saga_build_call(struct saga_turn *t, const struct belay_call_def *call, enum flight purpose,
                      struct belay_call_request *ret_request, struct belay_fault *ret_fault)
 {
-    static const char *const purposes[] = { [FLIGHT_DO] = "do", [FLIGHT_RESOLVE] = "resolve",
-                                            [FLIGHT_UNDO] = "compensate" };
+    static const char *const purposes[]
+        = { [FLIGHT_DO] = "do", [FLIGHT_RESOLVE] = "resolve", [FLIGHT_UNDO] = "compensate" };
     const struct belay_call_origin origin = {
-        .owner = t->def->name, .step = t->def->steps[t->saga->at].name, .subject = saga_id(t->saga),
+        .owner = t->def->name,
+        .step = t->def->steps[t->saga->at].name,
+        .subject = saga_id(t->saga),
         .purpose = purposes[purpose],
         .correlationid = t->input.correlationid.n ? t->input.correlationid : t->input.id,
         .traceparent = t->input.traceparent,
@@ -191,7 +193,8 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
     return ACT_CALL;
 }
 
-#define PUBLICATION_BYTES (8 * BELAY_NAME_BYTES_MAX) /* its topic, and that in JSON beside its id */
+#define PUBLICATION_BYTES (8 * BELAY_NAME_BYTES_MAX) /* its topic, and that in JSON beside its id  \
+                                                      */
 
 /* ---- publishing: the message and the move that says so are one commit ---- */
 
@@ -227,9 +230,10 @@ static void keep_publication(struct saga_turn *t, const struct belay_publication
 /* At most what the broker writes for it, beside the move. */
 static size_t publication_bytes(const struct belay_message *m)
 {
-    const struct belay_str parts[] = { m->id, m->source, m->type, m->subject, m->key, m->correlationid,
-                                       m->causationid, m->traceparent, m->tracestate,
-                                       m->datacontenttype, m->body };
+    const struct belay_str parts[]
+        = { m->id,         m->source,          m->type,        m->subject,
+            m->key,        m->correlationid,   m->causationid, m->traceparent,
+            m->tracestate, m->datacontenttype, m->body };
     size_t bytes = 4096;
     for (size_t n = 0; n < sizeof parts / sizeof *parts; n++)
         bytes += parts[n].n + BELAY_VARINT_MAX;
@@ -263,7 +267,8 @@ enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_
         return ACT_AGAIN;
     }
     if (p.target.n > BELAY_NAME_BYTES_MAX) {
-        belay_fault_init(ret_fault, "SAGA:PUBLISH", BELAY_CLASS_PERMANENT, "the topic's name is too long");
+        belay_fault_init(ret_fault, "SAGA:PUBLISH", BELAY_CLASS_PERMANENT,
+                         "the topic's name is too long");
         *ret_failed = true;
         return ACT_AGAIN;
     }
@@ -309,7 +314,8 @@ static enum saga_act skip(struct saga_turn *t)
 }
 
 /* `when`: ACT_AGAIN: go on with it. */
-static enum saga_act wanted(struct saga_turn *t, const struct belay_saga_step_def *def, bool *ret_wanted)
+static enum saga_act wanted(struct saga_turn *t, const struct belay_saga_step_def *def,
+                            bool *ret_wanted)
 {
     struct belay_expr_error error;
     struct belay_value value;
@@ -322,7 +328,8 @@ static enum saga_act wanted(struct saga_turn *t, const struct belay_saga_step_de
     if (status != BELAY_OK)
         return no_scope(t, status, &err);
     struct belay_expr_env env = saga_env(&t->scope);
-    status = belay_template_eval(def->when, t->scope.body, &env, &t->room->arena, &value, &error, &err);
+    status = belay_template_eval(def->when, t->scope.body, &env, &t->room->arena, &value, &error,
+                                 &err);
     *ret_wanted = false;
     if (status != BELAY_OK) {
         belay_fault_of_expr(&fault, status, &error, def->name);
@@ -356,7 +363,8 @@ static enum saga_act take_event(struct saga_turn *t, const struct belay_saga_ste
     struct belay_message event;
     uint32_t subscription = kept->subscription;
     uint64_t sequence = kept->sequence;
-    struct belay_str bytes = belay_arena_str(&s->arena, kept->message); /* the state changes below */
+    struct belay_str bytes
+        = belay_arena_str(&s->arena, kept->message); /* the state changes below */
     if (!bytes.p || belay_message_decode(bytes, &s->arena, &event, NULL) != BELAY_OK
         || saga_move_event(t, &m, &event, NULL) != BELAY_OK
         || saga_move_reserve(s, t->saga, &m, 2048, NULL) != BELAY_OK)
@@ -366,8 +374,10 @@ static enum saga_act take_event(struct saga_turn *t, const struct belay_saga_ste
     struct belay_subscription *sub = belay_broker_find_id(b, subscription);
     bool attempted;
     struct belay_err err;
-    if (sub && belay_broker_cancel(b, sub, sequence, BELAY_STR("taken by its saga"), t->now,
-                                   &attempted, &err) != BELAY_OK)
+    if (sub
+        && belay_broker_cancel(b, sub, sequence, BELAY_STR("taken by its saga"), t->now, &attempted,
+                               &err)
+               != BELAY_OK)
         return ACT_AGAIN; /* it will be delivered again, and be done */
     return ACT_AGAIN;
 }
@@ -384,7 +394,8 @@ static enum saga_act await(struct saga_turn *t, const struct belay_saga_step_def
                              : BELAY_TIME_NEVER;
     if (t->now >= timeout) {
         belay_fault_init(&fault, "SAGA:AWAIT_TIMEOUT", BELAY_CLASS_TRANSIENT,
-                         "no event came within %llu ms", (unsigned long long)def->await->timeout_ms);
+                         "no event came within %llu ms",
+                         (unsigned long long)def->await->timeout_ms);
         return fail_step(t, &fault, STEP_MAYBE);
     }
     if (i->due > t->now)
@@ -449,13 +460,10 @@ enum saga_act saga_forward(struct saga_turn *t)
         if (!i->again)
             return interrupted(t);
         return t->now < i->due ? ACT_LATER : begin_step(t, def);
-    case STEP_WAITING:
-        return t->now < i->due ? ACT_LATER : begin_step(t, def);
+    case STEP_WAITING: return t->now < i->due ? ACT_LATER : begin_step(t, def);
     case STEP_RESOLVING:
         return t->now < i->due ? ACT_LATER : saga_make_call(t, def->resolve, FLIGHT_RESOLVE);
-    case STEP_AWAITING:
-        return await(t, def);
-    default:
-        BELAY_UNREACHABLE();
+    case STEP_AWAITING: return await(t, def);
+    default: BELAY_UNREACHABLE();
     }
 }

@@ -1,9 +1,9 @@
 #include "saga/instance.h"
 
-#include "base/planted.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/pack.h"
+#include "base/planted.h"
 
 #define ROW_VERSION 1
 #define INSTANCE_BYTES_MAX (BELAY_MESSAGE_BYTES_MAX * 2)
@@ -70,10 +70,15 @@ int saga_clear(struct saga *s, uint8_t step_count)
         s->steps_cap = step_count;
     }
     struct saga kept = *s;
-    *s = (struct saga){ .steps = kept.steps, .steps_cap = kept.steps_cap, .step_count = step_count,
-                        .deadline = BELAY_TIME_NEVER, .due = BELAY_TIME_NEVER,
+    *s = (struct saga){ .steps = kept.steps,
+                        .steps_cap = kept.steps_cap,
+                        .step_count = step_count,
+                        .deadline = BELAY_TIME_NEVER,
+                        .due = BELAY_TIME_NEVER,
                         .entry = BELAY_TIME_NEVER,
-                        .data = kept.data, .log = kept.log, .fault = kept.fault };
+                        .data = kept.data,
+                        .log = kept.log,
+                        .fault = kept.fault };
     clear_buf(&s->data);
     clear_buf(&s->log);
     clear_buf(&s->fault);
@@ -144,13 +149,10 @@ bool saga_step_counts(const struct saga_step *step)
     switch (step->state) {
     case STEP_PENDING:
     case STEP_SKIPPED:
-    case STEP_UNDONE:
-        return false;
+    case STEP_UNDONE: return false;
     case STEP_WAITING:
-    case STEP_FAILED:
-        return (step->flags & STEP_MAYBE) && !BELAY_PLANTED(12);
-    default:
-        return true;
+    case STEP_FAILED: return (step->flags & STEP_MAYBE) && !BELAY_PLANTED(12);
+    default: return true;
     }
 }
 
@@ -221,9 +223,11 @@ bool saga_row_glance(struct belay_str row, struct saga_glance *ret_glance)
     return true;
 }
 
+/* In data, behind the id and the start message, which goes when the instance ends. */
 static bool inside(struct range r, const struct saga *s)
 {
-    return r.n == 0 || (r.at <= s->data.n && r.n <= s->data.n - r.at);
+    return r.n == 0
+           || (r.at >= s->id_n + s->input_n && r.at <= s->data.n && r.n <= s->data.n - r.at);
 }
 
 static void unpack_step(struct belay_unpack *u, const struct saga *s, struct saga_step *step)

@@ -1,9 +1,9 @@
 /* instance.h - one saga while it is in memory, and its row.  Uses: base, machine.h.
  *
  * An instance is in memory while there is work for it; otherwise it is its row in the SAGA table.
- * What it holds in bytes lies in three buffers: `data` (id, start message, results, names of topics),
- * `log` (its history, in short entries) and `fault` (why it failed or was parked).  The row is a
- * header and these three (docs/format/saga-records.md).
+ * What it holds in bytes lies in three buffers: `data` (id, start message, results, names of
+ * topics), `log` (its history, in short entries) and `fault` (why it failed or was parked).  The
+ * row is a header and these three (docs/format/saga-records.md).
  */
 #ifndef BELAY_SAGA_INSTANCE_H
 #define BELAY_SAGA_INSTANCE_H
@@ -66,7 +66,7 @@ struct saga {
     uint8_t state;       /* enum saga_state */
     uint8_t parked_from; /* PARKED: RUNNING or COMPENSATING */
     uint8_t flags;
-    uint8_t at;          /* the step it is at, forwards or backwards; step_count: none */
+    uint8_t at; /* the step it is at, forwards or backwards; step_count: none */
     uint8_t step_count;
     uint32_t attempt;    /* of resolving or undoing the step it is at */
     uint64_t delay_ms;   /* the last one, for decorrelated jitter */
@@ -80,17 +80,17 @@ struct saga {
     struct belay_buf data, log, fault;
 
     /* memory only */
-    belay_time entry;    /* of its entry in SAGA_DUE; NEVER: it has none. Outside memory it is `due` */
+    belay_time entry; /* of its entry in SAGA_DUE; NEVER: it has none. Outside memory it is `due` */
     uint8_t steps_cap;
-    uint8_t flight;      /* enum flight: a call is under way */
-    bool repeatable;     /* that call */
-    bool gated, knocks;  /* waits for a slot; has waited and may look whether there is one */
-    bool again;          /* the call was recorded as begun and never handed over */
-    uint32_t slot;       /* of the flight */
+    uint8_t flight;     /* enum flight: a call is under way */
+    bool repeatable;    /* that call */
+    bool gated, knocks; /* waits for a slot; has waited and may look whether there is one */
+    bool again;         /* the call was recorded as begun and never handed over */
+    uint32_t slot;      /* of the flight */
     size_t counted_bytes;
-    struct belay_list node;            /* ready, or a gate's, or the pool's */
+    struct belay_list node; /* ready, or a gate's, or the pool's */
     struct belay_heap_node timer;
-    struct belay_list idle;            /* idle, oldest first */
+    struct belay_list idle; /* idle, oldest first */
 };
 
 struct saga *saga_new(void);

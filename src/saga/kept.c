@@ -1,10 +1,11 @@
 /* kept.c - events that came before their saga: SAGA_EVENT rows, one for each instance and step.
  *
- * Key: number of the saga's kind, length of the id part, id part, name of the step.  The first event
- * of a step waits; a later one says nothing that the first did not, and is done.  The row is a copy
- * of the message, which stays in its subscription, waiting as for a retry, until its time is up; then
- * it is delivered again and becomes a letter (event.c).  The instance takes the copy when it comes to
- * the step, and the message out of its subscription; when the instance ends, its rows go.
+ * Key: number of the saga's kind, length of the id part, id part, name of the step.  The first
+ * event of a step waits; a later one says nothing that the first did not, and is done.  The row is
+ * a copy of the message, which stays in its subscription, waiting as for a retry, until its time is
+ * up; then it is delivered again and becomes a letter (event.c).  The instance takes the copy when
+ * it comes to the step, and the message out of its subscription; when the instance ends, its rows
+ * go.
  */
 #include "base/assert.h"
 #include "saga/room.h"
@@ -17,7 +18,8 @@ static struct belay_str prefix_of(char *to, const struct saga_key *key)
     return belay_str(to, key->n);
 }
 
-static struct belay_str event_key(char *to, uint32_t kind, struct belay_str id, struct belay_str step)
+static struct belay_str event_key(char *to, uint32_t kind, struct belay_str id,
+                                  struct belay_str step)
 {
     struct saga_key key;
     saga_key_init(&key, kind, id);
@@ -32,7 +34,8 @@ static void apply_kept(struct belay_sagas *s, const struct saga_kept *r, struct 
 {
     char key[EVENT_KEY_BYTES_MAX];
     struct saga_kind *kind = saga_kind_at(s, r->kind);
-    belay_state_put(s->state, BELAY_TABLE_SAGA_EVENT, event_key(key, r->kind, r->id, r->step), body);
+    belay_state_put(s->state, BELAY_TABLE_SAGA_EVENT, event_key(key, r->kind, r->id, r->step),
+                    body);
     kind->stats.events_waiting++;
     saga_kind_write(s, kind);
 }
@@ -97,9 +100,10 @@ void saga_kept_apply_end(struct belay_sagas *s, const struct saga *i)
 {
     char buf[EVENT_KEY_BYTES_MAX], key[EVENT_KEY_BYTES_MAX];
     struct belay_str prefix = prefix_of(buf, &i->key), found, row;
-    while (i->kind->stats.events_waiting
-           && belay_state_seek(s->state, BELAY_TABLE_SAGA_EVENT, prefix, false, prefix, &found, &row)
-           && found.n <= sizeof key) {
+    while (
+        i->kind->stats.events_waiting
+        && belay_state_seek(s->state, BELAY_TABLE_SAGA_EVENT, prefix, false, prefix, &found, &row)
+        && found.n <= sizeof key) {
         memcpy(key, found.p, found.n);
         apply_gone(s, i->kind, belay_str(key, found.n));
     }
@@ -124,7 +128,8 @@ static int apply_gone_record(struct belay_sagas *s, struct belay_str body, struc
 int saga_kept_apply(struct belay_sagas *s, struct belay_str body, bool gone, struct belay_err *err)
 {
     struct saga_kept kept;
-    int status = belay_state_reserve_save(s->state, body.n + 2 * EVENT_KEY_BYTES_MAX + KIND_ROW_BYTES, 3, err);
+    int status = belay_state_reserve_save(
+        s->state, body.n + 2 * EVENT_KEY_BYTES_MAX + KIND_ROW_BYTES, 3, err);
     if (status != BELAY_OK)
         return status;
     if (gone)

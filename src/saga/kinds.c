@@ -26,8 +26,8 @@ static void row_key(char key[5], uint32_t number)
 void saga_kind_write(struct belay_sagas *s, const struct saga_kind *kind)
 {
     const struct belay_saga_stats *c = &kind->stats;
-    const uint64_t counters[] = { c->running, c->compensating, c->parked, c->completed,
-                                  c->compensated, c->failed, c->events_waiting };
+    const uint64_t counters[] = { c->running,     c->compensating, c->parked,        c->completed,
+                                  c->compensated, c->failed,       c->events_waiting };
     char key[5];
     row_key(key, kind->number);
     belay_buf_clear(&s->kind_row);
@@ -72,7 +72,7 @@ static int add(struct belay_sagas *s, struct belay_str name, struct saga_kind **
     memcpy(source, SOURCE.p, SOURCE.n);
     memcpy(source + SOURCE.n, name.p, name.n);
     kind->name = belay_str(source + SOURCE.n, name.n);
-    if ( belay_map_put(&s->kind_by_name, kind->name, kind, NULL) != BELAY_OK)
+    if (belay_map_put(&s->kind_by_name, kind->name, kind, NULL) != BELAY_OK)
         goto no_memory;
     s->kinds[s->kind_count++] = kind;
     kind->number = s->kind_count;
@@ -130,12 +130,10 @@ int saga_kind_apply(struct belay_sagas *s, struct belay_str body, struct belay_e
 void saga_count(struct saga_kind *kind, uint8_t state, int by)
 {
     struct belay_saga_stats *c = &kind->stats;
-    uint64_t *of[SAGA_STATES] = { [SAGA_RUNNING] = &c->running,
-                                  [SAGA_COMPENSATING] = &c->compensating,
-                                  [SAGA_PARKED] = &c->parked,
-                                  [SAGA_COMPLETED] = &c->completed,
-                                  [SAGA_COMPENSATED] = &c->compensated,
-                                  [SAGA_FAILED] = &c->failed };
+    uint64_t *of[SAGA_STATES]
+        = { [SAGA_RUNNING] = &c->running,         [SAGA_COMPENSATING] = &c->compensating,
+            [SAGA_PARKED] = &c->parked,           [SAGA_COMPLETED] = &c->completed,
+            [SAGA_COMPENSATED] = &c->compensated, [SAGA_FAILED] = &c->failed };
     BELAY_ASSERT(by > 0 || *of[state] > 0);
     *of[state] += (uint64_t)(int64_t)by;
 }

@@ -3,16 +3,15 @@
 #define TO(state) BELAY_SM_TO(state)
 
 const struct belay_sm_state saga_states[SAGA_STATES] = {
-    [SAGA_RUNNING] = { .name = "running",
-                       .moves = TO(SAGA_COMPENSATING) | TO(SAGA_PARKED) | TO(SAGA_COMPLETED)
-                                | TO(SAGA_FAILED),
-                       .initial = true },
-    [SAGA_COMPENSATING] = { .name = "compensating",
-                            .moves = TO(SAGA_PARKED) | TO(SAGA_COMPENSATED) },
+    [SAGA_RUNNING]
+    = { .name = "running",
+        .moves = TO(SAGA_COMPENSATING) | TO(SAGA_PARKED) | TO(SAGA_COMPLETED) | TO(SAGA_FAILED),
+        .initial = true },
+    [SAGA_COMPENSATING]
+    = { .name = "compensating", .moves = TO(SAGA_PARKED) | TO(SAGA_COMPENSATED) },
     [SAGA_PARKED] = { .name = "parked",
                       .moves = TO(SAGA_RUNNING) | TO(SAGA_COMPENSATING) | TO(SAGA_COMPENSATED)
-                               | TO(SAGA_COMPLETED)
-                               | TO(SAGA_FAILED) },
+                               | TO(SAGA_COMPLETED) | TO(SAGA_FAILED) },
     [SAGA_COMPLETED] = { .name = "completed", .final = true },
     [SAGA_COMPENSATED] = { .name = "compensated", .final = true },
     [SAGA_FAILED] = { .name = "failed", .final = true },
@@ -28,18 +27,17 @@ const struct belay_sm_state saga_step_states[STEP_STATES] = {
     [STEP_BEGUN] = { .name = "begun",
                      .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING)
                               | TO(STEP_FAILED) | TO(STEP_UNKNOWN) },
-    [STEP_WAITING] = { .name = "waiting",
-                       .moves = BACKWARDS | TO(STEP_BEGUN) | TO(STEP_FAILED) },
-    [STEP_RESOLVING] = { .name = "resolving",
-                         .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_FAILED)
-                                  | TO(STEP_UNKNOWN) },
+    [STEP_WAITING] = { .name = "waiting", .moves = BACKWARDS | TO(STEP_BEGUN) | TO(STEP_FAILED) },
+    [STEP_RESOLVING]
+    = { .name = "resolving",
+        .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_FAILED) | TO(STEP_UNKNOWN) },
     [STEP_AWAITING] = { .name = "awaiting", .moves = BACKWARDS | TO(STEP_DONE) | TO(STEP_FAILED) },
     [STEP_DONE] = { .name = "done", .moves = BACKWARDS },
     [STEP_SKIPPED] = { .name = "skipped", .final = true },
     [STEP_FAILED] = { .name = "failed", .moves = BACKWARDS },
-    [STEP_UNKNOWN] = { .name = "unknown",
-                       .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING)
-                                | TO(STEP_FAILED) },
+    [STEP_UNKNOWN]
+    = { .name = "unknown",
+        .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING) | TO(STEP_FAILED) },
     [STEP_UNDOING] = { .name = "undoing", .moves = TO(STEP_UNDO_BEGUN) | TO(STEP_UNDONE) },
     [STEP_UNDO_BEGUN] = { .name = "undo_begun", .moves = TO(STEP_UNDOING) | TO(STEP_UNDONE) },
     [STEP_UNDONE] = { .name = "undone", .final = true },

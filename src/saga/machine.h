@@ -18,10 +18,9 @@
  *    | | `--fails for good--> FAILED
  *    | `--again--- WAITING  (known not to have happened, or may be repeated)
  *    `--unknown--> RESOLVING --it was done--> DONE, AWAITING;  --it was not--> WAITING, FAILED
- *                      `---------nobody can tell--> UNKNOWN --a person says--> DONE, AWAITING, WAITING, FAILED
- * Step, backwards:
- *   BEGUN WAITING RESOLVING AWAITING DONE FAILED UNKNOWN --> UNDOING <--again--> UNDO_BEGUN
- *   any of them --> UNDONE
+ *                      `---------nobody can tell--> UNKNOWN --a person says--> DONE, AWAITING,
+ * WAITING, FAILED Step, backwards: BEGUN WAITING RESOLVING AWAITING DONE FAILED UNKNOWN --> UNDOING
+ * <--again--> UNDO_BEGUN any of them --> UNDONE
  */
 #ifndef BELAY_SAGA_MACHINE_H
 #define BELAY_SAGA_MACHINE_H

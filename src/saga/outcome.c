@@ -8,7 +8,8 @@
 
 static bool is_gone(const struct belay_call_outcome *o)
 {
-    return o && !o->ok && o->class_ == BELAY_CLASS_PERMANENT && (o->status == 404 || o->status == 410);
+    return o && !o->ok && o->class_ == BELAY_CLASS_PERMANENT
+           && (o->status == 404 || o->status == 410);
 }
 
 static bool had_no_effect(const struct belay_fault *f)
@@ -18,10 +19,12 @@ static bool had_no_effect(const struct belay_fault *f)
     if (f->class_ != BELAY_CLASS_TRANSIENT)
         return false;
     switch (f->status) {
-    case 0: case 408: case 425: case 429: case 503:
-        return true;
-    default:
-        return false; /* a server that failed (500) may have done half of it */
+    case 0:
+    case 408:
+    case 425:
+    case 429:
+    case 503: return true;
+    default: return false; /* a server that failed (500) may have done half of it */
     }
 }
 
@@ -31,9 +34,12 @@ static enum belay_retry_verdict decide(struct saga_turn *t, const struct belay_r
 {
     belay_time elapsed = t->now - t->saga->first_at;
     const struct belay_retry_question q = {
-        .def = retry, .fault = fault, .attempt = attempt ? attempt : 1,
+        .def = retry,
+        .fault = fault,
+        .attempt = attempt ? attempt : 1,
         .elapsed_ms = elapsed > 0 ? (uint64_t)elapsed / BELAY_US_PER_MS : 0,
-        .previous_delay_ms = t->saga->delay_ms, .repeatable = repeatable,
+        .previous_delay_ms = t->saga->delay_ms,
+        .repeatable = repeatable,
     };
     return belay_retry_decide(&q, &t->room->random, ret_delay_ms);
 }
@@ -45,12 +51,14 @@ static belay_time until(const struct saga_turn *t, uint64_t delay_ms, bool forwa
 }
 
 /* The answer as JSON, kept once, as $steps.NAME. False: larger than a saga may carry. */
-static bool keep_result(struct saga_turn *t, struct saga_move *m, const struct belay_call_outcome *o)
+static bool keep_result(struct saga_turn *t, struct saga_move *m,
+                        const struct belay_call_outcome *o)
 {
     struct belay_sagas *s = t->room;
     belay_buf_clear(&s->json);
     belay_value_write(&s->json, belay_outcome_value(o, &s->arena));
-    if (belay_buf_status(&s->json) != BELAY_OK || s->json.n + t->saga->data.n > BELAY_SAGA_DATA_BYTES_MAX) {
+    if (belay_buf_status(&s->json) != BELAY_OK
+        || s->json.n + t->saga->data.n > BELAY_SAGA_DATA_BYTES_MAX) {
         belay_buf_clear(&s->json);
         return false;
     }
@@ -107,8 +115,8 @@ static void do_failed(struct saga_turn *t, struct saga_move *m, const struct bel
     saga_move_fault(t, m, fault);
     if (!had_no_effect(fault))
         m->step_flags |= STEP_MAYBE;
-    enum belay_retry_verdict verdict =
-        decide(t, &def->retry, fault, m->step_attempts, repeatable, &delay_ms);
+    enum belay_retry_verdict verdict
+        = decide(t, &def->retry, fault, m->step_attempts, repeatable, &delay_ms);
     if (verdict == BELAY_RETRY_AGAIN) {
         again(t, m, STEP_WAITING, delay_ms);
     } else if (unknown && def->resolve) {
@@ -140,7 +148,8 @@ static void not_done(struct saga_turn *t, struct saga_move *m)
     saga_move_fail(t, m, &fault);
 }
 
-static void resolve_failed(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault)
+static void resolve_failed(struct saga_turn *t, struct saga_move *m,
+                           const struct belay_fault *fault)
 {
     uint64_t delay_ms = 0;
     m->event = SAGA_EVENT_RESOLVE_FAILED;
@@ -215,7 +224,8 @@ int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
         belay_fault_init(&fault, "SAGA:INTERRUPTED", BELAY_CLASS_UNKNOWN_OUTCOME,
                          "the process ended before the outcome was known");
     else if (!o->ok)
-        belay_fault_of_outcome(&fault, o, t->def ? t->def->steps[m.step].name : BELAY_STR_NONE, t->now);
+        belay_fault_of_outcome(&fault, o, t->def ? t->def->steps[m.step].name : BELAY_STR_NONE,
+                               t->now);
     if (!t->def) {
         no_definition(t, &m, purpose);
     } else if (o && o->ok && purpose != FLIGHT_UNDO) {

@@ -21,7 +21,8 @@ static int find(struct belay_sagas *s, struct belay_str name, struct belay_str i
     return BELAY_OK;
 }
 
-static int commit(struct saga_turn *t, struct saga_move *m, struct belay_str who, struct belay_err *err)
+static int commit(struct saga_turn *t, struct saga_move *m, struct belay_str who,
+                  struct belay_err *err)
 {
     if (!(m->carries & MOVE_TEXT)) {
         belay_buf_clear(&t->room->text);
@@ -49,13 +50,14 @@ static void try_again(struct saga_turn *t, struct saga_move *m)
     }
 }
 
-static int not_done(struct saga_turn *t, struct saga_move *m, struct belay_str who, struct belay_err *err)
+static int not_done(struct saga_turn *t, struct saga_move *m, struct belay_str who,
+                    struct belay_err *err)
 {
     struct belay_fault fault;
     m->step_state = STEP_FAILED;
     m->step_flags &= (uint8_t)~STEP_MAYBE;
-    belay_fault_init(&fault, "SAGA:NOT_DONE", BELAY_CLASS_PERMANENT, "%.*s says that it was not done",
-                     BELAY_STR_ARG(who));
+    belay_fault_init(&fault, "SAGA:NOT_DONE", BELAY_CLASS_PERMANENT,
+                     "%.*s says that it was not done", BELAY_STR_ARG(who));
     saga_move_fail(t, m, &fault);
     return commit(t, m, who, err);
 }
@@ -65,10 +67,12 @@ static int settle_step(struct saga_turn *t, bool done, struct belay_str who, str
 {
     struct saga_move m;
     if (t->saga->at >= t->saga->step_count || t->saga->steps[t->saga->at].state != STEP_UNKNOWN)
-        return belay_fail(err, BELAY_CONFLICT, "it is not parked for a step of unknown outcome: try again, or cancel");
+        return belay_fail(err, BELAY_CONFLICT,
+                          "it is not parked for a step of unknown outcome: try again, or cancel");
     if (!t->def)
         return belay_fail(err, BELAY_CONFLICT, "the definition it began with is not there");
-    saga_move_init(&m, t->saga, t->now, done ? SAGA_EVENT_SETTLED_DONE : SAGA_EVENT_SETTLED_NOT_DONE);
+    saga_move_init(&m, t->saga, t->now,
+                   done ? SAGA_EVENT_SETTLED_DONE : SAGA_EVENT_SETTLED_NOT_DONE);
     if (!done)
         return not_done(t, &m, who, err);
     saga_move_done(t, &m);
@@ -79,7 +83,8 @@ static int settle_step(struct saga_turn *t, bool done, struct belay_str who, str
 static int settle_undo(struct saga_turn *t, bool done, struct belay_str who, struct belay_err *err)
 {
     struct saga_move m;
-    saga_move_init(&m, t->saga, t->now, done ? SAGA_EVENT_SETTLED_DONE : SAGA_EVENT_SETTLED_NOT_DONE);
+    saga_move_init(&m, t->saga, t->now,
+                   done ? SAGA_EVENT_SETTLED_DONE : SAGA_EVENT_SETTLED_NOT_DONE);
     if (!done) {
         try_again(t, &m);
     } else {
@@ -91,7 +96,8 @@ static int settle_undo(struct saga_turn *t, bool done, struct belay_str who, str
 }
 
 int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct belay_str id,
-                       enum belay_settle how, struct belay_str who, belay_time now, struct belay_err *err)
+                       enum belay_settle how, struct belay_str who, belay_time now,
+                       struct belay_err *err)
 {
     struct saga_turn t;
     struct saga_move m;
@@ -99,7 +105,8 @@ int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct bela
     if (status != BELAY_OK)
         return status;
     if (t.saga->state != SAGA_PARKED)
-        return belay_fail(err, BELAY_CONFLICT, "it is %s, not parked", saga_states[t.saga->state].name);
+        return belay_fail(err, BELAY_CONFLICT, "it is %s, not parked",
+                          saga_states[t.saga->state].name);
     if (how == BELAY_SETTLE_RETRY) {
         saga_move_init(&m, t.saga, now, SAGA_EVENT_SETTLED_RETRY);
         try_again(&t, &m);

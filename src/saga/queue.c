@@ -3,8 +3,8 @@
 #include "base/assert.h"
 #include "saga/room.h"
 
-#define SCAN_ROWS 32         /* due rows looked at in one go */
-#define GATE_POLL_MS 100     /* evicted while its connection was full: looked at again */
+#define SCAN_ROWS 32     /* due rows looked at in one go */
+#define GATE_POLL_MS 100 /* evicted while its connection was full: looked at again */
 
 /* ---- due rows ---- */
 
@@ -57,9 +57,10 @@ void saga_queue_scan(struct belay_sagas *s, belay_time now)
         if (s->scan_key_n == 0)
             s->pass_due = BELAY_TIME_NEVER;
         memcpy(from, s->scan_key, s->scan_key_n);
-        bool found = belay_state_seek(s->state, BELAY_TABLE_SAGA_DUE,
-                                      s->scan_key_n ? belay_str(from, s->scan_key_n) : BELAY_STR("\0"),
-                                      s->scan_key_n > 0, BELAY_STR_NONE, &key, &value);
+        bool found
+            = belay_state_seek(s->state, BELAY_TABLE_SAGA_DUE,
+                               s->scan_key_n ? belay_str(from, s->scan_key_n) : BELAY_STR("\0"),
+                               s->scan_key_n > 0, BELAY_STR_NONE, &key, &value);
         if (!found || key.n < 9) {
             end_scan(s, BELAY_TIME_NEVER);
             return;
@@ -71,7 +72,10 @@ void saga_queue_scan(struct belay_sagas *s, belay_time now)
         }
         s->scan_key_n = key.n;
         memcpy(s->scan_key, key.p, key.n);
-        if (!scan_instance(s, belay_str(s->scan_key + 8, s->scan_key_n - 8))) { /* no room for it now: the next scan comes by again */
+        if (!scan_instance(
+                s, belay_str(s->scan_key + 8,
+                             s->scan_key_n
+                                 - 8))) { /* no room for it now: the next scan comes by again */
             end_scan(s, belay_time_add_ms(now, 10));
             return;
         }
@@ -185,15 +189,16 @@ int saga_flight_reserve(struct belay_sagas *s)
     if (!flights)
         return BELAY_NOMEM;
     for (uint32_t n = s->flight_cap; n < cap; n++)
-        flights[n] = (struct flight_slot){ .generation = 1,
-                                           .next_free = n + 1 < cap ? n + 1 : NO_SLOT };
+        flights[n]
+            = (struct flight_slot){ .generation = 1, .next_free = n + 1 < cap ? n + 1 : NO_SLOT };
     s->flight_free = s->flight_cap;
     s->flights = flights;
     s->flight_cap = cap;
     return BELAY_OK;
 }
 
-uint64_t saga_flight_begin(struct belay_sagas *s, struct saga *i, enum flight purpose, bool repeatable)
+uint64_t saga_flight_begin(struct belay_sagas *s, struct saga *i, enum flight purpose,
+                           bool repeatable)
 {
     BELAY_ASSERT(s->flight_free != NO_SLOT && i->flight == FLIGHT_NONE);
     struct flight_slot *slot = &s->flights[s->flight_free];

@@ -1,4 +1,4 @@
-/* record.h - what sagas write into the journal: five records, each frozen once released.
+/* record.h - what sagas write into the journal: six records, each frozen once released.
  *
  *   KIND        a saga's name got a number
  *   START       an instance began
@@ -67,19 +67,19 @@ struct saga_start {
 };
 
 /* What a MOVE may carry. */
-#define MOVE_RESULT 0x01    /* of the step */
-#define MOVE_FAULT 0x02     /* packed; why it failed or was parked */
+#define MOVE_RESULT 0x01 /* of the step */
+#define MOVE_FAULT 0x02  /* packed; why it failed or was parked */
 #define MOVE_PUBLISHED 0x04
-#define MOVE_TEXT 0x08      /* detail of the history's entry */
-#define MOVE_QUIET 0x10     /* no entry in the history */
+#define MOVE_TEXT 0x08  /* detail of the history's entry */
+#define MOVE_QUIET 0x10 /* no entry in the history */
 
 struct saga_move {
     uint32_t kind;
     struct belay_str id;
     belay_time now;
-    uint8_t event;       /* enum saga_event */
+    uint8_t event; /* enum saga_event */
     uint8_t carries;
-    uint8_t step;        /* the one whose state changes; step_count: none */
+    uint8_t step; /* the one whose state changes; step_count: none */
     uint8_t step_state, step_flags;
     uint32_t step_attempts;
     uint8_t state, parked_from, flags, at; /* of the instance, from now on */

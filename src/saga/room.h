@@ -33,7 +33,7 @@ struct saga_kind {
     struct belay_saga_stats stats;
 };
 
-struct gate { /* instances that wait for a slot of one connection */
+struct gate {                    /* instances that wait for a slot of one connection */
     struct belay_str connection; /* owned */
     struct belay_list waiting;
 };
@@ -77,19 +77,19 @@ struct belay_sagas {
     struct flight_slot *flights;
     uint32_t flight_cap, flight_free;
 
-    belay_time now;       /* of the call that came last */
-    belay_time rows_due;  /* no row outside memory is due before */
-    belay_time pass_due;  /* the same of what became a row since the scan began */
-    uint32_t gated;       /* instances that wait for a slot */
-    bool gates_overflowed; /* some of them were evicted */
+    belay_time now;         /* of the call that came last */
+    belay_time rows_due;    /* no row outside memory is due before */
+    belay_time pass_due;    /* the same of what became a row since the scan began */
+    uint32_t gated;         /* instances that wait for a slot */
+    bool gates_overflowed;  /* some of them were evicted */
     belay_time pause_until; /* there was no room: nothing goes on before */
     char scan_key[DUE_KEY_BYTES_MAX];
     size_t scan_key_n;
 
     struct saga_turn turn;
-    struct belay_arena arena;   /* of one turn */
+    struct belay_arena arena; /* of one turn */
     struct belay_buf record, row, kind_row, fault, text, json, scratch;
-    struct saga *look;          /* views of instances that are not in memory */
+    struct saga *look; /* views of instances that are not in memory */
     char list_key[KEY_BYTES_MAX];
     size_t list_key_n;
     struct belay_buf list_id;
@@ -98,13 +98,15 @@ struct belay_sagas {
 /* ---- kinds.c ---- */
 struct saga_kind *saga_kind_find(struct belay_sagas *s, struct belay_str name);
 /* Finds it or gives it a number (a record). Errors: BELAY_NOMEM, BELAY_BUSY, BELAY_NOSPACE. */
-int saga_kind_need(struct belay_sagas *s, struct belay_str name, struct saga_kind **ret_kind, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_kind_need(struct belay_sagas *s, struct belay_str name, struct saga_kind **ret_kind,
+                   struct belay_err *err) BELAY_MUST_CHECK;
 struct saga_kind *saga_kind_at(struct belay_sagas *s, uint32_t number);
 int saga_kinds_load(struct belay_sagas *s, struct belay_err *err) BELAY_MUST_CHECK;
 /* Apply: its row; memory was reserved. */
 void saga_kind_write(struct belay_sagas *s, const struct saga_kind *kind);
 void saga_kinds_free(struct belay_sagas *s);
-int saga_kind_apply(struct belay_sagas *s, struct belay_str body, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_kind_apply(struct belay_sagas *s, struct belay_str body,
+                    struct belay_err *err) BELAY_MUST_CHECK;
 void saga_count(struct saga_kind *kind, uint8_t state, int by);
 
 /* ---- cache.c ---- */
@@ -115,13 +117,16 @@ struct saga_cost {
     size_t state_bytes;
     uint32_t changes;
 };
-int saga_room_reserve(struct belay_sagas *s, const struct saga_cost *cost, bool may_use_reserve, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_room_reserve(struct belay_sagas *s, const struct saga_cost *cost, bool may_use_reserve,
+                      struct belay_err *err) BELAY_MUST_CHECK;
 /* Errors: BELAY_NOTFOUND, BELAY_NOMEM, BELAY_CORRUPT. */
-int saga_cache_get(struct belay_sagas *s, const struct saga_key *key, struct saga **ret_saga, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_cache_get(struct belay_sagas *s, const struct saga_key *key, struct saga **ret_saga,
+                   struct belay_err *err) BELAY_MUST_CHECK;
 /* A fresh one from the pool, not yet in memory's map. NULL: no memory. */
 struct saga *saga_cache_fresh(struct belay_sagas *s, uint8_t step_count);
 int saga_cache_add(struct belay_sagas *s, struct saga *i) BELAY_MUST_CHECK;
-/* Where it belongs now: ready, idle until it is due, or out of memory when it ended (i may be gone). */
+/* Where it belongs now: ready, idle until it is due, or out of memory when it ended (i may be
+ * gone). */
 void saga_cache_place(struct belay_sagas *s, struct saga *i, belay_time now);
 /* In memory and in no queue, as after a load. */
 bool saga_cache_is_loose(const struct saga *i);
@@ -151,33 +156,43 @@ void saga_queue_note(struct belay_sagas *s, const struct saga *i);
 /* An entry of SAGA_DUE was written. */
 void saga_queue_due(struct belay_sagas *s, belay_time due);
 /* Behind the others that wait for this connection, or before them. */
-int saga_gate_wait(struct belay_sagas *s, struct belay_str connection, struct saga *i, bool first) BELAY_MUST_CHECK;
+int saga_gate_wait(struct belay_sagas *s, struct belay_str connection, struct saga *i,
+                   bool first) BELAY_MUST_CHECK;
 void saga_gates_free(struct belay_sagas *s);
 /* A slot for a call; the request's id. Errors: BELAY_NOMEM. */
 int saga_flight_reserve(struct belay_sagas *s) BELAY_MUST_CHECK;
-uint64_t saga_flight_begin(struct belay_sagas *s, struct saga *i, enum flight purpose, bool repeatable);
+uint64_t saga_flight_begin(struct belay_sagas *s, struct saga *i, enum flight purpose,
+                           bool repeatable);
 struct saga *saga_flight_of(struct belay_sagas *s, uint64_t id);
 void saga_flight_end(struct belay_sagas *s, struct saga *i);
 
 /* ---- apply.c ---- */
 /* As the instance is, `now`; the step it is at. */
-void saga_move_init(struct saga_move *m, const struct saga *i, belay_time now, enum saga_event event);
+void saga_move_init(struct saga_move *m, const struct saga *i, belay_time now,
+                    enum saga_event event);
 /* Room for the move and `extra` bytes of other records. On error nothing happened. */
-int saga_move_reserve(struct belay_sagas *s, struct saga *i, const struct saga_move *m, size_t extra, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_move_reserve(struct belay_sagas *s, struct saga *i, const struct saga_move *m,
+                      size_t extra, struct belay_err *err) BELAY_MUST_CHECK;
 void saga_move_append(struct belay_sagas *s, struct saga *i, struct saga_move *m);
-int saga_move_commit(struct belay_sagas *s, struct saga *i, struct saga_move *m, struct belay_err *err) BELAY_MUST_CHECK;
-int saga_start_append(struct belay_sagas *s, struct saga_kind *kind, const struct saga_start *r, struct saga **ret_saga, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_move_commit(struct belay_sagas *s, struct saga *i, struct saga_move *m,
+                     struct belay_err *err) BELAY_MUST_CHECK;
+int saga_start_append(struct belay_sagas *s, struct saga_kind *kind, const struct saga_start *r,
+                      struct saga **ret_saga, struct belay_err *err) BELAY_MUST_CHECK;
 void saga_forget_append(struct belay_sagas *s, struct saga *i);
 
 /* ---- kept.c: events that came before their saga ---- */
-int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r,
+                     struct belay_err *err) BELAY_MUST_CHECK;
 /* Views until the state changes. */
-bool saga_kept_find(struct belay_sagas *s, const struct saga_kind *kind, struct belay_str id, struct belay_str step, struct saga_kept *ret_kept);
+bool saga_kept_find(struct belay_sagas *s, const struct saga_kind *kind, struct belay_str id,
+                    struct belay_str step, struct saga_kept *ret_kept);
 /* It was reserved for. */
-void saga_kept_gone(struct belay_sagas *s, struct saga_kind *kind, struct belay_str id, struct belay_str step);
+void saga_kept_gone(struct belay_sagas *s, struct saga_kind *kind, struct belay_str id,
+                    struct belay_str step);
 /* The instance ended: what waits for it is done. */
 void saga_kept_apply_end(struct belay_sagas *s, const struct saga *i);
-int saga_kept_apply(struct belay_sagas *s, struct belay_str body, bool gone, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_kept_apply(struct belay_sagas *s, struct belay_str body, bool gone,
+                    struct belay_err *err) BELAY_MUST_CHECK;
 
 /* ---- turn: what an instance does next ---- */
 enum saga_act {
@@ -196,25 +211,33 @@ enum saga_act saga_turn_go(struct saga_turn *t);
 enum saga_act saga_forward(struct saga_turn *t);
 /* The step it is at is done as far as call or publish go: DONE and on to the next, or AWAITING. */
 void saga_move_done(struct saga_turn *t, struct saga_move *m);
-/* The step it is at failed, or all is to be given up: into m what follows (COMPENSATING or FAILED). */
+/* The step it is at failed, or all is to be given up: into m what follows (COMPENSATING or FAILED).
+ */
 void saga_move_fail(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
 void saga_move_park(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
 void saga_move_fault(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
 struct belay_str saga_fault_text(struct belay_sagas *s, const struct belay_fault *fault);
-bool saga_build_call(struct saga_turn *t, const struct belay_call_def *call, enum flight purpose, struct belay_call_request *ret_request, struct belay_fault *ret_fault);
+bool saga_build_call(struct saga_turn *t, const struct belay_call_def *call, enum flight purpose,
+                     struct belay_call_request *ret_request, struct belay_fault *ret_fault);
 enum saga_act saga_commit(struct saga_turn *t, struct saga_move *m); /* ACT_AGAIN or ACT_NO_ROOM */
-enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *call, enum flight purpose);
-enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_def *publish, uint64_t index, struct saga_move *m, struct belay_fault *ret_fault, bool *ret_failed);
+enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *call,
+                             enum flight purpose);
+enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_def *publish,
+                                uint64_t index, struct saga_move *m, struct belay_fault *ret_fault,
+                                bool *ret_failed);
 /* undo.c */
 enum saga_act saga_undo(struct saga_turn *t);
 /* Step below `from` (not included) that is to be undone, as it will be after m; -1: none. */
 int saga_undo_next(const struct saga_turn *t, const struct saga_move *m, int from);
 void saga_move_undone(struct saga_turn *t, struct saga_move *m);
 /* outcome.c: what the outcome of a call makes of its step. o NULL: it was interrupted. */
-int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable, const struct belay_call_outcome *o, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
+                 const struct belay_call_outcome *o, struct belay_err *err) BELAY_MUST_CHECK;
 /* event.c: the event it waits for came. Into m. */
-int saga_move_event(struct saga_turn *t, struct saga_move *m, const struct belay_message *event, struct belay_err *err) BELAY_MUST_CHECK;
-/* scope.c: what expressions see. Bits of `sees`. Errors: BELAY_NOMEM, BELAY_LIMIT, BELAY_CORRUPT. */
+int saga_move_event(struct saga_turn *t, struct saga_move *m, const struct belay_message *event,
+                    struct belay_err *err) BELAY_MUST_CHECK;
+/* scope.c: what expressions see. Bits of `sees`. Errors: BELAY_NOMEM, BELAY_LIMIT, BELAY_CORRUPT.
+ */
 #define SEES_MESSAGE 0x01
 #define SEES_HEADERS 0x02
 #define SEES_STEPS 0x04
@@ -224,7 +247,9 @@ unsigned saga_sees_call(const struct belay_call_def *call);
 unsigned saga_sees_publish(const struct belay_publish_def *p);
 int saga_scope(struct saga_turn *t, unsigned sees, struct belay_err *err) BELAY_MUST_CHECK;
 /* Of a message alone: id, match, fail_when. */
-int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, unsigned sees, belay_time now, struct belay_scope *ret_scope, struct belay_binding *bindings, struct belay_err *err) BELAY_MUST_CHECK;
+int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, unsigned sees,
+                       belay_time now, struct belay_scope *ret_scope,
+                       struct belay_binding *bindings, struct belay_err *err) BELAY_MUST_CHECK;
 struct belay_expr_env saga_env(const struct belay_scope *scope);
 
 #endif

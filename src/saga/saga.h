@@ -4,24 +4,25 @@
  *   (none) -----------------> RUNNING -----------------------------> COMPLETED
  *                              |  step failed, deadline, cancel
  *                              v
- *                         COMPENSATING --all undone--> COMPENSATED   (or FAILED: nothing had to be undone)
- *                              | a compensation is exhausted
+ *                         COMPENSATING --all undone--> COMPENSATED   (or FAILED: nothing had to be
+ * undone) | a compensation is exhausted
  *                              v
  *                           PARKED --retry/settle by a person--> COMPENSATING | RUNNING | ...
  *
- * Steps in order: [when] -> call and/or publish -> await.  A step: PENDING -> BEGUN -> (WAITING retry |
- * RESOLVING | AWAITING) -> DONE | SKIPPED | FAILED (known to have had no effect) | UNKNOWN; then
- * UNDOING -> UNDONE.  On failure every step that BEGAN and is not known to have had no effect (DONE, AWAITING,
- * UNKNOWN, a FAILED await after its publish) is compensated in reverse order (G5), each until it succeeds or is
- * parked.  Compensating a publish first takes the message out of its subscriptions where it still waits
- * (belay_broker_cancel, waiting while it is in flight); where an attempt ever began, or it is done, the step's
- * `compensate` runs too.
+ * Steps in order: [when] -> call and/or publish -> await.  A step: PENDING -> BEGUN -> (WAITING
+ * retry | RESOLVING | AWAITING) -> DONE | SKIPPED | FAILED (known to have had no effect) | UNKNOWN;
+ * then UNDOING -> UNDONE.  On failure every step that BEGAN and is not known to have had no effect
+ * (DONE, AWAITING, UNKNOWN, a FAILED await after its publish) is compensated in reverse order (G5),
+ * each until it succeeds or is parked.  Compensating a publish first takes the message out of its
+ * subscriptions where it still waits (belay_broker_cancel, waiting while it is in flight); where an
+ * attempt ever began, or it is done, the step's `compensate` runs too.
  *
- * Sans-I/O: decide -> append -> apply; rows in SAGA, SAGA_DUE, SAGA_EVENT.  An instance keeps the hash of the
- * definition it began with.  An event that comes before its saga waits in its subscription as for a retry, with a
- * copy in SAGA_EVENT, as long as the saga's deadline (or 7 days), then becomes a letter; for an ended saga it is
- * done; a second start of an id is done as a duplicate.  An ended instance is kept for BELAY_SAGA_KEEP_MS, so that
- * it can be looked at and duplicates are known.  The time an instance is parked does not count towards its deadline.
+ * Sans-I/O: decide -> append -> apply; rows in SAGA, SAGA_DUE, SAGA_EVENT.  An instance keeps the
+ * hash of the definition it began with.  An event that comes before its saga waits in its
+ * subscription as for a retry, with a copy in SAGA_EVENT, as long as the saga's deadline (or 7
+ * days), then becomes a letter; for an ended saga it is done; a second start of an id is done as a
+ * duplicate.  An ended instance is kept for BELAY_SAGA_KEEP_MS, so that it can be looked at and
+ * duplicates are known.  The time an instance is parked does not count towards its deadline.
  * Memory: instances that have work in hand, at most BELAY_SAGAS_IN_MEMORY and the calls in flight.
  * Uses: broker, policy, expr, flow/call.h.  Thread: engine.
  */
@@ -36,58 +37,80 @@ struct belay_sagas;
 struct belay_sagas_opt {
     struct belay_broker *broker;
     struct belay_store *store;
-    /* The definition an instance began with; NULL: unknown (its instance is parked with SAGA:DEFINITION). */
-    const struct belay_saga_def *(*definition)(void *arg, struct belay_str name, struct belay_hash128 hash);
+    /* The definition an instance began with; NULL: unknown (its instance is parked with
+     * SAGA:DEFINITION). */
+    const struct belay_saga_def *(*definition)(void *arg, struct belay_str name,
+                                               struct belay_hash128 hash);
     /* May a call to this connection begin now? (free slot) */
     bool (*may_call)(void *arg, const struct belay_connection_def *connection);
     void *arg;
     uint64_t seed;
 };
-int belay_sagas_new(const struct belay_sagas_opt *opt, struct belay_sagas **ret_sagas, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_sagas_new(const struct belay_sagas_opt *opt, struct belay_sagas **ret_sagas,
+                    struct belay_err *err) BELAY_MUST_CHECK;
 void belay_sagas_free(struct belay_sagas *s);
 void belay_sagas_set_store(struct belay_sagas *s, struct belay_store *store);
-int belay_sagas_load(struct belay_sagas *s, struct belay_state *state, struct belay_err *err) BELAY_MUST_CHECK;
-int belay_sagas_apply(struct belay_sagas *s, uint64_t position, const struct belay_record *record, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_sagas_load(struct belay_sagas *s, struct belay_state *state,
+                     struct belay_err *err) BELAY_MUST_CHECK;
+int belay_sagas_apply(struct belay_sagas *s, uint64_t position, const struct belay_record *record,
+                      struct belay_err *err) BELAY_MUST_CHECK;
 void belay_sagas_save(struct belay_sagas *s, struct belay_state *state);
 /* After recovery: a call that was begun and has no outcome is one of unknown outcome. */
 void belay_sagas_recovered(struct belay_sagas *s, belay_time now);
 
-/* A start message (subscription named as the saga) or an awaited event (subscription "saga/step"). Ends the
- * delivery: ack, or letter when id or match cannot be evaluated. BELAY_BUSY/NOSPACE: nothing happened. */
-int belay_sagas_start(struct belay_sagas *s, const struct belay_saga_def *def, struct belay_delivery *d, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
-int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, uint32_t step, struct belay_delivery *d, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* A start message (subscription named as the saga) or an awaited event (subscription "saga/step").
+ * Ends the delivery: ack, or letter when id or match cannot be evaluated. BELAY_BUSY/NOSPACE:
+ * nothing happened. */
+int belay_sagas_start(struct belay_sagas *s, const struct belay_saga_def *def,
+                      struct belay_delivery *d, belay_time now,
+                      struct belay_err *err) BELAY_MUST_CHECK;
+int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, uint32_t step,
+                      struct belay_delivery *d, belay_time now,
+                      struct belay_err *err) BELAY_MUST_CHECK;
 
-/* Due work: timeouts, deadlines, publishes, retries; gives calls to make. False: nothing now. The request's id is
- * the sagas' token for its outcome; its intent is recorded in the pending commit (perform it when durable).
- * Views valid until the next call of this room. */
+/* Due work: timeouts, deadlines, publishes, retries; gives calls to make. False: nothing now. The
+ * request's id is the sagas' token for its outcome; its intent is recorded in the pending commit
+ * (perform it when durable). Views valid until the next call of this room. */
 bool belay_sagas_next(struct belay_sagas *s, belay_time now, struct belay_call_request *ret_request,
                       const struct belay_connection_def **ret_connection);
-int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *outcome, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *outcome,
+                        belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
 /* The connector would not take it (BELAY_BUSY): as if never asked. */
 void belay_sagas_defer(struct belay_sagas *s, uint64_t request_id, belay_time not_before);
 belay_time belay_sagas_wake_at(const struct belay_sagas *s);
 
-/* JSON of an instance: {"id","saga","status" (the definition's word), "state", "step" (the one it is at),
- * "parked": "step"|"compensation" (what a person is asked about), "started_at","updated_at","deadline",
- * "history":[{"at","event","step","attempt","detail"}], "progress":[{"step","state"}],
- * "steps":{name: result}, "error":{"type","step","description","endpoint","class","status","at"}}.
- * A call's result is {"status","headers","body"}, a publish's {"id","topic"}; where the step awaited an
- * event, that is its member "event": {"id","type","time","body"}. BELAY_NOTFOUND. */
-int belay_sagas_view(struct belay_sagas *s, struct belay_str name, struct belay_str id, struct belay_buf *out, struct belay_err *err) BELAY_MUST_CHECK;
+/* JSON of an instance: {"id","saga","status" (the definition's word), "state", "step" (the one it
+ * is at), "parked": "step"|"compensation" (what a person is asked about),
+ * "started_at","updated_at","deadline", "history":[{"at","event","step","attempt","detail"}],
+ * "progress":[{"step","state"}], "steps":{name: result},
+ * "error":{"type","step","description","endpoint","class","status","at"}}. A call's result is
+ * {"status","headers","body"}, a publish's {"id","topic"}; where the step awaited an event, that is
+ * its member "event": {"id","type","time","body"}. BELAY_NOTFOUND. */
+int belay_sagas_view(struct belay_sagas *s, struct belay_str name, struct belay_str id,
+                     struct belay_buf *out, struct belay_err *err) BELAY_MUST_CHECK;
 /* Ids of a saga after `after`, in order; false at the end. View until the next change. */
-bool belay_sagas_list(struct belay_sagas *s, struct belay_str name, struct belay_str after, struct belay_str *ret_id, struct belay_str *ret_state);
+bool belay_sagas_list(struct belay_sagas *s, struct belay_str name, struct belay_str after,
+                      struct belay_str *ret_id, struct belay_str *ret_state);
 
-/* A person's word on a PARKED instance: try the parked step or compensation again; or say it was done / not done.
- * "Not done" of a step fails the saga; of a compensation it is what RETRY says. BELAY_CONFLICT: it is not parked, or
- * not for an unknown outcome (it can only be tried again or cancelled). */
+/* A person's word on a PARKED instance: try the parked step or compensation again; or say it was
+ * done / not done. "Not done" of a step fails the saga; of a compensation it is what RETRY says.
+ * BELAY_CONFLICT: it is not parked, or not for an unknown outcome (it can only be tried again or
+ * cancelled). */
 enum belay_settle { BELAY_SETTLE_RETRY, BELAY_SETTLE_DONE, BELAY_SETTLE_NOT_DONE };
-int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct belay_str id, enum belay_settle how,
-                       struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
-/* Begins compensation of an instance that is RUNNING, or was when it was PARKED; when the call under way has ended. */
-int belay_sagas_cancel(struct belay_sagas *s, struct belay_str name, struct belay_str id, struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct belay_str id,
+                       enum belay_settle how, struct belay_str who, belay_time now,
+                       struct belay_err *err) BELAY_MUST_CHECK;
+/* Begins compensation of an instance that is RUNNING, or was when it was PARKED; when the call
+ * under way has ended. */
+int belay_sagas_cancel(struct belay_sagas *s, struct belay_str name, struct belay_str id,
+                       struct belay_str who, belay_time now,
+                       struct belay_err *err) BELAY_MUST_CHECK;
 
-struct belay_saga_stats { uint64_t running, compensating, parked, completed, compensated, failed, events_waiting; };
-bool belay_sagas_stats(struct belay_sagas *s, uint32_t index, struct belay_str *ret_name, struct belay_saga_stats *ret_stats);
+struct belay_saga_stats {
+    uint64_t running, compensating, parked, completed, compensated, failed, events_waiting;
+};
+bool belay_sagas_stats(struct belay_sagas *s, uint32_t index, struct belay_str *ret_name,
+                       struct belay_saga_stats *ret_stats);
 /* Consistency of rows, due entries and counters; slow; BELAY_CORRUPT. */
 int belay_sagas_check(struct belay_sagas *s, struct belay_err *err) BELAY_MUST_CHECK;
 

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "saga/room.h"
 
-#define TURNS_A_CALL 256    /* of belay_sagas_next, without a call to make */
+#define TURNS_A_CALL 256 /* of belay_sagas_next, without a call to make */
 #define MOVES_A_TURN (2 * BELAY_SAGA_STEPS_MAX)
 #define NO_ROOM_MS 5        /* the store or the memory had none: again after */
 #define WITHDRAW_POLL_MS 50 /* a message to be withdrawn is in flight */
@@ -31,8 +31,8 @@ int belay_sagas_new(const struct belay_sagas_opt *opt, struct belay_sagas **ret_
     belay_list_init(&s->pool);
     belay_heap_init(&s->timers);
     belay_arena_init(&s->arena, 0, BELAY_SAGA_TURN_BYTES_MAX);
-    struct belay_buf *const bufs[] = { &s->record, &s->row, &s->kind_row, &s->fault,
-                                       &s->text, &s->json, &s->scratch, &s->list_id };
+    struct belay_buf *const bufs[] = { &s->record, &s->row,  &s->kind_row, &s->fault,
+                                       &s->text,   &s->json, &s->scratch,  &s->list_id };
     for (size_t n = 0; n < sizeof bufs / sizeof *bufs; n++)
         belay_buf_init(bufs[n], 2 * BELAY_SAGA_DATA_BYTES_MAX);
     *ret_sagas = s;
@@ -43,8 +43,8 @@ void belay_sagas_free(struct belay_sagas *s)
 {
     if (!s)
         return;
-    struct belay_buf *const bufs[] = { &s->record, &s->row, &s->kind_row, &s->fault,
-                                       &s->text, &s->json, &s->scratch, &s->list_id };
+    struct belay_buf *const bufs[] = { &s->record, &s->row,  &s->kind_row, &s->fault,
+                                       &s->text,   &s->json, &s->scratch,  &s->list_id };
     for (size_t n = 0; n < sizeof bufs / sizeof *bufs; n++)
         belay_buf_deinit(bufs[n]);
     saga_cache_free(s);
@@ -76,8 +76,8 @@ void belay_sagas_save(struct belay_sagas *s, struct belay_state *state)
     BELAY_ASSERT(saga_cache_save(s, &err) == BELAY_OK);
 }
 
-/* What was begun and is not in flight now has no outcome and never will: it is found by its entry in
- * SAGA_DUE, which is in the past, and taken as one of unknown outcome in its turn. */
+/* What was begun and is not in flight now has no outcome and never will: it is found by its entry
+ * in SAGA_DUE, which is in the past, and taken as one of unknown outcome in its turn. */
 void belay_sagas_recovered(struct belay_sagas *s, belay_time now)
 {
     s->now = now;
@@ -152,12 +152,9 @@ static void put_away(struct belay_sagas *s, struct saga_turn *t, enum saga_act a
         i->knocks = false;
     switch (act) {
     case ACT_CALL:
-    case ACT_GONE:
-        break;
+    case ACT_GONE: break;
     case ACT_AGAIN:
-    case ACT_LATER:
-        saga_cache_place(s, i, s->now);
-        break;
+    case ACT_LATER: saga_cache_place(s, i, s->now); break;
     case ACT_BLOCKED:
         if (saga_gate_wait(s, t->connection->name, i, first) != BELAY_OK)
             saga_cache_delay(s, i, belay_time_add_ms(s->now, NO_ROOM_MS));
@@ -166,9 +163,7 @@ static void put_away(struct belay_sagas *s, struct saga_turn *t, enum saga_act a
         s->pause_until = belay_time_add_ms(s->now, NO_ROOM_MS);
         saga_cache_delay(s, i, s->pause_until);
         break;
-    case ACT_WAIT:
-        saga_cache_delay(s, i, belay_time_add_ms(s->now, WITHDRAW_POLL_MS));
-        break;
+    case ACT_WAIT: saga_cache_delay(s, i, belay_time_add_ms(s->now, WITHDRAW_POLL_MS)); break;
     }
     saga_cache_trim(s);
 }
@@ -224,8 +219,8 @@ belay_time belay_sagas_wake_at(const struct belay_sagas *s)
 
 /* ---- outcomes ---- */
 
-int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *outcome, belay_time now,
-                        struct belay_err *err)
+int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *outcome,
+                        belay_time now, struct belay_err *err)
 {
     struct saga *i = saga_flight_of(s, outcome->id);
     s->now = now;
@@ -234,7 +229,8 @@ int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *
     saga_turn_init(&s->turn, s, i, now);
     int status = saga_outcome(&s->turn, (enum flight)i->flight, i->repeatable, outcome, err);
     if (status != BELAY_OK)
-        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an outcome") : status;
+        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an outcome")
+                                     : status;
     saga_flight_end(s, i);
     saga_cache_place(s, i, now);
     saga_cache_trim(s);

@@ -51,8 +51,8 @@ static unsigned sees_named(const struct belay_named_template *named, uint32_t co
 
 unsigned saga_sees_call(const struct belay_call_def *call)
 {
-    return sees_named(call->params, call->param_count) | sees_named(call->headers, call->header_count)
-           | saga_sees(call->body);
+    return sees_named(call->params, call->param_count)
+           | sees_named(call->headers, call->header_count) | saga_sees(call->body);
 }
 
 unsigned saga_sees_publish(const struct belay_publish_def *p)
@@ -64,8 +64,8 @@ unsigned saga_sees_publish(const struct belay_publish_def *p)
 /* ---- the values ---- */
 
 /* Where it could be made: into the scope, by name. */
-static int put(struct belay_scope *scope, const char *name, int status, const struct belay_value *value,
-               struct belay_err *err)
+static int put(struct belay_scope *scope, const char *name, int status,
+               const struct belay_value *value, struct belay_err *err)
 {
     if (status != BELAY_OK)
         return belay_fail(err, status, "no memory for a saga's expressions");
@@ -73,22 +73,28 @@ static int put(struct belay_scope *scope, const char *name, int status, const st
     return BELAY_OK;
 }
 
-int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, unsigned sees, belay_time now,
-                       struct belay_scope *ret_scope, struct belay_binding *bindings,
-                       struct belay_err *err)
+int saga_scope_message(struct belay_sagas *s, const struct belay_message *m, unsigned sees,
+                       belay_time now, struct belay_scope *ret_scope,
+                       struct belay_binding *bindings, struct belay_err *err)
 {
     struct belay_value body, value;
     int status = body_value(s, m->body, &body, err);
     if (status != BELAY_OK)
         return status;
-    *ret_scope = (struct belay_scope){ .body = body, .body_text = m->body, .body_type = m->datacontenttype,
-                                       .bindings = bindings, .now = now, .random = &s->random,
+    *ret_scope = (struct belay_scope){ .body = body,
+                                       .body_text = m->body,
+                                       .body_type = m->datacontenttype,
+                                       .bindings = bindings,
+                                       .now = now,
+                                       .random = &s->random,
                                        .scratch = &s->scratch };
     if (sees & SEES_MESSAGE)
-        status = put(ret_scope, "message", belay_message_value(m, 0, &s->arena, &value), &value, err);
+        status
+            = put(ret_scope, "message", belay_message_value(m, 0, &s->arena, &value), &value, err);
     if (status == BELAY_OK && (sees & SEES_HEADERS))
-        status = put(ret_scope, "headers",
-                     belay_fields_value(m->headers, m->header_count, &s->arena, &value), &value, err);
+        status
+            = put(ret_scope, "headers",
+                  belay_fields_value(m->headers, m->header_count, &s->arena, &value), &value, err);
     return status;
 }
 
@@ -103,7 +109,8 @@ static int steps_value(struct saga_turn *t, struct belay_value *ret_value)
         const belay_json *root;
         if (!text.n || belay_json_parse(text, NULL, arena, &root, NULL, NULL) != BELAY_OK)
             continue;
-        int status = belay_value_object_put(o, arena, t->def->steps[n].name, belay_value_tape(root));
+        int status
+            = belay_value_object_put(o, arena, t->def->steps[n].name, belay_value_tape(root));
         if (status != BELAY_OK)
             return status;
     }

@@ -99,12 +99,14 @@ static enum saga_act take_back(struct saga_turn *t, const struct saga_step *step
     enum withdrawal result;
     if (step->flags & STEP_DELAYED)
         result = belay_broker_schedule_cancel(t->room->opt.broker, step->due, step->sequence)
-                     ? WITHDRAWN : HAPPENED;
+                     ? WITHDRAWN
+                     : HAPPENED;
     else
         result = withdraw(t, saga_range(t->saga, step->topic), step->sequence);
     if (result == BUSY)
         return ACT_WAIT;
-    if (saga_move_reserve(t->room, t->saga, &m, 0, NULL) != BELAY_OK) /* withdrawing may have used it */
+    if (saga_move_reserve(t->room, t->saga, &m, 0, NULL)
+        != BELAY_OK) /* withdrawing may have used it */
         return ACT_NO_ROOM;
     m.step_flags |= STEP_CANCELLED;
     if (result == HAPPENED)
@@ -148,7 +150,8 @@ enum saga_act saga_undo(struct saga_turn *t)
     const struct saga_step *step = &i->steps[i->at];
     if (step->state == STEP_UNDO_BEGUN && !i->again) { /* the process ended before it knew */
         struct belay_err err;
-        return saga_outcome(t, FLIGHT_UNDO, false, NULL, &err) == BELAY_OK ? ACT_AGAIN : ACT_NO_ROOM;
+        return saga_outcome(t, FLIGHT_UNDO, false, NULL, &err) == BELAY_OK ? ACT_AGAIN
+                                                                           : ACT_NO_ROOM;
     }
     if (t->now < i->due)
         return ACT_LATER;

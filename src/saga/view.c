@@ -55,8 +55,8 @@ static void put_step(struct view *v, uint32_t step)
         belay_json_put_uint(&v->o, step + 1);
 }
 
-static void put_entry(struct view *v, belay_time at, const char *event, uint32_t step, uint32_t attempt,
-                      struct belay_str detail)
+static void put_entry(struct view *v, belay_time at, const char *event, uint32_t step,
+                      uint32_t attempt, struct belay_str detail)
 {
     belay_json_begin_object(&v->o);
     put_time(v, "at", at);
@@ -130,8 +130,11 @@ static void put_error(struct view *v)
     belay_json_begin_object(&v->o);
     const struct {
         const char *key, *value;
-    } texts[] = { { "type", f.type }, { "step", f.step }, { "description", f.description },
-                  { "endpoint", f.endpoint }, { "class", belay_class_name(f.class_) } };
+    } texts[] = { { "type", f.type },
+                  { "step", f.step },
+                  { "description", f.description },
+                  { "endpoint", f.endpoint },
+                  { "class", belay_class_name(f.class_) } };
     for (size_t n = 0; n < sizeof texts / sizeof *texts; n++) {
         if (!texts[n].value[0])
             continue;

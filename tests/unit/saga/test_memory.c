@@ -7,14 +7,19 @@ static struct belay_saga_def *two_steps(void)
 {
     struct belay_saga_step_def *steps = forever(calloc(2, sizeof *steps));
     steps[0] = (struct belay_saga_step_def){
-        .name = BELAY_STR("charge"), .retry = QUICK,
+        .name = BELAY_STR("charge"),
+        .retry = QUICK,
         .call = call_def(&payments, "PUT", "/do/0/{% order_id %}"),
-        .compensate = compensate_def(call_def(&payments, "DELETE", "/undo/0/{% order_id %}"), QUICK),
+        .compensate
+        = compensate_def(call_def(&payments, "DELETE", "/undo/0/{% order_id %}"), QUICK),
     };
     steps[1] = (struct belay_saga_step_def){
-        .name = BELAY_STR("ship"), .retry = QUICK, .publish = publish_def("work"),
+        .name = BELAY_STR("ship"),
+        .retry = QUICK,
+        .publish = publish_def("work"),
         .await = await_def("results", "{% order_id %}", "{% outcome = 'failed' %}", 3600000),
-        .compensate = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
+        .compensate
+        = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
     };
     return saga_def(steps, 2, 7200000);
 }
@@ -81,11 +86,15 @@ static void a_full_connection_does_not_hold_up_another(void **state)
 {
     (void)state;
     struct belay_saga_step_def *steps = forever(calloc(2, sizeof *steps));
-    steps[0] = (struct belay_saga_step_def){ .name = BELAY_STR("a"), .retry = QUICK,
+    steps[0] = (struct belay_saga_step_def){ .name = BELAY_STR("a"),
+                                             .retry = QUICK,
                                              .when = template("{% number <= 3000 %}"),
-                                             .call = call_def(&payments, "PUT", "/do/0/{% order_id %}") };
-    steps[1] = (struct belay_saga_step_def){ .name = BELAY_STR("b"), .retry = QUICK,
-                                             .call = call_def(&keyed, "PUT", "/do/1/{% order_id %}") };
+                                             .call
+                                             = call_def(&payments, "PUT", "/do/0/{% order_id %}") };
+    steps[1]
+        = (struct belay_saga_step_def){ .name = BELAY_STR("b"),
+                                        .retry = QUICK,
+                                        .call = call_def(&keyed, "PUT", "/do/1/{% order_id %}") };
     struct belay_saga_def *def = saga_def(steps, 2, 0);
     def->id = template("{% number %}");
     struct world *w = world_new(1, def);
@@ -114,8 +123,8 @@ static void waiting_takes_no_memory(void **state)
     struct world *w = world_new(1, def);
     const unsigned count = 2 * BELAY_SAGAS_IN_MEMORY;
     w->crowd = true;
-    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")), BELAY_STR("closed"),
-                                 &w->err));
+    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")),
+                                 BELAY_STR("closed"), &w->err));
     for (unsigned n = 1; n <= count; n++) {
         any_order(w, n);
         if (n % 50 == 0)
@@ -169,7 +178,8 @@ static void ask_failing(struct world *w, uint64_t after)
     belay_alloc_fail_after(UINT64_MAX);
     if (!any)
         return;
-    struct belay_call_outcome o = { .id = request.id, .ok = true, .status = 200, .body = BELAY_STR("{\"fine\":true}") };
+    struct belay_call_outcome o
+        = { .id = request.id, .ok = true, .status = 200, .body = BELAY_STR("{\"fine\":true}") };
     w->called++;
     world_flush(w);
     belay_alloc_fail_after(after);
@@ -212,7 +222,8 @@ static void a_room_that_cannot_be_made_leaves_nothing_behind(void **state)
     struct belay_err err;
     for (uint64_t after = 0; after < 2; after++) {
         belay_alloc_fail_after(after);
-        assert_int_equal(belay_sagas_new(&(struct belay_sagas_opt){ .seed = 1 }, &s, &err), BELAY_NOMEM);
+        assert_int_equal(belay_sagas_new(&(struct belay_sagas_opt){ .seed = 1 }, &s, &err),
+                         BELAY_NOMEM);
         belay_alloc_fail_after(UINT64_MAX);
         assert_null(s);
     }

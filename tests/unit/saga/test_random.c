@@ -11,24 +11,29 @@ static struct belay_saga_def *trip(uint64_t deadline_ms)
 {
     struct belay_saga_step_def *steps = forever(calloc(4, sizeof *steps));
     steps[0] = (struct belay_saga_step_def){
-        .name = BELAY_STR("charge"), .retry = QUICK,
+        .name = BELAY_STR("charge"),
+        .retry = QUICK,
         .call = call_def(&payments, "POST", "/do/0/{% order_id %}"),
         .resolve = call_def(&payments, "GET", "/resolve/0/{% order_id %}"),
         .compensate = compensate_def(call_def(&keyed, "POST", "/undo/0/{% order_id %}"), QUICK),
     };
     steps[1] = (struct belay_saga_step_def){
-        .name = BELAY_STR("reserve"), .retry = QUICK,
+        .name = BELAY_STR("reserve"),
+        .retry = QUICK,
         .call = call_def(&payments, "PUT", "/do/1/{% order_id %}"),
         .compensate = compensate_def(call_def(&payments, "POST", "/undo/1/{% order_id %}"), QUICK),
     };
     steps[2] = (struct belay_saga_step_def){
-        .name = BELAY_STR("ship"), .retry = QUICK,
+        .name = BELAY_STR("ship"),
+        .retry = QUICK,
         .publish = publish_def("work"),
         .await = await_def("results", "{% order_id %}", "{% outcome = 'failed' %}", 5000),
-        .compensate = compensate_def(call_def(&payments, "DELETE", "/undo/2/{% order_id %}"), QUICK),
+        .compensate
+        = compensate_def(call_def(&payments, "DELETE", "/undo/2/{% order_id %}"), QUICK),
     };
     steps[3] = (struct belay_saga_step_def){
-        .name = BELAY_STR("book"), .retry = QUICK,
+        .name = BELAY_STR("book"),
+        .retry = QUICK,
         .call = call_def(&payments, "POST", "/do/3/{% order_id %}"),
         .compensate = compensate_def(call_def(&payments, "POST", "/undo/3/{% order_id %}"), QUICK),
     };
@@ -65,18 +70,23 @@ static void settle_truly(struct world *w, unsigned saga)
 {
     char text[64], id[16];
     world_text(w, saga, "/error/step", text, sizeof text);
-    unsigned step = strcmp(text, "charge") == 0 ? 0 : strcmp(text, "reserve") == 0 ? 1
-                    : strcmp(text, "ship") == 0 ? 2 : 3;
+    unsigned step = strcmp(text, "charge") == 0    ? 0
+                    : strcmp(text, "reserve") == 0 ? 1
+                    : strcmp(text, "ship") == 0    ? 2
+                                                   : 3;
     const struct ledger *l = &w->ledger[saga][step];
     world_text(w, saga, "/parked", text, sizeof text);
     bool backwards = strcmp(text, "compensation") == 0;
     bool done = backwards ? l->undone : l->done > 0;
-    enum belay_settle how = done ? BELAY_SETTLE_DONE : draw(w, 2) ? BELAY_SETTLE_NOT_DONE : BELAY_SETTLE_RETRY;
+    enum belay_settle how = done         ? BELAY_SETTLE_DONE
+                            : draw(w, 2) ? BELAY_SETTLE_NOT_DONE
+                                         : BELAY_SETTLE_RETRY;
     note(w, "person: %u step %u %s\n", saga, step, done ? "done" : "not done or again");
-    int status = belay_sagas_settle(w->sagas, w->def->name, id_of(saga, id), how, BELAY_STR("ann"), w->now, &w->err);
-    if (status == BELAY_CONFLICT) /* not for a step: it can only be tried again */
-        status = belay_sagas_settle(w->sagas, w->def->name, id_of(saga, id), BELAY_SETTLE_RETRY, BELAY_STR("ann"),
+    int status = belay_sagas_settle(w->sagas, w->def->name, id_of(saga, id), how, BELAY_STR("ann"),
                                     w->now, &w->err);
+    if (status == BELAY_CONFLICT) /* not for a step: it can only be tried again */
+        status = belay_sagas_settle(w->sagas, w->def->name, id_of(saga, id), BELAY_SETTLE_RETRY,
+                                    BELAY_STR("ann"), w->now, &w->err);
     world_ok(w, status);
 }
 
@@ -130,7 +140,8 @@ static void cancel_one(struct world *w)
         saga = w->worked;
     else if (draw(w, 8))
         return;
-    int status = belay_sagas_cancel(w->sagas, w->def->name, id_of(saga, id), BELAY_STR("bob"), w->now, &w->err);
+    int status = belay_sagas_cancel(w->sagas, w->def->name, id_of(saga, id), BELAY_STR("bob"),
+                                    w->now, &w->err);
     if (status != BELAY_OK && status != BELAY_CONFLICT && status != BELAY_NOTFOUND)
         world_ok(w, status);
 }
@@ -165,14 +176,30 @@ static void chaos(struct world *w)
     case 1: defer_one(w); break;
     case 2: cancel_one(w); break;
     case 3: settle_one(w); break;
-    case 4: if (draw(w, 6) == 0) world_result(w, 1 + draw(w, ORDERS), draw(w, 3) == 0); break;
-    case 5: if (draw(w, 3) == 0) world_order(w, 1 + draw(w, ORDERS)); break;
-    case 6: case 7: w->now += (belay_time)draw(w, 40000); break;
-    case 8: if (draw(w, 20) == 0) w->now += (belay_time)draw(w, 4000000); break;
-    case 9: case 10: case 11: world_deliver(w); break;
-    case 12: case 13: case 14: world_ask(w); break;
-    case 15: case 16: start_flush(w); break;
-    case 17: case 18: run_a_job(w); break;
+    case 4:
+        if (draw(w, 6) == 0)
+            world_result(w, 1 + draw(w, ORDERS), draw(w, 3) == 0);
+        break;
+    case 5:
+        if (draw(w, 3) == 0)
+            world_order(w, 1 + draw(w, ORDERS));
+        break;
+    case 6:
+    case 7: w->now += (belay_time)draw(w, 40000); break;
+    case 8:
+        if (draw(w, 20) == 0)
+            w->now += (belay_time)draw(w, 4000000);
+        break;
+    case 9:
+    case 10:
+    case 11: world_deliver(w); break;
+    case 12:
+    case 13:
+    case 14: world_ask(w); break;
+    case 15:
+    case 16: start_flush(w); break;
+    case 17:
+    case 18: run_a_job(w); break;
     case 19: world_flush(w); break;
     case 20: world_work(w); break;
     case 21: belay_broker_tick(w->broker, w->now); break;
@@ -250,7 +277,8 @@ static struct belay_saga_stats one_seed(uint64_t seed, const struct belay_saga_d
         world_run(w, w->now + 3 * 3600 * (belay_time)BELAY_US_PER_S);
         settle_all(w);
     }
-    world_run(w, w->now + 3600 * (belay_time)BELAY_US_PER_S); /* what they published is worked off */
+    world_run(w,
+              w->now + 3600 * (belay_time)BELAY_US_PER_S); /* what they published is worked off */
     world_die(w, SIM_POWER);
     world_ok(w, belay_sagas_check(w->sagas, &w->err));
     for (unsigned n = 1; n <= ORDERS; n++)
@@ -274,9 +302,11 @@ static void whatever_happens_every_saga_ends_and_nothing_is_left_undone(void **s
         sum.compensated += s.compensated;
         sum.failed += s.failed;
     }
-    print_message("completed %llu, compensated %llu, failed %llu\n", (unsigned long long)sum.completed,
-                  (unsigned long long)sum.compensated, (unsigned long long)sum.failed);
-    assert_true(from || (sum.completed > count / 2 && sum.compensated > count / 2 && sum.failed > 0));
+    print_message("completed %llu, compensated %llu, failed %llu\n",
+                  (unsigned long long)sum.completed, (unsigned long long)sum.compensated,
+                  (unsigned long long)sum.failed);
+    assert_true(from
+                || (sum.completed > count / 2 && sum.compensated > count / 2 && sum.failed > 0));
 }
 
 int main(void)

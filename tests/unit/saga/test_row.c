@@ -20,11 +20,17 @@ static struct saga *an_instance(void)
     s->id_n = 3;
     belay_buf_put_str(&s->data, BELAY_STR("the message"));
     s->input_n = 11;
-    s->steps[0] = (struct saga_step){ .state = STEP_DONE, .attempts = 2, .result = saga_keep(s, BELAY_STR("{\"a\":1}")) };
-    s->steps[1] = (struct saga_step){ .state = STEP_UNDOING, .flags = STEP_PUBLISHED, .sequence = 77,
+    s->steps[0] = (struct saga_step){ .state = STEP_DONE,
+                                      .attempts = 2,
+                                      .result = saga_keep(s, BELAY_STR("{\"a\":1}")) };
+    s->steps[1] = (struct saga_step){ .state = STEP_UNDOING,
+                                      .flags = STEP_PUBLISHED,
+                                      .sequence = 77,
                                       .topic = saga_keep(s, BELAY_STR("work")) };
     belay_buf_put_str(&s->fault, BELAY_STR("a fault"));
-    struct saga_entry e = { .at = 4000, .event = SAGA_EVENT_BEGUN, .step = 1, .attempt = 3, .text = BELAY_STR("x") };
+    struct saga_entry e = {
+        .at = 4000, .event = SAGA_EVENT_BEGUN, .step = 1, .attempt = 3, .text = BELAY_STR("x")
+    };
     saga_entry_pack(&s->log, s->started_at, &e);
     return s;
 }
@@ -104,12 +110,26 @@ static void a_damaged_row_is_refused(void **state)
 static void a_move_gives_back_what_it_says(void **state)
 {
     (void)state;
-    struct saga_move m = { .kind = 3, .id = BELAY_STR("o-1"), .now = 9000, .event = SAGA_EVENT_DONE,
+    struct saga_move m = { .kind = 3,
+                           .id = BELAY_STR("o-1"),
+                           .now = 9000,
+                           .event = SAGA_EVENT_DONE,
                            .carries = MOVE_RESULT | MOVE_FAULT | MOVE_PUBLISHED | MOVE_TEXT,
-                           .step = 1, .step_state = STEP_DONE, .step_flags = STEP_MAYBE, .step_attempts = 300,
-                           .state = SAGA_RUNNING, .at = 2, .attempt = 1, .delay_ms = 1 << 20, .first_at = 8000,
-                           .due = BELAY_TIME_NEVER, .result = BELAY_STR("{}"), .fault = BELAY_STR("f"),
-                           .text = BELAY_STR("t"), .topic = BELAY_STR("work"), .sequence = 9,
+                           .step = 1,
+                           .step_state = STEP_DONE,
+                           .step_flags = STEP_MAYBE,
+                           .step_attempts = 300,
+                           .state = SAGA_RUNNING,
+                           .at = 2,
+                           .attempt = 1,
+                           .delay_ms = 1 << 20,
+                           .first_at = 8000,
+                           .due = BELAY_TIME_NEVER,
+                           .result = BELAY_STR("{}"),
+                           .fault = BELAY_STR("f"),
+                           .text = BELAY_STR("t"),
+                           .topic = BELAY_STR("work"),
+                           .sequence = 9,
                            .published_due = 10 };
     struct saga_move r;
     struct belay_buf out, again;
@@ -149,10 +169,12 @@ static void a_step_counts_unless_it_is_known_to_have_had_no_effect(void **state)
     const struct {
         uint8_t state;
         bool counts, counts_maybe;
-    } cases[] = { { STEP_PENDING, false, false }, { STEP_BEGUN, true, true },   { STEP_WAITING, false, true },
-                  { STEP_RESOLVING, true, true }, { STEP_AWAITING, true, true }, { STEP_DONE, true, true },
-                  { STEP_SKIPPED, false, false }, { STEP_FAILED, false, true },  { STEP_UNKNOWN, true, true },
-                  { STEP_UNDOING, true, true },   { STEP_UNDO_BEGUN, true, true }, { STEP_UNDONE, false, false } };
+    } cases[] = { { STEP_PENDING, false, false },  { STEP_BEGUN, true, true },
+                  { STEP_WAITING, false, true },   { STEP_RESOLVING, true, true },
+                  { STEP_AWAITING, true, true },   { STEP_DONE, true, true },
+                  { STEP_SKIPPED, false, false },  { STEP_FAILED, false, true },
+                  { STEP_UNKNOWN, true, true },    { STEP_UNDOING, true, true },
+                  { STEP_UNDO_BEGUN, true, true }, { STEP_UNDONE, false, false } };
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
         struct saga_step step = { .state = cases[n].state };
         assert_int_equal(saga_step_counts(&step), cases[n].counts);

@@ -7,18 +7,25 @@ static struct belay_saga_def *three_calls(void)
 {
     struct belay_saga_step_def *steps = forever(calloc(3, sizeof *steps));
     steps[0] = (struct belay_saga_step_def){
-        .name = BELAY_STR("charge"), .status = BELAY_STR("charging"), .retry = QUICK,
+        .name = BELAY_STR("charge"),
+        .status = BELAY_STR("charging"),
+        .retry = QUICK,
         .call = call_def(&payments, "POST", "/do/0/{% order_id %}"),
         .resolve = call_def(&payments, "GET", "/resolve/0/{% order_id %}"),
         .compensate = compensate_def(call_def(&keyed, "POST", "/undo/0/{% order_id %}"), QUICK),
     };
     steps[1] = (struct belay_saga_step_def){
-        .name = BELAY_STR("reserve"), .status = BELAY_STR("reserving"), .retry = QUICK,
+        .name = BELAY_STR("reserve"),
+        .status = BELAY_STR("reserving"),
+        .retry = QUICK,
         .call = call_def(&payments, "PUT", "/do/1/{% order_id %}"),
-        .compensate = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
+        .compensate
+        = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
     };
     steps[2] = (struct belay_saga_step_def){
-        .name = BELAY_STR("book"), .status = BELAY_STR("booking"), .retry = QUICK,
+        .name = BELAY_STR("book"),
+        .status = BELAY_STR("booking"),
+        .retry = QUICK,
         .call = call_def(&payments, "POST", "/do/2/{% order_id %}"),
         .compensate = compensate_def(call_def(&payments, "POST", "/undo/2/{% order_id %}"), QUICK),
     };
@@ -31,10 +38,13 @@ static struct belay_saga_def *charge_and_ship(void)
     struct belay_saga_step_def *steps = forever(calloc(2, sizeof *steps));
     steps[0] = three_calls()->steps[0];
     steps[1] = (struct belay_saga_step_def){
-        .name = BELAY_STR("ship"), .status = BELAY_STR("shipping"), .retry = QUICK,
+        .name = BELAY_STR("ship"),
+        .status = BELAY_STR("shipping"),
+        .retry = QUICK,
         .publish = publish_def("work"),
         .await = await_def("results", "{% order_id %}", "{% outcome = 'failed' %}", 600000),
-        .compensate = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
+        .compensate
+        = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
     };
     return saga_def(steps, 2, 2 * HOUR_MS);
 }
@@ -60,8 +70,8 @@ static enum answer scripted(struct world *w, const char *verb, unsigned step, un
     return ANSWER_OK;
 }
 
-static struct world *scripted_world(const struct belay_saga_def *def, const char *verb, unsigned step,
-                                    enum answer answer, unsigned times)
+static struct world *scripted_world(const struct belay_saga_def *def, const char *verb,
+                                    unsigned step, enum answer answer, unsigned times)
 {
     struct world *w = world_new(1, def);
     memset(scripts, 0, sizeof scripts);
@@ -193,14 +203,16 @@ static void refused_at_the_end_all_before_is_undone_backwards(void **state)
 
 static void settle(struct world *w, enum belay_settle how)
 {
-    assert_ok(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), how, BELAY_STR("ann"), w->now, &w->err));
+    assert_ok(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), how, BELAY_STR("ann"),
+                                 w->now, &w->err));
     world_run(w, A_WHILE(w));
 }
 
 static void a_compensation_that_gives_up_is_parked_for_a_person(void **state)
 {
     (void)state;
-    const enum belay_settle ways[] = { BELAY_SETTLE_RETRY, BELAY_SETTLE_NOT_DONE, BELAY_SETTLE_DONE };
+    const enum belay_settle ways[]
+        = { BELAY_SETTLE_RETRY, BELAY_SETTLE_NOT_DONE, BELAY_SETTLE_DONE };
     for (unsigned n = 0; n < 3; n++) {
         struct world *w = scripted_world(three_calls(), "do", 2, ANSWER_REFUSED, 1);
         scripts[1] = (struct script){ "undo", 1, ANSWER_BUSY, 4 };
@@ -222,7 +234,8 @@ static void a_compensation_of_unknown_outcome_is_parked(void **state)
     (void)state;
     struct belay_saga_def *def = three_calls();
     struct belay_saga_step_def *steps = (struct belay_saga_step_def *)def->steps;
-    steps[1].compensate = compensate_def(call_def(&payments, "POST", "/undo/1/{% order_id %}"), QUICK);
+    steps[1].compensate
+        = compensate_def(call_def(&payments, "POST", "/undo/1/{% order_id %}"), QUICK);
     struct world *w = scripted_world(def, "do", 2, ANSWER_REFUSED, 1);
     scripts[1] = (struct script){ "undo", 1, ANSWER_LOST, 1 };
     world_order(w, 1);
@@ -283,10 +296,12 @@ static void one_that_nobody_can_tell_waits_for_a_person(void **state)
     struct world *w = parked_at_book();
     settle(w, BELAY_SETTLE_DONE);
     assert_member(w, 1, "/status", "fulfilled");
-    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_SETTLE_DONE, BELAY_STR("ann"),
-                                        w->now, &w->err), BELAY_CONFLICT);
-    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-9"), BELAY_SETTLE_DONE, BELAY_STR("ann"),
-                                        w->now, &w->err), BELAY_NOTFOUND);
+    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_SETTLE_DONE,
+                                        BELAY_STR("ann"), w->now, &w->err),
+                     BELAY_CONFLICT);
+    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-9"), BELAY_SETTLE_DONE,
+                                        BELAY_STR("ann"), w->now, &w->err),
+                     BELAY_NOTFOUND);
     world_free(w);
 
     w = parked_at_book();
@@ -303,7 +318,8 @@ static void one_that_nobody_can_tell_waits_for_a_person(void **state)
     world_free(w);
 
     w = parked_at_book();
-    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now, &w->err));
+    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now,
+                                 &w->err));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][2].undone, 1);
@@ -427,8 +443,8 @@ static void a_message_nobody_began_to_handle_is_taken_back(void **state)
 {
     (void)state;
     struct world *w = world_new(1, charge_and_ship());
-    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")), BELAY_STR("closed"),
-                                 &w->err));
+    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")),
+                                 BELAY_STR("closed"), &w->err));
     world_order(w, 1);
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
@@ -463,8 +479,8 @@ static void a_message_somebody_had_begun_to_handle_is_undone_as_well(void **stat
     run_until_in_hand(w);
     struct belay_fault fault;
     belay_fault_init(&fault, "TEST:BROKE_OFF", BELAY_CLASS_TRANSIENT, "it broke off");
-    assert_ok(belay_broker_retry(w->broker, w->work, w->now + 3600 * (belay_time)BELAY_US_PER_S, &fault,
-                                 BELAY_STR_NONE, (struct belay_hash128){ 0 }, &w->err));
+    assert_ok(belay_broker_retry(w->broker, w->work, w->now + 3600 * (belay_time)BELAY_US_PER_S,
+                                 &fault, BELAY_STR_NONE, (struct belay_hash128){ 0 }, &w->err));
     w->work = NULL;
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
@@ -479,7 +495,8 @@ static void compensation_waits_while_its_message_is_in_hand(void **state)
     struct world *w = world_new(1, charge_and_ship());
     world_order(w, 1);
     run_until_in_hand(w);
-    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now, &w->err));
+    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now,
+                                 &w->err));
     for (unsigned n = 0; n < 20; n++) {
         world_ask(w);
         world_flush(w);
@@ -501,8 +518,8 @@ static void a_saga_ends_by_its_deadline(void **state)
     struct belay_saga_def *def = charge_and_ship();
     def->deadline_ms = 60000;
     struct world *w = world_new(1, def);
-    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")), BELAY_STR("closed"),
-                                 &w->err));
+    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")),
+                                 BELAY_STR("closed"), &w->err));
     belay_time began = w->now;
     world_order(w, 1);
     world_run(w, A_WHILE(w));
@@ -521,13 +538,15 @@ static void a_cancel_waits_for_the_call_under_way(void **state)
     world_order(w, 1);
     world_deliver(w);
     world_ask(w);
-    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now, &w->err));
+    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now,
+                                 &w->err));
     assert_member(w, 1, "/state", "running");
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][1].do_calls, 0);
     assert_int_equal(w->ledger[1][0].undone, 1);
-    assert_int_equal(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now, &w->err),
+    assert_int_equal(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"),
+                                        w->now, &w->err),
                      BELAY_CONFLICT);
     world_free(w);
 }
@@ -562,7 +581,8 @@ static void an_ended_one_is_forgotten_in_the_end(void **state)
     world_run(w, A_WHILE(w));
     struct belay_buf out;
     belay_buf_init(&out, 1 << 16);
-    assert_int_equal(belay_sagas_view(w->sagas, w->def->name, BELAY_STR("o-1"), &out, &w->err), BELAY_NOTFOUND);
+    assert_int_equal(belay_sagas_view(w->sagas, w->def->name, BELAY_STR("o-1"), &out, &w->err),
+                     BELAY_NOTFOUND);
     belay_buf_deinit(&out);
     world_free(w);
 }

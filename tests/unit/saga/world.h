@@ -1,8 +1,8 @@
 /* world.h - sagas over a real store and broker on the simulated disk, with scripted endpoints, a
  * worker that handles what sagas publish, a person, and a ledger of what really happened outside.
  *
- * It keeps the engine's promises: a call is made, and a message worked on, only once what says so is
- * durable.  It can die at any moment; what was under way then has no outcome. */
+ * It keeps the engine's promises: a call is made, and a message worked on, only once what says so
+ * is durable.  It can die at any moment; what was under way then has no outcome. */
 #ifndef BELAY_TEST_SAGA_WORLD_H
 #define BELAY_TEST_SAGA_WORLD_H
 
@@ -76,7 +76,8 @@ struct world {
     size_t trace_n;
 };
 
-static inline void note(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static inline void note(struct world *w, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 static inline void note(struct world *w, const char *fmt, ...)
 {
     va_list args;
@@ -87,16 +88,16 @@ static inline void note(struct world *w, const char *fmt, ...)
 }
 
 /* fail_msg cuts a long text off. */
-#define world_fail(w, ...)                                             \
-    do {                                                               \
-        fprintf(stderr, "%s\n", (w)->trace);                           \
-        fail_msg(__VA_ARGS__);                                         \
+#define world_fail(w, ...)                                                                         \
+    do {                                                                                           \
+        fprintf(stderr, "%s\n", (w)->trace);                                                       \
+        fail_msg(__VA_ARGS__);                                                                     \
     } while (0)
 
-#define world_ok(w, status)                                                              \
-    do {                                                                                 \
-        if ((status) != BELAY_OK)                                                        \
-            world_fail(w, "seed %llu: %s", (unsigned long long)(w)->seed, (w)->err.msg); \
+#define world_ok(w, status)                                                                        \
+    do {                                                                                           \
+        if ((status) != BELAY_OK)                                                                  \
+            world_fail(w, "seed %llu: %s", (unsigned long long)(w)->seed, (w)->err.msg);           \
     } while (0)
 
 /* ---- definitions, by hand ---- */
@@ -114,7 +115,8 @@ static inline struct belay_template *template(const char *text)
 {
     struct belay_template *t;
     struct belay_err err = { 0 };
-    if (belay_template_compile(belay_str_c(text), (struct belay_template_opt){ 0 }, &t, NULL, &err) != BELAY_OK)
+    if (belay_template_compile(belay_str_c(text), (struct belay_template_opt){ 0 }, &t, NULL, &err)
+        != BELAY_OK)
         fail_msg("%s: %s", text, err.msg);
     return forever(t);
 }
@@ -135,7 +137,8 @@ static inline struct belay_call_def *call_def(const struct belay_connection_def 
     return call;
 }
 
-static inline struct belay_compensate_def *compensate_def(struct belay_call_def *call, struct belay_retry_def retry)
+static inline struct belay_compensate_def *compensate_def(struct belay_call_def *call,
+                                                          struct belay_retry_def retry)
 {
     struct belay_compensate_def *c = forever(calloc(1, sizeof *c));
     *c = (struct belay_compensate_def){ .call = call, .retry = retry };
@@ -149,34 +152,47 @@ static inline struct belay_publish_def *publish_def(const char *target)
     return p;
 }
 
-static inline struct belay_await_def *await_def(const char *topic, const char *match, const char *fail_when,
-                                                uint64_t timeout_ms)
+static inline struct belay_await_def *await_def(const char *topic, const char *match,
+                                                const char *fail_when, uint64_t timeout_ms)
 {
     struct belay_await_def *a = forever(calloc(1, sizeof *a));
-    *a = (struct belay_await_def){ .topic = belay_str_c(topic), .match = template(match),
+    *a = (struct belay_await_def){ .topic = belay_str_c(topic),
+                                   .match = template(match),
                                    .fail_when = fail_when ? template(fail_when) : NULL,
                                    .timeout_ms = timeout_ms };
     return a;
 }
 
-static const struct belay_connection_def payments = {
-    .name = BELAY_STR_INIT("payments"), .timeout_ms = 1000, .concurrency = 8, .idempotent = is_idempotent
-};
+static const struct belay_connection_def payments = { .name = BELAY_STR_INIT("payments"),
+                                                      .timeout_ms = 1000,
+                                                      .concurrency = 8,
+                                                      .idempotent = is_idempotent };
 static const struct belay_connection_def keyed = { /* honours the idempotency key */
-    .name = BELAY_STR_INIT("keyed"), .timeout_ms = 1000, .concurrency = 8, .honours_key = true,
-    .idempotent = is_idempotent
+                                                   .name = BELAY_STR_INIT("keyed"),
+                                                   .timeout_ms = 1000,
+                                                   .concurrency = 8,
+                                                   .honours_key = true,
+                                                   .idempotent = is_idempotent
 };
 #define QUICK ((struct belay_retry_def){ 4, 0, 10, 100, 2.0, BELAY_JITTER_NONE, true })
 
-static inline struct belay_saga_def *saga_def(struct belay_saga_step_def *steps, uint32_t count, uint64_t deadline_ms)
+static inline struct belay_saga_def *saga_def(struct belay_saga_step_def *steps, uint32_t count,
+                                              uint64_t deadline_ms)
 {
     struct belay_saga_def *def = forever(calloc(1, sizeof *def));
     *def = (struct belay_saga_def){
-        .name = BELAY_STR("trip"), .hash = { 1, count }, .text = BELAY_STR("{}"),
+        .name = BELAY_STR("trip"),
+        .hash = { 1, count },
+        .text = BELAY_STR("{}"),
         .from = { .kind = BELAY_SOURCE_TOPIC, .name = BELAY_STR("orders") },
-        .id = template("{% order_id %}"), .deadline_ms = deadline_ms, .steps = steps, .step_count = count,
-        .word_started = BELAY_STR("accepted"), .word_completed = BELAY_STR("fulfilled"),
-        .word_compensated = BELAY_STR("refunded"), .word_failed = BELAY_STR("declined"),
+        .id = template("{% order_id %}"),
+        .deadline_ms = deadline_ms,
+        .steps = steps,
+        .step_count = count,
+        .word_started = BELAY_STR("accepted"),
+        .word_completed = BELAY_STR("fulfilled"),
+        .word_compensated = BELAY_STR("refunded"),
+        .word_failed = BELAY_STR("declined"),
         .word_parked = BELAY_STR("needs_attention"),
     };
     return def;
@@ -189,7 +205,8 @@ static inline const struct belay_saga_def *world_definition(void *arg, struct be
 {
     struct world *w = arg;
     return !w->def_gone && belay_str_eq(name, w->def->name) && belay_hash128_eq(hash, w->def->hash)
-               ? w->def : NULL;
+               ? w->def
+               : NULL;
 }
 
 static inline bool world_may_call(void *arg, const struct belay_connection_def *connection)
@@ -205,11 +222,13 @@ static inline int world_load(void *arg, struct belay_state *state, struct belay_
     return status == BELAY_OK ? belay_sagas_load(w->sagas, state, err) : status;
 }
 
-static inline int world_apply(void *arg, uint64_t position, const struct belay_record *record, struct belay_err *err)
+static inline int world_apply(void *arg, uint64_t position, const struct belay_record *record,
+                              struct belay_err *err)
 {
     struct world *w = arg;
-    return (record->type & 0xff00) == BELAY_RECORD_SAGA ? belay_sagas_apply(w->sagas, position, record, err)
-                                                        : belay_broker_apply(w->broker, position, record, err);
+    return (record->type & 0xff00) == BELAY_RECORD_SAGA
+               ? belay_sagas_apply(w->sagas, position, record, err)
+               : belay_broker_apply(w->broker, position, record, err);
 }
 
 static inline void world_save(void *arg, struct belay_state *state)
@@ -222,8 +241,10 @@ static inline void world_save(void *arg, struct belay_state *state)
 static inline void world_subscribe(struct world *w, const char *name, const char *topic)
 {
     struct belay_subscription *sub;
-    const struct belay_subscription_opt opt = { .name = belay_str_c(name), .topic = belay_str_c(topic),
-                                                .start = BELAY_START_EARLIEST, .concurrency = 1000 };
+    const struct belay_subscription_opt opt = { .name = belay_str_c(name),
+                                                .topic = belay_str_c(topic),
+                                                .start = BELAY_START_EARLIEST,
+                                                .concurrency = 1000 };
     world_ok(w, belay_broker_subscribe(w->broker, &opt, &sub, &w->err));
 }
 
@@ -246,16 +267,23 @@ static inline void world_declare(struct world *w)
 
 static inline void world_open(struct world *w)
 {
-    const struct belay_sagas_opt opt = { .definition = world_definition, .may_call = world_may_call,
-                                         .arg = w, .seed = belay_random_next(&w->random) };
+    const struct belay_sagas_opt opt = { .definition = world_definition,
+                                         .may_call = world_may_call,
+                                         .arg = w,
+                                         .seed = belay_random_next(&w->random) };
     sim_jobs_init(&w->jobs);
     world_ok(w, belay_broker_new(NULL, &w->broker, &w->err));
     struct belay_sagas_opt with = opt;
     with.broker = w->broker;
     world_ok(w, belay_sagas_new(&with, &w->sagas, &w->err));
-    const struct belay_store_opt store = { .disk = w->disk, .jobs = &w->jobs.port, .state = &w->backend,
-                                           .segment_bytes = 256 * 1024, .seed = belay_random_next(&w->random),
-                                           .apply = world_apply, .load = world_load, .save = world_save,
+    const struct belay_store_opt store = { .disk = w->disk,
+                                           .jobs = &w->jobs.port,
+                                           .state = &w->backend,
+                                           .segment_bytes = 256 * 1024,
+                                           .seed = belay_random_next(&w->random),
+                                           .apply = world_apply,
+                                           .load = world_load,
+                                           .save = world_save,
                                            .arg = w };
     world_ok(w, belay_store_open(&store, &w->store, &w->err));
     belay_broker_set_store(w->broker, w->store);
@@ -327,10 +355,15 @@ static inline void world_die(struct world *w, enum sim_death death)
 
 /* ---- what comes in ---- */
 
-static inline void world_publish(struct world *w, const char *topic, const char *id, const char *body)
+static inline void world_publish(struct world *w, const char *topic, const char *id,
+                                 const char *body)
 {
-    const struct belay_message m = { .id = belay_str_c(id), .source = BELAY_STR("/test"), .type = BELAY_STR("test"),
-                                     .key = belay_str_c(id), .time = w->now, .body = belay_str_c(body),
+    const struct belay_message m = { .id = belay_str_c(id),
+                                     .source = BELAY_STR("/test"),
+                                     .type = BELAY_STR("test"),
+                                     .key = belay_str_c(id),
+                                     .time = w->now,
+                                     .body = belay_str_c(body),
                                      .datacontenttype = BELAY_STR("application/json") };
     world_ok(w, belay_broker_publish(w->broker, belay_str_c(topic), &m, w->now, NULL, &w->err));
 }
@@ -347,7 +380,8 @@ static inline void world_result(struct world *w, unsigned saga, bool failed)
 {
     char id[32], body[64];
     snprintf(id, sizeof id, "r-%u", saga);
-    snprintf(body, sizeof body, "{\"order_id\":\"o-%u\",\"outcome\":\"%s\"}", saga, failed ? "failed" : "ok");
+    snprintf(body, sizeof body, "{\"order_id\":\"o-%u\",\"outcome\":\"%s\"}", saga,
+             failed ? "failed" : "ok");
     world_publish(w, "results", id, body);
 }
 
@@ -377,8 +411,8 @@ static inline void world_work(struct world *w)
     if (w->work_breaks_off && belay_random_below(&w->random, 3) == 0) {
         struct belay_fault fault;
         belay_fault_init(&fault, "TEST:BROKE_OFF", BELAY_CLASS_TRANSIENT, "it broke off");
-        world_ok(w, belay_broker_retry(w->broker, w->work, w->now + 20 * BELAY_US_PER_S, &fault, BELAY_STR_NONE,
-                                       (struct belay_hash128){ 0 }, &w->err));
+        world_ok(w, belay_broker_retry(w->broker, w->work, w->now + 20 * BELAY_US_PER_S, &fault,
+                                       BELAY_STR_NONE, (struct belay_hash128){ 0 }, &w->err));
         w->work = NULL;
         return;
     }
@@ -396,7 +430,8 @@ static inline void world_deliver(struct world *w)
         if (belay_str_eq(name, BELAY_STR("trip")))
             status = belay_sagas_start(w->sagas, w->def, d, w->now, &w->err);
         else if (!belay_str_eq(name, BELAY_STR("worker")))
-            status = belay_sagas_event(w->sagas, w->def, number_after(name, "trip/"), d, w->now, &w->err);
+            status = belay_sagas_event(w->sagas, w->def, number_after(name, "trip/"), d, w->now,
+                                       &w->err);
         else if (w->work || (belay_random_next(&w->random) & 1))
             belay_broker_defer(w->broker, d, w->now + 1000);
         else if (belay_broker_start(w->broker, d, &w->err) == BELAY_OK) {
@@ -410,7 +445,8 @@ static inline void world_deliver(struct world *w)
 
 /* ---- endpoints ---- */
 
-static inline void world_ledger(struct world *w, const char *verb, unsigned step, unsigned saga, bool happens)
+static inline void world_ledger(struct world *w, const char *verb, unsigned step, unsigned saga,
+                                bool happens)
 {
     struct ledger *l = &w->ledger[saga][step];
     if (strcmp(verb, "do") == 0) {
@@ -420,18 +456,20 @@ static inline void world_ledger(struct world *w, const char *verb, unsigned step
     } else if (strcmp(verb, "undo") == 0) {
         l->undo_calls++;
         if (!w->crowd && (int)step > w->undo_below[saga])
-            world_fail(w, "seed %llu: saga %u undoes step %u after step %d", (unsigned long long)w->seed, saga, step,
-                       w->undo_below[saga]);
+            world_fail(w, "seed %llu: saga %u undoes step %u after step %d",
+                       (unsigned long long)w->seed, saga, step, w->undo_below[saga]);
         w->undo_below[saga] = (int)step;
         l->undone += happens;
     }
 }
 
-static inline struct belay_call_outcome world_outcome(struct world *w, const char *verb, unsigned step,
-                                                      unsigned saga, enum answer answer)
+static inline struct belay_call_outcome
+world_outcome(struct world *w, const char *verb, unsigned step, unsigned saga, enum answer answer)
 {
-    struct belay_call_outcome o = { .class_ = BELAY_CLASS_TRANSIENT, .type = BELAY_STR("HTTP:SERVER_ERROR"),
-                                    .description = BELAY_STR("scripted"), .endpoint = BELAY_STR("POST test") };
+    struct belay_call_outcome o = { .class_ = BELAY_CLASS_TRANSIENT,
+                                    .type = BELAY_STR("HTTP:SERVER_ERROR"),
+                                    .description = BELAY_STR("scripted"),
+                                    .endpoint = BELAY_STR("POST test") };
     bool resolve = strcmp(verb, "resolve") == 0;
     bool missing = resolve && !w->ledger[saga][step].done;
     switch (answer) {
@@ -479,7 +517,8 @@ static inline void world_ask(struct world *w)
 {
     struct belay_call_request request;
     const struct belay_connection_def *connection;
-    while (w->call_count < WORLD_CALLS && belay_sagas_next(w->sagas, w->now, &request, &connection)) {
+    while (w->call_count < WORLD_CALLS
+           && belay_sagas_next(w->sagas, w->now, &request, &connection)) {
         struct world_call *c = &w->calls[w->call_count++];
         c->id = request.id;
         c->connection = connection;
@@ -544,7 +583,8 @@ static inline void world_view(struct world *w, unsigned saga, struct belay_buf *
     belay_buf_put_c(out, '\0');
 }
 
-static inline void world_text(struct world *w, unsigned saga, const char *member, char *to, size_t n)
+static inline void world_text(struct world *w, unsigned saga, const char *member, char *to,
+                              size_t n)
 {
     struct belay_buf out;
     struct belay_arena arena;
@@ -561,7 +601,8 @@ static inline void world_text(struct world *w, unsigned saga, const char *member
     belay_buf_deinit(&out);
 }
 
-static inline void assert_member(struct world *w, unsigned saga, const char *member, const char *value)
+static inline void assert_member(struct world *w, unsigned saga, const char *member,
+                                 const char *value)
 {
     char text[256];
     world_text(w, saga, member, text, sizeof text);
