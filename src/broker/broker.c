@@ -168,8 +168,36 @@ int record_reserve(struct belay_broker *b, size_t bytes, uint32_t records, struc
                    struct belay_err *err)
 {
     int status = belay_store_reserve(b->store, bytes, records, use_reserve, err);
-    if (status == BELAY_OK && cost.changes)
+    if (status != BELAY_OK || !cost.changes)
+        return status;
+    if (cost.state_bytes <= b->unit.state_bytes && cost.changes <= b->unit.changes) {
+        b->unit.state_bytes -= cost.state_bytes;
+        b->unit.changes -= cost.changes;
+        return BELAY_OK;
+    }
+    return belay_state_reserve(b->state, cost.state_bytes, cost.changes, err);
+}
+
+/* What the outcome's record may have beside the message: a fault, a key, numbers. */
+#define OUTCOME_BYTES (BELAY_KIB(4) + 2 * BELAY_KEY_BYTES_MAX)
+
+int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, struct belay_delivery *d,
+                       bool letter, struct belay_err *err)
+{
+    struct cost cost = { bytes + EXCEPTION_COST.state_bytes, 3 * records + EXCEPTION_COST.changes + 8 };
+    int status = BELAY_OK;
+    b->unit = (struct cost){ 0 };
+    if (d) {
+        bytes += OUTCOME_BYTES + (letter ? entry_of(d)->encoded.n + d->progress.n : 0);
+        cost.state_bytes += OUTCOME_BYTES + (letter ? entry_of(d)->encoded.n + d->progress.n : 0);
+        status = gather_prepare(b, d->sub, &d->sub->acks, err);
+    }
+    if (status == BELAY_OK)
+        status = belay_store_reserve(b->store, bytes, records + 3, false, err);
+    if (status == BELAY_OK)
         status = belay_state_reserve(b->state, cost.state_bytes, cost.changes, err);
+    if (status == BELAY_OK)
+        b->unit = cost;
     return status;
 }
 

@@ -44,6 +44,7 @@
 
 struct belay_broker;
 struct belay_subscription;
+struct belay_delivery;
 
 /* Borrows store. Errors: BELAY_NOMEM. */
 int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker, struct belay_err *err) BELAY_MUST_CHECK;
@@ -109,6 +110,12 @@ int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const 
                           belay_time due, uint64_t *ret_number, struct belay_err *err) BELAY_MUST_CHECK;
 /* True when it still waited (compensation of a delayed publish). */
 bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number);
+/* Room for changes that belong together: publications and other records of `bytes` in `records`, and the
+ * outcome of d (NULL: none; letter: it may be one). After it, until the flush, publish, schedule,
+ * idempotency calls within those bytes and the outcome do not fail for lack of room. Errors: BELAY_NOSPACE,
+ * BELAY_BUSY, BELAY_NOMEM. */
+int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, struct belay_delivery *d,
+                       bool letter, struct belay_err *err) BELAY_MUST_CHECK;
 /* Would a producer be refused now? (admission at the edge: BELAY_NOSPACE, BELAY_BUSY) */
 int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
 /* Would a publish of so many bytes in all to the topic be refused for the topic's sake? BELAY_NOTFOUND,

@@ -49,8 +49,8 @@ int cursor_reserve(struct belay_subscription *sub, struct belay_err *err)
 
 /* ---- gathering ---- */
 
-static int gather(struct belay_broker *b, struct belay_subscription *sub, struct ranges *set,
-                  uint64_t sequence, struct belay_err *err)
+int gather_prepare(struct belay_broker *b, struct belay_subscription *sub, struct ranges *set,
+                   struct belay_err *err)
 {
     if (set->count == GATHER_RANGES_MAX)
         gather_flush(b, sub);
@@ -66,8 +66,16 @@ static int gather(struct belay_broker *b, struct belay_subscription *sub, struct
             return status;
         belay_list_push(&b->gathering, &sub->gather_node);
     }
-    ranges_add(set, sequence, sequence + 1);
     return BELAY_OK;
+}
+
+static int gather(struct belay_broker *b, struct belay_subscription *sub, struct ranges *set,
+                  uint64_t sequence, struct belay_err *err)
+{
+    int status = gather_prepare(b, sub, set, err);
+    if (status == BELAY_OK)
+        ranges_add(set, sequence, sequence + 1);
+    return status;
 }
 
 int gather_ack(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -117,6 +125,7 @@ void belay_broker_flush(struct belay_broker *b)
 {
     while (!belay_list_empty(&b->gathering))
         gather_flush(b, BELAY_CONTAINER_OF(b->gathering.next, struct belay_subscription, gather_node));
+    b->unit = (struct cost){ 0 };
 }
 
 /* Calls fn for each range of a record. The count says how much room the set needs at recovery. */

@@ -153,6 +153,11 @@ struct page {
     struct belay_list node;    /* of the spare ones */
 };
 
+struct cost {
+    size_t state_bytes; /* keys and values that apply may put */
+    uint32_t changes;
+};
+
 struct belay_broker {
     struct belay_store *store;
     struct belay_state *state;
@@ -173,6 +178,7 @@ struct belay_broker {
     /* volatile */
     uint64_t incarnation;
     struct belay_buf record, message;
+    struct cost unit;            /* reserved by belay_broker_begin and not used up */
     struct belay_list gathering; /* subscriptions with gathered acks or starts */
     struct belay_list ring;      /* subscriptions that may have something to deliver */
     uint32_t ring_count;
@@ -187,8 +193,6 @@ struct belay_broker {
     belay_time retention_at;     /* next look at retention by time */
     uint32_t tick_topic;
 };
-
-/* ---- records ---- */
 
 enum record_type {
     RECORD_TOPIC = BELAY_RECORD_BROKER + 1,
@@ -216,10 +220,8 @@ enum record_type {
 #define RECORD_VERSION 1
 #define ROW_VERSION 1 /* first byte of every row */
 
-struct cost {
-    size_t state_bytes; /* keys and values that apply may put */
-    uint32_t changes;
-};
+/* ---- records ---- */
+
 /* Empties b->record, for the body of the next one. */
 struct belay_buf *record_begin(struct belay_broker *b);
 /* Reserves room for the body in b->record and what apply puts, appends and applies it. On an error
@@ -293,6 +295,8 @@ uint64_t cursor_settle(struct belay_subscription *sub, uint64_t first, uint64_t 
 bool cursor_settled(const struct belay_subscription *sub, uint64_t sequence);
 /* Room for what the next record may add. Errors: BELAY_NOMEM. */
 int cursor_reserve(struct belay_subscription *sub, struct belay_err *err) BELAY_MUST_CHECK;
+/* After it an ack of sub in this step does not fail. */
+int gather_prepare(struct belay_broker *b, struct belay_subscription *sub, struct ranges *set, struct belay_err *err) BELAY_MUST_CHECK;
 int gather_ack(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_err *err) BELAY_MUST_CHECK;
 int gather_start(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_err *err) BELAY_MUST_CHECK;
 void gather_flush(struct belay_broker *b, struct belay_subscription *sub);

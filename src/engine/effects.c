@@ -50,8 +50,8 @@ int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t ex
     }
     if (fx->publication_count == 0)
         return BELAY_OK; /* one record: it has room or it has not */
-    int status = belay_store_reserve(e->store, total, fx->publication_count + BESIDE_RECORDS, false,
-                                     &err);
+    int status = belay_broker_begin(e->broker, total, fx->publication_count + BESIDE_RECORDS, r->delivery,
+                                    r->verdict == BELAY_FLOW_LETTER, &err);
     return status == BELAY_OK || engine_no_room(e, status, &err) ? status : BELAY_BUSY;
 }
 

@@ -222,6 +222,37 @@ static void a_backlog_larger_than_memory_streams_through_fetches(void **state)
     assert_int_equal(stats_of(w).done, 3000);
 }
 
+static void what_was_begun_has_room_for_its_outcome(void **state)
+{
+    struct world *w = *state;
+    char body[2000] = { 0 };
+    struct belay_message m = { .body = belay_str(body, sizeof body) };
+    declare(w, BELAY_STR("out"), false);
+    uint64_t refused = 0, done = 0;
+    for (int i = 0; i < 400; i++) {
+        if (belay_broker_publish(w->b, BELAY_STR("orders"), &m, w->now, NULL, &w->err) != BELAY_OK)
+            world_flush(w);
+        struct belay_delivery *d = belay_broker_next(w->b, w->now);
+        if (!d)
+            continue;
+        if (belay_broker_begin(w->b, 2 * sizeof body + 1000, 2, d, i % 3 == 0, &w->err) != BELAY_OK) {
+            refused++;
+            belay_broker_defer(w->b, d, w->now);
+            world_flush(w);
+            continue;
+        }
+        for (int k = 0; k < 2; k++)
+            world_ok(w, belay_broker_publish(w->b, BELAY_STR("out"), &m, w->now, NULL, &w->err));
+        if (i % 3 == 0)
+            letter(w, d, true);
+        else
+            ack(w, d);
+        done++;
+    }
+    assert_true(refused > 0 && done > 100);
+    world_settle(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +266,7 @@ int main(void)
         WORLD_TEST(a_started_attempt_without_an_outcome_is_an_interrupted_one),
         WORLD_TEST(a_deferred_delivery_comes_again_and_used_no_attempt_up),
         WORLD_TEST(subscriptions_take_turns),
+        WORLD_TEST(what_was_begun_has_room_for_its_outcome),
         WORLD_TEST(a_backlog_larger_than_memory_streams_through_fetches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
