@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/pack.h"
 #include "base/planted.h"
 
 #define ROW_VERSION 1
@@ -172,10 +171,10 @@ void saga_row_pack(struct belay_buf *out, const struct saga *s)
     belay_pack_u64(out, s->definition.hi);
     belay_pack_u64(out, s->definition.lo);
     belay_pack_u64(out, (uint64_t)s->started_at);
-    belay_pack_svarint(out, s->updated_at - s->started_at);
+    saga_pack_distance(out, s->started_at, s->updated_at);
     belay_pack_u64(out, (uint64_t)s->deadline);
-    belay_pack_svarint(out, s->first_at - s->started_at);
-    belay_pack_svarint(out, s->log_at - s->started_at);
+    saga_pack_distance(out, s->started_at, s->first_at);
+    saga_pack_distance(out, s->started_at, s->log_at);
     belay_pack_varint(out, s->attempt);
     belay_pack_varint(out, s->delay_ms);
     belay_pack_varint(out, s->input_n);
@@ -255,10 +254,10 @@ static void unpack_fixed(struct belay_unpack *u, struct saga *s)
     s->definition.hi = belay_unpack_u64(u);
     s->definition.lo = belay_unpack_u64(u);
     s->started_at = (belay_time)belay_unpack_u64(u);
-    s->updated_at = s->started_at + belay_unpack_svarint(u);
+    s->updated_at = saga_unpack_distance(u, s->started_at);
     s->deadline = (belay_time)belay_unpack_u64(u);
-    s->first_at = s->started_at + belay_unpack_svarint(u);
-    s->log_at = s->started_at + belay_unpack_svarint(u);
+    s->first_at = saga_unpack_distance(u, s->started_at);
+    s->log_at = saga_unpack_distance(u, s->started_at);
     s->attempt = (uint32_t)belay_unpack_varint(u);
     s->delay_ms = belay_unpack_varint(u);
     s->input_n = (uint32_t)belay_unpack_varint(u);

@@ -13,6 +13,7 @@
 #include "base/heap.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/pack.h"
 #include "base/time.h"
 #include "saga/machine.h"
 
@@ -109,6 +110,16 @@ void saga_drop_input(struct saga *s);
 
 /* Began, and is not known to have had no effect (G5). */
 bool saga_step_counts(const struct saga_step *step);
+
+/* Times in rows and records are written as distances; what a damaged one says wraps around. */
+static inline void saga_pack_distance(struct belay_buf *out, belay_time from, belay_time to)
+{
+    belay_pack_svarint(out, (int64_t)((uint64_t)to - (uint64_t)from));
+}
+static inline belay_time saga_unpack_distance(struct belay_unpack *u, belay_time from)
+{
+    return (belay_time)((uint64_t)from + (uint64_t)belay_unpack_svarint(u));
+}
 
 void saga_row_pack(struct belay_buf *out, const struct saga *s);
 /* Into a fresh s. Errors: BELAY_CORRUPT, BELAY_NOMEM. */

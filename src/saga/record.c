@@ -87,9 +87,9 @@ void saga_move_pack(struct belay_buf *out, const struct saga_move *r)
     belay_pack_u8(out, r->at);
     belay_pack_varint(out, r->attempt);
     belay_pack_varint(out, r->delay_ms);
-    belay_pack_svarint(out, r->first_at - r->now);
+    saga_pack_distance(out, r->now, r->first_at);
     belay_pack_u8(out, r->due == BELAY_TIME_NEVER);
-    belay_pack_svarint(out, r->due == BELAY_TIME_NEVER ? 0 : r->due - r->now);
+    saga_pack_distance(out, r->now, r->due == BELAY_TIME_NEVER ? r->now : r->due);
     if (r->carries & MOVE_RESULT)
         belay_pack_str(out, r->result);
     if (r->carries & MOVE_FAULT)
@@ -122,9 +122,9 @@ bool saga_move_unpack(struct belay_str body, struct saga_move *ret_r)
     r.at = belay_unpack_u8(&u);
     r.attempt = (uint32_t)belay_unpack_varint(&u);
     r.delay_ms = belay_unpack_varint(&u);
-    r.first_at = r.now + belay_unpack_svarint(&u);
+    r.first_at = saga_unpack_distance(&u, r.now);
     bool never = belay_unpack_u8(&u);
-    belay_time due = r.now + belay_unpack_svarint(&u);
+    belay_time due = saga_unpack_distance(&u, r.now);
     r.due = never ? BELAY_TIME_NEVER : due;
     if (r.carries & MOVE_RESULT)
         r.result = belay_unpack_str(&u);
@@ -171,7 +171,7 @@ bool saga_kept_unpack(struct belay_str body, struct saga_kept *ret_r)
 
 void saga_entry_pack(struct belay_buf *out, belay_time previous, const struct saga_entry *e)
 {
-    belay_pack_svarint(out, e->at - previous);
+    saga_pack_distance(out, previous, e->at);
     belay_pack_u8(out, e->event);
     belay_pack_u8(out, e->step);
     belay_pack_varint(out, e->attempt);
@@ -183,7 +183,7 @@ bool saga_entry_next(struct belay_unpack *u, belay_time *at, struct saga_entry *
     if (belay_unpack_left(u) == 0)
         return false;
     struct saga_entry e = { 0 };
-    e.at = *at + belay_unpack_svarint(u);
+    e.at = saga_unpack_distance(u, *at);
     e.event = belay_unpack_u8(u);
     e.step = belay_unpack_u8(u);
     e.attempt = (uint32_t)belay_unpack_varint(u);
