@@ -153,7 +153,7 @@ static belay_time slow_at(const struct belay_broker *b, const struct lane *lane)
     const struct entry *busy = lane->busy;
     if (lane->trouble)
         return b->now;
-    if (!busy || busy->exception || busy->where != ENTRY_FLIGHT)
+    if (!busy || busy->exception || busy->where == ENTRY_READY)
         return BELAY_TIME_NEVER;
     return busy->taken_at + b->spill_after_us;
 }

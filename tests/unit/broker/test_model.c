@@ -142,6 +142,11 @@ static void check_nothing_missed(struct game *g)
 {
     if (g->hands >= g->concurrency || g->now.paused || g->now.went_back)
         return;
+    /* What waits behind a replayed dead letter cannot be held: it is no head. Such a window may be full. */
+    for (uint64_t s = 1; s <= g->now.count; s++)
+        if (g->now.m[s].loner && (g->now.m[s].in_flight || g->now.m[s].deferred)
+            && g->w->sub->fresh >= g->w->b->read_ahead_max)
+            return;
     for (uint64_t s = 1; s <= g->now.count; s++)
         if (may_come(g, s))
             lost(g, s, "could come and does not");
