@@ -5,7 +5,7 @@
 #include "base/assert.h"
 
 #define MESSAGE_OVERHEAD_BYTES 1024 /* of a publication's records and rows beside its texts */
-#define BESIDE_BYTES BELAY_KIB(16) /* an acknowledgement or letter, a key's answer, with their rows */
+#define BESIDE_BYTES BELAY_KIB(32) /* an acknowledgement or letter, a key's answer, with their rows */
 #define BESIDE_RECORDS 24
 
 /* At least of its encoding. */
@@ -48,7 +48,7 @@ int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t ex
         if (room != BELAY_OK)
             return room;
     }
-    if (fx->publication_count == 0)
+    if (fx->publication_count == 0 && !r->keyed)
         return BELAY_OK; /* one record: it has room or it has not */
     int status = belay_broker_begin(e->broker, total, fx->publication_count + BESIDE_RECORDS, r->delivery,
                                     r->verdict == BELAY_FLOW_LETTER, &err);

@@ -7,7 +7,8 @@
 
 /*  api placeOrder -> orders -> saga fulfil -> work -> flow ship -> shipments -> saga
  *  api postEvent  -> events -> flow handle (two calls a message, lanes by key)
- *                         `-> flow pipe   -> copies   (effects inside the store: exactly once)
+ *                         `-> flow pipe   -> copies -> flow echo -> echoes, 3 s later
+ *                             (effects inside the store: exactly once)
  *  api quote      -> a synchronous call
  *  api peek       -> $saga
  *  timer tick     -> ticks */
@@ -25,6 +26,7 @@ static const char app_text[] =
     "  shipments: {}\n"
     "  events: { retain: 30d }\n"
     "  copies: { retain: 30d }\n"
+    "  echoes: { retain: 30d }\n"
     "queues:\n"
     "  work: {}\n"
     "  ticks: {}\n"
@@ -79,6 +81,12 @@ static const char app_text[] =
     "      - map: '{% { \"lane\": lane, \"n\": n, \"edition\": EDITION } %}'\n"
     "      - log: { message: 'piped {% n %}' }\n"
     "      - publish: { topic: copies, key: '{% lane %}' }\n"
+    "  echo:\n"
+    "    from: { topic: copies, start: earliest }\n"
+    "    idempotency: { key: '{% lane & \"-\" & $string(n) %}', window: 24h }\n"
+    "    lanes: { concurrency: 4 }\n"
+    "    steps:\n"
+    "      - publish: { topic: echoes, delay: 3s }\n"
     "  ship:\n"
     "    from: { queue: work }\n"
     "    lanes: { key: '{% order_id %}', concurrency: 8, on_exhausted: park_key }\n"

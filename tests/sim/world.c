@@ -355,6 +355,46 @@ static void calm_down(struct sim_world *w)
     sim_disk_stop_after(w->disk, sim_disk_stopped(w->disk) ? 0 : UINT64_MAX);
 }
 
+/* A file of the folder, by chance; false where there is none. */
+static bool some_file(struct sim_world *w, const char *dir, char name[64], uint64_t *ret_size)
+{
+    struct belay_dir_entry *entries = NULL;
+    size_t count = 0;
+    struct belay_err err;
+    if (belay_disk_list(w->disk, dir, &entries, &count, &err) != BELAY_OK || count == 0)
+        return false;
+    const struct belay_dir_entry *e = &entries[sim_below(w, count)];
+    snprintf(name, 64, "%s/%.40s", dir, e->name);
+    *ret_size = e->size_bytes;
+    belay_free(entries);
+    return true;
+}
+
+/* The medium rots while the process is down: found at the start or when it is read, never delivered. */
+static void rot(struct sim_world *w)
+{
+    struct belay_err err;
+    char name[64];
+    uint64_t size, offset;
+    die(w, SIM_KILL);
+    if (!some_file(w, sim_chance(w, 700) ? "journal" : "archive", name, &size) || size == 0) {
+        start(w);
+        return;
+    }
+    /* Mostly where something was written. */
+    offset = sim_below(w, sim_chance(w, 800) && size > BELAY_KIB(32) ? BELAY_KIB(32) : size);
+    sim_disk_flip(w->disk, name, offset, (unsigned)sim_below(w, 8));
+    sim_trace(w, "a bit of %s at %llu flips", name, (unsigned long long)offset);
+    int status = open_engine(w, &err);
+    if (status == BELAY_OK) {
+        sim_check_rotten(w);
+        return;
+    }
+    sim_trace(w, "refused: %s", err.msg);
+    if (status != BELAY_CORRUPT && status != BELAY_VERSION)
+        sim_violation(w, "G7", "a flipped bit is answered with: %s", err.msg);
+}
+
 void sim_run(uint64_t seed, bool print, struct sim_result *ret_result)
 {
     struct sim_world *w = belay_calloc(1, sizeof *w);
@@ -370,6 +410,8 @@ void sim_run(uint64_t seed, bool print, struct sim_result *ret_result)
             sim_operators_clear(w);
     }
     sim_check_end(w);
+    if (sim_chance(w, 300))
+        rot(w);
     *ret_result = (struct sim_result){ w->trace.hash, w->ticks, w->crashes, w->order_count, 0 };
     for (uint32_t i = 0; i < w->lane_count; i++)
         ret_result->events += w->lanes[i].count;

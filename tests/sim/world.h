@@ -197,6 +197,7 @@ void sim_check_step(struct sim_world *w);
 /* Nothing is under way and nothing waits? */
 bool sim_drained(struct sim_world *w);
 void sim_check_end(struct sim_world *w);
+void sim_check_rotten(struct sim_world *w);
 /* Runs jobs until the store has nothing to do (end checks). */
 void sim_settle(struct sim_world *w);
 
