@@ -73,9 +73,13 @@ struct config_file *config_read(struct config *c, const char *path, const struct
         return NULL;
     belay_buf_init(&bytes, BELAY_CONFIG_FILE_BYTES_MAX);
     int status = config_read_bytes(c, path, &bytes, &err);
+    belay_buf_put_c(&bytes, '\n');
+    if (!status)
+        status = belay_buf_status(&bytes);
     if (!status) {
         file->source = belay_arena_str(&c->scratch, belay_buf_view(&bytes));
         status = file->source.p ? BELAY_OK : BELAY_NOMEM;
+        file->source.n -= !status; /* the newline lies behind it */
     }
     belay_buf_deinit(&bytes);
     if (status == BELAY_NOMEM) {

@@ -14,8 +14,9 @@ enum config_node_kind { CONFIG_SCALAR, CONFIG_LIST, CONFIG_MAP };
 enum config_style { CONFIG_PLAIN, CONFIG_SINGLE, CONFIG_DOUBLE, CONFIG_LITERAL, CONFIG_FOLDED };
 
 struct config_file {
-    struct belay_str path;   /* as it is shown, with a NUL after it */
-    struct belay_str source; /* its bytes; empty for a stored definition */
+    struct belay_str path; /* as it is shown, with a NUL after it */
+    struct belay_str
+        source; /* its bytes, with a newline behind them; empty for a stored definition */
 };
 
 struct config_node {
@@ -69,7 +70,8 @@ struct belay_place config_place_at(const struct config_node *node, size_t offset
 /* Cuts the JSON Pointer out of a compiler's message (pointer.c); empty where there is none. */
 struct belay_str config_take_pointer(struct belay_str *message);
 /* Where what it points at was written, or as deep as it leads. */
-struct belay_place config_place_of_pointer(const struct config_node *root, struct belay_str pointer);
+struct belay_place config_place_of_pointer(const struct config_node *root,
+                                           struct belay_str pointer);
 
 /* "a string", "a list", "a mapping", "nothing", "a number" ... for messages. */
 const char *config_kind_text(const struct config_node *node);

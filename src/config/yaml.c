@@ -174,10 +174,11 @@ static bool copy_scalar(struct fy_token *token, char *to, size_t *ret_n)
 static struct belay_str scalar_text(struct reader *r, struct fy_token *token)
 {
     size_t n = 0;
-    if (token && !copy_scalar(token, NULL, &n))
-        return BELAY_STR_NONE;
+    /* The pieces of a block scalar that is nothing but indentation fail; its text does not. */
+    if (!token || !copy_scalar(token, NULL, &n))
+        return belay_arena_str(r->arena, token_text(token));
     char *text = belay_arena_bytes(r->arena, n + 1);
-    if (!text || (token && !copy_scalar(token, text, &n)))
+    if (!text || !copy_scalar(token, text, &n))
         return BELAY_STR_NONE;
     text[n] = '\0';
     return belay_str(text, n);
@@ -395,6 +396,9 @@ static void no_output(struct fy_diag *diag, void *user, const char *text, size_t
 
 static void parse(struct reader *r)
 {
+    struct belay_str source = r->file->source;
+    /* libfyaml reads beyond an end without a newline. */
+    source.n += source.p[source.n - 1] != '\n';
     struct fy_diag_cfg diag_cfg;
     fy_diag_cfg_default(&diag_cfg);
     diag_cfg.fp = NULL;
@@ -409,7 +413,7 @@ static void parse(struct reader *r)
     struct fy_parse_cfg cfg
         = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_DEPTH_LIMIT, .diag = diag };
     r->parser = fy_parser_create(&cfg);
-    if (!r->parser || fy_parser_set_string(r->parser, r->file->source.p, r->file->source.n))
+    if (!r->parser || fy_parser_set_string(r->parser, source.p, source.n))
         no_memory(r);
     else
         read_events(r, diag);

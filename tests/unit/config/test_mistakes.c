@@ -31,6 +31,9 @@ static const struct mistake yaml_mistakes[] = {
       "2:7: error: a control character: this is no text file [yaml]\n" },
     { "bytes that are no UTF-8", "belay: 1\nname: \xff\n",
       "2:7: error: a byte that is no UTF-8 [yaml]\n" },
+    { "a block of nothing but indentation", "belay: 1\nname: |\n  ",
+      "1:1: error: the application needs a 'name' [missing-key]\n"
+      "3:3: error: a name (letters, digits, '-', '_', '.') is wanted here, not '' [name]\n" },
     { "a list instead of a mapping", "- belay: 1\n",
       "1:1: error: a mapping is wanted here, not a list [type]\n" },
     { "a scalar instead of a mapping", "belay\n",
