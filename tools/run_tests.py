@@ -100,7 +100,7 @@ def sim():
 
 
 def planted():
-    build("planted")
+    build("planted", "sim")
     return ctest("planted", "planted")
 
 

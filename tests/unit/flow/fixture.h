@@ -112,7 +112,7 @@ static inline struct belay_step_def *add(struct fixture *f, enum belay_step_kind
     assert_true(at < STEPS_MAX);
     if (f->def.first == BELAY_STEP_END)
         f->def.first = at;
-    else if (f->steps[at - 1].next == BELAY_STEP_END)
+    else if (at > 0 && f->steps[at - 1].next == BELAY_STEP_END)
         f->steps[at - 1].next = at;
     f->steps[at] = (struct belay_step_def){ .kind = kind,
                                             .name = belay_str_c(name),
