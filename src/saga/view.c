@@ -1,4 +1,7 @@
 /* view.c - what people and flows see of an instance: its word, history and results, as JSON. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "saga/room.h"
 
 struct view {
@@ -74,15 +77,31 @@ static void put_entry(struct view *v, belay_time at, const char *event, uint32_t
     belay_json_end_object(&v->o);
 }
 
+/* Where a publish went: the message may be gone from its queue, its place in the story is not. */
+static struct belay_str published_to(const struct view *v, const struct saga_entry *e, char *text, size_t n)
+{
+    if (e->event != SAGA_EVENT_PUBLISHED || e->step >= v->i->step_count)
+        return e->text;
+    const struct saga_step *step = &v->i->steps[e->step];
+    if (!(step->flags & STEP_PUBLISHED))
+        return e->text;
+    struct belay_str topic = saga_range(v->i, step->topic);
+    snprintf(text, n, "%.*s%s%" PRIu64, BELAY_STR_ARG(topic), step->flags & STEP_DELAYED ? " scheduled as " : " #",
+             step->sequence);
+    return belay_str_c(text);
+}
+
 static void put_history(struct view *v)
 {
+    char text[BELAY_NAME_BYTES_MAX + 40];
     struct belay_unpack u = belay_unpack_init(belay_buf_view(&v->i->log));
     belay_time at = v->i->started_at;
     struct saga_entry e;
     belay_json_key(&v->o, "history");
     belay_json_begin_array(&v->o);
     while (saga_entry_next(&u, &at, &e))
-        put_entry(v, e.at, saga_event_name(e.event), e.step, e.attempt, e.text);
+        put_entry(v, e.at, saga_event_name(e.event), e.step, e.attempt,
+                  published_to(v, &e, text, sizeof text));
     if (saga_ended(v->i->state)) /* the last move ended it: it says so here, not in an entry */
         put_entry(v, v->i->updated_at, saga_states[v->i->state].name, v->i->step_count, 0,
                   BELAY_STR_NONE);

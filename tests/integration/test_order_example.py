@@ -117,7 +117,7 @@ def test_an_operator_sees_what_goes_on(world):
     assert belay_json("saga", "show", "fulfil-order", "o-8", data=data)["status"] == "fulfilled"
     assert any(i["id"] == "o-8" for i in belay_json("saga", "ls", "fulfil-order", data=data)["instances"])
     story = belay("trace", "o-8", data=data, check=True)[1]
-    assert "charge" in story and "orders" in story and "fulfilled" in story
+    assert "charge" in story and "warehouse-updates #1" in story and "fulfilled" in story
     assert belay_json("dlq", "ls", data=data)["letters"] == []
 
 
@@ -175,3 +175,30 @@ def test_help_everywhere():
         assert code == 0 and "example:" in out, command
     code, _, err = belay("stats")
     assert code == 64 and "did you mean 'status'" in err
+
+
+def test_the_admin_api_over_tcp_wants_the_token(tmp_path):
+    import subprocess
+    from world import until as wait
+    world = demo.World(str(tmp_path))
+    token = tmp_path / "token"
+    token.write_text("a-token-of-some-length\n")
+    admin = demo.free_port()
+    process = subprocess.Popen([BELAY, "run", "--data", str(tmp_path / "store"), "--admin", f"127.0.0.1:{admin}",
+                                "--admin-token", str(token), demo.EXAMPLE], env=world.env, stderr=subprocess.DEVNULL)
+    try:
+        def status(**headers):
+            try:
+                return ask(admin, "GET", "/status", headers=headers)[0]
+            except OSError:
+                return None
+        wait(lambda: status() == 401)
+        assert status(authorization="Bearer wrong-token-of-length") == 401
+        assert status(authorization="Bearer a-token-of-some-length") == 200
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        world.stop()
+    code, _, err = belay("run", "--data", str(tmp_path / "other"), "--admin", f"127.0.0.1:{admin}", demo.EXAMPLE,
+                         env={**world.env, "STOREFRONT": "127.0.0.1:0"})
+    assert code == 78 and "token" in err
