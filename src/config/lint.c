@@ -1,6 +1,7 @@
 /* The warnings, by the name of their rule:
  *   unread                      a topic or queue that no flow and no saga reads
  *   unused-connection           a connection that nothing calls
+ *   not-enforced                a key that is read and does nothing yet
  *   does-nothing                a flow without steps
  *   unanswered-operation        an operation of an API that no flow answers
  *   missing-reply               a flow from an API that never replies
@@ -109,6 +110,11 @@ static void lint_connections(struct lint *l)
         if (!l->used[i])
             config_warning(l->c->problems, l->d->connections[i].place, "unused-connection",
                            "nothing calls the connection '%.*s'",
+                           BELAY_STR_ARG(l->d->connections[i].name));
+    for (uint32_t i = 0; i < l->d->connection_count; i++)
+        if (l->d->connections[i].retry_budget > 0)
+            config_warning(l->c->problems, l->d->connections[i].place, "not-enforced",
+                           "the retry budget of '%.*s' is not enforced by this version",
                            BELAY_STR_ARG(l->d->connections[i].name));
 }
 

@@ -12,7 +12,7 @@ static const char order_yaml[]
       "    idempotency: { header: Idempotency-Key }\n"
       "    timeout: 2s\n"
       "    concurrency: 64\n"
-      "    retry_budget: 0.2\n"
+      "    # a bound on retries goes here\n"
       "  warehouse:\n"
       "    http: { base_url: \"http://127.0.0.1:${PORT}\", headers: { x-app: belay } }\n"
       "\n"
