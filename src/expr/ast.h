@@ -101,6 +101,7 @@ struct node {
 struct belay_expr {
     struct belay_arena arena;
     struct belay_str source;
+    uint32_t offset; /* of source in the text it stands in (a template): errors count from there */
     struct node *root;
     struct name *names; /* newest first */
     uint32_t name_count;
@@ -122,6 +123,10 @@ struct node *build_fail(struct build *b, const char *code, uint32_t position,
 struct node *build_nomem(struct build *b);
 struct node *build_node(struct build *b, enum node_type type, uint32_t position);
 struct name *build_name(struct build *b, struct belay_str text);
+
+/* As belay_expr_compile, for a source that stands at offset in a longer text. */
+int expr_compile_at(struct belay_str source, uint32_t offset, struct belay_expr **ret_expr,
+                    struct belay_expr_error *ret_error, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* NULL when no variable of e is called so. */
 const struct name *expr_find_name(const struct belay_expr *e, struct belay_str text);

@@ -356,10 +356,12 @@ struct belay_value eval(struct run *run, const struct node *node, struct belay_v
 
 /* ---- the public face ---- */
 
-static int report(struct run *run, struct belay_expr_error *ret_error, struct belay_err *err)
+static int report(struct run *run, uint32_t offset, struct belay_expr_error *ret_error,
+                  struct belay_err *err)
 {
     struct belay_expr_error *e = &run->error;
     run_locate(run, 0);
+    e->position += offset;
     if (ret_error)
         *ret_error = *e;
     return belay_fail(err, run->status, "%s at byte %u: %s%s%.60s%s%.300s", e->code, e->position,
@@ -410,7 +412,7 @@ int belay_expr_eval(const struct belay_expr *e, struct belay_value input,
     belay_buf_deinit(&run.scratch);
     BELAY_ASSERT(value_failed(v) == (run.status != BELAY_OK));
     if (run.status)
-        return report(&run, ret_error, err);
+        return report(&run, e->offset, ret_error, err);
     *ret_value = v;
     return BELAY_OK;
 }

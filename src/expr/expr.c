@@ -108,6 +108,7 @@ static int report(const struct build *b, struct belay_err *err)
 {
     if (b->status == BELAY_NOMEM)
         return belay_fail(err, BELAY_NOMEM, "no memory to compile an expression");
+    b->error->position += b->expr->offset;
     return belay_fail(err, b->status, "%s at byte %u: %s%s%.60s", b->error->code,
                       b->error->position, b->error->message, b->error->token[0] ? ": " : "",
                       b->error->token);
@@ -141,10 +142,17 @@ int expr_build(struct belay_expr *e, struct belay_arena *arena, struct belay_str
 int belay_expr_compile(struct belay_str source, struct belay_expr **ret_expr,
                        struct belay_expr_error *ret_error, struct belay_err *err)
 {
+    return expr_compile_at(source, 0, ret_expr, ret_error, err);
+}
+
+int expr_compile_at(struct belay_str source, uint32_t offset, struct belay_expr **ret_expr,
+                    struct belay_expr_error *ret_error, struct belay_err *err)
+{
     struct belay_expr *e = belay_calloc(1, sizeof *e);
     if (!e)
         return belay_fail(err, BELAY_NOMEM, "no memory to compile an expression");
     belay_arena_init(&e->arena, 4096, BELAY_EXPR_COMPILED_BYTES_MAX);
+    e->offset = offset;
     int status = expr_build(e, &e->arena, source, NULL, ret_error, err);
     if (status == BELAY_OK)
         *ret_expr = e;

@@ -139,7 +139,7 @@ struct belay_template;
 struct belay_template_opt {
     bool path; /* percent-encode interpolated values (RFC 3986 unreserved stay) */
 };
-/* Errors as belay_expr_compile; ret_error->position counts from the start of text. */
+/* Errors as belay_expr_compile; positions, here and when evaluating, count from the start of text. */
 int belay_template_compile(struct belay_str text, struct belay_template_opt opt,
                            struct belay_template **ret_template, struct belay_expr_error *ret_error,
                            struct belay_err *err) BELAY_MUST_CHECK;

@@ -9,6 +9,11 @@ static struct belay_value number(double d)
     return belay_value_number(d);
 }
 
+static struct belay_value in_range(struct run *run, double d)
+{
+    return number_ok(run, number(d)) ? number(d) : FAILED;
+}
+
 /* ---- aggregation ---- */
 
 struct belay_value f_sum(struct run *run, struct call *call)
@@ -22,7 +27,7 @@ struct belay_value f_sum(struct run *run, struct call *call)
         return FAILED;
     while (value_iter_next(&it, &v))
         total += value_double(v);
-    return number(total);
+    return in_range(run, total);
 }
 
 struct belay_value f_count(struct run *run, struct call *call)
@@ -58,7 +63,7 @@ struct belay_value f_average(struct run *run, struct call *call)
     struct belay_value total = f_sum(run, call);
     if (value_failed(total) || !value_defined(total) || value_iter(call->args[0]).n == 0)
         return value_failed(total) ? total : UNDEFINED;
-    return number(total.u.d / value_iter(call->args[0]).n);
+    return in_range(run, total.u.d / value_iter(call->args[0]).n);
 }
 
 /* ---- conversion ---- */
@@ -108,34 +113,29 @@ struct belay_value f_number(struct run *run, struct call *call)
 
 /* ---- rounding and the rest ---- */
 
-static struct belay_value map_double(struct belay_value v, double (*f)(double))
+static struct belay_value map_double(struct run *run, struct belay_value v, double (*f)(double))
 {
     if (!value_defined(v) || v.type == BELAY_VALUE_INT)
         return v;
-    return number(f(value_double(v)));
+    return in_range(run, f(value_double(v)));
 }
 
 struct belay_value f_floor(struct run *run, struct call *call)
 {
-    (void)run;
-    return map_double(call->args[0], floor);
+    return map_double(run, call->args[0], floor);
 }
 
 struct belay_value f_ceil(struct run *run, struct call *call)
 {
-    (void)run;
-    return map_double(call->args[0], ceil);
+    return map_double(run, call->args[0], ceil);
 }
 
 struct belay_value f_abs(struct run *run, struct call *call)
 {
-    (void)run;
     struct belay_value v = call->args[0];
-    if (!value_defined(v))
-        return v;
     if (v.type == BELAY_VALUE_INT && v.u.i != INT64_MIN)
         return belay_value_int(v.u.i < 0 ? -v.u.i : v.u.i);
-    return number(fabs(value_double(v)));
+    return v.type == BELAY_VALUE_INT ? number(fabs(value_double(v))) : map_double(run, v, fabs);
 }
 
 /* d * 10^by, by way of the decimal text, so that no binary error comes in. */
@@ -193,7 +193,7 @@ struct belay_value f_sqrt(struct run *run, struct call *call)
         return v;
     if (value_double(v) < 0)
         return run_fail_value(run, "D3060", NO_POSITION, v);
-    return number(sqrt(value_double(v)));
+    return in_range(run, sqrt(value_double(v)));
 }
 
 struct belay_value f_power(struct run *run, struct call *call)

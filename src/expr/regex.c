@@ -39,6 +39,7 @@ struct regex *regex_compile(struct belay_arena *arena, struct belay_str pattern,
         return NULL;
     pcre2_set_max_pattern_length(context, BELAY_EXPR_PATTERN_BYTES_MAX);
     pcre2_set_parens_nest_limit(context, 100);
+    pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF); /* . stops before \r, too */
     re->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
                              &at, context);
     if (!re->code) {

@@ -48,7 +48,7 @@ static int compile_part(struct belay_str text, size_t from, struct belay_expr **
             break;
         at = (size_t)(close - text.p);
         bool first = status == BELAY_OK;
-        int result = belay_expr_compile(belay_str(text.p + from, at - from), ret_expr,
+        int result = expr_compile_at(belay_str(text.p + from, at - from), (uint32_t)from, ret_expr,
                                         first ? ret_error : &later, first ? err : &later_err);
         at += 2;
         if (result == BELAY_OK || result == BELAY_NOMEM) {
@@ -57,10 +57,8 @@ static int compile_part(struct belay_str text, size_t from, struct belay_expr **
         }
         status = first ? result : status;
     }
-    if (status) {
-        ret_error->position += (uint32_t)from;
+    if (status)
         return status;
-    }
     error_set(ret_error, "U2002", (uint32_t)from - 2, BELAY_STR_NONE);
     return belay_fail(err, BELAY_SYNTAX, "%s at byte %zu: %s", ret_error->code, from - 2,
                       ret_error->message);

@@ -51,7 +51,7 @@ struct belay_value value_to_string(struct run *run, struct belay_value v, bool p
         return v;
     if (v.type == BELAY_VALUE_FUNCTION)
         return belay_value_str(BELAY_STR(""));
-    if (value_is_number(v) && !number_ok(run, v))
+    if (v.type == BELAY_VALUE_NUMBER && !number_ok(run, v))
         return FAILED;
     if (!value_is_array(v) && !value_is_object(v)) {
         struct belay_str text = value_scalar_text(v, room);

@@ -61,6 +61,10 @@ static void numbers_round_and_convert_as_the_reference_does(void **state)
     assert_expr("$formatNumber(1e308, '0\xe2\x80\xb0')", NULL, "D1001");
     assert_expr("$string(1e21) & $string(1e-7) & $string(-0)", NULL, "\"1e+211e-70\"");
     assert_expr("$string(n)", "{\"n\":12345678901234567890}", "\"12345678901234567890\"");
+    assert_expr("'x' & n", "{\"n\":1e400}", "\"x1e400\"");
+    assert_expr("$floor(n)", "{\"n\":1e400}", "D1001");
+    assert_expr("n * 0", "{\"n\":1e400}", "D1001");
+    assert_expr("$sum([1e308, 1e308])", NULL, "D1001");
     assert_expr("$abs(n)", "{\"n\":-9007199254740993}", "9007199254740993");
 }
 

@@ -68,6 +68,9 @@ static void mistakes_are_told_with_their_place_in_the_text(void **state)
     (void)state;
     assert_template("ab{% 1 + %}", false, NULL, "S0207");
     assert_int_equal(last_error.position, 9);
+    assert_non_null(strstr(last_err.msg, "S0207 at byte 9"));
+    assert_template("ab{% 1 + 'x' %}", false, NULL, "T2002");
+    assert_int_equal(last_error.position, 7);
     assert_template("ab{% 1 ", false, NULL, "U2002");
     assert_int_equal(last_error.position, 2);
 }
