@@ -327,6 +327,8 @@ static struct belay_value eval_finish(struct run *run, const struct node *node,
         if (!value_is_array(v) && value_defined(v) && !value_failed(v)
             && node->flags & NODE_KEEP_ARRAY)
             v = sequence_of(run, v);
+        if (!value_defined(v)) /* an empty sequence now: there is nothing more to filter */
+            break;
     }
     if (node->group && node->type != NODE_PATH && !value_failed(v))
         v = eval_object(run, node->group, v, frame);

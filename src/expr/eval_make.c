@@ -33,7 +33,8 @@ struct belay_value eval_array(struct run *run, const struct node *node, struct b
         if (!value_defined(v))
             continue;
         bool whole = node->items[i]->type == NODE_ARRAY || !value_is_array(v);
-        if (node->n == 1 && v.type == BELAY_VALUE_ARRAY && v.u.array->flags & ARRAY_RANGE) {
+        if (node->n == 1 && !whole && v.type == BELAY_VALUE_ARRAY
+            && v.u.array->flags & ARRAY_RANGE) {
             uint32_t flags = to->flags;
             *to = *v.u.array;
             to->flags = flags | ARRAY_RANGE;
@@ -243,12 +244,16 @@ static struct belay_value groups_object(struct groups *g, struct frame *frame)
     return belay_value_object(o);
 }
 
+static const struct node no_pairs = { .type = NODE_OBJECT, .flags = NODE_CONST_NAMES };
+
 struct belay_value eval_object(struct run *run, const struct node *pairs, struct belay_value input,
                                struct frame *frame)
 {
     struct value_iter it = value_iter(input);
     struct belay_value item = UNDEFINED;
     bool any = value_iter_next(&it, &item);
+    if (!any && input.type == BELAY_VALUE_ARRAY && input.u.array->flags & ARRAY_TUPLES)
+        pairs = &no_pairs; /* no tuple, no group */
     if (pairs->flags & NODE_CONST_NAMES && it.n <= 1 && item.type != VALUE_TUPLE)
         return eval_plain_object(run, pairs, item, frame);
     struct groups g = { .run = run, .pairs = pairs, .names = value_object_new(run->arena, 8) };

@@ -114,7 +114,7 @@ struct belay_value eval_descendants(struct run *run, struct belay_value input)
 {
     struct belay_value result = sequence_of(run, UNDEFINED);
     if (value_failed(result) || !value_defined(input))
-        return result;
+        return value_failed(result) ? result : UNDEFINED;
     if (!descend(run, input, result.u.array))
         return FAILED;
     return result.u.array->n == 1 ? result.u.array->items[0] : result;
@@ -184,6 +184,20 @@ struct frame *tuple_frame(struct run *run, struct frame *parent, struct belay_va
     return frame_new(run, parent, tuple.u.tuple->bindings);
 }
 
+/* As the reference has it, nothing is filtered as a sequence of one undefined item. */
+static struct belay_value filter_nothing(struct run *run, const struct node *predicate,
+                                         struct frame *frame)
+{
+    struct belay_value v = eval(run, predicate, UNDEFINED, frame);
+    uint32_t times = value_failed(v) ? 0 : times_kept(run, v, 0, 1);
+    if (times == 0)
+        return value_failed(v) ? v : UNDEFINED;
+    struct belay_value_array *a = value_array_new(run->arena, times, ARRAY_SEQUENCE);
+    for (; a && times > 0; times--)
+        a->items[a->n++] = UNDEFINED;
+    return a ? value_array(a) : run_nomem(run);
+}
+
 /* UNDEFINED: nothing is left. A single result that is no array stands for its sequence. */
 struct belay_value eval_filter(struct run *run, const struct node *predicate,
                                struct belay_value input, struct frame *frame)
@@ -194,7 +208,7 @@ struct belay_value eval_filter(struct run *run, const struct node *predicate,
     struct value_iter it = value_iter(input);
     struct belay_value item, context;
     if (!value_defined(input))
-        return input;
+        return filter_nothing(run, predicate, frame);
     for (uint32_t at = 0; value_iter_next(&it, &item); at++) {
         bool tuple = item.type == VALUE_TUPLE;
         struct frame *inner = tuple ? tuple_frame(run, frame, item) : frame;
@@ -233,9 +247,12 @@ static struct belay_value eval_item(struct run *run, const struct node *step,
     struct belay_value v = step->type == NODE_NAME && !(step->flags & NODE_FINISH)
                                ? sequence_collapse(lookup_name(run, item, value_str(step->value)))
                                : eval(run, step, item, frame);
-    for (const struct stage *s = step->stages; s && !value_failed(v); s = s->next)
+    for (const struct stage *s = step->stages; s && !value_failed(v); s = s->next) {
         if (s->filter)
             v = eval_filter(run, s->filter, v, frame);
+        if (!value_defined(v)) /* an empty sequence now: there is nothing more to filter */
+            break;
+    }
     return v;
 }
 
@@ -262,7 +279,9 @@ static struct belay_value eval_step(struct run *run, const struct node *step,
     struct sequence s = { .n = 0 };
     struct belay_value item, v;
     if (step->type == NODE_SORT) {
-        v = eval_sort(run, step, input, frame);
+        if (value_is_array(input) && it.n == 1 && belay_value_at(input, 0).type != VALUE_TUPLE)
+            input = sequence_of(run, belay_value_at(input, 0)); /* whatever array it was */
+        v = value_failed(input) ? input : eval_sort(run, step, input, frame);
         return value_failed(v) ? v : eval_stages(run, step->stages, v, frame);
     }
     if (!value_is_array(input))
@@ -285,6 +304,15 @@ static struct belay_value eval_step(struct run *run, const struct node *step,
     return sequence_value(&s);
 }
 
+/* [...] as the first step is not evaluated for each item of the input, but over all of it. */
+static struct belay_value eval_first_array(struct run *run, const struct node *step,
+                                           struct belay_value input, struct frame *frame)
+{
+    if (!value_is_array(input) && value_defined(input))
+        input = sequence_of(run, input);
+    return value_failed(input) ? input : eval(run, step, input, frame);
+}
+
 /* Steps until the first that gives nothing. *ret_tuples: the result is a tuple stream. */
 static struct belay_value eval_steps(struct run *run, const struct node *path,
                                      struct belay_value input, struct frame *frame,
@@ -301,14 +329,19 @@ static struct belay_value eval_steps(struct run *run, const struct node *path,
         const struct node *step = path->items[i];
         tuples = tuples || step->flags & NODE_TUPLE;
         if (i == 0 && step->flags & NODE_CONS)
-            sequence = eval(run, step, sequence, frame);
+            sequence = eval_first_array(run, step, sequence, frame);
         else if (tuples)
             sequence = eval_tuple_step(run, step, sequence, frame);
         else
             sequence = eval_step(run, step, sequence, frame, i + 1 == path->n);
-        if (value_failed(sequence) || !value_defined(sequence)
-            || (!tuples && value_is_array(sequence) && value_iter(sequence).n == 0))
+        if (value_failed(sequence) || !value_defined(sequence))
             break;
+        if (!tuples && value_is_array(sequence) && value_iter(sequence).n == 0) {
+            /* An empty array is a result only of the last step, or as it was written. */
+            if (i + 1 < path->n && !(i == 0 && step->flags & NODE_CONS))
+                sequence = UNDEFINED;
+            break;
+        }
     }
     *ret_tuples = tuples;
     return sequence;
@@ -363,6 +396,12 @@ struct belay_value eval_path(struct run *run, const struct node *path, struct be
     struct belay_value stream = v;
     if (value_failed(v))
         return v;
+    if (tuples && !value_defined(stream) && path->group) { /* a stream still, of none */
+        stream = sequence_of(run, UNDEFINED);
+        if (value_failed(stream))
+            return stream;
+        stream.u.array->flags |= ARRAY_TUPLES;
+    }
     if (tuples && !(path->flags & NODE_TUPLE))
         v = untuple(run, v);
     if (!value_failed(v) && path->flags & (NODE_KEEP_SINGLETON | NODE_KEEP_ARRAY))

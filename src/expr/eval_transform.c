@@ -27,23 +27,6 @@ static const void **find(const struct transform *t, const void *p)
     return &t->set[at];
 }
 
-static bool collect(struct transform *t)
-{
-    struct value_iter it = value_iter(t->matches);
-    struct belay_value v;
-    uint32_t slots = 8;
-    while (slots < 2 * it.n)
-        slots *= 2;
-    t->set = BELAY_ARENA_ARRAY(t->run->arena, const void *, slots);
-    t->mask = slots - 1;
-    while (t->set && value_iter_next(&it, &v))
-        if (value_is_object(v))
-            *find(t, address(v)) = address(v);
-    if (!t->set)
-        run_nomem(t->run);
-    return t->set;
-}
-
 static bool put(struct transform *t, struct belay_value_object *o, struct belay_value name,
                 struct belay_value v)
 {
@@ -87,6 +70,39 @@ static bool deletions(struct transform *t, struct belay_value original, struct b
             continue;
         run_fail_value(t->run, "T2012", t->node->c->position, *ret);
         return false;
+    }
+    return true;
+}
+
+/* On a match that is no object a change has no effect, but may fail. */
+static bool try_changes(struct transform *t, struct belay_value v)
+{
+    struct belay_value gone;
+    struct belay_value_object *nowhere = value_object_new(t->run->arena, 4);
+    if (nowhere)
+        return update(t, v, nowhere) && deletions(t, v, &gone);
+    run_nomem(t->run);
+    return false;
+}
+
+static bool collect(struct transform *t)
+{
+    struct value_iter it = value_iter(t->matches);
+    struct belay_value v;
+    uint32_t slots = 8;
+    while (slots < 2 * it.n)
+        slots *= 2;
+    t->set = BELAY_ARENA_ARRAY(t->run->arena, const void *, slots);
+    t->mask = slots - 1;
+    if (!t->set) {
+        run_nomem(t->run);
+        return false;
+    }
+    while (value_iter_next(&it, &v)) {
+        if (value_is_object(v))
+            *find(t, address(v)) = address(v);
+        else if (!try_changes(t, v))
+            return false;
     }
     return true;
 }

@@ -262,6 +262,8 @@ struct belay_value f_spread(struct run *run, struct call *call)
     while (!value_failed(result) && value_iter_next(&it, &item))
         if (!spread(run, item, result))
             return FAILED;
+    if (value_is_array(v) && !value_failed(result) && it.n > 0) /* appended: no sequence any more */
+        result.u.array->flags = 0;
     return result;
 }
 

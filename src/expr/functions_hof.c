@@ -9,7 +9,7 @@ struct belay_value call_hof(struct run *run, const struct call *call, struct bel
     uint32_t arity = f.type == BELAY_VALUE_FUNCTION ? function_arity(f) : 1;
     uint32_t n = arity < 1 ? 1 : arity > 3 ? 3 : arity;
     struct belay_value args[3] = { a, b, c };
-    return sequence_collapse(apply(run, f, args, n, UNDEFINED, call->frame));
+    return apply(run, f, args, n, UNDEFINED, call->frame);
 }
 
 static struct belay_value index_value(uint32_t i)
@@ -87,7 +87,7 @@ struct belay_value f_reduce(struct run *run, struct call *call)
         return UNDEFINED;
     while (value_iter_next(&it, &item)) {
         struct belay_value args[4] = { total, item, index_value(it.at - 1), list };
-        total = sequence_collapse(apply(run, f, args, n, UNDEFINED, call->frame));
+        total = apply(run, f, args, n, UNDEFINED, call->frame);
         if (value_failed(total))
             return total;
     }

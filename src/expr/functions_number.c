@@ -202,7 +202,7 @@ struct belay_value f_power(struct run *run, struct call *call)
         return UNDEFINED;
     double power = value_defined(call->args[1]) ? value_double(call->args[1]) : NAN;
     double d = pow(value_double(call->args[0]), power);
-    if (!isfinite(d))
+    if (!isfinite(d) || isnan(power)) /* to C pow(1, NaN) is 1 */
         return run_fail_value(run, "D3061", NO_POSITION, call->args[0]);
     return number(d);
 }

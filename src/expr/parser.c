@@ -250,7 +250,8 @@ static struct node *prefix(struct parser *p, const struct token *t)
         }
         return node && table[i].parse ? table[i].parse(p, node) : node;
     }
-    return build_fail(p->build, "S0211", t->position, t->source);
+    bool unknown = t->op == '!' || t->op == '~';
+    return build_fail(p->build, unknown ? "S0204" : "S0211", t->position, t->source);
 }
 
 static struct node *literal(struct parser *p, enum node_type type, const struct token *t,
@@ -566,7 +567,8 @@ struct node *parse_expression(struct build *b)
     if (!advance(&p, true))
         return NULL;
     struct node *root = expression(&p, 0);
+    bool unknown = is_op(&p, '!') || is_op(&p, '~');
     if (root && p.token.type != TOKEN_END)
-        return build_fail(b, "S0201", p.token.position, p.token.source);
+        return build_fail(b, unknown ? "S0204" : "S0201", p.token.position, p.token.source);
     return root;
 }

@@ -402,6 +402,8 @@ static void mark_tail(struct node *node)
     } else if (node->type == NODE_CONDITION) {
         mark_tail(node->b);
         mark_tail(node->c);
+    } else if (node->type == NODE_DEFAULT || node->type == NODE_COALESCE) {
+        mark_tail(node->b);
     } else if (node->type == NODE_BLOCK && node->n > 0) {
         mark_tail(node->items[node->n - 1]);
     }
