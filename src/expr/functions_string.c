@@ -47,7 +47,7 @@ struct belay_value f_substring(struct run *run, struct call *call)
     size_t from = clamp(start, n), to = n;
     if (value_defined(call->args[2])) {
         double length = value_double(call->args[2]);
-        if (!(length > 0))
+        if (!(length > 0) || !value_defined(call->args[1]))
             return view(s, 0, 0);
         to = clamp(start + length, n);
     }

@@ -146,6 +146,33 @@ static void regular_expressions_match_split_and_replace(void **state)
     assert_expr("$replace('abc', /b*/, 'x')", NULL, "D1004");
 }
 
+/* Each was wrong once, beside the reference. */
+static void corners_of_sequences(void **state)
+{
+    (void)state;
+    assert_expr("[[1..2]]", NULL, "[[1,2]]");
+    assert_expr("[1..1]", NULL, "[1]");
+    assert_expr("a.b", "{\"a\":[]}", "undefined");
+    assert_expr("a", "{\"a\":[]}", "[]");
+    assert_expr("[].a", NULL, "[]");
+    assert_expr("one^($)", "{\"one\":[7]}", "7");
+    assert_expr("[true]^(x)", "5", "true");
+    assert_expr("missing[[1..[]]]", "{}", "T2004");
+    assert_expr("missing['x'].[$v]", "{}", "[]");
+    assert_expr("missing[0][1 + 'x']", "{}", "undefined");
+    assert_expr("{'q': a[[-1..0]]}", "{}", "{\"q\":[null,null]}");
+    assert_expr("(missing#$i.b{'k': 1})", "{}", "{}");
+    assert_expr("$map([[1,2],[3]], function($v) { $filter($v, function($x) { $x > 2 }) })", NULL,
+                "[[],[3]]");
+    assert_expr("$map([{'a':1},{'b':1}], $keys)", NULL, "[[\"a\"],[\"b\"]]");
+    assert_expr("$spread([7]) = [7]", NULL, "true");
+    assert_expr("$power(1, missing)", "{}", "D3061");
+    assert_expr("($x := [1]; $x ~> |**|{'n': 1 + 'a'}|)", NULL, "T2002");
+    assert_expr("(a[].b)[]", "{\"a\":{\"b\":1}}", "[1]");
+    assert_expr("($.(a[]))^($)", "{\"a\":1}", "1");
+    assert_expr("$count(missing.**)", "{}", "0");
+}
+
 static void the_host_gives_variables_functions_and_the_time(void **state)
 {
     (void)state;
@@ -172,6 +199,7 @@ int main(void)
         cmocka_unit_test(paths_carry_positions_focus_and_parents),
         cmocka_unit_test(transforms_change_a_copy),
         cmocka_unit_test(regular_expressions_match_split_and_replace),
+        cmocka_unit_test(corners_of_sequences),
         cmocka_unit_test(the_host_gives_variables_functions_and_the_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
