@@ -129,7 +129,7 @@ static bool serve(struct client *c, size_t whole)
         return send_all(c->fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789", 49), false;
     if (strcmp(path, "/garbage") == 0)
         return send_all(c->fd, "220 smtp.example ESMTP\r\n", 24), false;
-    return answer(c, 200, "Content-Type: application/json\r\n", "{}", 2);
+    return answer(c, 200, "Content-Type: application/json\r\n", "{}", 2) && strcmp(path, "/bye") != 0;
 }
 
 static void *run_client(void *arg)

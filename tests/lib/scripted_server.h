@@ -6,6 +6,7 @@
  *   /echo                  200, the request's bytes as body
  *   /slow/200              200 after so many ms
  *   /never                 no answer, connection kept open
+ *   /bye                   200, {}, then closes without having said so
  *   /lost                  takes the request, closes without a byte
  *   /cut                   promises 100 bytes, sends 10, closes
  *   /big/70000             200 with so many bytes

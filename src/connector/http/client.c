@@ -1,6 +1,7 @@
 #include "connector/http/client.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -39,28 +40,62 @@ static void act(struct belay_connection *client, curl_socket_t socket, int event
     http_loop_leave(&client->loop);
 }
 
-struct watch {
-    uv_poll_t poll;
-    struct belay_connection *client;
-    curl_socket_t socket;
-};
-
 static void on_watch_closed(uv_handle_t *handle)
 {
-    belay_free(BELAY_CONTAINER_OF((uv_poll_t *)handle, struct watch, poll));
+    belay_free(BELAY_CONTAINER_OF((uv_poll_t *)handle, struct http_watch, poll));
 }
 
+static struct http_watch *watch_of(struct belay_connection *client, curl_socket_t socket)
+{
+    return (uint32_t)socket < client->watch_count ? client->watches[socket] : NULL;
+}
+
+/* The socket is closed next, or already another's. */
+static void watch_close(struct http_watch *watch)
+{
+    watch->client->watches[watch->socket] = NULL;
+    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+}
+
+/* Nobody waits for what a kept connection may say between two calls (it is closed, most likely):
+ * libcurl finds out when it takes it again. */
 static void on_socket_ready(uv_poll_t *poll, int status, int events)
 {
-    struct watch *watch = BELAY_CONTAINER_OF(poll, struct watch, poll);
+    struct http_watch *watch = BELAY_CONTAINER_OF(poll, struct http_watch, poll);
+    if (!watch->wanted) {
+        uv_poll_stop(&watch->poll);
+        watch->events = 0;
+        return;
+    }
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0)
                 | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
+    if (status < 0) /* libuv has stopped it */
+        watch->events = 0;
     act(watch->client, watch->socket, flags);
 }
 
-static struct watch *watch_new(struct belay_connection *client, curl_socket_t socket)
+static bool has_watch_room(struct belay_connection *client, curl_socket_t socket)
 {
-    struct watch *watch = belay_calloc(1, sizeof *watch);
+    uint32_t count = client->watch_count ? client->watch_count : 64;
+    if ((uint32_t)socket < client->watch_count)
+        return true;
+    while (count <= (uint32_t)socket)
+        count *= 2;
+    struct http_watch **more = belay_calloc(count, sizeof(struct http_watch *));
+    if (!more)
+        return false;
+    if (client->watch_count)
+        memcpy(more, client->watches, client->watch_count * sizeof(struct http_watch *));
+    belay_free(client->watches);
+    client->watches = more;
+    client->watch_count = count;
+    return true;
+}
+
+static struct http_watch *watch_new(struct belay_connection *client, curl_socket_t socket)
+{
+    bool room = has_watch_room(client, socket);
+    struct http_watch *watch = room ? belay_calloc(1, sizeof *watch) : NULL;
     if (!watch)
         return NULL;
     if (uv_poll_init_socket(&client->loop.uv, &watch->poll, socket)) {
@@ -69,44 +104,106 @@ static struct watch *watch_new(struct belay_connection *client, curl_socket_t so
     }
     watch->client = client;
     watch->socket = socket;
-    curl_multi_assign(client->multi, socket, watch);
+    client->watches[socket] = watch;
     return watch;
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *socket_arg)
 {
     struct belay_connection *client = arg;
-    struct watch *watch = socket_arg;
-    (void)easy;
+    struct http_watch *watch = watch_of(client, socket);
+    (void)easy, (void)socket_arg;
     if (what == CURL_POLL_REMOVE) {
-        if (watch) {
-            curl_multi_assign(client->multi, socket, NULL);
-            uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-        }
+        if (watch && watch->kept)
+            watch->wanted = false;
+        else if (watch)
+            watch_close(watch);
         return 0;
     }
     if (!watch && !(watch = watch_new(client, socket)))
         return -1;
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&watch->poll, events, on_socket_ready) ? -1 : 0;
+    watch->wanted = true;
+    if (watch->events != events && uv_poll_start(&watch->poll, events, on_socket_ready))
+        return -1;
+    watch->events = events;
+    return 0;
 }
+
+/* A connection begins: it is told when its socket is closed, too. */
+int http_client_on_open_socket(void *arg, curl_socket_t socket, curlsocktype purpose)
+{
+    struct belay_connection *client = arg;
+    struct http_watch *watch = watch_of(client, socket);
+    (void)purpose;
+    if (watch)
+        watch_close(watch);
+    if ((watch = watch_new(client, socket)))
+        watch->kept = true;
+    return watch ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
+int http_client_on_close_socket(void *arg, curl_socket_t socket)
+{
+    struct http_watch *watch = watch_of(arg, socket);
+    if (watch)
+        watch_close(watch);
+    return close(socket);
+}
+
+static void arm_curl_timer(struct belay_connection *client);
 
 static void on_curl_timeout(uv_timer_t *timer)
 {
     struct belay_connection *client =
         BELAY_CONTAINER_OF(timer, struct belay_connection, curl_timer);
-    act(client, CURL_SOCKET_TIMEOUT, 0);
+    client->curl_armed_ms = UINT64_MAX;
+    if (client->curl_due_ms <= uv_now(&client->loop.uv)) {
+        client->curl_due_ms = UINT64_MAX;
+        act(client, CURL_SOCKET_TIMEOUT, 0);
+    }
+    arm_curl_timer(client);
+}
+
+/* A timer that runs out early costs less than setting it anew for each call. */
+static void arm_curl_timer(struct belay_connection *client)
+{
+    if (client->ended || client->curl_due_ms >= client->curl_armed_ms)
+        return;
+    uint64_t now = uv_now(&client->loop.uv), due = client->curl_due_ms;
+    client->curl_armed_ms = due;
+    uv_timer_start(&client->curl_timer, on_curl_timeout, due > now ? due - now : 0, 0);
 }
 
 static int on_curl_timer(CURLM *multi, long timeout_ms, void *arg)
 {
     struct belay_connection *client = arg;
     (void)multi;
-    if (timeout_ms < 0)
-        uv_timer_stop(&client->curl_timer);
-    else
-        uv_timer_start(&client->curl_timer, on_curl_timeout, (uint64_t)timeout_ms, 0);
+    client->curl_due_ms = timeout_ms < 0 ? UINT64_MAX
+                                         : uv_now(&client->loop.uv) + (uint64_t)timeout_ms;
     return 0;
+}
+
+static void deliver(struct belay_connection *client)
+{
+    uint32_t count = client->outcome_count;
+    client->outcome_count = 0;
+    atomic_fetch_sub_explicit(&client->pending, count, memory_order_release);
+    for (uint32_t i = 0; i < count; i++)
+        client->done(client->done_arg, client->outcomes[i]);
+}
+
+/* What libcurl wants to do at once (a call was added) is done here for all calls of the turn. */
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+    struct belay_connection *client =
+        BELAY_CONTAINER_OF(turn_end, struct belay_connection, turn_end);
+    if (client->curl_due_ms <= uv_now(&client->loop.uv)) {
+        client->curl_due_ms = UINT64_MAX;
+        act(client, CURL_SOCKET_TIMEOUT, 0);
+    }
+    arm_curl_timer(client);
+    deliver(client);
 }
 
 /* ---- calls ---- */
@@ -137,9 +234,10 @@ static void finish(struct http_call *call, enum http_end end, CURLcode code)
         curl_multi_remove_handle(client->multi, call->easy);
         give_easy_back(call);
     }
-    http_call_free(call);
-    atomic_fetch_sub_explicit(&client->pending, 1, memory_order_release);
-    client->done(client->done_arg, outcome);
+    http_call_give_back(call);
+    client->outcomes[client->outcome_count++] = outcome;
+    if (client->outcome_count == HTTP_OUTCOMES_BATCH)
+        deliver(client);
 }
 
 static void start(struct http_call *call)
@@ -278,6 +376,11 @@ static void end_if_drained(struct belay_connection *client)
         curl_easy_cleanup(client->idle[--client->idle_count]);
     curl_multi_cleanup(client->multi);
     client->multi = NULL;
+    deliver(client);
+    for (uint32_t i = 0; i < client->watch_count; i++)
+        if (client->watches[i])
+            watch_close(client->watches[i]);
+    uv_close((uv_handle_t *)&client->turn_end, NULL);
     uv_close((uv_handle_t *)&client->curl_timer, NULL);
     uv_close((uv_handle_t *)&client->deadline_timer, NULL);
     uv_close((uv_handle_t *)&client->drain_timer, NULL);
@@ -297,7 +400,9 @@ static void client_free(struct belay_connection *client)
     BELAY_ASSERT(atomic_load(&client->pending) == 0);
     if (client->multi)
         curl_multi_cleanup(client->multi);
+    http_calls_free(client);
     belay_heap_deinit(&client->deadlines);
+    belay_free(client->watches);
     belay_free(client->idle);
     http_client_options_deinit(&client->options);
     belay_free(client);
@@ -348,6 +453,8 @@ static int begin(struct belay_connection *client, struct belay_err *err)
     uv_timer_init(&client->loop.uv, &client->curl_timer);
     uv_timer_init(&client->loop.uv, &client->deadline_timer);
     uv_timer_init(&client->loop.uv, &client->drain_timer);
+    uv_prepare_init(&client->loop.uv, &client->turn_end);
+    uv_prepare_start(&client->turn_end, on_turn_end);
     client->loop.exited = on_exited;
     return http_loop_run(&client->loop, err);
 }
@@ -367,11 +474,13 @@ static int http_open(const struct belay_connection_config *config, belay_call_do
     }
     client->done = done;
     client->done_arg = done_arg;
-    client->deadline_due_ms = UINT64_MAX;
+    client->deadline_due_ms = client->curl_due_ms = client->curl_armed_ms = UINT64_MAX;
     belay_heap_init(&client->deadlines);
     belay_list_init(&client->waiting);
     belay_list_init(&client->active);
     atomic_init(&client->pending, 0);
+    atomic_init(&client->given_back_calls, NULL);
+    atomic_init(&client->spare_call_count, 0);
     status = multi_new(client) ? belay_fail(err, BELAY_NOMEM, "http: out of memory")
                                : begin(client, err);
     if (status)

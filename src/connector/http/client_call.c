@@ -9,6 +9,10 @@
 #include "connector/http/text.h"
 
 #define ANSWER_HEAD_BYTES_MAX BELAY_KIB(64)
+/* libcurl asks for leave to send a body beyond a size that grew from 1 KiB to 1 MiB with its versions. */
+#define EXPECT_BYTES_MIN 1024
+/* What a call keeps of its answer's memory for the next one. */
+#define ANSWER_BYTES_KEPT BELAY_KIB(4)
 
 /* ---- the request ---- */
 
@@ -48,6 +52,22 @@ static const char *path_fault(struct belay_str path)
     return NULL;
 }
 
+/* One text of several, NUL after it; {NULL, 0} without memory. */
+static struct belay_str join(struct belay_arena *arena, const struct belay_str *parts, uint32_t count)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < count; i++)
+        n += parts[i].n;
+    char *p = belay_arena_bytes(arena, n + 1), *at = p;
+    if (!p)
+        return BELAY_STR_NONE;
+    for (uint32_t i = 0; i < count; at += parts[i++].n)
+        if (parts[i].n)
+            memcpy(at, parts[i].p, parts[i].n);
+    *at = '\0';
+    return belay_str(p, n);
+}
+
 static int build_target(struct http_call *call, const struct belay_call_request *request,
                         struct belay_err *err)
 {
@@ -62,10 +82,8 @@ static int build_target(struct http_call *call, const struct belay_call_request 
     if (fault)
         return belay_fail(err, BELAY_INVALID, "path: \"%.*s\" %s", BELAY_STR_ARG(path), fault);
     struct belay_str bare = belay_str_sub(path, 0, belay_str_find(path, '?'));
-    call->endpoint = belay_arena_printf(&call->arena, "%.*s %.*s%.*s", BELAY_STR_ARG(method),
-                                        BELAY_STR_ARG(base), BELAY_STR_ARG(bare));
-    call->url = belay_arena_printf(&call->arena, "%.*s%.*s", BELAY_STR_ARG(base),
-                                   BELAY_STR_ARG(path)).p;
+    call->endpoint = join(&call->arena, (struct belay_str[]){ method, BELAY_STR(" "), base, bare }, 4);
+    call->url = join(&call->arena, (struct belay_str[]){ base, path }, 2).p;
     call->method = belay_arena_str(&call->arena, method).p;
     call->body = belay_arena_str(&call->arena, request->body);
     if (!call->endpoint.p || !call->url || !call->method || !call->body.p)
@@ -105,9 +123,8 @@ static int add_line(struct http_call *call, struct belay_str line)
 /* "name;" is libcurl's way to send a field without a value. */
 static int add_field(struct http_call *call, struct belay_str name, struct belay_str value)
 {
-    const char *format = value.n ? "%.*s: %.*s" : "%.*s;";
-    return add_line(call, belay_arena_printf(&call->arena, format, BELAY_STR_ARG(name),
-                                             BELAY_STR_ARG(value)));
+    struct belay_str parts[] = { name, value.n ? BELAY_STR(": ") : BELAY_STR(";"), value };
+    return add_line(call, join(&call->arena, parts, 3));
 }
 
 static bool is_named(const struct belay_field *fields, uint32_t count, struct belay_str name)
@@ -171,7 +188,8 @@ static int build_headers(struct http_call *call, const struct belay_call_request
         status = add_fields(call, r->headers, r->header_count, NULL, 0, err);
     if (status)
         return status;
-    status = add_line(call, BELAY_STR("Expect:")); /* nobody waits for 100 Continue */
+    if (r->body.n >= EXPECT_BYTES_MIN)
+        status = add_line(call, BELAY_STR("Expect:")); /* nobody waits for 100 Continue */
     bool typed = is_named(r->headers, r->header_count, content_type)
                  || is_named(o->headers, o->header_count, content_type);
     if (!status && !typed)
@@ -186,22 +204,45 @@ static int build_headers(struct http_call *call, const struct belay_call_request
     return status ? no_memory(err) : BELAY_OK;
 }
 
+static struct http_call *take_spare(struct belay_connection *client)
+{
+    if (!client->spare_calls)
+        client->spare_calls = atomic_exchange_explicit(&client->given_back_calls, NULL, memory_order_acquire);
+    struct http_call *call = client->spare_calls;
+    if (call) {
+        client->spare_calls = call->next;
+        atomic_fetch_sub_explicit(&client->spare_call_count, 1, memory_order_relaxed);
+    }
+    return call;
+}
+
+static struct http_call *call_take(struct belay_connection *client)
+{
+    struct http_call *call = take_spare(client);
+    if (!call && (call = belay_calloc(1, sizeof *call))) {
+        call->client = client;
+        belay_list_init(&call->node);
+        belay_heap_node_init(&call->deadline);
+        belay_arena_init(&call->arena, BELAY_KIB(2), SIZE_MAX);
+        belay_buf_init(&call->answer, client->options.response_bytes_max);
+        belay_buf_init(&call->answer_head, ANSWER_HEAD_BYTES_MAX);
+    }
+    if (call && !call->spare && !(call->spare = belay_calloc(1, sizeof *call->spare))) {
+        http_call_free(call);
+        call = NULL;
+    }
+    return call;
+}
+
 int http_call_new(struct belay_connection *client, const struct belay_call_request *request,
                   struct http_call **ret_call, struct belay_err *err)
 {
-    struct http_call *call = belay_calloc(1, sizeof *call);
+    struct http_call *call = call_take(client);
     if (!call)
         return no_memory(err);
-    call->client = client;
     call->id = request->id;
     call->timeout_ms = request->timeout_ms;
-    belay_list_init(&call->node);
-    belay_heap_node_init(&call->deadline);
-    belay_arena_init(&call->arena, BELAY_KIB(2), SIZE_MAX);
-    belay_buf_init(&call->answer, client->options.response_bytes_max);
-    belay_buf_init(&call->answer_head, ANSWER_HEAD_BYTES_MAX);
-    call->spare = belay_calloc(1, sizeof *call->spare);
-    int status = call->spare ? build_target(call, request, err) : no_memory(err);
+    int status = build_target(call, request, err);
     if (!status)
         status = build_headers(call, request, err);
     if (status)
@@ -219,6 +260,45 @@ void http_call_free(struct http_call *call)
     belay_buf_deinit(&call->answer_head);
     belay_arena_deinit(&call->arena);
     belay_free(call);
+}
+
+static void empty(struct belay_buf *buf)
+{
+    if (buf->cap > ANSWER_BYTES_KEPT) {
+        size_t size_bytes_max = buf->size_bytes_max;
+        belay_buf_deinit(buf);
+        belay_buf_init(buf, size_bytes_max);
+    } else {
+        belay_buf_clear(buf);
+    }
+}
+
+void http_call_give_back(struct http_call *call)
+{
+    struct belay_connection *client = call->client;
+    BELAY_ASSERT(!call->easy);
+    if (atomic_load_explicit(&client->spare_call_count, memory_order_relaxed) >= HTTP_SPARE_CALLS_MAX) {
+        http_call_free(call);
+        return;
+    }
+    belay_arena_reset(&call->arena);
+    empty(&call->answer);
+    empty(&call->answer_head);
+    call->headers = NULL;
+    call->safe = call->repeated = call->too_large = false;
+    call->sendings = 0;
+    atomic_fetch_add_explicit(&client->spare_call_count, 1, memory_order_relaxed);
+    call->next = atomic_load_explicit(&client->given_back_calls, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&client->given_back_calls, &call->next, call,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
+}
+
+void http_calls_free(struct belay_connection *client)
+{
+    struct http_call *call;
+    while ((call = take_spare(client)))
+        http_call_free(call);
 }
 
 bool http_method_is_idempotent(struct belay_str method)
@@ -308,8 +388,9 @@ static CURLcode set_security(CURL *easy, const struct http_client_options *o)
 }
 
 /* What is the same for all calls of a connection. */
-static CURLcode set_common(CURL *easy, const struct http_client_options *o)
+static CURLcode set_common(CURL *easy, struct belay_connection *client)
 {
+    const struct http_client_options *o = &client->options;
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PATH_AS_IS, 1L);
@@ -322,6 +403,10 @@ static CURLcode set_common(CURL *easy, const struct http_client_options *o)
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_PREREQFUNCTION, on_before_request);
+    SET(CURLOPT_SOCKOPTFUNCTION, http_client_on_open_socket);
+    SET(CURLOPT_SOCKOPTDATA, client);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, http_client_on_close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, client);
     return set_security(easy, o);
 }
 
@@ -357,7 +442,7 @@ CURLcode http_call_prepare(struct http_call *call)
         call->easy = client->idle[--client->idle_count];
     } else {
         call->easy = curl_easy_init();
-        CURLcode code = call->easy ? set_common(call->easy, &client->options) : CURLE_OUT_OF_MEMORY;
+        CURLcode code = call->easy ? set_common(call->easy, client) : CURLE_OUT_OF_MEMORY;
         if (code)
             return code;
     }

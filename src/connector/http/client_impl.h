@@ -18,6 +18,11 @@
 #include "connector/http/classify.h"
 #include "connector/http/loop.h"
 
+/* Outcomes are handed over together at the end of a turn, at most so many. */
+#define HTTP_OUTCOMES_BATCH 64
+/* Calls kept for the next ones, with their memory. */
+#define HTTP_SPARE_CALLS_MAX 256
+
 /* What a connection was configured to; immutable, texts in arena with a NUL after them. */
 struct http_client_options {
     struct belay_arena arena;
@@ -45,6 +50,7 @@ void http_client_options_deinit(struct http_client_options *o);
 
 struct http_call {
     struct http_job job;       /* the way to the loop */
+    struct http_call *next;    /* given back */
     struct belay_list node;    /* waiting or active */
     struct belay_heap_node deadline;
     struct belay_connection *client;
@@ -62,6 +68,16 @@ struct http_call {
     struct belay_call_outcome *spare; /* used when there is no memory for the real one */
 };
 
+/* A socket of libcurl's on the loop. One that it opened as a connection stays armed between two
+ * transfers, so that a kept connection costs no epoll_ctl; on_close_socket ends it. */
+struct http_watch {
+    uv_poll_t poll;
+    struct belay_connection *client;
+    curl_socket_t socket;
+    int events; /* armed for; 0: not armed */
+    bool kept, wanted;
+};
+
 struct belay_connection {
     struct http_loop loop;
     struct http_client_options options;
@@ -69,10 +85,19 @@ struct belay_connection {
     void *done_arg;
     bool closing;             /* R */
     _Atomic uint32_t pending; /* calls accepted and not yet done */
+    struct http_call *spare_calls;              /* R */
+    struct http_call *_Atomic given_back_calls; /* pushed by L, all of them taken at once by R */
+    _Atomic uint32_t spare_call_count;          /* in both lists */
     /* all below: L */
     CURLM *multi;
     uv_timer_t curl_timer, deadline_timer, drain_timer;
+    uv_prepare_t turn_end;    /* the end of a turn of the loop, before it sleeps */
     uint64_t deadline_due_ms; /* of the running deadline timer; UINT64_MAX: none */
+    uint64_t curl_due_ms, curl_armed_ms; /* what libcurl wants; what curl_timer is set to; as above */
+    struct http_watch **watches; /* by socket */
+    uint32_t watch_count;        /* length of watches */
+    struct belay_call_outcome *outcomes[HTTP_OUTCOMES_BATCH];
+    uint32_t outcome_count;
     struct belay_heap deadlines;
     struct belay_list waiting, active;
     uint32_t active_count;
@@ -85,12 +110,21 @@ struct belay_connection {
     void *closed_arg;
 };
 
+/* ---- client.c: of libcurl's connections, arg the connection ---- */
+
+int http_client_on_open_socket(void *arg, curl_socket_t socket, curlsocktype purpose);
+int http_client_on_close_socket(void *arg, curl_socket_t socket);
+
 /* ---- client_call.c ---- */
 
 /* Copies the request. Errors: BELAY_INVALID, BELAY_NOMEM. */
 int http_call_new(struct belay_connection *client, const struct belay_call_request *request,
                   struct http_call **ret_call, struct belay_err *err) BELAY_MUST_CHECK;
+/* L: keeps it for another call, or frees it. */
+void http_call_give_back(struct http_call *call);
 void http_call_free(struct http_call *call);
+/* Frees those kept; nobody calls any more. */
+void http_calls_free(struct belay_connection *client);
 /* Gives it an easy handle and tells it all. CURLE_OK, or why not. */
 CURLcode http_call_prepare(struct http_call *call);
 /* A byte of it was handed to the system. */

@@ -1,6 +1,8 @@
 /* HTTP out, against a server that misbehaves on demand: how each ending is classified, what is sent,
  * what is refused. What any connector must do: test_conformance.c. */
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -195,6 +197,85 @@ static void connections_are_kept_and_used_again(void **state)
     close_connection(c);
 }
 
+static double cpu_ms(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3
+           + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
+}
+
+/* Its socket stays readable for as long as nobody calls. */
+static void a_kept_connection_that_the_server_closed_costs_nothing_and_is_replaced(void **state)
+{
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    for (uint64_t i = 0; i < 6; i += 2) {
+        struct belay_call_outcome *o = outcome_of(c, i, "POST", "/bye");
+        assert_true(o->ok);
+        belay_call_outcome_free(o);
+        double before = cpu_ms();
+        usleep(150000);
+        assert_true(cpu_ms() - before < 75);
+        o = outcome_of(c, i + 1, "POST", "/ok");
+        assert_true(o->ok);
+        belay_call_outcome_free(o);
+    }
+    close_connection(c);
+}
+
+static void a_name_is_resolved(void **state)
+{
+    char by_name[64];
+    (void)state;
+    snprintf(by_name, sizeof by_name, "http://localhost:%u", scripted_server_port(server));
+    struct belay_option_value more[] = { { .option = option("base_url"), .text = belay_str_c(by_name) } };
+    struct belay_connection_config config = { .name = BELAY_STR("remote"), .options = more, .option_count = 1,
+                                              .concurrency = 4, .queue_max = 4 };
+    struct belay_connection *c = NULL;
+    struct belay_err err;
+    assert_ok(belay_connector_http.open(&config, recorder_done, recorder, &c, &err));
+    for (uint64_t i = 0; i < 5; i++) {
+        struct belay_call_outcome *o = outcome_of(c, i, "POST", i % 2 ? "/bye" : "/ok");
+        assert_true(o->ok);
+        belay_call_outcome_free(o);
+    }
+    close_connection(c);
+}
+
+/* What one call left behind is not the next one's: many at once, of all sizes, on recycled memory. */
+static void calls_side_by_side_get_their_own_answers(void **state)
+{
+    static char body[9000];
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "Idempotency-Key");
+    for (uint64_t round = 0; round < 30; round++) {
+        for (uint64_t i = 0; i < 8; i++) {
+            char key[24];
+            struct belay_err err;
+            int key_n = snprintf(key, sizeof key, "k-%u-%u", (unsigned)round, (unsigned)i);
+            size_t size = i == 7 ? sizeof body : (size_t)((round * 8 + i) * 37 % 1500);
+            memset(body, 'a' + (int)i, sizeof body);
+            struct belay_call_request request = { .id = round * 8 + i, .body = belay_str(body, size),
+                                                  .idempotency_key = belay_str(key, (size_t)key_n) };
+            assert_ok(call(c, request, "PUT", "/echo", &err));
+        }
+        for (uint64_t i = 0; i < 8; i++) {
+            char key[40];
+            struct belay_call_outcome *o = recorder_wait(recorder, round * 8 + i);
+            snprintf(key, sizeof key, "Idempotency-Key: \"k-%u-%u\"\r\n", (unsigned)round, (unsigned)i);
+            size_t size = i == 7 ? sizeof body : (size_t)((round * 8 + i) * 37 % 1500);
+            assert_true(o->ok);
+            contains(o->body, key);
+            assert_true(o->body.n > size + 4 && o->body.p[o->body.n - size - 1] == '\n');
+            for (size_t at = o->body.n - size; at < o->body.n; at++)
+                assert_int_equal(o->body.p[at], 'a' + (int)i);
+            belay_call_outcome_free(o);
+        }
+    }
+    close_connection(c);
+}
+
 static void a_call_that_is_wrong_never_happens(void **state)
 {
     static const struct {
@@ -283,6 +364,9 @@ int main(void)
         TEST(the_time_to_come_back_is_read),
         TEST(what_is_sent_is_what_was_asked_for),
         TEST(connections_are_kept_and_used_again),
+        TEST(a_kept_connection_that_the_server_closed_costs_nothing_and_is_replaced),
+        TEST(a_name_is_resolved),
+        TEST(calls_side_by_side_get_their_own_answers),
         TEST(a_call_that_is_wrong_never_happens),
         TEST(a_wrong_option_is_named),
         TEST(without_memory_a_call_is_refused_or_ends),
