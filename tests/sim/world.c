@@ -370,19 +370,38 @@ static bool some_file(struct sim_world *w, const char *dir, char name[64], uint6
     return true;
 }
 
+/* Where something was written: the first byte that is not zero from a random one on. */
+static uint64_t some_written_byte(struct sim_world *w, const char *name, uint64_t size)
+{
+    struct belay_file *f = NULL;
+    struct belay_err err;
+    uint64_t at = sim_below(w, size);
+    size_t n = 0;
+    uint8_t *bytes = belay_malloc(size);
+    BELAY_ASSERT(bytes);
+    int status = belay_file_open(w->disk, name, 0, &f, &err);
+    if (status == BELAY_OK)
+        status = belay_file_read(f, 0, bytes, size, &n, &err);
+    BELAY_ASSERT(status == BELAY_OK && n == size);
+    for (uint64_t i = 0; i < size && bytes[at] == 0; i++)
+        at = (at + 1) % size;
+    belay_file_close(f);
+    belay_free(bytes);
+    return at;
+}
+
 /* The medium rots while the process is down: found at the start or when it is read, never delivered. */
 static void rot(struct sim_world *w)
 {
     struct belay_err err;
     char name[64];
-    uint64_t size, offset;
+    uint64_t size;
     die(w, SIM_KILL);
     if (!some_file(w, sim_chance(w, 700) ? "journal" : "archive", name, &size) || size == 0) {
         start(w);
         return;
     }
-    /* Mostly where something was written. */
-    offset = sim_below(w, sim_chance(w, 800) && size > BELAY_KIB(32) ? BELAY_KIB(32) : size);
+    uint64_t offset = some_written_byte(w, name, size);
     sim_disk_flip(w->disk, name, offset, (unsigned)sim_below(w, 8));
     sim_trace(w, "a bit of %s at %llu flips", name, (unsigned long long)offset);
     int status = open_engine(w, &err);
