@@ -61,6 +61,19 @@ void engine_hold_reply(struct belay_engine *e, struct engine_run *r)
     hold(e, BELAY_ACTION_REPLY)->u.run = r;
 }
 
+/* Before a flush, when nothing more comes into this commit: room that was promised counts for the
+ * position, and where nothing came of it an action would wait for a commit that may never be. */
+void engine_actions_clamp(struct belay_engine *e)
+{
+    uint64_t position = belay_store_position(e->store);
+    for (uint32_t i = e->ring_count; i > 0; i--) {
+        struct engine_held *h = &e->ring[(e->ring_head + i - 1) & (RING_SIZE - 1)];
+        if (h->position <= position)
+            return;
+        h->position = position;
+    }
+}
+
 /* Events and logs leave room for calls and replies, of which each run and call has one at most. */
 static bool room_for_events(const struct belay_engine *e)
 {

@@ -239,6 +239,7 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
         return false;
     belay_broker_flush(e->broker);
     engine_clock_record(e);
+    engine_actions_clamp(e);
     belay_store_flush(e->store, e->now);
     return more && !e->failed;
 }

@@ -318,6 +318,7 @@ void engine_tell_fault(struct belay_engine *e, uint8_t level, const char *name,
                        struct belay_str owner, const struct belay_message *m,
                        const struct belay_fault *fault, uint32_t attempt);
 bool engine_actions_crowded(const struct belay_engine *e);
+void engine_actions_clamp(struct belay_engine *e);
 
 /* ---- timers.c ---- */
 int engine_timers_configure(struct belay_engine *e, const struct belay_definitions *d,
