@@ -61,7 +61,6 @@
 /* broker */
 #define BELAY_TOPICS_MAX 4096
 #define BELAY_SUBSCRIPTIONS_MAX 4096
-#define BELAY_PREFETCH_DEFAULT 256 /* read ahead of a subscription, messages */
 #define BELAY_LANE_CONCURRENCY_DEFAULT 32
 #define BELAY_LANE_READ_AHEAD_MAX 1024
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */

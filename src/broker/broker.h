@@ -92,7 +92,6 @@ int belay_broker_resume(struct belay_broker *b, struct belay_subscription *sub, 
 struct belay_subscription *belay_broker_find(struct belay_broker *b, struct belay_str name);
 struct belay_subscription *belay_broker_find_id(struct belay_broker *b, uint32_t id);
 struct belay_str belay_subscription_name(const struct belay_subscription *sub);
-struct belay_str belay_subscription_topic(const struct belay_subscription *sub);
 uint32_t belay_subscription_id(const struct belay_subscription *sub);
 /* To a sequence. Forward discards what is skipped (reason); back requeues only what is done. */
 int belay_broker_seek(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,

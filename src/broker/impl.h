@@ -191,7 +191,6 @@ struct belay_broker {
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
     belay_time retention_at;     /* next look at retention by time */
-    uint32_t tick_topic;
 };
 
 enum record_type {

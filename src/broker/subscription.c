@@ -63,11 +63,6 @@ struct belay_str belay_subscription_name(const struct belay_subscription *sub)
     return sub->name;
 }
 
-struct belay_str belay_subscription_topic(const struct belay_subscription *sub)
-{
-    return sub->topic->name;
-}
-
 uint32_t belay_subscription_id(const struct belay_subscription *sub)
 {
     return sub->id;

@@ -16,7 +16,6 @@ enum {
     EXIT_NO = 1,           /* it ran, and the answer is no: not found, invalid, refused */
     EXIT_USAGE_ = 64,
     EXIT_UNAVAILABLE_ = 69, /* nobody serves this data directory */
-    EXIT_SOFTWARE_ = 70,
     EXIT_IO_ = 74,
     EXIT_CONFIG_ = 78
 };

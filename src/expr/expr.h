@@ -118,13 +118,9 @@ bool belay_value_truthy(struct belay_value v);
 /* A string, a number or a boolean as text (the text of a key, path or header). False for
  * anything else: the caller raises EXPRESSION:UNDEFINED. Text is borrowed or from arena. */
 bool belay_value_text(struct belay_value v, struct belay_arena *arena, struct belay_str *ret_text);
-/* Member of an object value, UNDEFINED where there is none. */
-struct belay_value belay_value_get(struct belay_value v, struct belay_str name);
 /* Arrays (TAPE or ARRAY): length and element; length of anything else is 0. */
 size_t belay_value_count(struct belay_value v);
 struct belay_value belay_value_at(struct belay_value v, size_t index);
-bool belay_value_is_array(struct belay_value v);
-bool belay_value_is_object(struct belay_value v);
 /* Building objects for bindings; NULL without memory. */
 struct belay_value_object *belay_value_object_new(struct belay_arena *arena);
 int belay_value_object_put(struct belay_value_object *o, struct belay_arena *arena,

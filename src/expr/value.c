@@ -47,16 +47,6 @@ struct belay_value belay_value_object(struct belay_value_object *o)
     return (struct belay_value){ .type = BELAY_VALUE_OBJECT, .u.object = o };
 }
 
-bool belay_value_is_array(struct belay_value v)
-{
-    return value_is_array(v);
-}
-
-bool belay_value_is_object(struct belay_value v)
-{
-    return value_is_object(v);
-}
-
 double value_double(struct belay_value v)
 {
     if (v.type == BELAY_VALUE_NUMBER)
@@ -117,11 +107,6 @@ struct belay_value value_get(struct belay_value v, struct belay_str name)
             return v.u.object->members[at].value;
     }
     return belay_value_undefined();
-}
-
-struct belay_value belay_value_get(struct belay_value v, struct belay_str name)
-{
-    return value_get(v, name);
 }
 
 size_t belay_value_count(struct belay_value v)

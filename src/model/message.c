@@ -234,46 +234,6 @@ int belay_message_decode(struct belay_str bytes, struct belay_arena *arena,
 
 /* ---- the rest ---- */
 
-struct belay_str belay_message_header(const struct belay_message *m, struct belay_str name)
-{
-    for (uint32_t i = 0; i < m->header_count; i++)
-        if (belay_str_eq_nocase(m->headers[i].name, name))
-            return m->headers[i].value;
-    return BELAY_STR_NONE;
-}
-
-/* False without memory; an empty text stays as it is. */
-static bool copy_text(struct belay_arena *arena, struct belay_str *s)
-{
-    if (!s->n)
-        return true;
-    *s = belay_arena_str(arena, *s);
-    return s->p != NULL;
-}
-
-int belay_message_copy(const struct belay_message *m, struct belay_arena *arena,
-                       struct belay_message *ret_m)
-{
-    struct belay_message copy = *m;
-    struct belay_field *headers = NULL;
-    bool ok = copy_text(arena, &copy.body);
-    for (size_t i = 0; i < TEXTS; i++)
-        ok = copy_text(arena, text_of(&copy, i)) && ok;
-    if (m->header_count) {
-        headers = BELAY_ARENA_ARRAY(arena, struct belay_field, m->header_count);
-        ok = headers && ok;
-    }
-    for (uint32_t i = 0; ok && i < m->header_count; i++) {
-        headers[i] = m->headers[i];
-        ok = copy_text(arena, &headers[i].name) && copy_text(arena, &headers[i].value);
-    }
-    if (!ok)
-        return BELAY_NOMEM;
-    copy.headers = headers;
-    *ret_m = copy;
-    return BELAY_OK;
-}
-
 void belay_message_derive_id(struct belay_str parent, struct belay_str step, uint64_t index,
                              char ret_id[33])
 {

@@ -33,11 +33,6 @@ void belay_message_encode(struct belay_buf *out, const struct belay_message *m);
 /* Views into bytes; the header array comes from arena. Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. */
 int belay_message_decode(struct belay_str bytes, struct belay_arena *arena, struct belay_message *ret_m,
                          struct belay_err *err) BELAY_MUST_CHECK;
-/* Value of a header, ASCII case ignored; empty view where absent. */
-struct belay_str belay_message_header(const struct belay_message *m, struct belay_str name);
-/* Deep copy into arena. Errors: BELAY_NOMEM. */
-int belay_message_copy(const struct belay_message *m, struct belay_arena *arena,
-                       struct belay_message *ret_m) BELAY_MUST_CHECK;
 /* 32 hex digits: hash of (parent id, step name, index), so that receivers recognise a repetition. */
 void belay_message_derive_id(struct belay_str parent, struct belay_str step, uint64_t index,
                              char ret_id[33]);

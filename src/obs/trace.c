@@ -4,7 +4,6 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
-#include "base/pack.h"
 
 /* version "-" trace id "-" parent id "-" flags */
 #define TRACE_ID_AT 3
@@ -69,26 +68,4 @@ void belay_trace_format(const struct belay_trace *t, char ret_text[BELAY_TRACEPA
     ret_text[FLAGS_AT - 1] = '-';
     belay_hex(&t->flags, 1, ret_text + FLAGS_AT);
     ret_text[TEXT_BYTES] = '\0';
-}
-
-static void random_id(struct belay_random *r, uint8_t *p, size_t n)
-{
-    do {
-        for (size_t i = 0; i < n; i += 8)
-            belay_store_u64(p + i, belay_random_next(r));
-    } while (zero(p, n));
-}
-
-struct belay_trace belay_trace_child(const struct belay_trace *parent, struct belay_random *r)
-{
-    struct belay_trace t = *parent;
-    random_id(r, t.span_id, sizeof t.span_id);
-    return t;
-}
-
-struct belay_trace belay_trace_new(struct belay_random *r)
-{
-    struct belay_trace t = { .flags = BELAY_TRACE_SAMPLED };
-    random_id(r, t.trace_id, sizeof t.trace_id);
-    return belay_trace_child(&t, r);
 }

@@ -146,19 +146,15 @@ void *belay_mailbox_take(struct belay_mailbox *box)
     return item;
 }
 
-int belay_mailbox_fd(const struct belay_mailbox *box)
-{
-    return box->fd;
-}
-
-void belay_mailbox_woken(struct belay_mailbox *box)
+static void woken(struct belay_mailbox *box)
 {
     uint64_t count;
     ssize_t n = read(box->fd, &count, sizeof count);
     BELAY_ASSERT(n == (ssize_t)sizeof count || errno == EAGAIN || errno == EINTR);
 }
 
-bool belay_mailbox_arm(struct belay_mailbox *box)
+/* True: empty, and the next post makes the descriptor readable. */
+static bool arm(struct belay_mailbox *box)
 {
     atomic_store(&box->asleep, true);
     size_t head = atomic_load_explicit(&box->head, memory_order_relaxed);
@@ -170,12 +166,12 @@ bool belay_mailbox_arm(struct belay_mailbox *box)
 
 void belay_mailbox_wait(struct belay_mailbox *box, int timeout_ms)
 {
-    if (!belay_mailbox_arm(box))
+    if (!arm(box))
         return;
     struct pollfd wait = { .fd = box->fd, .events = POLLIN };
     int n = poll(&wait, 1, timeout_ms);
     BELAY_ASSERT(n >= 0 || errno == EINTR);
     atomic_store(&box->asleep, false);
     if (n > 0)
-        belay_mailbox_woken(box);
+        woken(box);
 }

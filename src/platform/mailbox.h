@@ -11,11 +11,7 @@
  *         while ((item = belay_mailbox_take(box))) ...
  *         if (belay_mailbox_closed(box)) break;       // after the box was seen empty
  *         belay_mailbox_wait(box, timeout_ms);
- *     }
- *
- * Inside an event loop, which waits on descriptors itself: watch belay_mailbox_fd for reading, and
- * on each wake-up call belay_mailbox_woken, take until empty, then belay_mailbox_arm; where arm
- * says false something came meanwhile: take again. Arm once before the loop starts. */
+ *     } */
 #ifndef BELAY_PLATFORM_MAILBOX_H
 #define BELAY_PLATFORM_MAILBOX_H
 
@@ -49,10 +45,5 @@ void *belay_mailbox_take(struct belay_mailbox *box);
 /* Sleeps until something is there, the box is closed, or timeout_ms passed (-1: for ever).
  * May return early. */
 void belay_mailbox_wait(struct belay_mailbox *box, int timeout_ms);
-
-int belay_mailbox_fd(const struct belay_mailbox *box);
-void belay_mailbox_woken(struct belay_mailbox *box);
-/* True: empty, and the next post makes the descriptor readable. */
-bool belay_mailbox_arm(struct belay_mailbox *box);
 
 #endif

@@ -17,7 +17,7 @@
 
 /* What comes through the mailbox: a pointer with its kind in the lowest bits (everything that is posted is
  * aligned to 8), so that handing over costs no memory. */
-enum mail_kind { MAIL_REQUEST, MAIL_OUTCOME, MAIL_JOB, MAIL_VISIT, MAIL_KINDS };
+enum mail_kind { MAIL_REQUEST, MAIL_OUTCOME, MAIL_JOB, MAIL_VISIT };
 #define MAIL_KIND_BITS ((uintptr_t)7)
 
 static inline void *mail_of(void *item, enum mail_kind kind)

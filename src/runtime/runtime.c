@@ -336,16 +336,6 @@ struct belay_metrics *belay_runtime_metrics(const struct belay_runtime *rt)
     return rt->opt.metrics;
 }
 
-struct belay_log *belay_runtime_log(const struct belay_runtime *rt)
-{
-    return rt->opt.log;
-}
-
-const struct belay_clock *belay_runtime_clock(const struct belay_runtime *rt)
-{
-    return rt->opt.clock;
-}
-
 void belay_runtime_sample(struct belay_runtime *rt, belay_time now)
 {
     record_sample(&rt->record, rt->engine, now);

@@ -59,8 +59,6 @@ int belay_runtime_failed(const struct belay_runtime *rt, struct belay_err *err);
 bool belay_runtime_ready(const struct belay_runtime *rt);
 const char *belay_runtime_data_dir(const struct belay_runtime *rt);
 struct belay_metrics *belay_runtime_metrics(const struct belay_runtime *rt);
-struct belay_log *belay_runtime_log(const struct belay_runtime *rt);
-const struct belay_clock *belay_runtime_clock(const struct belay_runtime *rt);
 /* "http://127.0.0.1:7000" of each API that listens, by index; empty at the end. Main thread. */
 struct belay_str belay_runtime_api_url(const struct belay_runtime *rt, uint32_t index, struct belay_str *ret_name);
 

@@ -90,8 +90,6 @@ struct belay_sagas {
     struct belay_arena arena; /* of one turn */
     struct belay_buf record, row, kind_row, fault, text, json, scratch;
     struct saga *look; /* views of instances that are not in memory */
-    char list_key[KEY_BYTES_MAX];
-    size_t list_key_n;
     struct belay_buf list_id;
 };
 

@@ -23,7 +23,8 @@
 #include "base/status.h"
 #include "base/str.h"
 
-/* Each room owns its tables. A table from BELAY_TABLE_DROPPABLE on can be dropped whole. */
+/* Each room owns its tables. Numbers are on the disk: a table that nobody uses keeps its own.
+ * A table from BELAY_TABLE_DROPPABLE on can be dropped whole. */
 enum belay_table {
     BELAY_TABLE_META = 1,     /* engine: time, format, counters, definitions by hash */
     BELAY_TABLE_DEFINITION,
@@ -37,12 +38,12 @@ enum belay_table {
     BELAY_TABLE_HELD,         /* broker: subscription, key hash, first sequence -> run of sequences */
     BELAY_TABLE_LETTER,       /* broker: subscription, sequence -> dead letter with message and history */
     BELAY_TABLE_SCHEDULED,    /* broker: time, number -> message for a topic */
-    BELAY_TABLE_IDEMPOTENCY,  /* broker: scope and key hash -> bucket */
+    BELAY_TABLE_IDEMPOTENCY,  /* nobody's: keys live in the buckets below */
     BELAY_TABLE_SAGA,         /* saga: definition name, id -> instance */
     BELAY_TABLE_SAGA_DUE,     /* saga: time, instance */
     BELAY_TABLE_SAGA_EVENT,   /* saga: event that came before its saga */
-    BELAY_TABLE_SAGA_PUBLISHED, /* saga: topic, sequence -> instance whose publish it is */
-    BELAY_TABLE_COUNTER,      /* balance by flow */
+    BELAY_TABLE_SAGA_PUBLISHED, /* nobody's */
+    BELAY_TABLE_COUNTER,      /* the store's own tests */
     BELAY_TABLE_STATIC_COUNT,
     BELAY_TABLE_DROPPABLE = 64, /* idempotency buckets: DROPPABLE + n, n < BELAY_TABLE_BUCKETS */
     BELAY_TABLE_BUCKETS = 64

@@ -35,7 +35,7 @@ struct belay_store;
 enum belay_record_room {
     BELAY_RECORD_STORE = 0x0100,  /* message, archived, ... */
     BELAY_RECORD_BROKER = 0x0200,
-    BELAY_RECORD_FLOW = 0x0300,
+    BELAY_RECORD_FLOW = 0x0300,   /* none yet: a flow's progress rides in the broker's records */
     BELAY_RECORD_SAGA = 0x0400,
     BELAY_RECORD_ENGINE = 0x0500
 };
@@ -164,7 +164,7 @@ void belay_store_fetch(struct belay_store *s, struct belay_fetch *f);
 struct belay_store_stats {
     uint64_t commits, commit_bytes, records, messages;
     uint64_t segments, segments_free, journal_bytes, archive_files, archive_bytes;
-    uint64_t checkpoint_position, durable, overlay_bytes, frozen_bytes;
+    uint64_t checkpoint_position, durable, overlay_bytes;
     uint64_t disk_free_bytes;
     uint32_t commit_us_last;
 };

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "connector/http/session.h"
 #include "connector/http/text.h"
+#include "obs/trace.h"
 
 #define CORRELATIONID_BYTES_MAX 200
 
@@ -132,6 +133,7 @@ static bool is_usable_id(struct belay_str id)
 /* The fields that the request shows by name. */
 static void pick_fields(struct belay_http_request *r)
 {
+    struct belay_trace trace;
     for (uint32_t i = 0; i < r->header_count; i++) {
         struct belay_str name = r->headers[i].name, value = r->headers[i].value;
         if (belay_str_eq(name, BELAY_STR("content-type")))
@@ -140,7 +142,7 @@ static void pick_fields(struct belay_http_request *r)
             r->idempotency_key = value;
         else if (belay_str_eq(name, BELAY_STR("x-correlation-id")) && is_usable_id(value))
             r->correlationid = value;
-        else if (belay_str_eq(name, BELAY_STR("traceparent")) && http_is_traceparent(value))
+        else if (belay_str_eq(name, BELAY_STR("traceparent")) && belay_trace_parse(value, &trace))
             r->traceparent = value;
     }
 }

@@ -157,26 +157,3 @@ bool http_media_is_json(struct belay_str type)
                && belay_str_eq_nocase(belay_str(type.p + type.n - suffix, suffix),
                                       BELAY_STR("+json")));
 }
-
-/* n lower-case hex digits, not all of them 0. */
-static bool is_hex_id(const char *p, size_t n)
-{
-    bool zero = true;
-    for (size_t i = 0; i < n; i++) {
-        if (hex_digit(p[i]) < 0 || (p[i] >= 'A' && p[i] <= 'F'))
-            return false;
-        zero = zero && p[i] == '0';
-    }
-    return !zero;
-}
-
-bool http_is_traceparent(struct belay_str s)
-{
-    if (s.n < 55 || s.p[2] != '-' || s.p[35] != '-' || s.p[52] != '-')
-        return false;
-    bool version = hex_digit(s.p[0]) >= 0 && hex_digit(s.p[1]) >= 0
-                   && !belay_str_starts(s, BELAY_STR("ff"));
-    bool length = belay_str_starts(s, BELAY_STR("00")) ? s.n == 55 : s.n == 55 || s.p[55] == '-';
-    return version && length && is_hex_id(s.p + 3, 32) && is_hex_id(s.p + 36, 16)
-           && hex_digit(s.p[53]) >= 0 && hex_digit(s.p[54]) >= 0;
-}

@@ -25,7 +25,5 @@ struct belay_str http_media_param(struct belay_str content_type, struct belay_st
 bool http_media_matches(struct belay_str range, struct belay_str type);
 /* application/json, or +json. */
 bool http_media_is_json(struct belay_str type);
-/* 00-<32 hex>-<16 hex>-<2 hex>..., not all zero (W3C Trace Context). */
-bool http_is_traceparent(struct belay_str s);
 
 #endif

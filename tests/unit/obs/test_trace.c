@@ -59,25 +59,12 @@ static void a_bad_one_is_refused(void **state)
     assert_int_equal(t.flags, 77);
 }
 
-static void a_child_stays_in_its_trace(void **state)
-{
-    (void)state;
-    struct belay_random r = { .state = 42 }, again = { .state = 42 };
-    struct belay_trace t = belay_trace_new(&r), same = belay_trace_new(&again);
-    struct belay_trace child = belay_trace_child(&t, &r);
-    assert_memory_equal(&t, &same, sizeof t);
-    assert_memory_equal(child.trace_id, t.trace_id, sizeof t.trace_id);
-    assert_memory_not_equal(child.span_id, t.span_id, sizeof t.span_id);
-    assert_int_equal(child.flags, BELAY_TRACE_SAMPLED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_one_comes_out_as_it_went_in),
         cmocka_unit_test(a_later_version_is_read_as_far_as_we_know),
         cmocka_unit_test(a_bad_one_is_refused),
-        cmocka_unit_test(a_child_stays_in_its_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
 #include "platform/thread.h"
 #include "unit/test.h"
 
-#include <poll.h>
-
 #define SENDERS 3
 #define ITEMS 20000
 
@@ -45,35 +43,6 @@ static void a_closed_box_refuses_but_gives_what_it_has(void **state)
     belay_mailbox_wait(box, -1); /* does not sleep */
     assert_ptr_equal(belay_mailbox_take(box), &item);
     belay_mailbox_wait(box, -1);
-    belay_mailbox_free(box);
-}
-
-static bool readable(const struct belay_mailbox *box)
-{
-    struct pollfd wait = { .fd = belay_mailbox_fd(box), .events = POLLIN };
-    return poll(&wait, 1, 0) == 1;
-}
-
-static void an_event_loop_is_woken_once_for_many_posts(void **state)
-{
-    (void)state;
-    struct belay_mailbox *box = box_new(8);
-    int item;
-    assert_true(belay_mailbox_arm(box));
-    assert_false(readable(box));
-    for (int i = 0; i < 3; i++)
-        assert_ok(belay_mailbox_post(box, &item));
-    assert_true(readable(box));
-    belay_mailbox_woken(box);
-    assert_false(readable(box));
-    assert_false(belay_mailbox_arm(box)); /* something is there: do not sleep */
-    while (belay_mailbox_take(box))
-        ;
-    assert_true(belay_mailbox_arm(box));
-    belay_mailbox_close(box);
-    assert_true(readable(box));
-    belay_mailbox_woken(box);
-    belay_mailbox_woken(box); /* spurious: nothing happens */
     belay_mailbox_free(box);
 }
 
@@ -148,7 +117,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_box_refuses_and_the_item_stays_the_senders),
         cmocka_unit_test(a_closed_box_refuses_but_gives_what_it_has),
-        cmocka_unit_test(an_event_loop_is_woken_once_for_many_posts),
         cmocka_unit_test(a_wait_ends_with_its_timeout),
         cmocka_unit_test(many_senders_one_sleeping_receiver),
         cmocka_unit_test(without_memory_there_is_no_box),

@@ -7,10 +7,10 @@
 #include "unit/test.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "unit/tempdir.h"
 
@@ -93,62 +93,37 @@ static void the_system_says_why_in_our_words(void **state)
     assert_string_equal(err.msg, "write x: No space left on device");
 }
 
-static void a_port_is_listened_on_once(void **state)
+/* A server's side of a unix socket. */
+static int listener(const char *path)
 {
-    (void)state;
-    struct belay_err err;
-    int fd = -1, other = -1;
-    uint16_t port = 0;
-    char address[32];
-    assert_ok(belay_listen_tcp(BELAY_STR("127.0.0.1:0"), &fd, &port, &err));
-    assert_true(port > 0);
-    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
-    snprintf(address, sizeof address, "127.0.0.1:%u", port);
-    assert_int_equal(belay_listen_tcp(belay_str_c(address), &other, NULL, &err), BELAY_EXISTS);
-    assert_non_null(strstr(err.msg, address));
-    assert_int_equal(other, -1);
-    belay_socket_close(fd);
-    belay_socket_close(-1);
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    memcpy(at.sun_path, path, strlen(path));
+    assert_ok(bind(fd, (struct sockaddr *)&at, sizeof at));
+    assert_ok(listen(fd, 1));
+    return fd;
 }
 
-static void an_address_that_is_none_is_refused(void **state)
+static void a_unix_socket_is_connected_to_where_somebody_listens(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "", "7000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
-                                       "127.0.0.1:65536", "::1:80", "300.1.1.1:0", "[::1]" };
+    char dir[32], path[64], longer[200];
     struct belay_err err;
-    int fd = -1;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(belay_listen_tcp(belay_str_c(bad[i]), &fd, NULL, &err), BELAY_INVALID);
-    assert_int_equal(fd, -1);
-}
-
-static void a_unix_socket_is_private_and_replaces_a_dead_one(void **state)
-{
-    (void)state;
-    char dir[32], path[64];
-    struct belay_err err;
-    struct stat st;
-    int fd = -1, client = -1;
+    int client = -1;
     assert_non_null(tempdir_make(dir));
     snprintf(path, sizeof path, "%s/s", dir);
     assert_int_equal(belay_connect_unix(path, &client, &err), BELAY_NOTFOUND);
-    assert_ok(belay_listen_unix(path, &fd, &err));
-    assert_ok(stat(path, &st));
-    assert_int_equal(st.st_mode & 0777, 0600);
+    int fd = listener(path);
     assert_ok(belay_connect_unix(path, &client, &err));
     belay_socket_close(client);
     belay_socket_close(fd);
+    client = -1;
     assert_int_equal(belay_connect_unix(path, &client, &err), BELAY_UNAVAILABLE);
-    assert_ok(belay_listen_unix(path, &fd, &err));
-    belay_socket_close(fd);
-    snprintf(path, sizeof path, "%s/file", dir);
-    fclose(fopen(path, "w"));
-    assert_int_equal(belay_listen_unix(path, &fd, &err), BELAY_EXISTS);
-    char longer[200];
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
-    assert_int_equal(belay_listen_unix(longer, &fd, &err), BELAY_LIMIT);
+    assert_int_equal(belay_connect_unix(longer, &client, &err), BELAY_LIMIT);
+    assert_int_equal(client, -1);
+    belay_socket_close(client);
     tempdir_remove(dir);
 }
 
@@ -159,9 +134,7 @@ int main(void)
         cmocka_unit_test(entropy_differs),
         cmocka_unit_test(threads_take_turns),
         cmocka_unit_test(the_system_says_why_in_our_words),
-        cmocka_unit_test(a_port_is_listened_on_once),
-        cmocka_unit_test(an_address_that_is_none_is_refused),
-        cmocka_unit_test(a_unix_socket_is_private_and_replaces_a_dead_one),
+        cmocka_unit_test(a_unix_socket_is_connected_to_where_somebody_listens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
