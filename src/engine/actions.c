@@ -139,26 +139,22 @@ void engine_hold_event(struct belay_engine *e, enum belay_action_kind kind,
     hold(e, kind)->u.event = event;
 }
 
-void engine_tell_fault(struct belay_engine *e, uint8_t level, const char *name,
-                       struct belay_str owner, const struct belay_message *m,
-                       const struct belay_fault *fault, uint32_t attempt)
+void engine_tell_fault(struct belay_engine *e, const struct belay_action_event *event,
+                       const struct belay_message *m, const struct belay_fault *fault)
 {
-    char number[16], status[16];
-    int n = snprintf(number, sizeof number, "%u", attempt);
-    int s = snprintf(status, sizeof status, "%u", fault->status);
     const struct belay_field fields[] = {
-        { BELAY_STR("type"), belay_str_c(fault->type) },
+        { BELAY_STR("error"), belay_str_c(fault->type) },
         { BELAY_STR("class"), belay_str_c(belay_class_name(fault->class_)) },
         { BELAY_STR("step"), belay_str_c(fault->step) },
         { BELAY_STR("description"), belay_str_c(fault->description) },
         { BELAY_STR("endpoint"), belay_str_c(fault->endpoint) },
-        { BELAY_STR("attempt"), belay_str(number, (size_t)n) },
-        { BELAY_STR("status"), belay_str(status, (size_t)s) },
     };
-    const struct belay_action_event event = { .level = level, .name = name, .owner = owner,
-                                              .fields = fields, .field_count = 7,
-                                              .duration_us = fault->duration_us };
-    engine_hold_event(e, BELAY_ACTION_EVENT, &event, m);
+    struct belay_action_event whole = *event;
+    whole.fields = fields;
+    whole.field_count = sizeof fields / sizeof *fields;
+    whole.status = fault->status;
+    whole.duration_us = fault->duration_us;
+    engine_hold_event(e, BELAY_ACTION_EVENT, &whole, m);
 }
 
 /* What the last action showed may go now. */

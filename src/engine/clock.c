@@ -22,7 +22,7 @@ static void tell_jump(struct belay_engine *e, int64_t delta_us)
     int n = snprintf(text, sizeof text, "%lld", (long long)delta_us / BELAY_US_PER_MS);
     const struct belay_field field = { BELAY_STR("jump_ms"), belay_str(text, (size_t)n) };
     engine_hold_event(e, BELAY_ACTION_EVENT,
-                      &(struct belay_action_event){ .level = 2, .name = "clock_jump",
+                      &(struct belay_action_event){ .level = 2, .name = "clock.jumped",
                                                     .fields = &field, .field_count = 1 },
                       NULL);
 }

@@ -8,12 +8,26 @@
 #define KEY_BUSY_AGAIN_MS 20 /* another message with the same idempotency key is at work */
 #define UNKNOWN_AGAIN_MS 1000
 
+static void tell(struct belay_engine *e, uint8_t level, const char *name, struct belay_str owner,
+                 const struct belay_delivery *d, const struct belay_fault *fault, belay_time again_at)
+{
+    const struct belay_action_event event = { .level = level, .name = name, .owner = owner,
+                                              .sequence = d->sequence, .attempt = d->attempt,
+                                              .again_at = again_at };
+    engine_tell_fault(e, &event, &d->message, fault);
+}
+
+void engine_tell_saga_letter(void *arg, const struct belay_delivery *d, const struct belay_fault *fault)
+{
+    tell(arg, 3, "message.dead_letter", belay_subscription_name(d->sub), d, fault, 0);
+}
+
 static void letter(struct belay_engine *e, struct belay_delivery *d,
                    const struct belay_flow_def *def, const struct belay_fault *fault)
 {
     struct belay_err err;
     bool park = def->lanes.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
-    engine_tell_fault(e, 3, "dead_letter", def->name, &d->message, fault, d->attempt);
+    tell(e, 3, park && d->lane_key.n ? "message.parked" : "message.dead_letter", def->name, d, fault, 0);
     int status = belay_broker_letter(e->broker, d, fault, park, d->progress, d->definition, e->now,
                                      &err);
     if (status == BELAY_OK)
@@ -36,7 +50,7 @@ static enum key_verdict key_is_known(struct belay_engine *e, struct engine_run *
     static const struct belay_field reason = { BELAY_STR_INIT("reason"),
                                                BELAY_STR_INIT("its key was handled before") };
     engine_hold_event(e, BELAY_ACTION_EVENT,
-                      &(struct belay_action_event){ .level = 1, .name = "duplicate",
+                      &(struct belay_action_event){ .level = 1, .name = "message.duplicate",
                                                     .owner = r->def->name, .fields = &reason,
                                                     .field_count = 1 },
                       &r->delivery->message);
@@ -247,8 +261,7 @@ static int settle_retry(struct belay_engine *e, struct engine_run *r)
     struct belay_err err;
     const struct belay_fault *fault = belay_flow_fault(r->flow);
     belay_time due = belay_time_add_ms(e->now, (int64_t)belay_flow_delay_ms(r->flow));
-    engine_tell_fault(e, 2, "retry", r->def->name, &r->delivery->message, fault,
-                      r->delivery->attempt);
+    tell(e, 2, "message.retry", r->def->name, r->delivery, fault, due);
     int status = belay_broker_retry(e->broker, r->delivery, due, fault,
                                     BELAY_PLANTED(5) ? BELAY_STR_NONE : belay_flow_progress(r->flow),
                                     r->def->hash, &err);
@@ -277,8 +290,7 @@ static int settle_letter(struct belay_engine *e, struct engine_run *r,
     bool park = !(r->verdict == BELAY_FLOW_LETTER && belay_flow_skips(r->flow))
                 && r->def->lanes.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
     engine_effects_log(e, r);
-    engine_tell_fault(e, 3, park && d->lane_key.n ? "parked_key" : "dead_letter", r->def->name,
-                      &d->message, fault, d->attempt);
+    tell(e, 3, park && d->lane_key.n ? "message.parked" : "message.dead_letter", r->def->name, d, fault, 0);
     status = belay_broker_letter(e->broker, d, fault, park, belay_flow_progress(r->flow),
                                  r->def->hash, e->now, &err);
     if (status != BELAY_OK && !committed && engine_no_room(e, status, &err))

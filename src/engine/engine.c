@@ -137,9 +137,24 @@ static int make_rooms(struct belay_engine *e, struct belay_err *err)
     const struct belay_sagas_opt sagas = { .broker = e->broker,
                                            .definition = engine_saga_of,
                                            .may_call = engine_may_call,
+                                           .tell = engine_tell_saga,
+                                           .tell_letter = engine_tell_saga_letter,
                                            .arg = e,
                                            .seed = belay_random_next(&e->random) };
     return belay_sagas_new(&sagas, &e->sagas, err);
+}
+
+/* The process ended while this message was in hand: perhaps because of it. */
+static void tell_crash(struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence)
+{
+    uint32_t attempts = 0;
+    enum belay_message_state state = belay_broker_state_of(e->broker, sub, sequence, &attempts);
+    const struct belay_field field = { BELAY_STR("state"), belay_str_c(belay_message_state_name(state)) };
+    const struct belay_action_event event = { .level = 3, .name = "message.crashed",
+                                              .owner = belay_subscription_name(sub),
+                                              .sequence = sequence, .attempt = attempts,
+                                              .fields = &field, .field_count = 1 };
+    engine_hold_event(e, BELAY_ACTION_EVENT, &event, NULL);
 }
 
 /* Counts the crash before anything is delivered again. */
@@ -154,6 +169,7 @@ static int recover(struct belay_engine *e, struct belay_err *err)
     belay_sagas_recovered(e->sagas, e->now);
     if (sub && belay_broker_find_id(e->broker, sub)) {
         status = belay_broker_crashed(e->broker, sub, sequence, e->now, err);
+        tell_crash(e, belay_broker_find_id(e->broker, sub), sequence);
         if (status == BELAY_NOTFOUND || status == BELAY_BUSY || status == BELAY_NOSPACE)
             status = BELAY_OK; /* it was settled, or there is no room to count */
     }

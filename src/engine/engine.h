@@ -118,11 +118,15 @@ struct belay_action_reply {
     uint32_t retry_after_ms;
 };
 
-/* Something an operator wants to know, named as in the log: "dead_letter", "retry", "parked_key", "saga.ended",
- * "saga.parked", "compensating", "poison", "paused", "clock_jump", "started" ... The runtime logs and counts. */
+/* Something an operator wants to know, named as in the log (docs/internals/logs-and-metrics.md lists them):
+ * message.retry, .dead_letter, .parked, .crashed, .duplicate; request.retry; saga.* (saga.h's news);
+ * clock.jumped.  The runtime logs and counts. */
 struct belay_action_event {
     uint8_t level;                      /* obs level */
     const char *name;                   /* static */
+    uint64_t sequence;                  /* of the message in its topic; 0: none */
+    uint32_t attempt, status;           /* 0: none; status: of HTTP */
+    belay_time again_at;                /* 0: none */
     struct belay_str owner;             /* flow or saga */
     struct belay_str message_id, correlationid, traceparent, key;
     const struct belay_field *fields;

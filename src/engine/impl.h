@@ -313,10 +313,12 @@ void engine_hold_reply(struct belay_engine *e, struct engine_run *r);
 /* Copies; dropped (and counted) where too many wait. m may be NULL. */
 void engine_hold_event(struct belay_engine *e, enum belay_action_kind kind,
                        const struct belay_action_event *event, const struct belay_message *m);
-/* An event with the usual fields of a fault. */
-void engine_tell_fault(struct belay_engine *e, uint8_t level, const char *name,
-                       struct belay_str owner, const struct belay_message *m,
-                       const struct belay_fault *fault, uint32_t attempt);
+/* An event (of level, name, owner, what is known of the attempt) with the usual fields of a fault. */
+void engine_tell_fault(struct belay_engine *e, const struct belay_action_event *event,
+                       const struct belay_message *m, const struct belay_fault *fault);
+/* For the sagas (sagas.c). */
+void engine_tell_saga(void *arg, const struct belay_saga_news *news);
+void engine_tell_saga_letter(void *arg, const struct belay_delivery *d, const struct belay_fault *fault);
 bool engine_actions_crowded(const struct belay_engine *e);
 void engine_actions_clamp(struct belay_engine *e);
 

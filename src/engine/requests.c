@@ -68,7 +68,9 @@ static void refuse_fault(struct belay_engine *e, struct engine_run *r, const str
     uint32_t status = status_of(f);
     uint32_t after = f->retry_after_ms ? f->retry_after_ms : RETRY_AFTER_MS;
     struct belay_str type = belay_arena_str(&r->arena, belay_str_c(f->type));
-    engine_tell_fault(e, 2, "request_failed", r->def->name, &r->message, f, r->attempt);
+    const struct belay_action_event event = { .level = 2, .name = "request.failed", .owner = r->def->name,
+                                              .attempt = r->attempt };
+    engine_tell_fault(e, &event, &r->message, f);
     if (f->class_ != BELAY_CLASS_UNKNOWN_OUTCOME)
         forget_key(e, r);
     engine_request_refuse(e, r, status, type.p ? type.p : "error", belay_str_c(f->description),
@@ -193,8 +195,9 @@ static int settle_retry(struct belay_engine *e, struct engine_run *r)
     belay_time due = belay_time_add_ms(e->now, (int64_t)belay_flow_delay_ms(r->flow));
     if (due >= r->deadline || e->stopping)
         return settle_error(e, r);
-    engine_tell_fault(e, 2, "retry", r->def->name, &r->message, belay_flow_fault(r->flow),
-                      r->attempt);
+    const struct belay_action_event event = { .level = 2, .name = "request.retry", .owner = r->def->name,
+                                              .attempt = r->attempt, .again_at = due };
+    engine_tell_fault(e, &event, &r->message, belay_flow_fault(r->flow));
     struct belay_str progress = belay_flow_progress(r->flow);
     belay_buf_clear(&r->progress);
     belay_buf_put_str(&r->progress, progress);

@@ -1,4 +1,4 @@
-/* $saga(name, id): what a flow may ask about a saga. */
+/* $saga(name, id): what a flow may ask about a saga; and what sagas tell the operator. */
 #include "engine/impl.h"
 
 int engine_saga_function(void *arg, struct belay_arena *arena, const struct belay_value *args,
@@ -26,4 +26,27 @@ int engine_saga_function(void *arg, struct belay_arena *arena, const struct bela
     }
     belay_buf_deinit(&out);
     return status;
+}
+
+void engine_tell_saga(void *arg, const struct belay_saga_news *news)
+{
+    const struct belay_field fields[] = {
+        { BELAY_STR("step"), news->step },
+        { BELAY_STR("state"), belay_str_c(news->state) },
+        { BELAY_STR("parked"), belay_str_c(news->parked) },
+        { BELAY_STR("why"), news->why },
+    };
+    const struct belay_action_event event = {
+        .level = news->level,
+        .name = news->name,
+        .owner = news->saga,
+        .key = news->id,
+        .correlationid = news->correlationid,
+        .traceparent = news->traceparent,
+        .fields = fields,
+        .field_count = sizeof fields / sizeof *fields,
+        .attempt = news->attempt,
+        .again_at = news->again_at == BELAY_TIME_NEVER ? 0 : news->again_at,
+    };
+    engine_hold_event(arg, BELAY_ACTION_EVENT, &event, NULL);
 }

@@ -52,10 +52,12 @@ static const char *plain_name(struct belay_str name, char *to)
 
 void record_event(struct record *r, const struct belay_action_event *event, bool is_log, belay_time now)
 {
-    struct belay_log_field fields[FIELDS_MAX + 3];
+    struct belay_log_field fields[FIELDS_MAX + 8];
     char names[FIELDS_MAX][NAME_BYTES];
     size_t n = 0;
-    struct belay_log_ids ids = { event->message_id, event->correlationid, event->owner, event->traceparent };
+    bool saga = strncmp(event->name, "saga.", 5) == 0; /* its owner is no flow, its key the instance's id */
+    struct belay_log_ids ids = { event->message_id, event->correlationid, saga ? BELAY_STR_NONE : event->owner,
+                                 event->traceparent };
     if (!is_log) {
         struct belay_str labels[2] = { belay_str_c(event->name), event->owner };
         belay_counter_add_owned(belay_counter_of(r->events, labels), 1);
@@ -63,12 +65,23 @@ void record_event(struct record *r, const struct belay_action_event *event, bool
     if (!belay_log_wants(r->log, event->level))
         return;
     fields[n++] = belay_f_ids(&ids);
+    if (saga)
+        fields[n++] = belay_f_str("saga", event->owner);
     if (event->key.n)
-        fields[n++] = belay_f_str("key", event->key);
+        fields[n++] = belay_f_str(saga ? "id" : "key", event->key);
+    if (event->sequence)
+        fields[n++] = belay_f_uint("sequence", event->sequence);
+    if (event->attempt)
+        fields[n++] = belay_f_uint("attempt", event->attempt);
+    if (event->again_at)
+        fields[n++] = belay_f_time("again_at", event->again_at);
+    if (event->status)
+        fields[n++] = belay_f_uint("status", event->status);
     if (event->duration_us)
         fields[n++] = belay_f_uint("duration_us", event->duration_us);
     for (uint32_t i = 0; i < event->field_count && i < FIELDS_MAX; i++)
-        fields[n++] = belay_f_str(plain_name(event->fields[i].name, names[i]), event->fields[i].value);
+        if (is_log || event->fields[i].value.n) /* what an event does not know is left out */
+            fields[n++] = belay_f_str(plain_name(event->fields[i].name, names[i]), event->fields[i].value);
     belay_log_write(r->log, event->level, now, is_log ? "flow.log" : event->name, fields, n);
 }
 

@@ -130,6 +130,7 @@ void saga_move_append(struct belay_sagas *s, struct saga *i, struct saga_move *m
     BELAY_ASSERT(belay_buf_status(&s->record) == BELAY_OK); /* reserved */
     belay_store_append(s->opt.store, SAGA_RECORD_MOVE, SAGA_RECORD_VERSION,
                        belay_buf_view(&s->record));
+    saga_tell(s, i, m);
     apply_move(s, i, m);
 }
 

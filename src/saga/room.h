@@ -178,6 +178,10 @@ int saga_start_append(struct belay_sagas *s, struct saga_kind *kind, const struc
                       struct saga **ret_saga, struct belay_err *err) BELAY_MUST_CHECK;
 void saga_forget_append(struct belay_sagas *s, struct saga *i);
 
+/* ---- news.c ---- */
+/* Before i is as the move says. */
+void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_move *m);
+
 /* ---- kept.c: events that came before their saga ---- */
 int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r,
                      struct belay_err *err) BELAY_MUST_CHECK;

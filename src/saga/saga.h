@@ -34,6 +34,18 @@
 
 struct belay_sagas;
 
+/* What an operator wants to hear of at once. Views during the call. */
+struct belay_saga_news {
+    const char *name; /* static: saga.retry, saga.compensating, saga.parked, saga.settled, saga.ended */
+    uint8_t level;    /* of obs */
+    struct belay_str saga, id, step, correlationid, traceparent;
+    struct belay_str why;
+    const char *state;   /* of the instance from now on */
+    const char *parked;  /* what a person is asked about: "step", "compensation"; NULL */
+    uint32_t attempt;    /* 0: none */
+    belay_time again_at; /* BELAY_TIME_NEVER: none */
+};
+
 struct belay_sagas_opt {
     struct belay_broker *broker;
     struct belay_store *store;
@@ -43,6 +55,10 @@ struct belay_sagas_opt {
                                                struct belay_hash128 hash);
     /* May a call to this connection begin now? (free slot) */
     bool (*may_call)(void *arg, const struct belay_connection_def *connection);
+    /* Told as it is appended, not at recovery; may be NULL. A saga that completed is no news. */
+    void (*tell)(void *arg, const struct belay_saga_news *news);
+    /* A message to a saga becomes a letter; may be NULL. */
+    void (*tell_letter)(void *arg, const struct belay_delivery *d, const struct belay_fault *fault);
     void *arg;
     uint64_t seed;
 };

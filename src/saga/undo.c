@@ -93,7 +93,7 @@ static enum saga_act take_back(struct saga_turn *t, const struct saga_step *step
     saga_move_init(&m, t->saga, t->now, SAGA_EVENT_WITHDRAWN);
     m.step_state = STEP_UNDOING;
     m.carries |= MOVE_TEXT;
-    m.text = BELAY_STR("it was handled already, or somebody had begun to");
+    m.text = BELAY_STR("too late, somebody had begun to handle it: what it did is undone next");
     if (saga_move_reserve(t->room, t->saga, &m, 4096, NULL) != BELAY_OK)
         return ACT_NO_ROOM;
     enum withdrawal result;

@@ -109,7 +109,7 @@ static void a_message_with_a_known_key_is_done_and_published_once(void **state)
     post(&b, "{\"id\":\"z\",\"dedupe\":\"2\"}");
     assert_int_equal(messages(&b, "copies"), 2);
     assert_int_equal(bench_stats(&b, "pipe").done, 3);
-    assert_true(bench_saw_event(&b, "duplicate"));
+    assert_true(bench_saw_event(&b, "message.duplicate"));
     bench_deinit(&b);
 }
 
@@ -142,7 +142,7 @@ static void a_retry_goes_on_after_the_last_success(void **state)
     assert_string_equal(bench_call_last(&b)->path, "/two");
     bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
     assert_int_equal(bench_stats(&b, "handle").waiting, 1);
-    assert_true(bench_saw_event(&b, "retry"));
+    assert_true(bench_saw_event(&b, "message.retry"));
     bench_crash(&b);
     bench_pass_ms(&b, 1100);
     assert_int_equal(b.call_count, 3);
@@ -184,7 +184,7 @@ static void an_exhausted_message_parks_its_key_and_its_replay_frees_it(void **st
     assert_int_equal(s.parked, 1);
     assert_int_equal(s.held, 1);
     assert_int_equal(b.call_count, 2); /* y goes on */
-    assert_true(bench_saw_event(&b, "parked_key"));
+    assert_true(bench_saw_event(&b, "message.parked"));
     struct belay_broker *broker = belay_engine_broker(b.engine);
     struct belay_subscription *sub = belay_broker_find(broker, BELAY_STR("handle"));
     assert_ok(belay_broker_letter_replay(broker, sub, 1, false, b.now, &b.err));
@@ -263,7 +263,7 @@ static void engine_time_does_not_go_back_when_the_clock_does(void **state)
     post(&b, "{\"id\":\"x\",\"dedupe\":\"1\"}");
     b.now -= INT64_C(3600) * BELAY_US_PER_S;
     bench_go(&b);
-    assert_true(bench_saw_event(&b, "clock_jump"));
+    assert_true(bench_saw_event(&b, "clock.jumped"));
     post(&b, "{\"id\":\"y\",\"dedupe\":\"2\"}");
     b.now += 1000;
     bench_crash(&b);
@@ -340,6 +340,7 @@ static void a_message_that_kills_the_process_three_times_is_put_aside(void **sta
     struct belay_subscription_stats s = bench_stats(&b, "pipe");
     assert_int_equal(s.done, 0);
     assert_int_equal(s.dead + s.parked, 1);
+    assert_true(bench_saw_event(&b, "message.crashed"));
     bench_deinit(&b);
 }
 

@@ -100,6 +100,60 @@ static void a_refused_call_of_a_saga_is_made_again(void **state)
     bench_deinit(&b);
 }
 
+static const char two_steps[] =
+    "belay: 1\n"
+    "name: t\n"
+    "connections:\n"
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: K } }\n"
+    "topics: { orders: { retain: 1d } }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  post:\n"
+    "    from: { api: api, operation: a }\n"
+    "    steps:\n"
+    "      - publish: { topic: orders, key: '{% id %}' }\n"
+    "    reply: { status: 202 }\n"
+    "sagas:\n"
+    "  pay:\n"
+    "    from: { topic: orders, start: earliest }\n"
+    "    id: '{% id %}'\n"
+    "    steps:\n"
+    "      - name: charge\n"
+    "        call: { connection: out, method: POST, path: /charge }\n"
+    "        compensate: { call: { connection: out, method: POST, path: /refund } }\n"
+    "      - name: ship\n"
+    "        call: { connection: out, method: POST, path: /ship }\n";
+
+static void what_an_operator_wants_to_know_of_a_saga_is_told(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, two_steps);
+    post(&b, "{\"id\":\"x\"}");
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    assert_string_equal(bench_call_last(&b)->path, "/ship");
+    assert_int_equal(b.event_count, 0); /* what goes as it should is no news */
+
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_TRANSIENT, "HTTP:503", 503);
+    assert_true(bench_saw_event(&b, "saga.retry"));
+    assert_false(bench_saw_event(&b, "saga.compensating"));
+    bench_pass_ms(&b, 60000);
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 409);
+    assert_true(bench_saw_event(&b, "saga.compensating"));
+
+    assert_string_equal(bench_call_last(&b)->path, "/refund");
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 409);
+    assert_true(bench_saw_event(&b, "saga.parked"));
+    assert_ok(belay_sagas_settle(belay_engine_sagas(b.engine), BELAY_STR("pay"), BELAY_STR("x"),
+                                 BELAY_SETTLE_RETRY, BELAY_STR("me"), b.now, &b.err));
+    bench_go(&b);
+    assert_true(bench_saw_event(&b, "saga.settled"));
+    assert_false(bench_saw_event(&b, "saga.ended"));
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    assert_true(bench_saw_event(&b, "saga.ended"));
+    bench_deinit(&b);
+}
+
 /* Every allocation fails in turn: nothing crashes, nothing leaks, and what was accepted is there. */
 static void without_memory_nothing_is_lost(void **state)
 {
@@ -147,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_saga_calls_and_flows_can_see_it),
         cmocka_unit_test(runs_and_sagas_take_turns_for_the_slots_of_a_connection),
         cmocka_unit_test(a_refused_call_of_a_saga_is_made_again),
+        cmocka_unit_test(what_an_operator_wants_to_know_of_a_saga_is_told),
         cmocka_unit_test(without_memory_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
