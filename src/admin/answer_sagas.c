@@ -15,6 +15,47 @@ static bool known(struct question *q, struct belay_engine *e, struct belay_str *
 
 #define LOOKS_MAX 20000
 
+static void show_member(struct belay_json_out *o, const belay_json *view, const char *name)
+{
+    const belay_json *v = belay_json_get(view, belay_str_c(name));
+    if (v) {
+        belay_json_key(o, name);
+        belay_json_put(o, v);
+    }
+}
+
+/* Of one that has not ended also where it is, since when, and what is wrong. */
+static void show_instance(struct question *q, struct belay_engine *e, struct belay_json_out *o, struct belay_str saga,
+                          struct belay_str id, struct belay_str state)
+{
+    struct belay_arena_mark mark = belay_arena_mark(&q->arena);
+    struct belay_buf text;
+    const belay_json *view;
+    bool ended = belay_str_eq(state, BELAY_STR("completed")) || belay_str_eq(state, BELAY_STR("compensated"))
+                 || belay_str_eq(state, BELAY_STR("failed"));
+    belay_json_begin_object(o);
+    belay_json_key(o, "id");
+    belay_json_put_str(o, id);
+    belay_json_key(o, "state");
+    belay_json_put_str(o, state);
+    belay_buf_init(&text, ADMIN_OUT_BYTES_MAX);
+    if (!ended && belay_sagas_view(belay_engine_sagas(e), saga, id, &text, NULL) == BELAY_OK
+        && belay_json_parse(belay_buf_view(&text), NULL, &q->arena, &view, NULL, NULL) == BELAY_OK) {
+        const belay_json *error = belay_json_get(view, BELAY_STR("error"));
+        show_member(o, view, "status");
+        show_member(o, view, "step");
+        show_member(o, view, "updated_at");
+        show_member(o, view, "deadline");
+        if (error) {
+            belay_json_key(o, "error");
+            belay_json_put(o, belay_json_get(error, BELAY_STR("type")));
+        }
+    }
+    belay_json_end_object(o);
+    belay_buf_deinit(&text);
+    belay_arena_rewind(&q->arena, mark);
+}
+
 bool answer_saga_list(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
@@ -31,12 +72,7 @@ bool answer_saga_list(struct question *q, struct belay_engine *e, belay_time now
         after = belay_arena_str(&q->arena, id);
         if (wanted.n && !belay_str_eq(wanted, state))
             continue;
-        belay_json_begin_object(&o);
-        belay_json_key(&o, "id");
-        belay_json_put_str(&o, id);
-        belay_json_key(&o, "state");
-        belay_json_put_str(&o, state);
-        belay_json_end_object(&o);
+        show_instance(q, e, &o, name, after, state);
         left--;
     }
     belay_json_end_array(&o);

@@ -2,13 +2,14 @@
  * each in every subscription with its letters, and its sagas.
  *
  * Topics are read twice: first to learn the correlation ids of what the name fits, then to show all
- * that carries one of them. */
+ * that carries one of them. Then the letters, of which the topics may know nothing any more. */
 #include "admin/impl.h"
 #include "admin/read.h"
 #include "base/alloc.h"
 
 #define CORRELATIONS_MAX 16
 #define MESSAGES_MAX 500
+#define LETTERS_MAX 5000
 #define SCAN_MAX 200000 /* of the newest messages of a topic */
 
 struct trace {
@@ -47,12 +48,16 @@ static bool each_to_learn(void *arg, uint64_t sequence, const struct belay_messa
     return true;
 }
 
-static void show_letter_of(struct trace *t, struct belay_subscription *sub, uint64_t sequence)
+/* What failed so far, and when it is tried again. */
+static void show_trouble(struct trace *t, struct belay_subscription *sub, uint64_t sequence)
 {
     struct belay_letter letter;
+    belay_time due;
     struct belay_arena_mark mark = belay_arena_mark(&t->q->arena);
-    if (belay_broker_letter_get(belay_engine_broker(t->engine), sub, sequence, &t->q->arena, &letter, NULL)
+    if (belay_broker_trouble(belay_engine_broker(t->engine), sub, sequence, &t->q->arena, &letter, &due)
         == BELAY_OK) {
+        if (due != BELAY_TIME_NEVER)
+            show_time(&t->out, "again_at", due);
         belay_json_key(&t->out, "history");
         belay_json_begin_array(&t->out);
         for (uint32_t i = 0; i < letter.history_count; i++)
@@ -62,48 +67,99 @@ static void show_letter_of(struct trace *t, struct belay_subscription *sub, uint
     belay_arena_rewind(&t->q->arena, mark);
 }
 
+static void show_state(struct trace *t, struct belay_subscription *sub, uint64_t sequence)
+{
+    uint32_t attempts = 0;
+    enum belay_message_state state = belay_broker_state_of(belay_engine_broker(t->engine), sub, sequence, &attempts);
+    belay_json_begin_object(&t->out);
+    belay_json_key(&t->out, "name");
+    belay_json_put_str(&t->out, belay_subscription_name(sub));
+    belay_json_key(&t->out, "state");
+    belay_json_put_c(&t->out, belay_message_state_name(state));
+    belay_json_key(&t->out, "attempts");
+    belay_json_put_uint(&t->out, attempts);
+    show_trouble(t, sub, sequence);
+    belay_json_end_object(&t->out);
+}
+
 static void show_states(struct trace *t, uint64_t sequence)
 {
     struct belay_broker *b = belay_engine_broker(t->engine);
     struct belay_subscription *sub;
     belay_json_key(&t->out, "subscriptions");
     belay_json_begin_array(&t->out);
-    for (uint32_t i = 0; (sub = belay_broker_topic_subscription(b, t->topic, i)); i++) {
-        uint32_t attempts = 0;
-        enum belay_message_state state = belay_broker_state_of(b, sub, sequence, &attempts);
-        belay_json_begin_object(&t->out);
-        belay_json_key(&t->out, "name");
-        belay_json_put_str(&t->out, belay_subscription_name(sub));
-        belay_json_key(&t->out, "state");
-        belay_json_put_c(&t->out, belay_message_state_name(state));
-        belay_json_key(&t->out, "attempts");
-        belay_json_put_uint(&t->out, attempts);
-        if (state == BELAY_MESSAGE_DEAD || state == BELAY_MESSAGE_PARKED)
-            show_letter_of(t, sub, sequence);
-        belay_json_end_object(&t->out);
-    }
+    for (uint32_t i = 0; (sub = belay_broker_topic_subscription(b, t->topic, i)); i++)
+        show_state(t, sub, sequence);
     belay_json_end_array(&t->out);
+}
+
+/* False: there is no more to show. */
+static bool wanted(struct trace *t, const struct belay_message *m, bool *ret_wanted)
+{
+    *ret_wanted = fits(t, m) || correlated(t, m);
+    if (*ret_wanted && t->shown++ == MESSAGES_MAX)
+        t->truncated = true;
+    return !t->truncated;
+}
+
+static void begin_message(struct trace *t, struct belay_str topic, uint64_t sequence, const struct belay_message *m)
+{
+    belay_json_begin_object(&t->out);
+    belay_json_key(&t->out, "topic");
+    belay_json_put_str(&t->out, topic);
+    belay_json_key(&t->out, "sequence");
+    belay_json_put_uint(&t->out, sequence);
+    belay_json_key(&t->out, "message");
+    show_message(&t->out, m, &t->q->arena);
 }
 
 static bool each_to_show(void *arg, uint64_t sequence, const struct belay_message *m)
 {
     struct trace *t = arg;
-    if (!fits(t, m) && !correlated(t, m))
-        return true;
-    if (t->shown++ == MESSAGES_MAX) {
-        t->truncated = true;
+    bool is_wanted;
+    if (!wanted(t, m, &is_wanted))
         return false;
+    if (is_wanted) {
+        begin_message(t, t->topic, sequence, m);
+        show_states(t, sequence);
+        belay_json_end_object(&t->out);
     }
-    belay_json_begin_object(&t->out);
-    belay_json_key(&t->out, "topic");
-    belay_json_put_str(&t->out, t->topic);
-    belay_json_key(&t->out, "sequence");
-    belay_json_put_uint(&t->out, sequence);
-    belay_json_key(&t->out, "message");
-    show_message(&t->out, m, &t->q->arena);
-    show_states(t, sequence);
-    belay_json_end_object(&t->out);
     return true;
+}
+
+/* Is the message there in its topic, where it was shown? */
+static bool is_kept(struct trace *t, struct belay_str topic, uint64_t sequence)
+{
+    struct belay_topic_stats stats;
+    for (uint32_t i = 0; belay_broker_topic_stats(belay_engine_broker(t->engine), i, &stats); i++)
+        if (belay_str_eq(stats.name, topic))
+            return sequence >= stats.first;
+    return false;
+}
+
+/* A letter has its message with it: the topic may have let go of it long ago, a queue does so at once. */
+static void show_letters(struct trace *t)
+{
+    struct belay_broker *b = belay_engine_broker(t->engine);
+    struct belay_letter letter;
+    uint32_t id = 0;
+    uint64_t sequence = 0;
+    bool is_wanted, more = true;
+    for (uint32_t looks = 0; more && looks < LETTERS_MAX; looks++) {
+        struct belay_arena_mark mark = belay_arena_mark(&t->q->arena);
+        more = belay_broker_letter_next(b, NULL, &id, &sequence, &t->q->arena, &letter);
+        if (more && !is_kept(t, letter.topic, sequence) && (more = wanted(t, &letter.message, &is_wanted))
+            && is_wanted) {
+            begin_message(t, letter.topic, sequence, &letter.message);
+            belay_json_key(&t->out, "subscriptions");
+            belay_json_begin_array(&t->out);
+            show_state(t, belay_broker_find_id(b, id), sequence);
+            belay_json_end_array(&t->out);
+            belay_json_end_object(&t->out);
+        }
+        belay_arena_rewind(&t->q->arena, mark);
+    }
+    t->truncated |= more;
 }
 
 static void show_sagas(struct trace *t)
@@ -126,6 +182,8 @@ static void show_sagas(struct trace *t)
 
 static void end(struct trace *t)
 {
+    if (t->q->err.code == BELAY_OK && !t->truncated)
+        show_letters(t);
     belay_json_end_array(&t->out);
     if (t->q->err.code == BELAY_OK)
         show_sagas(t);

@@ -223,6 +223,12 @@ bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscri
                               struct belay_letter *ret_letter);
 int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                             struct belay_arena *arena, struct belay_letter *ret_letter, struct belay_err *err) BELAY_MUST_CHECK;
+/* What went wrong so far with a message that waits for its retry, or is a letter: attempts, history, first_attempt_at
+ * (nothing else is filled). *ret_due: when it is tried again, BELAY_TIME_NEVER for a letter. Errors: BELAY_NOTFOUND:
+ * nothing did; BELAY_NOMEM. */
+int belay_broker_trouble(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                         struct belay_arena *arena, struct belay_letter *ret_letter,
+                         belay_time *ret_due) BELAY_MUST_CHECK;
 /* Again, with fresh attempts, from the failed step (or from the start); keeps its place in its lane and
  * its history. Errors: BELAY_NOTFOUND, BELAY_NOSPACE. */
 int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,

@@ -151,6 +151,23 @@ int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *s
                                                     belay_status_text(status));
 }
 
+int belay_broker_trouble(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                         struct belay_arena *arena, struct belay_letter *ret_letter, belay_time *ret_due)
+{
+    struct exception x;
+    if (!exception_get(b, sub->id, sequence, &x))
+        return BELAY_NOTFOUND;
+    struct belay_letter letter = { .subscription = sub->name, .topic = sub->topic->name, .sequence = sequence,
+                                   .parked = x.state == EXCEPTION_PARKED, .first_attempt_at = x.first_attempt_at,
+                                   .attempts = x.total + x.begun };
+    int status = take_history(b, sub->id, sequence, &x, arena, &letter);
+    if (status != BELAY_OK)
+        return status;
+    *ret_letter = letter;
+    *ret_due = is_letter(&x) ? BELAY_TIME_NEVER : x.due;
+    return BELAY_OK;
+}
+
 /* ---- the workbench ---- */
 
 static void pack_letter(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)

@@ -193,7 +193,7 @@ static int replay_all(const struct options *o)
     if (o->json)
         printf("{\"replayed\":%llu,\"failed\":%llu}\n", (unsigned long long)replayed, (unsigned long long)failed);
     else
-        printf("%llu letters replayed, %llu could not be\n", (unsigned long long)replayed,
+        printf("%llu letter%s replayed, %llu could not be\n", (unsigned long long)replayed, replayed == 1 ? "" : "s",
                (unsigned long long)failed);
     return failed ? EXIT_NO : EXIT_OK;
 }

@@ -58,7 +58,7 @@ static int list_sagas(const struct options *o)
 
 static int list_instances(const struct options *o, const char *saga)
 {
-    static const char *const heads[] = { "ID", "STATE" };
+    static const char *const heads[] = { "ID", "STATE", "STATUS", "STEP", "SINCE", "ERROR" };
     struct belay_buf target;
     struct answer a;
     belay_buf_init(&target, BELAY_KIB(64));
@@ -77,10 +77,14 @@ static int list_instances(const struct options *o, const char *saga)
         print_buf(&a.body);
     } else {
         struct table t;
-        table_init(&t, heads, 2);
+        table_init(&t, heads, 6);
         for (size_t n = 0; (i = belay_json_at(instances, n)); n++) {
             table_cell(&t, json_text(i, "id"));
             table_cell(&t, json_text(i, "state"));
+            table_cell(&t, json_text(i, "status"));
+            table_cell(&t, json_text(i, "step"));
+            table_cell(&t, json_text(i, "updated_at"));
+            table_cell(&t, json_text(i, "error"));
         }
         table_print(&t);
         if (json_text(a.json, "next").n)

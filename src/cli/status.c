@@ -7,7 +7,10 @@ static const char help[] =
     "belay status: how everything stands\n\n"
     "usage: belay status [--data DIR] [--json]\n\n"
     "Queues and subscriptions with their backlog, what waits, is held, parked or dead; sagas; connections; the\n"
-    "store. Exit: 0 running, 69 nobody serves the data directory.\n\n"
+    "store; last, marked with !, what wants somebody and the command that shows it.\n"
+    "Exit: 0 running, 69 nobody serves the data directory.\n\n"
+    "  --data DIR   the data directory (belay-data)\n"
+    "  --json       the answer as JSON\n\n"
     "example: belay status --json | python3 -m json.tool\n";
 
 static void show_subscriptions(const belay_json *root)
@@ -82,6 +85,31 @@ static void show_store(const belay_json *root)
            (unsigned long long)json_number(s, "disk_free_bytes") >> 20);
 }
 
+/* What wants somebody, and the command that shows it. */
+static void show_troubles(const belay_json *root, const char *flag)
+{
+    const belay_json *subs = belay_json_get(root, BELAY_STR("subscriptions")), *s;
+    const belay_json *sagas = belay_json_get(root, BELAY_STR("sagas"));
+    for (size_t i = 0; (s = belay_json_at(subs, i)); i++) {
+        struct belay_str name = json_text(s, "name");
+        unsigned long long letters = json_number(s, "parked") + json_number(s, "dead");
+        if (letters)
+            printf("! %llu dead letter%s of %.*s: belay dlq ls --flow %.*s%s\n", letters, letters == 1 ? "" : "s",
+                   BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
+        if (json_number(s, "lost"))
+            printf("! %.*s LOST %llu messages: that must not happen; please report it\n", BELAY_STR_ARG(name),
+                   (unsigned long long)json_number(s, "lost"));
+        if (json_text(s, "paused").n)
+            printf("! %.*s is paused: belay flow resume %.*s%s\n", BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
+    }
+    for (size_t i = 0; (s = belay_json_at(sagas, i)); i++) {
+        struct belay_str name = json_text(s, "name");
+        if (json_number(s, "parked"))
+            printf("! %llu of %.*s wait for a person: belay saga ls %.*s --state parked%s\n",
+                   (unsigned long long)json_number(s, "parked"), BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
+    }
+}
+
 static int run(int argc, char **argv)
 {
     const char *data = NULL;
@@ -104,6 +132,10 @@ static int run(int argc, char **argv)
         show_sagas(a.json);
         show_connections(a.json);
         show_store(a.json);
+        char flag[4200] = "";
+        if (data)
+            snprintf(flag, sizeof flag, " --data %s", data);
+        show_troubles(a.json, flag);
     }
     answer_free(&a);
     return EXIT_OK;

@@ -9,9 +9,14 @@
 static const char help[] =
     "belay trace: the whole life of one order or message\n\n"
     "usage: belay trace [--data DIR] [--json] KEY|ID|CORRELATION-ID\n\n"
-    "What was published where and why, where each message is now, how often it was tried and what failed, and\n"
-    "what the saga did, in order of time.\n\n"
+    "What was published where and by whom, where each message is now, and what the saga did, in order of time; what\n"
+    "failed, of messages that are not done yet and of sagas. Then how it stands now, and what you can do about it.\n"
+    "(A queue forgets a message when it is done: what it went through before is in the log, under its correlation.)\n\n"
+    "  --data DIR   the data directory (belay-data)\n"
+    "  --json       the answer as JSON\n\n"
     "example: belay trace o-1001\n";
+
+#define BODY_SHOWN_BYTES 160 /* a larger one is left to `belay topic tail` */
 
 /* One line of the story. */
 struct moment {
@@ -46,6 +51,36 @@ static int earlier(const void *a, const void *b)
     return c ? c : (x->order > y->order) - (x->order < y->order);
 }
 
+static const belay_json *member(const belay_json *v, const char *name)
+{
+    return belay_json_get(v, belay_str_c(name));
+}
+
+/* A fault of the admin API, or a saga's error: "TYPE at STEP: description (endpoint)". */
+static void put_fault(struct belay_buf *line, const belay_json *f)
+{
+    struct belay_str type = json_text(f, "error"), step = json_text(f, "step"), endpoint = json_text(f, "endpoint");
+    if (type.n == 0)
+        type = json_text(f, "type");
+    belay_buf_put_str(line, type);
+    if (step.n)
+        belay_buf_printf(line, " at %.*s", BELAY_STR_ARG(step));
+    belay_buf_printf(line, ": %.*s", BELAY_STR_ARG(json_text(f, "description")));
+    if (endpoint.n)
+        belay_buf_printf(line, " (%.*s)", BELAY_STR_ARG(endpoint));
+}
+
+static void put_body(struct belay_buf *line, const belay_json *body)
+{
+    struct belay_buf text;
+    belay_buf_init(&text, BELAY_MIB(64));
+    if (body)
+        belay_json_write(&text, body);
+    if (text.n && text.n <= BODY_SHOWN_BYTES)
+        belay_buf_printf(line, "  %.*s", (int)text.n, text.p);
+    belay_buf_deinit(&text);
+}
+
 static void put_states(struct belay_buf *line, const belay_json *item)
 {
     const belay_json *subs = belay_json_get(item, BELAY_STR("subscriptions")), *s;
@@ -66,9 +101,8 @@ static void add_faults(struct story *s, const belay_json *item)
         const belay_json *history = belay_json_get(sub, BELAY_STR("history"));
         for (size_t n = 0; (f = belay_json_at(history, n)); n++) {
             belay_buf_clear(&line);
-            belay_buf_printf(&line, "%.*s: %.*s at %.*s: %.*s", BELAY_STR_ARG(json_text(sub, "name")),
-                             BELAY_STR_ARG(json_text(f, "error")), BELAY_STR_ARG(json_text(f, "step")),
-                             BELAY_STR_ARG(json_text(f, "description")));
+            belay_buf_printf(&line, "%.*s: ", BELAY_STR_ARG(json_text(sub, "name")));
+            put_fault(&line, f);
             add(s, json_text(f, "at"), &line);
         }
     }
@@ -86,34 +120,131 @@ static void add_messages(struct story *s, const belay_json *root)
         belay_buf_printf(&line, "published to %.*s #%llu by %.*s", BELAY_STR_ARG(json_text(item, "topic")),
                          (unsigned long long)json_number(item, "sequence"), BELAY_STR_ARG(json_text(m, "source")));
         put_states(&line, item);
+        put_body(&line, member(m, "body"));
         add(s, json_text(m, "accepted_at"), &line);
         add_faults(s, item);
     }
     belay_buf_deinit(&line);
 }
 
+/* Where a step's message went, which its history does not repeat. */
+static struct belay_str topic_of(const belay_json *saga, struct belay_str step)
+{
+    return json_text(belay_json_get(member(saga, "steps"), step), "topic");
+}
+
 /* A saga's history entries have "at", "event" and whatever else tells it. */
 static void add_saga(struct story *s, const belay_json *saga)
 {
-    const belay_json *history = belay_json_get(saga, BELAY_STR("history")), *h;
+    const belay_json *history = member(saga, "history"), *h;
     struct belay_buf line;
     belay_buf_init(&line, BELAY_KIB(64));
     for (size_t i = 0; (h = belay_json_at(history, i)); i++) {
-        const belay_json *detail = belay_json_get(h, BELAY_STR("detail"));
+        struct belay_str step = json_text(h, "step"), event = json_text(h, "event"), detail = json_text(h, "detail");
+        struct belay_str topic = belay_str_eq(event, BELAY_STR("published")) ? topic_of(saga, step) : BELAY_STR_NONE;
         belay_buf_clear(&line);
-        belay_buf_printf(&line, "%.*s %.*s: %.*s", BELAY_STR_ARG(json_text(saga, "saga")),
-                         BELAY_STR_ARG(json_text(h, "step")), BELAY_STR_ARG(json_text(h, "event")));
-        if (detail && detail->type == BELAY_JSON_STRING && detail->n)
-            belay_buf_printf(&line, " (%.*s)", BELAY_STR_ARG(belay_json_str(detail)));
+        belay_buf_printf(&line, "%.*s%s%.*s: %.*s", BELAY_STR_ARG(json_text(saga, "saga")), step.n ? " " : "",
+                         BELAY_STR_ARG(step), BELAY_STR_ARG(event));
+        if (topic.n)
+            belay_buf_printf(&line, " to %.*s", BELAY_STR_ARG(topic));
+        if (json_number(h, "attempt") > 1)
+            belay_buf_printf(&line, ", try %llu", (unsigned long long)json_number(h, "attempt"));
+        if (detail.n)
+            belay_buf_printf(&line, " (%.*s)", BELAY_STR_ARG(detail));
         add(s, json_text(h, "at"), &line);
     }
     belay_buf_deinit(&line);
 }
 
-static int tell(const belay_json *root)
+/* ---- how it stands, and what one can do ---- */
+
+static bool is(struct belay_str text, const char *word)
+{
+    return belay_str_eq(text, belay_str_c(word));
+}
+
+static void say_last_fault(const belay_json *history)
+{
+    struct belay_buf line;
+    const belay_json *f, *last = NULL;
+    for (size_t n = 0; (f = belay_json_at(history, n)); n++)
+        last = f;
+    if (!last)
+        return;
+    belay_buf_init(&line, BELAY_KIB(64));
+    put_fault(&line, last);
+    printf("     last error: %.*s\n", (int)line.n, line.p);
+    belay_buf_deinit(&line);
+}
+
+/* `flag`: " --data DIR" of the commands that are suggested. */
+static void say_message(const belay_json *item, const belay_json *sub, const char *flag)
+{
+    struct belay_str state = json_text(sub, "state"), name = json_text(sub, "name"), topic = json_text(item, "topic");
+    struct belay_str key = json_text(member(item, "message"), "key");
+    unsigned long long sequence = json_number(item, "sequence"), tries = json_number(sub, "attempts");
+    if (is(state, "done") || is(state, "discarded") || is(state, "expired"))
+        return;
+    printf("now: %.*s #%llu is %.*s in %.*s", BELAY_STR_ARG(topic), sequence, BELAY_STR_ARG(state),
+           BELAY_STR_ARG(name));
+    if (tries)
+        printf(" after %llu %s", tries, tries == 1 ? "try" : "tries");
+    if (json_text(sub, "again_at").n)
+        printf(", again at %.*s", BELAY_STR_ARG(json_text(sub, "again_at")));
+    printf("\n");
+    say_last_fault(member(sub, "history"));
+    if (is(state, "parked") || is(state, "dead"))
+        printf("     when its cause is mended: belay dlq replay %.*s %llu%s   (show, release, discard: belay dlq --help)\n",
+               BELAY_STR_ARG(name), sequence, flag);
+    if (is(state, "held"))
+        printf("     an earlier message of its key holds it: belay dlq ls --flow %.*s --key '%.*s'%s\n",
+               BELAY_STR_ARG(name), BELAY_STR_ARG(key), flag);
+}
+
+static void say_saga(const belay_json *saga, const char *flag)
+{
+    struct belay_str state = json_text(saga, "state"), name = json_text(saga, "saga"), id = json_text(saga, "id");
+    bool parked = is(state, "parked"), open = parked || is(state, "running") || is(state, "compensating");
+    const belay_json *error = member(saga, "error");
+    printf("now: %.*s %.*s is %.*s", BELAY_STR_ARG(name), BELAY_STR_ARG(id), BELAY_STR_ARG(json_text(saga, "status")));
+    if (open)
+        printf(": %.*s at step %.*s since %.*s", BELAY_STR_ARG(state), BELAY_STR_ARG(json_text(saga, "step")),
+               BELAY_STR_ARG(json_text(saga, "updated_at")));
+    if (is(state, "running") && json_text(saga, "deadline").n)
+        printf(", given up at %.*s", BELAY_STR_ARG(json_text(saga, "deadline")));
+    printf("\n");
+    if (open && error) {
+        struct belay_buf line;
+        belay_buf_init(&line, BELAY_KIB(64));
+        put_fault(&line, error);
+        printf("     last error: %.*s\n", (int)line.n, line.p);
+        belay_buf_deinit(&line);
+    }
+    if (parked)
+        printf("     it waits for a person's word on this %.*s: belay saga settle %.*s %.*s --how retry%s   "
+               "(or done, not-done: belay saga --help)\n",
+               BELAY_STR_ARG(json_text(saga, "parked")), BELAY_STR_ARG(name), BELAY_STR_ARG(id), flag);
+}
+
+static void say_now(const belay_json *root, const char *data)
+{
+    const belay_json *sagas = member(root, "sagas"), *items = member(root, "messages"), *one, *sub;
+    char flag[4200] = "";
+    if (data)
+        snprintf(flag, sizeof flag, " --data %s", data);
+    for (size_t i = 0; (one = belay_json_at(sagas, i)); i++)
+        say_saga(one, flag);
+    for (size_t i = 0; (one = belay_json_at(items, i)); i++)
+        for (size_t n = 0; (sub = belay_json_at(member(one, "subscriptions"), n)); n++)
+            say_message(one, sub, flag);
+    if (member(root, "truncated") && member(root, "truncated")->type == BELAY_JSON_TRUE)
+        printf("there is more than is shown here\n");
+}
+
+static int tell(const belay_json *root, const char *data)
 {
     struct story s = { 0 };
-    const belay_json *sagas = belay_json_get(root, BELAY_STR("sagas")), *saga;
+    const belay_json *sagas = member(root, "sagas"), *saga;
     add_messages(&s, root);
     for (size_t i = 0; (saga = belay_json_at(sagas, i)); i++)
         add_saga(&s, saga);
@@ -123,9 +254,7 @@ static int tell(const belay_json *root)
         printf("%.*s  %s\n", BELAY_STR_ARG(s.moments[i].at), s.moments[i].text ? s.moments[i].text : "");
         belay_free(s.moments[i].text);
     }
-    for (size_t i = 0; (saga = belay_json_at(sagas, i)); i++)
-        printf("now: %.*s %.*s is %.*s\n", BELAY_STR_ARG(json_text(saga, "saga")),
-               BELAY_STR_ARG(json_text(saga, "id")), BELAY_STR_ARG(json_text(saga, "status")));
+    say_now(root, data);
     belay_free(s.moments);
     return s.count || belay_json_at(sagas, 0) ? EXIT_OK : EXIT_NO;
 }
@@ -154,9 +283,9 @@ static int run(int argc, char **argv)
     if (json) {
         print_buf(&a.body);
     } else {
-        code = tell(a.json);
+        code = tell(a.json, data);
         if (code == EXIT_NO)
-            fprintf(stderr, "belay: nothing carries the key, id or correlation id '%s'\n", operands[0]);
+            fprintf(stderr, "belay: nothing that is kept carries the key, id or correlation id '%s'\n", operands[0]);
     }
     answer_free(&a);
     return code;
