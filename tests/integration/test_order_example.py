@@ -88,11 +88,25 @@ def test_a_declined_card_ends_the_order_cleanly(world):
     assert account["charges"] == 0 and not account["shipped"]
 
 
-def test_a_shipment_that_fails_for_good_is_refunded_and_leaves_a_letter(world):
+def log_lines(world, event):
+    with open(os.path.join(world.folder, "belay.log")) as log:
+        return [line for line in map(json.loads, log) if line["event"] == event]
+
+
+def test_a_shipment_that_fails_for_good_is_refunded_and_its_letter_goes_with_it(world):
     assert post(world, order("unshippable-7"), "k-7")[0] == 202
     ends_as(world, "unshippable-7", "refunded")
     account = world.ledger("unshippable-7")[1]
     assert account["charges"] == account["refunds"] == 1 and not account["shipped"]
+    # nobody shall ship it by a replay: what is compensated takes its message back
+    assert belay_json("dlq", "ls", data=store(world))["letters"] == []
+    letter, = log_lines(world, "message.dead_letter")
+    assert letter["flow"] == "notify-warehouse" and letter["key"] == "unshippable-7"
+    assert letter["status"] == 409 and letter["attempt"] == 1 and letter["sequence"] >= 1
+    begun, = log_lines(world, "saga.compensating")
+    ended, = log_lines(world, "saga.ended")
+    assert begun["id"] == ended["id"] == "unshippable-7" and begun["step"] == "ship" and begun["why"]
+    assert ended["state"] == "compensated" and ended["correlation"] == letter["correlation"]
 
 
 def test_answers_lost_after_the_work_was_done_charge_nobody_twice(world):
@@ -119,6 +133,42 @@ def test_an_operator_sees_what_goes_on(world):
     story = belay("trace", "o-8", data=data, check=True)[1]
     assert "charge" in story and "warehouse-updates #1" in story and "fulfilled" in story
     assert belay_json("dlq", "ls", data=data)["letters"] == []
+
+
+def test_a_stuck_order_tells_where_it_is_and_what_to_do(world):
+    world.faults(warehouse={"error": 1.0})
+    data = store(world)
+    post(world, order("stuck"), "k-stuck")
+    until(lambda: "is waiting in notify-warehouse" in belay("trace", "stuck", data=data)[1])
+    story = belay("trace", "stuck", data=data, check=True)[1]
+    assert "now: fulfil-order stuck is shipping: running at step ship" in story
+    assert ", again at " in story and "last error: HTTP:SERVER_ERROR at shipment" in story
+    until(lambda: "is parked in notify-warehouse after 8 tries" in belay("trace", "stuck", data=data)[1], 60)
+    story = belay("trace", "stuck", data=data, check=True)[1]
+    letter, = belay_json("dlq", "ls", data=data)["letters"]
+    advice = f"belay dlq replay notify-warehouse {letter['sequence']} --data {data}"
+    assert advice in story, story
+    assert "! 1 dead letter of notify-warehouse: belay dlq ls --flow notify-warehouse" in belay("status", data=data)[1]
+    retry = log_lines(world, "message.retry")[0]
+    assert retry["key"] == "stuck" and retry["again_at"] > retry["ts"] and retry["error"] == "HTTP:SERVER_ERROR"
+    assert [line["sequence"] for line in log_lines(world, "message.parked")] == [letter["sequence"]]
+    world.faults(warehouse={"error": 0})
+    belay(*advice.split()[1:], check=True)
+    ends_as(world, "stuck", "fulfilled")
+
+
+def test_a_saga_in_trouble_is_easy_to_find(world):
+    world.faults(payments={"error": 1.0})
+    data = store(world)
+    post(world, order("broke"), "k-broke")
+    until(lambda: log_lines(world, "saga.compensating"), 30)
+    rows = belay_json("saga", "ls", "fulfil-order", data=data)["instances"]
+    row, = [r for r in rows if r["id"] == "broke"]
+    assert row["state"] == "compensating" and row["step"] == "charge" and row["error"] == "HTTP:SERVER_ERROR"
+    assert row["updated_at"] and row["status"] == "compensating"
+    assert log_lines(world, "saga.retry")[0]["again_at"]
+    world.faults(payments={"error": 0})
+    ends_as(world, "broke", "refunded", 60)
 
 
 def test_health_and_metrics(world):
