@@ -18,7 +18,7 @@ struct fetch_plan {
     struct archived archived;
 };
 
-#define EXTENTS_MAX 256 /* of one fetch: what it reads at most beside what it needs */
+#define EXTENTS_MAX 256u /* of one fetch: what it reads at most beside what it needs */
 
 static struct fetch_plan *plan_of(struct belay_fetch *f)
 {
@@ -53,7 +53,7 @@ bool store_fetch_reads_archive(const struct belay_store *s)
 
 /* ---- in the fetch lane ---- */
 
-/* The window may hold what lay there before the segment was used again. */
+/* The window, or the page cache, may hold what lay there before the segment was used again. */
 int store_read_commit(struct window *w, const struct planned *at, const uint8_t **ret_p,
                       struct belay_err *err)
 {
@@ -62,7 +62,8 @@ int store_read_commit(struct window *w, const struct planned *at, const uint8_t 
     size_t n, want = (size_t)blocks_up(e->length_bytes);
     struct commit c;
     for (int again = 0; again < 2; again++) {
-        int status = journal_window_get(w, at->file, where_offset(e->where), want, at->end, &p, &n, err);
+        struct belay_file *file = at->cached && !again ? segment_cached(at->segment) : at->segment->file;
+        int status = journal_window_get(w, file, where_offset(e->where), want, at->end, &p, &n, err);
         if (status != BELAY_OK)
             return status;
         if (n == want && commit_header(p, &c) && c.number == e->position
@@ -185,7 +186,7 @@ bool store_plan_extent(const struct belay_store *s, const struct extent *e, stru
     uint64_t end_at = seg->size_bytes;
     if (seg == journal_active(j))
         end_at = j->writing ? j->write.offset : seg->used_bytes;
-    *ret_planned = (struct planned){ *e, seg->file, end_at };
+    *ret_planned = (struct planned){ .extent = *e, .segment = seg, .end = end_at };
     return true;
 }
 
@@ -196,6 +197,11 @@ static int make_items(struct belay_fetch *f, uint64_t available)
     return f->items ? BELAY_OK : BELAY_NOMEM;
 }
 
+static uint32_t extents_max(const struct belay_fetch *f)
+{
+    return f->count_max < EXTENTS_MAX ? f->count_max : EXTENTS_MAX;
+}
+
 /* Durable extents from f->first on, until there are enough. *ret_waits: the first is not durable. */
 static int plan_extents(struct belay_store *s, struct belay_fetch *f, bool *ret_waits)
 {
@@ -204,7 +210,7 @@ static int plan_extents(struct belay_store *s, struct belay_fetch *f, bool *ret_
     int status = BELAY_OK;
     struct extent e;
     *ret_waits = false;
-    while (plan->extent_count < EXTENTS_MAX && at - f->first < f->count_max && bytes < f->bytes_max) {
+    while (plan->extent_count < extents_max(f) && at - f->first < f->count_max && bytes < f->bytes_max) {
         if (!extent_find(s->state, f->topic, at, &e) || e.position > s->journal.durable) {
             *ret_waits = plan->extent_count == 0;
             break;
@@ -213,7 +219,9 @@ static int plan_extents(struct belay_store *s, struct belay_fetch *f, bool *ret_
             status = plan->extent_count ? BELAY_OK : BELAY_CORRUPT;
             break;
         }
-        plan->extent_count++;
+        /* Whoever comes for one message comes for others around it, in any order: their commit is copied out
+         * of memory then. A stream would only push others out. */
+        plan->extents[plan->extent_count++].cached = f->count_max == 1;
         plan->needed = e.position < plan->needed ? e.position : plan->needed;
         bytes += e.bytes;
         at = extent_last(&e) + 1;
@@ -264,7 +272,7 @@ void belay_store_fetch(struct belay_store *s, struct belay_fetch *f)
     f->priv[0] = plan ? plan : &none;
     belay_list_init(&plan_of(f)->node);
     if (plan)
-        plan->extents = BELAY_ARENA_ARRAY(&f->arena, struct planned, EXTENTS_MAX);
+        plan->extents = BELAY_ARENA_ARRAY(&f->arena, struct planned, extents_max(f) ? extents_max(f) : 1);
     if (!plan || !plan->extents) {
         fail(f, BELAY_NOMEM, "cannot be fetched: out of memory");
         return;

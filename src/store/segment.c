@@ -133,9 +133,22 @@ int segment_begin(struct segment *seg, uint64_t incarnation, uint64_t salt, uint
     return status;
 }
 
+struct belay_file *segment_cached(struct segment *seg)
+{
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(seg->id, name);
+    if (!(seg->file->flags & BELAY_FILE_DIRECT))
+        return seg->file;
+    if (!seg->cached && belay_file_open(seg->file->disk, name, 0, &seg->cached, NULL) != BELAY_OK)
+        seg->cached = NULL;
+    return seg->cached ? seg->cached : seg->file;
+}
+
 void segment_free(struct segment *seg)
 {
     if (seg) {
+        if (seg->cached)
+            belay_file_close(seg->cached);
         belay_file_close(seg->file);
         belay_free(seg);
     }

@@ -19,6 +19,7 @@
 struct segment {
     struct belay_list node;
     struct belay_file *file;
+    struct belay_file *cached; /* the same, read through the page cache; NULL until it is wanted */
     uint32_t id; /* of the file; stays over incarnations */
     uint64_t size_bytes;
     uint64_t incarnation;
@@ -48,6 +49,9 @@ int segment_open(struct belay_disk *disk, uint32_t id, uint64_t size_bytes, bool
 /* A new incarnation: empty, header durable. Blocking. */
 int segment_begin(struct segment *seg, uint64_t incarnation, uint64_t salt, uint64_t restart,
                   struct belay_err *err) BELAY_MUST_CHECK;
+/* The file through the page cache, for who reads a little here and there; file itself where that is not to be
+ * had. What it reads may be older than what a direct write left. For the fetch lane. */
+struct belay_file *segment_cached(struct segment *seg);
 /* Closes the file. NULL is allowed. */
 void segment_free(struct segment *seg);
 

@@ -121,7 +121,8 @@ void store_tail_free(struct belay_store *s);
 /* fetch.c */
 struct planned { /* a commit to be read */
     struct extent extent;
-    struct belay_file *file;
+    struct segment *segment;
+    bool cached;  /* look into the page cache first */
     uint64_t end; /* nothing from there on is read: it may be written meanwhile */
 };
 /* False where its segment is gone. The extent is durable. */

@@ -163,6 +163,30 @@ static void the_tail_is_bounded_and_the_rest_is_fetched(void **state)
     assert_fetched(f, 1, 1, 500);
 }
 
+/* As retries come back: each read is of a commit that may lie anywhere. */
+static void single_messages_are_fetched_in_any_order(void **state)
+{
+    struct fixture *f = *state;
+    f->opt.tail_cache_bytes = 64 * 1024;
+    fixture_reopen(f, SIM_KILL);
+    for (int i = 1; i <= 500; i++) {
+        publish(f, 1, 1000);
+        if (i % 10 == 0)
+            fixture_flush(f);
+    }
+    for (uint64_t i = 0; i < 500; i++) {
+        uint64_t sequence = i * 137 % 500 + 1;
+        struct got got;
+        fetch_begin(f, &got, 1, sequence, 1, 1 << 20);
+        assert_true(got.done);
+        assert_ok(got.fetch.status);
+        assert_int_equal(got.fetch.count, 1);
+        assert_int_equal(got.fetch.items[0].sequence, sequence);
+        assert_true(message_is(got.fetch.items[0].encoded, 1, sequence));
+        fetch_end(&got);
+    }
+}
+
 static void a_fetch_of_what_is_not_durable_waits_for_it(void **state)
 {
     struct fixture *f = *state;
@@ -320,6 +344,8 @@ int main(void)
         TEST_QUEUED(appends_gather_while_a_commit_is_in_flight),
         TEST_QUEUED(peek_sees_what_is_pending_in_flight_and_in_the_tail),
         TEST(the_tail_is_bounded_and_the_rest_is_fetched),
+        TEST(single_messages_are_fetched_in_any_order),
+        TEST_BUFFERED(single_messages_are_fetched_in_any_order),
         TEST_QUEUED(a_fetch_of_what_is_not_durable_waits_for_it),
         TEST(a_fetch_outside_the_topic_finds_nothing),
         TEST(a_failed_write_is_final),
