@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "config/config.h"
@@ -22,6 +23,26 @@ uint64_t bench_cpu_us(void)
     getrusage(RUSAGE_SELF, &u);
     return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000u
            + (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static uint64_t thread_cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+double bench_memory_mb(void)
+{
+    char line[256];
+    unsigned long kib, sum = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "RssAnon: %lu", &kib) == 1 || sscanf(line, "RssShmem: %lu", &kib) == 1)
+            sum += kib;
+    if (f)
+        fclose(f);
+    return (double)sum / 1024;
 }
 
 void bench_check(int status, const struct belay_err *err)
@@ -94,6 +115,10 @@ static void perform(struct bench_engine *b, const struct belay_action *a)
     struct belay_err err;
     if (a->kind != BELAY_ACTION_CALL || a->u.call.cancel)
         return;
+    if (b->on_call) {
+        b->on_call(b->arg, a->u.call.request);
+        return;
+    }
     int status = outside_call(&b->outside, a->u.call.connection->name, a->u.call.request, &err);
     if (status != BELAY_OK)
         belay_engine_call_refused(b->engine, a->u.call.request->id, status, &err, bench_now());
@@ -132,11 +157,15 @@ void bench_engine_turn(struct bench_engine *b, bool may_sleep)
     struct belay_err err;
     take_mail(b);
     belay_time began = belay_clock_monotonic(belay_clock_posix());
+    uint64_t cpu = thread_cpu_us();
     bool more = belay_engine_step(b->engine, bench_now());
     uint64_t took = (uint64_t)(belay_clock_monotonic(belay_clock_posix()) - began);
     b->steps++;
+    cpu = thread_cpu_us() - cpu;
     if (took > b->step_us_worst)
         b->step_us_worst = took;
+    if (cpu > b->step_cpu_us_worst)
+        b->step_cpu_us_worst = cpu;
     bench_check(belay_engine_failed(b->engine, &err), &err);
     while (belay_engine_action(b->engine, &a))
         perform(b, &a);

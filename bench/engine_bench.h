@@ -16,8 +16,12 @@ struct bench_engine {
     struct belay_mailbox *mail;
     struct belay_engine *engine;
     struct belay_definitions *definitions;
-    uint64_t step_us_worst, steps;
+    uint64_t step_us_worst, step_cpu_us_worst, steps; /* by the clock; what the thread itself used */
     struct outside outside;
+    /* Instead of the connection, when set: a call that may go. Its outcome is told after the turn, not from
+     * here. */
+    void (*on_call)(void *arg, const struct belay_call_request *request);
+    void *arg;
 };
 
 /* Ends the program with a message when something fails. yaml: the configuration's text. */
@@ -26,6 +30,8 @@ void bench_engine_open(struct bench_engine *b, const char *data_dir, const char 
 void bench_engine_turn(struct bench_engine *b, bool may_sleep);
 void bench_engine_close(struct bench_engine *b);
 belay_time bench_now(void);
+/* RssAnon + RssShmem of this process. */
+double bench_memory_mb(void);
 /* Of this process, all threads, in microseconds. */
 uint64_t bench_cpu_us(void);
 void bench_check(int status, const struct belay_err *err);
