@@ -73,7 +73,7 @@ void belay_mailbox_free(struct belay_mailbox *box)
     belay_free(box);
 }
 
-static void wake(struct belay_mailbox *box)
+void belay_mailbox_wake(struct belay_mailbox *box)
 {
     if (!atomic_load(&box->asleep) || !atomic_exchange(&box->asleep, false))
         return;
@@ -83,7 +83,7 @@ static void wake(struct belay_mailbox *box)
     BELAY_ASSERT(n == (ssize_t)sizeof one || errno == EAGAIN);
 }
 
-int belay_mailbox_post(struct belay_mailbox *box, void *item)
+int belay_mailbox_put(struct belay_mailbox *box, void *item)
 {
     BELAY_ASSERT(item);
     if (atomic_load_explicit(&box->closed, memory_order_acquire))
@@ -105,14 +105,21 @@ int belay_mailbox_post(struct belay_mailbox *box, void *item)
     }
     cell->item = item;
     atomic_store(&cell->turn, at + 1);
-    wake(box);
     return BELAY_OK;
+}
+
+int belay_mailbox_post(struct belay_mailbox *box, void *item)
+{
+    int status = belay_mailbox_put(box, item);
+    if (status == BELAY_OK)
+        belay_mailbox_wake(box);
+    return status;
 }
 
 void belay_mailbox_close(struct belay_mailbox *box)
 {
     atomic_store(&box->closed, true);
-    wake(box);
+    belay_mailbox_wake(box);
 }
 
 bool belay_mailbox_closed(struct belay_mailbox *box)

@@ -33,6 +33,9 @@ void belay_mailbox_free(struct belay_mailbox *box);
 /* BELAY_OK: item is handed over. BELAY_BUSY: full; BELAY_CANCELLED: closed; item stays the
  * caller's. Never blocks. item is not NULL. */
 int belay_mailbox_post(struct belay_mailbox *box, void *item) BELAY_MUST_CHECK;
+/* As post, without waking the receiver: the sender calls wake before it sleeps itself. */
+int belay_mailbox_put(struct belay_mailbox *box, void *item) BELAY_MUST_CHECK;
+void belay_mailbox_wake(struct belay_mailbox *box);
 /* Refuses later posts and wakes the receiver. A post at the same moment may still get in: the
  * receiver takes until empty once the senders have ended. */
 void belay_mailbox_close(struct belay_mailbox *box);

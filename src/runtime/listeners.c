@@ -71,10 +71,17 @@ static int on_request(void *arg, struct belay_http_request *http, struct belay_e
     struct api_request *x = BELAY_ARENA_NEW(http->arena, struct api_request);
     if (!x || !fill(x, http))
         return belay_fail(err, BELAY_NOMEM, "no memory for the request");
-    int status = belay_mailbox_post(rt->mail, mail_of(x, MAIL_REQUEST));
+    int status = belay_mailbox_put(rt->mail, mail_of(x, MAIL_REQUEST));
     if (status != BELAY_OK)
         return belay_fail(err, status, status == BELAY_BUSY ? "too many requests wait" : "stopping");
     return BELAY_OK;
+}
+
+/* I/O thread. */
+static void on_handed(void *arg)
+{
+    struct belay_runtime *rt = arg;
+    belay_mailbox_wake(rt->mail);
 }
 
 void listeners_reply(struct api_request *x, const struct belay_action_reply *reply)
@@ -97,6 +104,16 @@ void listeners_reply(struct api_request *x, const struct belay_action_reply *rep
     };
     belay_http_reply_problem(x->http, &problem);
     belay_buf_deinit(&members);
+}
+
+void listeners_hold(struct belay_runtime *rt)
+{
+    belay_http_io_hold(rt->listeners.io);
+}
+
+void listeners_release(struct belay_runtime *rt)
+{
+    belay_http_io_release(rt->listeners.io);
 }
 
 void listeners_refuse(struct api_request *x, int status, const struct belay_err *err)
@@ -151,6 +168,7 @@ static int open_server(struct belay_runtime *rt, struct listener *l, const struc
         .openapi = def->openapi,
         .tls_cert = tls_file(def->tls_cert),
         .tls_key = tls_file(def->tls_key),
+        .on_handed = on_handed,
         .limits = { .body_bytes_max = def->body_bytes_max, .requests_max = def->in_flight_max },
     };
     int status = belay_http_server_open(rt->listeners.io, &config, on_request, rt, &l->server, err);

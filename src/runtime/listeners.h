@@ -36,6 +36,9 @@ bool listeners_closed(const struct belay_runtime *rt);
 /* After closed: ends the I/O thread. */
 void listeners_deinit(struct belay_runtime *rt);
 
+/* Engine thread: answers between the two reach the I/O thread together. */
+void listeners_hold(struct belay_runtime *rt);
+void listeners_release(struct belay_runtime *rt);
 /* Engine thread: the engine's answer goes to the client; x is gone afterwards. */
 void listeners_reply(struct api_request *x, const struct belay_action_reply *reply);
 /* Engine thread: the engine did not take it. */

@@ -110,6 +110,7 @@ static void reply(struct belay_runtime *rt, const struct belay_action_reply *ans
 static void perform(struct belay_runtime *rt)
 {
     struct belay_action a;
+    listeners_hold(rt);
     while (belay_engine_action(rt->engine, &a)) {
         switch (a.kind) {
         case BELAY_ACTION_CALL:
@@ -126,6 +127,7 @@ static void perform(struct belay_runtime *rt)
             break;
         }
     }
+    listeners_release(rt);
 }
 
 /* Visits that read or changed nothing newer than what is durable are done. */

@@ -191,6 +191,8 @@ static void hand_over(struct http_exchange *x)
     x->state = HTTP_HANDED;
     HTTP_COUNT(host->counters.requests, 1);
     int status = host->on_request(host->on_request_arg, &x->request, &err);
+    if (!status && host->handed)
+        host->handed(host);
     if (!status)
         return; /* not ours any more: it may be answered already */
     HTTP_COUNT(host->counters.requests, (uint32_t)-1);

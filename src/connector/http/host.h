@@ -43,6 +43,8 @@ struct http_host {
     void *on_request_arg;
     /* Takes an answered exchange to http_exchange_settle on the I/O thread. */
     void (*post)(struct http_host *host, struct http_exchange *x);
+    /* A request was handed over; NULL: nobody asks. */
+    void (*handed)(struct http_host *host);
     struct http_clock *clock;
     struct belay_random random;
     size_t bodies_bytes;

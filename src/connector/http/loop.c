@@ -52,6 +52,13 @@ static void on_async(uv_async_t *async)
     http_loop_leave(async->data);
 }
 
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct http_loop *loop = prepare->data;
+    if (loop->sleeps)
+        loop->sleeps(loop);
+}
+
 static void run(void *arg)
 {
     struct http_loop *loop = arg;
@@ -72,8 +79,9 @@ int http_loop_init(struct http_loop *loop, struct belay_err *err)
 {
     atomic_init(&loop->posted, NULL);
     atomic_init(&loop->posters, 0);
+    atomic_init(&loop->held, 0);
     loop->depth = 0;
-    loop->turned = loop->exited = NULL;
+    loop->turned = loop->sleeps = loop->exited = NULL;
     int uv = uv_loop_init(&loop->uv);
     if (uv)
         return belay_fail(err, BELAY_UNAVAILABLE, "event loop: %s", uv_strerror(uv));
@@ -83,6 +91,9 @@ int http_loop_init(struct http_loop *loop, struct belay_err *err)
         return belay_fail(err, BELAY_UNAVAILABLE, "event loop: %s", uv_strerror(uv));
     }
     loop->async.data = loop;
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_prepare_start(&loop->prepare, on_prepare);
+    loop->prepare.data = loop;
     return BELAY_OK;
 }
 
@@ -110,9 +121,25 @@ void http_loop_post(struct http_loop *loop, struct http_job *job)
     struct http_job *head = atomic_load_explicit(&loop->posted, memory_order_relaxed);
     do
         job->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&loop->posted, &head, job, memory_order_release,
+    while (!atomic_compare_exchange_weak_explicit(&loop->posted, &head, job, memory_order_seq_cst,
                                                   memory_order_relaxed));
-    if (!head && !inside)
+    if (!head && !inside && !atomic_load(&loop->held))
+        uv_async_send(&loop->async);
+    atomic_fetch_sub_explicit(&loop->posters, 1, memory_order_release);
+}
+
+/* Dekker's again: who posts writes `posted` and reads `held`, who releases does it the other way
+ * round, so one of the two wakes the loop. */
+void http_loop_hold(struct http_loop *loop)
+{
+    atomic_fetch_add_explicit(&loop->posters, 1, memory_order_relaxed);
+    atomic_fetch_add(&loop->held, 1);
+}
+
+void http_loop_release(struct http_loop *loop)
+{
+    uint32_t others = atomic_fetch_sub(&loop->held, 1) - 1;
+    if (!others && atomic_load(&loop->posted))
         uv_async_send(&loop->async);
     atomic_fetch_sub_explicit(&loop->posters, 1, memory_order_release);
 }
@@ -123,6 +150,7 @@ static void do_stop(struct http_job *job)
     while (atomic_load_explicit(&loop->posters, memory_order_acquire))
         sched_yield();
     uv_close((uv_handle_t *)&loop->async, NULL);
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
 }
 
 void http_loop_stop(struct http_loop *loop)

@@ -10,6 +10,7 @@
 
 #define BACKLOG 1024
 #define REFUSALS_MAX 128 /* connections beyond the limit that are answered with 503 at a time */
+#define HANDED_MAX 64 /* so many do not wait for the rest of what is ready */
 #define TICK_MS_MIN 10
 #define TICK_MS_MAX 500
 
@@ -31,14 +32,39 @@ static void on_turned(struct http_loop *loop)
         http_conn_flush(BELAY_CONTAINER_OF(node, struct http_conn, dirty));
 }
 
+static void tell_handed(struct belay_http_server *server)
+{
+    belay_list_unlink(&server->handed);
+    server->handed_count = 0;
+    server->on_handed(server->host.on_request_arg);
+}
+
+static void on_sleeps(struct http_loop *loop)
+{
+    struct belay_http_io *io = BELAY_CONTAINER_OF(loop, struct belay_http_io, loop);
+    while (!belay_list_empty(&io->handed))
+        tell_handed(BELAY_CONTAINER_OF(io->handed.next, struct belay_http_server, handed));
+}
+
+static void on_handed(struct http_host *host)
+{
+    struct belay_http_server *server = BELAY_CONTAINER_OF(host, struct belay_http_server, host);
+    if (server->handed_count++ == 0)
+        belay_list_push(&server->io->handed, &server->handed);
+    if (server->handed_count == HANDED_MAX)
+        tell_handed(server);
+}
+
 int belay_http_io_open(struct belay_http_io **ret_io, struct belay_err *err)
 {
     struct belay_http_io *io = belay_calloc(1, sizeof *io);
     if (!io)
         return belay_fail(err, BELAY_NOMEM, "http: out of memory");
     belay_list_init(&io->dirty);
+    belay_list_init(&io->handed);
     int status = http_loop_init(&io->loop, err);
     io->loop.turned = on_turned;
+    io->loop.sleeps = on_sleeps;
     if (!status)
         status = http_loop_run(&io->loop, err);
     if (status)
@@ -57,10 +83,21 @@ void belay_http_io_close(struct belay_http_io *io)
     belay_free(io);
 }
 
+void belay_http_io_hold(struct belay_http_io *io)
+{
+    http_loop_hold(&io->loop);
+}
+
+void belay_http_io_release(struct belay_http_io *io)
+{
+    http_loop_release(&io->loop);
+}
+
 /* ---- the end of a server ---- */
 
 static void server_free(struct belay_http_server *server)
 {
+    belay_list_unlink(&server->handed);
     http_host_deinit(&server->host);
     http_tls_context_close(server->tls);
     belay_free((void *)server->host.name.p);
@@ -308,6 +345,8 @@ static int prepare(struct belay_http_server *server, const struct belay_http_ser
     http_host_init(host, &config->limits);
     host->clock = &server->io->clock;
     host->post = post_answer;
+    host->handed = config->on_handed ? on_handed : NULL;
+    server->on_handed = config->on_handed;
     host->name.p = belay_memdup0(config->api.n ? config->api.p : "", config->api.n);
     host->name.n = config->api.n;
     if (!host->name.p)
@@ -330,6 +369,7 @@ int belay_http_server_open(struct belay_http_io *io, const struct belay_http_ser
     if (!server)
         return belay_fail(err, BELAY_NOMEM, "http: out of memory");
     belay_list_init(&server->conns);
+    belay_list_init(&server->handed);
     server->io = io;
     server->is_unix = belay_str_starts(config->listen, BELAY_STR("unix:"));
     server->host.on_request = on_request;

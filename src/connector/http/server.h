@@ -48,6 +48,9 @@ struct belay_http_server;
 int belay_http_io_open(struct belay_http_io **ret_io, struct belay_err *err) BELAY_MUST_CHECK;
 /* Ends and joins the thread, frees io. All its servers have said closed. Not from the I/O thread. */
 void belay_http_io_close(struct belay_http_io *io);
+/* Around a burst of answers, from any thread: they reach the I/O thread together, at the release. */
+void belay_http_io_hold(struct belay_http_io *io);
+void belay_http_io_release(struct belay_http_io *io);
 
 /* Each 0 stands for the default in base/limits.h. */
 struct belay_http_limits {
@@ -106,6 +109,9 @@ struct belay_http_request {
  * answers 503 with Retry-After (err->retry_after_ms, or 1 s); any other status: 500. */
 typedef int belay_http_on_request(void *arg, struct belay_http_request *request,
                                   struct belay_err *err);
+/* On the I/O thread, after one on_request or several: what is ready has been handed over, so a
+ * receiver elsewhere may be woken now, once for all of them. */
+typedef void belay_http_on_handed(void *arg);
 
 struct belay_http_server_config {
     struct belay_str listen; /* "127.0.0.1:7000", "[::1]:0", "*:80", "unix:/path/to.sock" */
@@ -116,6 +122,7 @@ struct belay_http_server_config {
     const char *tls_cert, *tls_key; /* PEM files; NULL: plain */
     const char *tls_client_ca;      /* PEM; then clients must show a certificate it vouches for */
     struct belay_http_limits limits;
+    belay_http_on_handed *on_handed; /* NULL: nobody is to be told; its arg is on_request's */
 };
 
 /* Binds, listens and serves. Errors: BELAY_INVALID (address, OpenAPI document, certificate; names the

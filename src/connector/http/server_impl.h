@@ -11,6 +11,7 @@ struct belay_http_io {
     struct http_loop loop;
     struct http_clock clock;
     struct belay_list dirty; /* connections with something to write or to decide */
+    struct belay_list handed; /* servers whose receiver is still to be told */
     char read_bytes[HTTP_READ_BYTES]; /* what one read brought: taken before the next */
 };
 
@@ -30,6 +31,9 @@ struct belay_http_server {
     bool is_unix, closing;
     uint16_t port;
     uint32_t drain_ms;
+    belay_http_on_handed *on_handed;
+    struct belay_list handed; /* in the I/O thread's */
+    uint32_t handed_count;    /* since its receiver was told */
     struct http_tls_context *tls;
     struct http_job close_job;
     void (*closed)(void *arg);
