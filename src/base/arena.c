@@ -109,6 +109,22 @@ struct belay_str belay_arena_str(struct belay_arena *a, struct belay_str s)
     return belay_str(p, s.n);
 }
 
+struct belay_str belay_arena_join(struct belay_arena *a, struct belay_str x, struct belay_str y,
+                                  struct belay_str z)
+{
+    char *p = belay_arena_bytes(a, x.n + y.n + z.n + 1), *at = p;
+    if (!p)
+        return BELAY_STR_NONE;
+    const struct belay_str parts[] = { x, y, z };
+    for (size_t i = 0; i < 3; i++) {
+        if (parts[i].n)
+            memcpy(at, parts[i].p, parts[i].n);
+        at += parts[i].n;
+    }
+    *at = '\0';
+    return belay_str(p, x.n + y.n + z.n);
+}
+
 struct belay_str belay_arena_printf(struct belay_arena *a, const char *fmt, ...)
 {
     va_list args, again;

@@ -62,6 +62,9 @@ static inline char *belay_arena_bytes(struct belay_arena *a, size_t n)
 void *belay_arena_zalloc(struct belay_arena *a, size_t n);
 /* A copy in the arena, NUL after it. {NULL, 0} when there is no memory. */
 struct belay_str belay_arena_str(struct belay_arena *a, struct belay_str s);
+/* The three one after the other, NUL after them; as above. */
+struct belay_str belay_arena_join(struct belay_arena *a, struct belay_str x, struct belay_str y,
+                                  struct belay_str z);
 struct belay_str belay_arena_printf(struct belay_arena *a, const char *fmt, ...) BELAY_PRINTF(2, 3);
 
 #define BELAY_ARENA_NEW(a, type) ((type *)belay_arena_zalloc((a), sizeof(type)))

@@ -16,8 +16,31 @@ struct belay_hash128 belay_hash128(struct belay_str s)
     return (struct belay_hash128){ h.high64, h.low64 };
 }
 
+#define SHORT_BYTES 1024
+
+/* What is hashed piece by piece has the hash of the whole; for a short one the whole is cheaper. */
+static bool gather(const struct belay_str *parts, size_t count, uint8_t *to, size_t *ret_n)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].n > SHORT_BYTES || n + 8 + parts[i].n > SHORT_BYTES)
+            return false;
+        belay_store_u64(to + n, parts[i].n);
+        n += 8;
+        if (parts[i].n)
+            memcpy(to + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+    }
+    *ret_n = n;
+    return true;
+}
+
 struct belay_hash128 belay_hash128_parts(const struct belay_str *parts, size_t count)
 {
+    uint8_t whole[SHORT_BYTES];
+    size_t n;
+    if (gather(parts, count, whole, &n))
+        return belay_hash128(belay_str((const char *)whole, n));
     XXH3_state_t state;
     XXH3_128bits_reset(&state);
     for (size_t i = 0; i < count; i++) {

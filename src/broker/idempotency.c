@@ -68,12 +68,12 @@ static bool decode(struct belay_str value, struct row *ret_row)
 }
 
 /* *number: of its row, or of the first free one. True: it is there. */
-static bool find_in(struct belay_broker *b, uint32_t bucket, struct belay_str scope, struct belay_str key,
-                    uint8_t *ret_number, struct row *ret_row)
+static bool find_in(struct belay_broker *b, uint32_t bucket, struct row_key k, struct belay_str scope,
+                    struct belay_str key, uint8_t *ret_number, struct row *ret_row)
 {
     for (uint8_t number = 0; number < COLLISIONS_MAX; number++) {
-        struct row_key k = key_of(scope, key, number);
         struct belay_str value;
+        k.bytes[16] = number;
         *ret_number = number;
         if (!belay_state_get(b->state, table_of(bucket), row_key_str(&k), &value))
             return false;
@@ -84,14 +84,32 @@ static bool find_in(struct belay_broker *b, uint32_t bucket, struct belay_str sc
     return false;
 }
 
+/* A new key is looked for when its request comes and again when its answer is kept: what was in no bucket then
+ * is in none until one changes. */
+static bool known_absent(const struct belay_broker *b, const struct row_key *k)
+{
+    return b->absent_known && memcmp(b->absent, k->bytes, sizeof b->absent) == 0;
+}
+
 static bool find(struct belay_broker *b, struct belay_str scope, struct belay_str key, uint32_t *ret_bucket,
                  uint8_t *ret_number, struct row *ret_row)
 {
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        if (b->buckets[i].count && find_in(b, i, scope, key, ret_number, ret_row)) {
+    struct row_key k = key_of(scope, key, 0);
+    bool chained = false;
+    if (known_absent(b, &k))
+        return false;
+    for (uint32_t i = 0; i < BUCKETS; i++) {
+        if (!b->buckets[i].count)
+            continue;
+        if (find_in(b, i, k, scope, key, ret_number, ret_row)) {
             *ret_bucket = i;
             return true;
         }
+        chained |= *ret_number > 0;
+    }
+    if (!chained)
+        memcpy(b->absent, k.bytes, sizeof b->absent);
+    b->absent_known = !chained;
     return false;
 }
 
@@ -150,9 +168,12 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
         if (old_bucket == bucket)
             old_bucket = BUCKETS;
     }
+    struct row_key k = key_of(scope, key, 0);
     number = old_number;
-    if (old_bucket != bucket)
-        (void)find_in(b, bucket, scope, key, &number, &old);
+    if (known_absent(b, &k))
+        number = 0;
+    else if (old_bucket != bucket)
+        (void)find_in(b, bucket, k, scope, key, &number, &old);
     if (number == COLLISIONS_MAX)
         return belay_fail(err, BELAY_LIMIT, "too many idempotency keys with one hash");
     struct belay_buf *r = record_begin(b);
@@ -162,7 +183,6 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     belay_pack_varint(r, old_bucket);
     belay_pack_u8(r, old_number);
     belay_pack_varint(r, b->incarnation);
-    struct row_key k = key_of(scope, key, 0);
     belay_buf_put(r, k.bytes, 16);
     belay_pack_u8(r, ROW_VERSION);
     belay_pack_u8(r, fresh->state);
@@ -193,6 +213,7 @@ int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
         belay_state_del(b->state, table_of((uint32_t)old_bucket), row_key_str(&k));
         b->buckets[old_bucket].count--;
     }
+    b->absent_known = false;
     k.bytes[16] = number;
     belay_state_put(b->state, table_of((uint32_t)bucket), row_key_str(&k), value);
     b->buckets[bucket].epoch = epoch;
@@ -263,6 +284,7 @@ int apply_idem_forget(struct belay_broker *b, struct belay_unpack *u)
     if (last != number)
         belay_state_put(b->state, table_of((uint32_t)bucket), row_key_str(&k), moved);
     k.bytes[16] = last;
+    b->absent_known = false;
     belay_state_del(b->state, table_of((uint32_t)bucket), row_key_str(&k));
     b->buckets[bucket].count--;
     b->dirty = true;

@@ -166,6 +166,8 @@ struct belay_broker {
     uint64_t scheduled_next, scheduled_count;
     uint64_t incarnation_seen;   /* highest that began an idempotency key */
     struct bucket buckets[BUCKETS];
+    uint8_t absent[16];          /* hash of the key that was looked for last and is in no bucket */
+    bool absent_known;
     bool dirty;
     struct topic **topics;       /* by id - 1 */
     uint32_t topic_count, topic_cap;

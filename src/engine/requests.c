@@ -230,8 +230,9 @@ static void begin(struct belay_engine *e, struct engine_run *r)
     struct belay_err err;
     int status = engine_run_begin(e, r, &err);
     if (status == BELAY_OK) {
-        engine_run_timer(e, r, r->deadline);
         engine_run_go(e, r, NULL);
+        if (r->state != RUN_ANSWERED && r->state != RUN_WAITING) /* most are answered at once */
+            engine_run_timer(e, r, r->deadline);
     } else {
         bool memory = status == BELAY_NOMEM;
         forget_key(e, r);
@@ -285,7 +286,7 @@ static void shape_message(struct belay_engine *e, struct engine_run *r)
     struct belay_str payload[] = { q->method, q->target, q->body };
     r->payload = belay_hash128_parts(payload, 3);
     r->message = (struct belay_message){
-        .source = belay_arena_printf(&r->arena, "/apis/%.*s", BELAY_STR_ARG(q->api)),
+        .source = belay_arena_join(&r->arena, BELAY_STR("/apis/"), q->api, BELAY_STR_NONE),
         .type = q->operation,
         .correlationid = q->correlationid,
         .traceparent = q->traceparent,
@@ -319,9 +320,8 @@ static bool find_key(struct belay_engine *e, struct engine_run *r)
             refuse_key(e, r, "this operation requires the header Idempotency-Key");
         return !def->required;
     }
-    struct belay_str scope = belay_arena_printf(&r->arena, "%.*s/%.*s",
-                                                BELAY_STR_ARG(r->request->api),
-                                                BELAY_STR_ARG(r->request->operation));
+    struct belay_str scope = belay_arena_join(&r->arena, r->request->api, BELAY_STR("/"),
+                                              r->request->operation);
     if (key.n > BELAY_KEY_BYTES_MAX || !scope.p || !engine_key_set(e, r, scope, key)) {
         refuse_key(e, r, "the Idempotency-Key is too long");
         return false;

@@ -92,8 +92,16 @@ void record_step(struct record *r, uint64_t duration_us)
 
 void record_reply(struct record *r, uint32_t status, uint64_t duration_us)
 {
+    struct belay_counter **counter = status < sizeof r->replies / sizeof r->replies[0] ? &r->replies[status] : NULL;
+    belay_histogram_record(r->request, duration_us);
+    if (counter && *counter) {
+        belay_counter_add_owned(*counter, 1);
+        return;
+    }
     char text[4] = { (char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10), (char)('0' + status % 10) };
     struct belay_str label = belay_str(text, 3);
-    belay_counter_add_owned(belay_counter_of(r->requests, &label), 1);
-    belay_histogram_record(r->request, duration_us);
+    struct belay_counter *found = belay_counter_of(r->requests, &label);
+    belay_counter_add_owned(found, 1);
+    if (counter)
+        *counter = found;
 }

@@ -14,6 +14,7 @@ struct record {
     struct belay_metrics *metrics;
     struct belay_family *events, *requests, *gauges[RECORD_GAUGES_MAX];
     struct belay_histogram *step, *request;
+    struct belay_counter *replies[600]; /* of requests, by status; NULL: not found yet */
 };
 
 /* Defines the families. Errors: BELAY_EXISTS, BELAY_LIMIT, BELAY_NOMEM. */

@@ -24,11 +24,11 @@ static belay_time now_of(struct belay_runtime *rt)
 
 /* ---- in ---- */
 
-static void take_request(struct belay_runtime *rt, struct api_request *x)
+static void take_request(struct belay_runtime *rt, struct api_request *x, belay_time now)
 {
     struct belay_err err;
     belay_err_clear(&err);
-    int status = belay_engine_request(rt->engine, &x->request, now_of(rt), &err);
+    int status = belay_engine_request(rt->engine, &x->request, now, &err);
     if (status == BELAY_OK)
         return;
     listeners_refuse(x, status, &err);
@@ -49,13 +49,13 @@ void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v)
     v->finished = true;
 }
 
-static void take(struct belay_runtime *rt, void *mail)
+static void take(struct belay_runtime *rt, void *mail, belay_time now)
 {
     enum mail_kind kind = (uintptr_t)mail & MAIL_KIND_BITS;
     void *item = (void *)((uintptr_t)mail & ~MAIL_KIND_BITS);
     switch (kind) {
     case MAIL_REQUEST:
-        take_request(rt, item);
+        take_request(rt, item, now);
         break;
     case MAIL_OUTCOME:
         belay_engine_outcome(rt->engine, item, now_of(rt));
@@ -76,8 +76,9 @@ static bool take_some(struct belay_runtime *rt)
 {
     int n = 0;
     void *mail;
+    belay_time now = now_of(rt);
     while (n < MAIL_BITE && (mail = belay_mailbox_take(rt->mail))) {
-        take(rt, mail);
+        take(rt, mail, now);
         n++;
     }
     return n == MAIL_BITE;
@@ -99,10 +100,10 @@ static void call(struct belay_runtime *rt, const struct belay_action *a)
         belay_engine_call_refused(rt->engine, a->u.call.request->id, status, &err, now_of(rt));
 }
 
-static void reply(struct belay_runtime *rt, const struct belay_action_reply *answer)
+static void reply(struct belay_runtime *rt, const struct belay_action_reply *answer, belay_time now)
 {
     struct api_request *x = answer->user;
-    belay_time received = x->http->received, now = now_of(rt);
+    belay_time received = x->http->received;
     record_reply(&rt->record, answer->status, now > received ? (uint64_t)(now - received) : 0);
     listeners_reply(x, answer);
 }
@@ -110,6 +111,7 @@ static void reply(struct belay_runtime *rt, const struct belay_action_reply *ans
 static void perform(struct belay_runtime *rt)
 {
     struct belay_action a;
+    belay_time now = now_of(rt);
     listeners_hold(rt);
     while (belay_engine_action(rt->engine, &a)) {
         switch (a.kind) {
@@ -117,13 +119,13 @@ static void perform(struct belay_runtime *rt)
             call(rt, &a);
             break;
         case BELAY_ACTION_REPLY:
-            reply(rt, &a.u.reply);
+            reply(rt, &a.u.reply, now);
             break;
         case BELAY_ACTION_LOG:
-            record_event(&rt->record, &a.u.log, true, now_of(rt));
+            record_event(&rt->record, &a.u.log, true, now);
             break;
         case BELAY_ACTION_EVENT:
-            record_event(&rt->record, &a.u.event, false, now_of(rt));
+            record_event(&rt->record, &a.u.event, false, now);
             break;
         }
     }

@@ -40,6 +40,9 @@ static void strings_are_copied_with_a_nul(void **state)
     assert_str(s, "abc");
     assert_int_equal(s.p[3], 0);
     assert_str(belay_arena_printf(&a, "%d-%s", 7, "x"), "7-x");
+    s = belay_arena_join(&a, BELAY_STR("/apis/"), BELAY_STR_NONE, BELAY_STR("shop"));
+    assert_str(s, "/apis/shop");
+    assert_int_equal(s.p[s.n], 0);
     belay_arena_deinit(&a);
 }
 

@@ -1,6 +1,7 @@
 /* What has a few lines has a few lines of test: alloc, hash, list, random, time. */
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/pack.h"
 #include "base/list.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -46,6 +47,17 @@ static void hashes_are_stable_across_releases(void **state)
     struct belay_str b[] = { BELAY_STR("a"), BELAY_STR("bc") };
     assert_false(belay_hash128_eq(belay_hash128_parts(a, 2), belay_hash128_parts(b, 2)));
     assert_true(belay_hash128_eq(belay_hash128_parts(a, 2), belay_hash128_parts(a, 2)));
+    belay_hash128_hex(belay_hash128(BELAY_STR("\2\0\0\0\0\0\0\0ab\1\0\0\0\0\0\0\0c")), hex);
+    char parts_hex[33];
+    belay_hash128_hex(belay_hash128_parts(a, 2), parts_hex);
+    assert_string_equal(hex, parts_hex);
+    for (size_t n = 1000; n < 1032; n++) { /* around the length from which it goes piece by piece */
+        char whole[2048] = { 0 };
+        belay_store_u64(whole, n);
+        memset(whole + 8, 'x', n);
+        struct belay_str one = belay_str(whole + 8, n);
+        assert_true(belay_hash128_eq(belay_hash128_parts(&one, 1), belay_hash128(belay_str(whole, n + 8))));
+    }
 }
 
 static void a_list_gives_back_in_order(void **state)

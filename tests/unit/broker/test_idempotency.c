@@ -68,6 +68,23 @@ static void a_forgotten_key_is_free_again(void **state)
     world_ok(w, belay_broker_idempotency_forget(w->b, BELAY_STR("api/place"), BELAY_STR("a1"), &w->err));
 }
 
+static void what_was_looked_for_in_vain_may_come(void **state)
+{
+    struct world *w = *state;
+    done(w, "a0", "zero", HOUR_MS);
+    assert_int_equal(look(w, "api/place", "a1").state, BELAY_IDEMPOTENCY_NONE);
+    done(w, "a1", "one", 24 * HOUR_MS);
+    assert_str(look(w, "api/place", "a1").answer, "one");
+    assert_int_equal(look(w, "api/place", "a2").state, BELAY_IDEMPOTENCY_NONE);
+    begin(w, "a2", HOUR_MS);
+    assert_int_equal(look(w, "api/place", "a2").state, BELAY_IDEMPOTENCY_RUNNING);
+    done(w, "a2", "two", 24 * HOUR_MS); /* into another bucket */
+    assert_str(look(w, "api/place", "a2").answer, "two");
+    world_ok(w, belay_broker_idempotency_forget(w->b, BELAY_STR("api/place"), BELAY_STR("a2"), &w->err));
+    assert_int_equal(look(w, "api/place", "a2").state, BELAY_IDEMPOTENCY_NONE);
+    assert_str(look(w, "api/place", "a0").answer, "zero");
+}
+
 static void keys_end_with_their_window_and_their_bucket_is_dropped(void **state)
 {
     struct world *w = *state;
@@ -122,6 +139,7 @@ int main(void)
         WORLD_TEST(a_key_runs_then_has_its_answer),
         WORLD_TEST(what_ran_when_the_process_died_is_interrupted),
         WORLD_TEST(a_forgotten_key_is_free_again),
+        WORLD_TEST(what_was_looked_for_in_vain_may_come),
         WORLD_TEST(keys_end_with_their_window_and_their_bucket_is_dropped),
         WORLD_TEST(buckets_take_turns_for_a_long_time),
     };

@@ -101,6 +101,27 @@ static void many_senders_one_sleeping_receiver(void **state)
     belay_mailbox_free(box);
 }
 
+static void what_is_put_wakes_when_the_sender_says_so(void **state)
+{
+    (void)state;
+    struct belay_mailbox *box;
+    int item;
+    assert_int_equal(belay_mailbox_new(4, &box, NULL), BELAY_OK);
+    assert_true(belay_mailbox_arm(box));
+    struct pollfd fd = { .fd = belay_mailbox_fd(box), .events = POLLIN };
+    assert_int_equal(belay_mailbox_put(box, &item), BELAY_OK);
+    assert_int_equal(belay_mailbox_put(box, &item), BELAY_OK);
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    belay_mailbox_wake(box);
+    assert_int_equal(poll(&fd, 1, 0), 1);
+    belay_mailbox_woken(box);
+    belay_mailbox_wake(box); /* awake: no need */
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    assert_ptr_equal(belay_mailbox_take(box), &item);
+    assert_ptr_equal(belay_mailbox_take(box), &item);
+    belay_mailbox_free(box);
+}
+
 static void without_memory_there_is_no_box(void **state)
 {
     (void)state;
@@ -119,6 +140,7 @@ int main(void)
         cmocka_unit_test(a_closed_box_refuses_but_gives_what_it_has),
         cmocka_unit_test(a_wait_ends_with_its_timeout),
         cmocka_unit_test(many_senders_one_sleeping_receiver),
+        cmocka_unit_test(what_is_put_wakes_when_the_sender_says_so),
         cmocka_unit_test(without_memory_there_is_no_box),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

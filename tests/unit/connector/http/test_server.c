@@ -181,6 +181,33 @@ static void an_answer_from_another_thread_arrives(void **state)
     close(fd);
 }
 
+static atomic_uint told;
+
+static void on_handed(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&told, 1);
+}
+
+static void a_receiver_is_told_once_of_what_came_together(void **state)
+{
+    (void)state;
+    atomic_store(&keep, true);
+    atomic_store(&told, 0);
+    open_with((struct belay_http_server_config){ .on_handed = on_handed });
+    int fd = dial();
+    say(fd, GET("/1") GET("/2") GET("/3"));
+    wait_for(&handed, 3);
+    wait_for(&told, 1);
+    belay_http_io_hold(io);
+    for (int i = 0; i < 3; i++)
+        belay_http_reply(atomic_load(&kept[i]), 200, NULL, 0, i == 2 ? BELAY_STR("the last") : BELAY_STR("more"));
+    belay_http_io_release(io);
+    hear(fd, "the last");
+    assert_in_range(atomic_load(&told), 1, 3);
+    close(fd);
+}
+
 static void a_client_that_left_costs_nothing(void **state)
 {
     (void)state;
@@ -449,6 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(requests_of_many_connections_are_answered),
         TEST(an_answer_from_another_thread_arrives),
+        TEST(a_receiver_is_told_once_of_what_came_together),
         TEST(a_client_that_left_costs_nothing),
         TEST(a_half_closed_client_gets_its_answer_and_then_the_end),
         TEST(slow_and_silent_clients_are_cut_off),
