@@ -206,6 +206,8 @@ static int dispatch(const struct options *o, char **operands, int count)
         return list(o);
     if (strcmp(verb, "replay") == 0 && o->all)
         return replay_all(o);
+    if (strcmp(verb, "show") && strcmp(verb, "replay") && strcmp(verb, "release") && strcmp(verb, "discard"))
+        return usage_error("dlq", "there is no '%s'; one of ls, show, replay, release, discard", verb);
     if (count != 3)
         return usage_error("dlq", "%s what? name FLOW and SEQUENCE, as `belay dlq ls` shows them", verb);
     if (strcmp(verb, "show") == 0)
@@ -214,9 +216,7 @@ static int dispatch(const struct options *o, char **operands, int count)
         return post(o, names, "/replay", replay_body(o), false);
     if (strcmp(verb, "release") == 0)
         return post(o, names, "/release", "{}", false);
-    if (strcmp(verb, "discard") == 0)
-        return discard(o, names);
-    return usage_error("dlq", "there is no '%s'; one of ls, show, replay, release, discard", verb);
+    return discard(o, names);
 }
 
 static int run(int argc, char **argv)

@@ -8,7 +8,8 @@
 static const char help[] =
     "belay expr: evaluates a JSONata expression\n\n"
     "usage: belay expr [--json] EXPRESSION [FILE]\n\n"
-    "The input is JSON from FILE or standard input; empty input is no input.\n\n"
+    "The input is JSON from FILE or standard input; empty input is no input.\n"
+    "A result that is undefined prints nothing.\n\n"
     "  --json   {\"result\": ...}, {\"undefined\": true} or {\"error\": {code, message, position}}\n\n"
     "Exit: 0, or 1 on an error.\n\n"
     "example: echo '{\"items\":[{\"qty\":2,\"price\":3}]}' | belay expr '$sum(items.(qty * price))'\n";
@@ -28,7 +29,8 @@ static int say_error(const struct belay_expr_error *e, bool json)
 {
     struct belay_buf text;
     if (!json) {
-        fprintf(stderr, "belay expr: %s at %u: %s\n", e->code, e->position, e->message);
+        fprintf(stderr, "belay expr: %s at %u: %s%s%s\n", e->code, e->position, e->message, e->token[0] ? ": " : "",
+                e->token);
         return EXIT_NO;
     }
     belay_buf_init(&text, BELAY_KIB(64));

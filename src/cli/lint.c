@@ -28,6 +28,11 @@ static void say(const struct belay_problems *problems, bool json)
     belay_buf_deinit(&text);
 }
 
+static const char *plural(uint32_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static int run(int argc, char **argv)
 {
     bool json = false, strict = false;
@@ -50,11 +55,13 @@ static int run(int argc, char **argv)
         fprintf(stderr, "belay lint: %s\n", err.msg);
     if (status == BELAY_OK) {
         if (!json)
-            printf("%u flows, %u sagas, %u topics and queues, %u connections; %u warnings\n", d->flow_count,
-                   d->saga_count, d->topic_count, d->connection_count, problems.warning_count);
+            printf("%u flow%s, %u saga%s, %u topics and queues, %u connection%s; %u warning%s\n", d->flow_count,
+                   plural(d->flow_count), d->saga_count, plural(d->saga_count), d->topic_count, d->connection_count,
+                   plural(d->connection_count), problems.warning_count, plural(problems.warning_count));
         belay_definitions_unref(d);
     } else if (!json) {
-        fprintf(stderr, "belay lint: %u errors, %u warnings\n", problems.error_count, problems.warning_count);
+        fprintf(stderr, "belay lint: %u error%s, %u warning%s\n", problems.error_count, plural(problems.error_count),
+                problems.warning_count, plural(problems.warning_count));
     }
     belay_problems_deinit(&problems);
     return status == BELAY_OK && errors == 0 ? EXIT_OK : EXIT_CONFIG_;

@@ -257,6 +257,8 @@ static int run(int argc, char **argv)
         return EXIT_USAGE_;
     if (path_count == 0)
         return usage_error("run", "which flows? name files or a folder");
+    if (o.drain && (o.drain[strspn(o.drain, "0123456789")] || !*o.drain || strlen(o.drain) > 6))
+        return usage_error("run", "--drain is a number of seconds");
     if (o.level && !belay_log_level_parse(belay_str_c(o.level), &level))
         return usage_error("run", "--log-level is one of debug, info, warn, error");
     belay_buf_init(&p.token, BELAY_KIB(8));

@@ -101,9 +101,9 @@ static void report_expression(struct config *c, const struct config_node *node,
                               const struct belay_err *err)
 {
     size_t at = raw_offset(node->text, text, e->position);
-    config_error(c->problems, config_place_at(node, at), "expression", "%s%s%s%s",
-                 e->message[0] ? e->message : err->msg, e->code[0] ? " (" : "", e->code,
-                 e->code[0] ? ")" : "");
+    config_error(c->problems, config_place_at(node, at), "expression", "%s%s%s%s%s%s",
+                 e->message[0] ? e->message : err->msg, e->token[0] ? ": " : "", e->token,
+                 e->code[0] ? " (" : "", e->code, e->code[0] ? ")" : "");
 }
 
 static bool compile(struct config *c, struct belay_str text, enum config_template_use use,
