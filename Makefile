@@ -20,13 +20,13 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 #: make                 the release build: build/release/belay
-#: make check           debug build and unit tests, style checks: under a minute
+#: make check           debug build, unit tests and style checks: about a minute
 #: make test            everything; what CI runs
 #: make sim             the simulation: SEEDS=2000, or one failing SEED=n again
 #: make fuzz            each fuzzer for SECONDS_EACH=60; FUZZERS="json pack" picks some
 #: make crash           kill -9 on the real binary: CYCLES=50
 #: make bench           the figures, as ratios taken in one run
-#: make run             the order example on 127.0.0.1, on the embedded broker
+#: make run             the order example on 127.0.0.1; its data in DATA=belay-data
 #: make demo            the order example under faults and a kill, with its balance
 #: make install         to PREFIX=/usr/local (DESTDIR is honoured)
 #: make deps            install what is missing from Debian's packages
