@@ -53,17 +53,6 @@ static int open_state(struct belay_runtime *rt, struct belay_err *err)
     return status;
 }
 
-/* The jobs of recovery end before the engine has its thread: main takes their mail. */
-static void settle_jobs(struct belay_runtime *rt)
-{
-    void *mail;
-    while ((mail = belay_mailbox_take(rt->mail))) {
-        struct belay_job *job = (void *)((uintptr_t)mail & ~MAIL_KIND_BITS);
-        BELAY_ASSERT(((uintptr_t)mail & MAIL_KIND_BITS) == MAIL_JOB);
-        job->done(job);
-    }
-}
-
 static int open_engine(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err)
 {
     struct belay_engine_opt opt = {
@@ -104,32 +93,8 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     return status;
 }
 
-/* Waits, on the main thread, for what ends by itself. */
-static void wait_until(struct belay_runtime *rt, bool (*over)(struct belay_runtime *rt))
-{
-    while (!over(rt)) {
-        settle_jobs(rt);
-        if (!over(rt))
-            belay_mailbox_wait(rt->mail, 1);
-    }
-}
-
-static bool outside_is_closed(struct belay_runtime *rt)
-{
-    return outside_closed(&rt->outside);
-}
-
-static bool listeners_are_closed(struct belay_runtime *rt)
-{
-    return listeners_closed(rt);
-}
-
-static bool store_is_idle(struct belay_runtime *rt)
-{
-    return belay_store_idle(belay_engine_store(rt->engine));
-}
-
-/* Mail that nobody will act on any more. Requests get an answer, jobs their end. */
+/* Mail that nobody will act on any more: the engine's thread has ended or never ran, but servers and
+ * connections go on until they are closed. Requests get an answer, jobs their end. */
 static void empty_mail(struct belay_runtime *rt)
 {
     static const struct belay_err stopped = { .code = BELAY_CANCELLED, .msg = "stopping" };
@@ -150,6 +115,31 @@ static void empty_mail(struct belay_runtime *rt)
             ((struct belay_job *)item)->done(item);
         }
     }
+}
+
+/* Waits, on the main thread, for what ends by itself. */
+static void wait_until(struct belay_runtime *rt, bool (*over)(struct belay_runtime *rt))
+{
+    while (!over(rt)) {
+        empty_mail(rt);
+        if (!over(rt))
+            belay_mailbox_wait(rt->mail, 1);
+    }
+}
+
+static bool outside_is_closed(struct belay_runtime *rt)
+{
+    return outside_closed(&rt->outside);
+}
+
+static bool listeners_are_closed(struct belay_runtime *rt)
+{
+    return listeners_closed(rt);
+}
+
+static bool store_is_idle(struct belay_runtime *rt)
+{
+    return belay_store_idle(belay_engine_store(rt->engine));
 }
 
 /* The engine's thread has ended or never ran. */
