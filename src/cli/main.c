@@ -1,6 +1,8 @@
 /* main.c - the commands, and which one is meant. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "cli/command.h"
@@ -47,6 +49,18 @@ static int unknown(const char *name)
     return EXIT_USAGE_;
 }
 
+/* The state is read through a mapping, where a disk that fails, or a damaged page that points beyond
+ * the file's end, is a signal and no error code. */
+static void on_bus_error(int signal_number)
+{
+    static const char text[] = "belay: the store's state (state/data.mdb) is damaged, or its disk cannot read it "
+                               "(SIGBUS); nothing of it was used\n";
+    (void)signal_number;
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(EXIT_IO_);
+}
+
 static bool wants_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -72,6 +86,7 @@ int main(int argc, char **argv)
     const struct command *command = find(argv[1]);
     if (!command)
         return unknown(argv[1]);
+    signal(SIGBUS, on_bus_error);
     if (wants_help(argc - 1, argv + 1)) {
         fputs(command->help, stdout);
         return EXIT_OK;

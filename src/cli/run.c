@@ -133,8 +133,9 @@ static void reload(struct process *p)
 static void serve(struct process *p, const sigset_t *set)
 {
     for (;;) {
-        int signal_number = sigwaitinfo(set, NULL);
-        if (signal_number == SIGUSR1)
+        siginfo_t info;
+        int signal_number = sigwaitinfo(set, &info);
+        if (signal_number == SIGUSR1 && info.si_pid == getpid()) /* on_ended; another's means nothing */
             return;
         if (signal_number == SIGHUP)
             reload(p);
