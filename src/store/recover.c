@@ -11,6 +11,8 @@
  *      what lies behind it is the torn rest of another.  So it is written again, as the first of a
  *      segment with a new salt, synced, and only then does the new header name its restart: from
  *      that sector on the old copy and the rest are void.  Until that moment the old copy counts.
+ *      A full disk has no room for that segment.  Then the last commit is written again where it lies,
+ *      the same bytes, and zeros over the torn rest; the journal goes on there.
  *
  * Commits are visited one late, so that the last one is visited where it lies then. */
 #include <string.h>
@@ -23,6 +25,7 @@
 
 /* So much of a segment without a first commit is looked at even where it is all zeros. */
 #define EMPTY_BYTES BELAY_MIB(2)
+#define CLEAR_BYTES BELAY_KIB(256)
 
 struct scan {
     struct journal *j;
@@ -325,7 +328,8 @@ static int scan_segment(struct scan *s, struct segment *seg, struct belay_err *e
     return BELAY_OK;
 }
 
-/* The segment that holds the first commit after the checkpoint, or would. */
+/* The segment that holds the checkpoint's commit: what comes next is chained to it. Where that segment
+ * was given up, the one after it. */
 static int find_start(struct scan *s, struct segment **ret_seg, struct belay_err *err)
 {
     struct segment *start = NULL;
@@ -336,7 +340,7 @@ static int find_start(struct scan *s, struct segment **ret_seg, struct belay_err
             return corrupt(seg, 0, err, "the segment's commits are older than those before it");
         if (start)
             segment_at(n->prev)->last = begins - 1; /* of those that are not scanned */
-        if (begins <= s->checkpoint + 1 && !(s->whole && start))
+        if (start ? begins <= s->checkpoint && !s->whole : begins <= s->checkpoint + 1)
             start = seg;
         else if (!start)
             return corrupt(seg, 0, err, "commits before this segment's first are missing");
@@ -351,6 +355,9 @@ static int scan_all(struct scan *s, struct belay_err *err)
     int status = find_start(s, &seg, err);
     if (status != BELAY_OK)
         return status;
+    /* What was prepared came after the first segment, which is needed until there is a checkpoint. */
+    if (!seg && s->checkpoint == 0 && !belay_list_empty(&s->j->idle))
+        return belay_fail(err, BELAY_CORRUPT, JOURNAL_DIR ": the segment with the first commits is missing");
     if (!seg)
         return s->checkpoint == 0 ? BELAY_OK
                                   : belay_fail(err, BELAY_CORRUPT,
@@ -395,6 +402,40 @@ static int begin_file(struct scan *s, uint64_t padded, struct segment **ret_seg,
     return segment_create(j->disk, j->id_next++, need > size ? need : size, ret_seg, err);
 }
 
+/* Nothing behind the end was durable, or scan_segment would have said so: it may go in any order. */
+static int clear_rest(struct segment *seg, struct belay_err *err)
+{
+    struct batch *zeros = journal_batch_new(CLEAR_BYTES);
+    int status = BELAY_OK;
+    if (!zeros)
+        return belay_fail(err, BELAY_NOMEM, "recover the journal: out of memory");
+    memset(zeros->p, 0, CLEAR_BYTES);
+    for (uint64_t at = seg->used_bytes; at < seg->size_bytes && status == BELAY_OK; at += CLEAR_BYTES) {
+        uint64_t left = seg->size_bytes - at;
+        status = belay_file_write(seg->file, at, zeros->p, (size_t)(left < CLEAR_BYTES ? left : CLEAR_BYTES),
+                                  BELAY_WRITE_SYNC, err);
+    }
+    journal_batch_free(zeros);
+    return status;
+}
+
+static int go_on_there(struct scan *s, bool rewrite, struct belay_err *err)
+{
+    struct journal *j = s->j;
+    int status = BELAY_OK;
+    if (rewrite) {
+        size_t padded = (size_t)blocks_up(s->held.length_bytes);
+        if (journal_batch_reserve(s->held_bytes, padded - s->held_bytes->n, 0) != BELAY_OK)
+            return belay_fail(err, BELAY_NOMEM, "recover the journal: out of memory");
+        journal_batch_pad(s->held_bytes);
+        status = belay_file_write(journal_segment(j, where_id(s->held_where))->file, where_offset(s->held_where),
+                                  s->held_bytes->p, padded, BELAY_WRITE_SYNC, err);
+    }
+    if (status == BELAY_OK)
+        status = clear_rest(journal_active(j), err);
+    return status == BELAY_OK ? belay_disk_sync_dir(j->disk, JOURNAL_DIR, err) : status;
+}
+
 static int begin_again(struct scan *s, struct belay_err *err)
 {
     struct journal *j = s->j;
@@ -403,6 +444,8 @@ static int begin_again(struct scan *s, struct belay_err *err)
     uint64_t salt = belay_random_next(&j->random), restart = rewrite ? s->held.number : s->expected;
     struct segment *seg = NULL;
     int status = begin_file(s, padded, &seg, err);
+    if (status == BELAY_NOSPACE && !belay_list_empty(&j->live))
+        return go_on_there(s, rewrite, err);
     if (status == BELAY_OK && rewrite) {
         if (journal_batch_reserve(s->held_bytes, (size_t)padded - s->held_bytes->n, 0) != BELAY_OK) {
             segment_free(seg);

@@ -8,15 +8,18 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <stdio.h>
-#include <unistd.h> /* allow: unistd.h - the size of LMDB's own file */
+#include <sys/statvfs.h> /* allow: sys/statvfs.h - the disk below LMDB's own file */
+#include <unistd.h>      /* allow: unistd.h - the size of LMDB's own file */
 
 #include "base/alloc.h"
 #include "base/crc.h"
+#include "base/limits.h"
 #include "base/pack.h"
 #include "store/state_overlay.h"
 
 #define FORMAT 1
 #define MAP_BYTES_DEFAULT ((uint64_t)256 << 30)
+#define FULL_BYTES BELAY_MIB(1) /* LMDB writes up to 64 pages at once: less is no room for them */
 
 enum { CRC_BYTES = 4, READERS_MAX = 8 };
 
@@ -43,6 +46,10 @@ static int fail(struct belay_err *err, int code, const char *what)
     case MDB_VERSION_MISMATCH: status = BELAY_VERSION; break;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_PAGE_FULL:
+    case MDB_CURSOR_FULL:
+    case MDB_BAD_TXN: /* what it says about pages that make no sense */
+    case MDB_INCOMPATIBLE:
     case MDB_INVALID: status = BELAY_CORRUPT; break;
     default: break;
     }
@@ -129,6 +136,13 @@ static int lmdb_seek(void *self, uint32_t table, struct belay_str from, bool aft
     return status;
 }
 
+static uint32_t position_crc(uint64_t position)
+{
+    char bytes[8];
+    belay_store_u64(bytes, position);
+    return belay_crc32c(0, bytes, sizeof bytes);
+}
+
 /* *ret_value stays where there is none. */
 static int meta_get(MDB_txn *txn, MDB_dbi meta, struct belay_str name, uint64_t *ret_value)
 {
@@ -141,6 +155,21 @@ static int meta_get(MDB_txn *txn, MDB_dbi meta, struct belay_str name, uint64_t 
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* A wrong position would apply commits twice, or leave some out. A store of an older build has no CRC. */
+static int read_position(struct lmdb *l)
+{
+    uint64_t position = 0, crc;
+    int rc = meta_get(l->reader, l->meta, BELAY_STR("position"), &position);
+    crc = position_crc(position);
+    if (rc == 0)
+        rc = meta_get(l->reader, l->meta, BELAY_STR("position-crc"), &crc);
+    if (rc == 0 && crc != position_crc(position))
+        rc = MDB_CORRUPTED;
+    if (rc == 0)
+        l->position = position;
+    return rc;
+}
+
 static int lmdb_refresh(void *self, struct belay_err *err)
 {
     struct lmdb *l = self;
@@ -149,7 +178,7 @@ static int lmdb_refresh(void *self, struct belay_err *err)
         l->renewed[i] = false;
     int rc = mdb_txn_renew(l->reader);
     if (rc == 0)
-        rc = meta_get(l->reader, l->meta, BELAY_STR("position"), &l->position);
+        rc = read_position(l);
     return rc ? fail(err, rc, "refresh") : BELAY_OK;
 }
 
@@ -222,6 +251,17 @@ static int change_all(struct lmdb *l, MDB_txn *txn,
     return rc;
 }
 
+/* LMDB calls a write that the disk cut short an input/output error. No meta page knows what it tried to
+ * write, so a later commit, which writes all of it again, may do better. */
+static int commit_code(struct lmdb *l, int code)
+{
+    mdb_filehandle_t fd;
+    struct statvfs vfs;
+    bool full = code == EIO && mdb_env_get_fd(l->env, &fd) == 0 && fstatvfs(fd, &vfs) == 0
+                && (uint64_t)vfs.f_bavail * vfs.f_frsize < FULL_BYTES;
+    return full ? ENOSPC : code;
+}
+
 static int lmdb_commit(void *self, uint64_t position,
                        bool (*next)(void *arg, struct belay_state_change *ret), void *arg,
                        struct belay_err *err)
@@ -235,10 +275,12 @@ static int lmdb_commit(void *self, uint64_t position,
     if (rc == 0)
         rc = meta_put(txn, l->meta, BELAY_STR("position"), position);
     if (rc == 0)
+        rc = meta_put(txn, l->meta, BELAY_STR("position-crc"), position_crc(position));
+    if (rc == 0)
         rc = mdb_txn_commit(txn);
     else
         mdb_txn_abort(txn);
-    return rc ? fail(err, rc, "commit") : BELAY_OK;
+    return rc ? fail(err, commit_code(l, rc), "commit") : BELAY_OK;
 }
 
 /* ---- life ---- */

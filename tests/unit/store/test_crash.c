@@ -6,6 +6,7 @@
 
 #include "base/pack.h"
 #include "base/random.h"
+#include "platform/disk_fault.h"
 
 #define TOPICS 4
 #define POSITIONS_MAX 4000
@@ -18,6 +19,7 @@ struct snapshot { /* after a commit */
 
 struct world {
     struct belay_disk *disk;
+    struct belay_disk *may_be_full; /* around disk: the store's */
     struct belay_state_backend backend;
     struct sim_jobs jobs;
     struct belay_store *store;
@@ -288,6 +290,13 @@ static void check_sound(struct world *w)
     belay_buf_deinit(&report);
 }
 
+/* While it opens there may be no room for another file. */
+static void set_full(struct world *w, bool full)
+{
+    belay_disk_fault_plan(w->may_be_full, &(struct belay_fault_plan){
+        .operations = full ? BELAY_FAULT_SPACE : 0, .kind = BELAY_FAULT_ENOSPC });
+}
+
 /* Opening may die as well. */
 static void live(struct world *w)
 {
@@ -298,7 +307,9 @@ static void live(struct world *w)
         bool interrupted = tries < 3 && below(w, 3) == 0;
         if (interrupted)
             sim_disk_stop_after(w->disk, below(w, 20));
+        set_full(w, w->life > 1 && w->durable > 0 && below(w, 3) == 0);
         int status = belay_store_open(&w->opt, &w->store, &w->err);
+        set_full(w, false);
         if (status == BELAY_OK && !sim_disk_stopped(w->disk)) {
             sim_disk_stop_after(w->disk, UINT64_MAX);
             return;
@@ -322,10 +333,11 @@ static void one_seed(uint64_t seed)
     bool direct = seed % 2;
     assert_ok(sim_disk_new(&(struct sim_disk_opt){ .seed = seed, .direct = direct, .write_sync = direct },
                            &w->disk, &w->err));
+    assert_ok(belay_disk_fault_new(w->disk, &w->may_be_full, &w->err));
     assert_ok(belay_state_model_open(&w->backend, &w->err));
     sim_jobs_init(&w->jobs);
     w->opt = (struct belay_store_opt){
-        .disk = w->disk, .jobs = &w->jobs.port, .state = &w->backend, .segment_bytes = 64 * 1024,
+        .disk = w->may_be_full, .jobs = &w->jobs.port, .state = &w->backend, .segment_bytes = 64 * 1024,
         .journal_bytes_max = 192 * 1024, .overlay_bytes_max = 32 * 1024, .tail_cache_bytes = 32 * 1024,
         .apply = apply, .load = load, .save = save, .arg = w,
     };
@@ -359,6 +371,7 @@ static void one_seed(uint64_t seed)
     print_message("seed %llu: %llu deaths, %llu commits, %llu archive files, %llu fetched\n",
                   (unsigned long long)seed, (unsigned long long)w->deaths, (unsigned long long)w->commits,
                   (unsigned long long)w->archived, (unsigned long long)w->fetched);
+    belay_disk_close(w->may_be_full);
     belay_disk_close(w->disk);
     w->backend.close(w->backend.self);
     free(w);
