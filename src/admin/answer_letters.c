@@ -146,14 +146,6 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     return true;
 }
 
-static bool done(struct question *q, int status)
-{
-    if (status != BELAY_OK)
-        return question_failed(q, status);
-    belay_buf_put_str(&q->out, BELAY_STR("{\"done\":true}"));
-    return true;
-}
-
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now)
 {
     uint64_t sequence;
@@ -161,8 +153,9 @@ bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time
     const belay_json *from_start = question_member(q, "from_start");
     if (!sub)
         return true;
-    return done(q, belay_broker_letter_replay(belay_engine_broker(e), sub, sequence,
-                                              from_start && from_start->type == BELAY_JSON_TRUE, now, &q->err));
+    bool anew = from_start && from_start->type == BELAY_JSON_TRUE;
+    return question_done(
+        q, belay_broker_letter_replay(belay_engine_broker(e), sub, sequence, anew, now, &q->err));
 }
 
 bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now)
@@ -171,7 +164,8 @@ bool answer_letter_release(struct question *q, struct belay_engine *e, belay_tim
     struct belay_subscription *sub = target(q, e, &sequence);
     if (!sub)
         return true;
-    return done(q, belay_broker_letter_release(belay_engine_broker(e), sub, sequence, now, &q->err));
+    return question_done(
+        q, belay_broker_letter_release(belay_engine_broker(e), sub, sequence, now, &q->err));
 }
 
 bool answer_letter_discard(struct question *q, struct belay_engine *e, belay_time now)
@@ -183,6 +177,6 @@ bool answer_letter_discard(struct question *q, struct belay_engine *e, belay_tim
         return true;
     if (reason.n == 0)
         return question_fail(q, BELAY_INVALID, "say why: a discard needs a \"reason\"");
-    return done(q, belay_broker_letter_discard(belay_engine_broker(e), sub, sequence, reason, question_who(q), now,
-                                               &q->err));
+    return question_done(q, belay_broker_letter_discard(belay_engine_broker(e), sub, sequence, reason,
+                                                        question_who(q), now, &q->err));
 }

@@ -95,14 +95,6 @@ bool answer_saga(struct question *q, struct belay_engine *e, belay_time now)
     return status == BELAY_OK ? true : question_failed(q, status);
 }
 
-static bool done(struct question *q, int status)
-{
-    if (status != BELAY_OK)
-        return question_failed(q, status);
-    belay_buf_put_str(&q->out, BELAY_STR("{\"done\":true}"));
-    return true;
-}
-
 bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time now)
 {
     static const struct {
@@ -116,8 +108,8 @@ bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time n
         return true;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (belay_str_eq(how, words[i].word))
-            return done(q, belay_sagas_settle(belay_engine_sagas(e), name, question_param(q, "id"), words[i].how,
-                                              question_who(q), now, &q->err));
+            return question_done(q, belay_sagas_settle(belay_engine_sagas(e), name, question_param(q, "id"),
+                                                       words[i].how, question_who(q), now, &q->err));
     return question_fail(q, BELAY_INVALID, "\"how\" must be one of retry, done, not-done");
 }
 
@@ -126,6 +118,6 @@ bool answer_saga_cancel(struct question *q, struct belay_engine *e, belay_time n
     struct belay_str name;
     if (!known(q, e, &name))
         return true;
-    return done(q, belay_sagas_cancel(belay_engine_sagas(e), name, question_param(q, "id"), question_who(q), now,
-                                      &q->err));
+    return question_done(q, belay_sagas_cancel(belay_engine_sagas(e), name, question_param(q, "id"),
+                                               question_who(q), now, &q->err));
 }

@@ -61,12 +61,6 @@ bool answer_messages(struct question *q, struct belay_engine *e, belay_time now)
     return false;
 }
 
-static bool done(struct question *q)
-{
-    belay_buf_put_str(&q->out, BELAY_STR("{\"done\":true}"));
-    return true;
-}
-
 bool answer_pause(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
@@ -76,8 +70,7 @@ bool answer_pause(struct question *q, struct belay_engine *e, belay_time now)
         return true;
     if (reason.n == 0)
         return question_fail(q, BELAY_INVALID, "say why: a pause needs a \"reason\"");
-    int status = belay_broker_pause(belay_engine_broker(e), sub, reason, &q->err);
-    return status == BELAY_OK ? done(q) : question_failed(q, status);
+    return question_done(q, belay_broker_pause(belay_engine_broker(e), sub, reason, &q->err));
 }
 
 bool answer_resume(struct question *q, struct belay_engine *e, belay_time now)
@@ -86,8 +79,7 @@ bool answer_resume(struct question *q, struct belay_engine *e, belay_time now)
     struct belay_subscription *sub = question_subscription(q, e);
     if (!sub)
         return true;
-    int status = belay_broker_resume(belay_engine_broker(e), sub, &q->err);
-    return status == BELAY_OK ? done(q) : question_failed(q, status);
+    return question_done(q, belay_broker_resume(belay_engine_broker(e), sub, &q->err));
 }
 
 bool answer_seek(struct question *q, struct belay_engine *e, belay_time now)
@@ -101,6 +93,5 @@ bool answer_seek(struct question *q, struct belay_engine *e, belay_time now)
         return question_fail(q, BELAY_INVALID, "where to: \"sequence\" must be a number from 1");
     if (reason.n == 0)
         return question_fail(q, BELAY_INVALID, "say why: a seek needs a \"reason\"");
-    int status = belay_broker_seek(belay_engine_broker(e), sub, (uint64_t)to->u.i, reason, now, &q->err);
-    return status == BELAY_OK ? done(q) : question_failed(q, status);
+    return question_done(q, belay_broker_seek(belay_engine_broker(e), sub, (uint64_t)to->u.i, reason, now, &q->err));
 }

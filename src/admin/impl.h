@@ -55,6 +55,8 @@ struct question {
 bool question_fail(struct question *q, int status, const char *fmt, ...) BELAY_PRINTF(3, 4);
 /* After a call that failed with q->err set. */
 bool question_failed(struct question *q, int status);
+/* What changed something has ended with status: {"done":true}, or as question_failed. */
+bool question_done(struct question *q, int status);
 /* Of path and query; empty where absent. */
 struct belay_str question_param(const struct question *q, const char *name);
 uint64_t question_number(const struct question *q, const char *name, uint64_t otherwise);

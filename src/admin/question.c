@@ -23,6 +23,14 @@ bool question_failed(struct question *q, int status)
     return true;
 }
 
+bool question_done(struct question *q, int status)
+{
+    if (status != BELAY_OK)
+        return question_failed(q, status);
+    belay_buf_put_str(&q->out, BELAY_STR("{\"done\":true}"));
+    return true;
+}
+
 struct belay_str question_param(const struct question *q, const char *name)
 {
     const struct belay_http_param *p = belay_http_param(q->http, belay_str_c(name));
