@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/assert.h"
-
 static const struct option_spec *find(const struct option_spec *specs, size_t count, const char *arg, size_t n)
 {
     for (size_t i = 0; i < count; i++)
@@ -74,64 +72,6 @@ void print_buf(const struct belay_buf *b)
     fwrite(b->p, 1, b->n, stdout);
     if (b->n == 0 || b->p[b->n - 1] != '\n')
         fputc('\n', stdout);
-}
-
-/* ---- tables ---- */
-
-void table_init(struct table *t, const char *const *heads, uint32_t columns)
-{
-    BELAY_ASSERT(columns <= sizeof t->widths / sizeof t->widths[0]);
-    *t = (struct table){ .columns = columns };
-    belay_buf_init(&t->text, BELAY_MIB(64));
-    for (uint32_t i = 0; i < columns; i++)
-        table_cell(t, belay_str_c(heads[i]));
-}
-
-/* Code points, near enough to columns. */
-static uint32_t width(struct belay_str s)
-{
-    uint32_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
-/* Without what could move a terminal's cursor. */
-static void put_plain(struct belay_buf *b, struct belay_str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        belay_buf_put_c(b, c < 0x20 || c == 0x7f ? ' ' : (char)c);
-    }
-}
-
-void table_cell(struct table *t, struct belay_str text)
-{
-    uint32_t column = t->cells++ % t->columns, n = width(text);
-    if (n > t->widths[column])
-        t->widths[column] = n;
-    put_plain(&t->text, text);
-    belay_buf_put_c(&t->text, '\0');
-}
-
-void table_uint(struct table *t, uint64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    table_cell(t, belay_str_c(text));
-}
-
-void table_print(struct table *t)
-{
-    const char *cell = t->text.p;
-    for (uint32_t i = 0; i < t->cells && belay_buf_status(&t->text) == BELAY_OK; i++) {
-        uint32_t column = i % t->columns;
-        bool last = column + 1 == t->columns;
-        struct belay_str text = belay_str_c(cell);
-        printf("%s%*s%s", cell, last ? 0 : (int)(t->widths[column] - width(text)), "", last ? "\n" : "  ");
-        cell += text.n + 1;
-    }
-    belay_buf_deinit(&t->text);
 }
 
 void age_text(uint64_t ms, char *to, size_t n)

@@ -48,16 +48,6 @@ int usage_error(const char *command, const char *fmt, ...) BELAY_PRINTF(2, 3);
 
 /* Writes all of b to standard output, with a newline. */
 void print_buf(const struct belay_buf *b);
-/* A table whose columns are as wide as they must be. Cells are copied. */
-struct table {
-    struct belay_buf text;     /* cells, each ended by NUL */
-    uint32_t columns, cells;
-    uint32_t widths[16];
-};
-void table_init(struct table *t, const char *const *heads, uint32_t columns);
-void table_cell(struct table *t, struct belay_str text);
-void table_uint(struct table *t, uint64_t value);
-void table_print(struct table *t); /* and frees it */
 /* "3s", "5m", "2h", "4d" */
 void age_text(uint64_t ms, char *to, size_t n);
 

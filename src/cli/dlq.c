@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/table.h"
 
 static const char help[] =
     "belay dlq: dead letters - look, replay, let go, discard\n\n"
@@ -55,32 +56,24 @@ static int ask_page(const struct options *o, const char *after, struct answer *a
 
 static int list(const struct options *o)
 {
-    static const char *const heads[] = { "FLOW", "SEQUENCE", "STATE", "HELD", "KEY", "TRIES", "SINCE", "REASON",
-                                         "DESCRIPTION" };
+    static const struct column columns[] = {
+        { "FLOW", "flow", false },           { "SEQUENCE", "sequence", true },
+        { "STATE", "state", false },         { "HELD", "held", true },
+        { "KEY", "key", false },             { "TRIES", "attempts", true },
+        { "SINCE", "created_at", false },    { "REASON", "reason", false },
+        { "DESCRIPTION", "description", false },
+    };
     struct answer a;
     int code = ask_page(o, NULL, &a);
     if (code != EXIT_OK)
         return code;
-    const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters")), *l;
+    const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters"));
     if (o->json) {
         print_buf(&a.body);
     } else if (!belay_json_at(letters, 0)) {
         printf("no letters\n");
     } else {
-        struct table t;
-        table_init(&t, heads, 9);
-        for (size_t i = 0; (l = belay_json_at(letters, i)); i++) {
-            table_cell(&t, json_text(l, "flow"));
-            table_uint(&t, json_number(l, "sequence"));
-            table_cell(&t, json_text(l, "state"));
-            table_uint(&t, json_number(l, "held"));
-            table_cell(&t, json_text(l, "key"));
-            table_uint(&t, json_number(l, "attempts"));
-            table_cell(&t, json_text(l, "created_at"));
-            table_cell(&t, json_text(l, "reason"));
-            table_cell(&t, json_text(l, "description"));
-        }
-        table_print(&t);
+        table_of(letters, columns, sizeof columns / sizeof columns[0]);
         struct belay_str next = json_text(a.json, "next");
         if (next.n)
             printf("there are more: ask with --count\n");
@@ -97,15 +90,6 @@ static void put_letter(struct belay_buf *target, char **names, const char *verb)
     target_put(target, names[1]);
     belay_buf_printf(target, "%s", verb);
     belay_buf_put_c(target, '\0');
-}
-
-static void print_pretty(const belay_json *v)
-{
-    struct belay_buf text;
-    belay_buf_init(&text, BELAY_MIB(64));
-    belay_json_write_pretty(&text, v);
-    print_buf(&text);
-    belay_buf_deinit(&text);
 }
 
 static int show(const struct options *o, char **names)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/table.h"
 
 static const char help[] =
     "belay saga: sagas under way, ended, or waiting for a person\n\n"
@@ -31,34 +32,24 @@ static int ask(const struct options *o, struct belay_buf *target, const char *bo
 
 static int list_sagas(const struct options *o)
 {
-    static const char *const heads[] = { "SAGA", "RUNNING", "COMPENSATING", "PARKED", "COMPLETED", "COMPENSATED",
-                                         "FAILED" };
-    static const char *const numbers[] = { "running", "compensating", "parked", "completed", "compensated",
-                                           "failed" };
     struct answer a;
     int code = client_get(o->data, "/sagas", &a);
     if (code != EXIT_OK)
         return code;
-    const belay_json *sagas = belay_json_get(a.json, BELAY_STR("sagas")), *s;
-    if (o->json) {
+    if (o->json)
         print_buf(&a.body);
-    } else {
-        struct table t;
-        table_init(&t, heads, 7);
-        for (size_t i = 0; (s = belay_json_at(sagas, i)); i++) {
-            table_cell(&t, json_text(s, "name"));
-            for (size_t n = 0; n < 6; n++)
-                table_uint(&t, json_number(s, numbers[n]));
-        }
-        table_print(&t);
-    }
+    else
+        table_of_sagas(belay_json_get(a.json, BELAY_STR("sagas")));
     answer_free(&a);
     return EXIT_OK;
 }
 
 static int list_instances(const struct options *o, const char *saga)
 {
-    static const char *const heads[] = { "ID", "STATE", "STATUS", "STEP", "SINCE", "ERROR" };
+    static const struct column columns[] = {
+        { "ID", "id", false },     { "STATE", "state", false },      { "STATUS", "status", false },
+        { "STEP", "step", false }, { "SINCE", "updated_at", false }, { "ERROR", "error", false },
+    };
     struct belay_buf target;
     struct answer a;
     belay_buf_init(&target, BELAY_KIB(64));
@@ -72,21 +63,10 @@ static int list_instances(const struct options *o, const char *saga)
     int code = ask(o, &target, NULL, &a);
     if (code != EXIT_OK)
         return code;
-    const belay_json *instances = belay_json_get(a.json, BELAY_STR("instances")), *i;
     if (o->json) {
         print_buf(&a.body);
     } else {
-        struct table t;
-        table_init(&t, heads, 6);
-        for (size_t n = 0; (i = belay_json_at(instances, n)); n++) {
-            table_cell(&t, json_text(i, "id"));
-            table_cell(&t, json_text(i, "state"));
-            table_cell(&t, json_text(i, "status"));
-            table_cell(&t, json_text(i, "step"));
-            table_cell(&t, json_text(i, "updated_at"));
-            table_cell(&t, json_text(i, "error"));
-        }
-        table_print(&t);
+        table_of(belay_json_get(a.json, BELAY_STR("instances")), columns, sizeof columns / sizeof columns[0]);
         if (json_text(a.json, "next").n)
             printf("there are more: ask with --count\n");
     }
@@ -106,20 +86,16 @@ static void put_instance(struct belay_buf *target, char **names, const char *ver
 
 static int show(const struct options *o, char **names)
 {
-    struct belay_buf target, text;
+    struct belay_buf target;
     struct answer a;
     put_instance(&target, names, "");
     int code = ask(o, &target, NULL, &a);
     if (code != EXIT_OK)
         return code;
-    if (o->json) {
+    if (o->json)
         print_buf(&a.body);
-    } else {
-        belay_buf_init(&text, BELAY_MIB(64));
-        belay_json_write_pretty(&text, a.json);
-        print_buf(&text);
-        belay_buf_deinit(&text);
-    }
+    else
+        print_pretty(a.json);
     answer_free(&a);
     return EXIT_OK;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/client.h"
+#include "cli/table.h"
 
 static const char help[] =
     "belay status: how everything stands\n\n"
@@ -39,41 +40,24 @@ static void show_subscriptions(const belay_json *root)
 
 static void show_sagas(const belay_json *root)
 {
-    static const char *const heads[] = { "SAGA", "RUNNING", "COMPENSATING", "PARKED", "COMPLETED", "COMPENSATED",
-                                         "FAILED" };
-    static const char *const numbers[] = { "running", "compensating", "parked", "completed", "compensated",
-                                           "failed" };
-    const belay_json *list = belay_json_get(root, BELAY_STR("sagas")), *s;
-    struct table t;
+    const belay_json *list = belay_json_get(root, BELAY_STR("sagas"));
     if (!belay_json_at(list, 0))
         return;
     printf("\n");
-    table_init(&t, heads, 7);
-    for (size_t i = 0; (s = belay_json_at(list, i)); i++) {
-        table_cell(&t, json_text(s, "name"));
-        for (size_t n = 0; n < 6; n++)
-            table_uint(&t, json_number(s, numbers[n]));
-    }
-    table_print(&t);
+    table_of_sagas(list);
 }
 
 static void show_connections(const belay_json *root)
 {
-    static const char *const heads[] = { "CONNECTION", "IN FLIGHT", "OF", "CALLS", "FAILED" };
-    const belay_json *list = belay_json_get(root, BELAY_STR("connections")), *c;
-    struct table t;
+    static const struct column columns[] = {
+        { "CONNECTION", "name", false }, { "IN FLIGHT", "in_flight", true }, { "OF", "concurrency", true },
+        { "CALLS", "calls", true },      { "FAILED", "failed", true },
+    };
+    const belay_json *list = belay_json_get(root, BELAY_STR("connections"));
     if (!belay_json_at(list, 0))
         return;
     printf("\n");
-    table_init(&t, heads, 5);
-    for (size_t i = 0; (c = belay_json_at(list, i)); i++) {
-        table_cell(&t, json_text(c, "name"));
-        table_uint(&t, json_number(c, "in_flight"));
-        table_uint(&t, json_number(c, "concurrency"));
-        table_uint(&t, json_number(c, "calls"));
-        table_uint(&t, json_number(c, "failed"));
-    }
-    table_print(&t);
+    table_of(list, columns, sizeof columns / sizeof columns[0]);
 }
 
 static void show_store(const belay_json *root)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/table.h"
 
 static const char help[] =
     "belay topic: topics and queues, and the messages in them\n\n"
@@ -24,27 +25,18 @@ struct options {
 
 static int list(const struct options *o)
 {
-    static const char *const heads[] = { "NAME", "KIND", "FIRST", "NEXT", "MESSAGES", "BYTES" };
+    static const struct column columns[] = {
+        { "NAME", "name", false }, { "KIND", "kind", false },        { "FIRST", "first", true },
+        { "NEXT", "next", true },  { "MESSAGES", "messages", true }, { "BYTES", "bytes", true },
+    };
     struct answer a;
     int code = client_get(o->data, "/topics", &a);
     if (code != EXIT_OK)
         return code;
-    const belay_json *topics = belay_json_get(a.json, BELAY_STR("topics")), *t;
-    if (o->json) {
+    if (o->json)
         print_buf(&a.body);
-    } else {
-        struct table table;
-        table_init(&table, heads, 6);
-        for (size_t i = 0; (t = belay_json_at(topics, i)); i++) {
-            table_cell(&table, json_text(t, "name"));
-            table_cell(&table, json_text(t, "kind"));
-            table_uint(&table, json_number(t, "first"));
-            table_uint(&table, json_number(t, "next"));
-            table_uint(&table, json_number(t, "messages"));
-            table_uint(&table, json_number(t, "bytes"));
-        }
-        table_print(&table);
-    }
+    else
+        table_of(belay_json_get(a.json, BELAY_STR("topics")), columns, sizeof columns / sizeof columns[0]);
     answer_free(&a);
     return EXIT_OK;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/table.h"
 #include "unit/test.h"
 
 static bool parse(int argc, char **argv, const char **data, bool *json, char ***operands, int *count)
