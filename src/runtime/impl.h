@@ -20,6 +20,11 @@
 enum mail_kind { MAIL_REQUEST, MAIL_OUTCOME, MAIL_JOB, MAIL_VISIT };
 #define MAIL_KIND_BITS ((uintptr_t)7)
 
+/* Requests and visits are refused beyond MAIL_OFFERED_MAX. The rest of the room is for what must get in and is
+ * bounded elsewhere: outcomes by the engine's calls, jobs by the store. */
+#define MAIL_CAPACITY (1u << 16)
+#define MAIL_OFFERED_MAX (MAIL_CAPACITY / 2)
+
 static inline void *mail_of(void *item, enum mail_kind kind)
 {
     return (void *)((uintptr_t)item | kind);
@@ -48,7 +53,10 @@ struct belay_runtime {
 
 /* The engine thread's life (shard.c). */
 void shard_run(void *runtime);
-/* Posts what may not be lost: its number is bounded by what the mailbox was made for. Any thread. */
+/* Any thread; the sender wakes the mailbox when it has put all it has. Errors: BELAY_BUSY (room for what must
+ * get in is kept); item stays the caller's. */
+int shard_offer(struct belay_runtime *rt, void *item, enum mail_kind kind) BELAY_MUST_CHECK;
+/* Posts what may not be lost: there is always room. Any thread. */
 void shard_post(struct belay_runtime *rt, void *item, enum mail_kind kind);
 
 #endif

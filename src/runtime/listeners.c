@@ -71,7 +71,7 @@ static int on_request(void *arg, struct belay_http_request *http, struct belay_e
     struct api_request *x = BELAY_ARENA_NEW(http->arena, struct api_request);
     if (!x || !fill(x, http))
         return belay_fail(err, BELAY_NOMEM, "no memory for the request");
-    int status = belay_mailbox_put(rt->mail, mail_of(x, MAIL_REQUEST));
+    int status = shard_offer(rt, x, MAIL_REQUEST);
     if (status != BELAY_OK)
         return belay_fail(err, status, status == BELAY_BUSY ? "too many requests wait" : "stopping");
     return BELAY_OK;

@@ -6,9 +6,6 @@
 #include "base/assert.h"
 #include "runtime/impl.h"
 
-/* Requests are refused when it is full; what must get in is bounded: outcomes by the connections' slots,
- * jobs by the store. */
-#define MAIL_CAPACITY (1u << 16)
 #define PATH_BYTES 4096
 
 /* ---- ports ---- */
@@ -301,7 +298,9 @@ int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *proble
 
 int belay_runtime_visit(struct belay_runtime *rt, struct belay_visit *v)
 {
-    return belay_mailbox_post(rt->mail, mail_of(v, MAIL_VISIT));
+    int status = shard_offer(rt, v, MAIL_VISIT);
+    belay_mailbox_wake(rt->mail);
+    return status;
 }
 
 int belay_runtime_failed(const struct belay_runtime *rt, struct belay_err *err)

@@ -11,6 +11,14 @@
 #define WAIT_MS_MAX 1000   /* the log's tick, and a look at the clock */
 #define WAIT_MS_STOPPING 5 /* connections close on their own threads, and post nothing then */
 
+int shard_offer(struct belay_runtime *rt, void *item, enum mail_kind kind)
+{
+    /* Senders on their way may each pass the mark by one: there are far fewer of them than room. */
+    if (belay_mailbox_depth(rt->mail) >= MAIL_OFFERED_MAX)
+        return BELAY_BUSY;
+    return belay_mailbox_put(rt->mail, mail_of(item, kind));
+}
+
 void shard_post(struct belay_runtime *rt, void *item, enum mail_kind kind)
 {
     int status = belay_mailbox_post(rt->mail, mail_of(item, kind));

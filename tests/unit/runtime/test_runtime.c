@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "platform/thread.h"
-#include "runtime/runtime.h"
+#include "runtime/impl.h"
 #include "unit/tempdir.h"
 #include "unit/test.h"
 
@@ -294,6 +294,77 @@ static void a_directory_that_is_served_is_refused(void **state)
     stop(f);
 }
 
+/* ---- more visits than the mailbox has room for ---- */
+
+struct crowd {
+    struct fixture *f;
+    uint32_t done;
+    bool entered, go;
+};
+
+struct visitor {
+    struct belay_visit visit;
+    struct crowd *crowd;
+};
+
+static bool doorstop_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
+{
+    struct crowd *c = BELAY_CONTAINER_OF(v, struct visitor, visit)->crowd;
+    (void)e, (void)now;
+    belay_mutex_lock(&c->f->mutex);
+    c->entered = true;
+    belay_cond_broadcast(&c->f->cond);
+    while (!c->go)
+        belay_cond_wait(&c->f->cond, &c->f->mutex);
+    belay_mutex_unlock(&c->f->mutex);
+    return true;
+}
+
+static bool visitor_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
+{
+    (void)v, (void)e, (void)now;
+    return true;
+}
+
+static void visitor_done(struct belay_visit *v, bool failed)
+{
+    struct crowd *c = BELAY_CONTAINER_OF(v, struct visitor, visit)->crowd;
+    (void)failed;
+    belay_mutex_lock(&c->f->mutex);
+    c->done++;
+    belay_cond_broadcast(&c->f->cond);
+    belay_mutex_unlock(&c->f->mutex);
+}
+
+static void a_crowd_of_visits_leaves_room_for_outcomes_and_jobs(void **state)
+{
+    struct fixture *f = *state;
+    struct crowd c = { .f = f };
+    struct visitor *all = calloc(MAIL_CAPACITY, sizeof *all);
+    uint32_t n = 0;
+    assert_non_null(all);
+    start(f);
+    for (int status = BELAY_OK; status == BELAY_OK && n < MAIL_CAPACITY; n += status == BELAY_OK) {
+        all[n] = (struct visitor){ .visit = { .run = n ? visitor_run : doorstop_run, .done = visitor_done },
+                                   .crowd = &c };
+        status = belay_runtime_visit(f->rt, &all[n].visit);
+        assert_true(status == BELAY_OK || status == BELAY_BUSY);
+        belay_mutex_lock(&f->mutex);
+        while (!c.entered)
+            belay_cond_wait(&f->cond, &f->mutex);
+        belay_mutex_unlock(&f->mutex);
+    }
+    assert_in_range(n, MAIL_OFFERED_MAX, MAIL_OFFERED_MAX + 1);
+    belay_mutex_lock(&f->mutex);
+    c.go = true;
+    belay_cond_broadcast(&f->cond);
+    while (c.done < n)
+        belay_cond_wait(&f->cond, &f->mutex);
+    belay_mutex_unlock(&f->mutex);
+    stop(f);
+    free(all);
+}
+
 static void the_figures_are_text_for_prometheus(void **state)
 {
     struct fixture *f = *state;
@@ -320,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_accepted_is_there_after_the_next_start, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reload_takes_over_at_once_or_not_at_all, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_is_served_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_crowd_of_visits_leaves_room_for_outcomes_and_jobs, setup, teardown),
         cmocka_unit_test_setup_teardown(the_figures_are_text_for_prometheus, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
