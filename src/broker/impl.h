@@ -5,7 +5,7 @@
  *   volatile  the window: entries (messages read ahead or in flight), the pages that hold their bytes,
  *             the lanes they stand in.  Bounded; a restart begins with none of it.
  *
- * Only functions called by apply (apply.c) change the durable part.  Where they also touch the window,
+ * Only functions called by apply (the table in broker.c) change the durable part.  Where they also touch the window,
  * it is a cache of the durable part (a lane's `trouble`, a subscription's `next_due`). */
 #ifndef BELAY_BROKER_IMPL_H
 #define BELAY_BROKER_IMPL_H
@@ -328,7 +328,7 @@ void window_reset(struct belay_broker *b, struct belay_subscription *sub);
 void window_free(struct belay_subscription *sub);
 void window_init(struct belay_subscription *sub);
 
-/* ---- delivering (deliver.c, read.c, due.c) ---- */
+/* ---- delivering (deliver.c, read.c) ---- */
 
 bool subscription_may_deliver(const struct belay_subscription *sub);
 void subscription_kick(struct belay_broker *b, struct belay_subscription *sub);
