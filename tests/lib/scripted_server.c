@@ -22,7 +22,7 @@ struct scripted_server {
     pthread_t acceptor;
     pthread_t threads[CONNECTIONS_MAX];
     atomic_int fds[CONNECTIONS_MAX];
-    atomic_uint connections, requests;
+    atomic_uint connections, requests, closed;
     atomic_bool stopping;
 };
 
@@ -46,6 +46,8 @@ static bool send_all(int fd, const char *p, size_t n)
     return true;
 }
 
+static bool answer(struct client *c, int status, const char *headers, const char *body, size_t n);
+
 /* The bytes of one whole request, or 0. */
 static size_t read_request(struct client *c)
 {
@@ -56,6 +58,11 @@ static size_t read_request(struct client *c)
             char *length = strcasestr(c->buffer, "\r\ncontent-length:");
             size_t body = length && length < end ? (size_t)strtoul(length + 17, NULL, 10) : 0;
             size_t whole = (size_t)(end - c->buffer) + 4 + body;
+            if (strstr(c->buffer, " /early ")) {
+                atomic_fetch_add(&c->server->requests, 1);
+                answer(c, 413, "Connection: close\r\n", "no", 2);
+                return 0;
+            }
             if (c->n >= whole)
                 return whole;
         }
@@ -107,6 +114,16 @@ static void pause_until_stop(struct client *c, int ms)
             return;
 }
 
+static bool answer_raw(struct client *c, size_t whole, bool kept)
+{
+    char *at = strstr(c->buffer, "\r\n\r\n") + 4, *end = c->buffer + whole, *bar;
+    for (; (bar = memchr(at, '|', (size_t)(end - at))); at = bar + 1) {
+        send_all(c->fd, at, (size_t)(bar - at));
+        usleep(15000);
+    }
+    return send_all(c->fd, at, (size_t)(end - at)) && kept;
+}
+
 /* False: the connection ends. */
 static bool serve(struct client *c, size_t whole)
 {
@@ -115,6 +132,8 @@ static bool serve(struct client *c, size_t whole)
     atomic_fetch_add(&c->server->requests, 1);
     if (strncmp(path, "/status/", 8) == 0)
         return answer_status(c, path + 8);
+    if (strncmp(path, "/raw", 4) == 0)
+        return answer_raw(c, whole, path[4] != '\0');
     if (strncmp(path, "/echo", 5) == 0)
         return answer(c, 200, "X-Echo: Yes\r\nContent-Type: text/plain\r\n", c->buffer, whole);
     if (strncmp(path, "/slow/", 6) == 0)
@@ -140,6 +159,8 @@ static void *run_client(void *arg)
         memmove(c->buffer, c->buffer + whole, c->n - whole);
         c->n -= whole;
     }
+    shutdown(c->fd, SHUT_RDWR);
+    atomic_fetch_add(&c->server->closed, 1);
     atomic_store(&c->server->fds[c->index], -1);
     close(c->fd);
     free(c);
@@ -200,6 +221,11 @@ uint16_t scripted_server_port(const struct scripted_server *s)
 uint32_t scripted_server_requests(const struct scripted_server *s)
 {
     return atomic_load(&s->requests);
+}
+
+uint32_t scripted_server_closed(const struct scripted_server *s)
+{
+    return atomic_load(&s->closed);
 }
 
 uint32_t scripted_server_connections(const struct scripted_server *s)

@@ -9,6 +9,9 @@
  *   /bye                   200, {}, then closes without having said so
  *   /lost                  takes the request, closes without a byte
  *   /cut                   promises 100 bytes, sends 10, closes
+ *   /raw                   the request's body as it is, with a pause at each '|'; then closes,
+ *                          /raw/kept does not
+ *   /early                 413 once the head is there, closes without reading the body
  *   /big/70000             200 with so many bytes
  *   /garbage               something that is no HTTP
  *   any other              200, {}
@@ -26,5 +29,7 @@ uint16_t scripted_server_port(const struct scripted_server *s);
 /* Requests whose head was read so far. */
 uint32_t scripted_server_requests(const struct scripted_server *s);
 uint32_t scripted_server_connections(const struct scripted_server *s);
+/* Connections that it has closed: the client's system knows. */
+uint32_t scripted_server_closed(const struct scripted_server *s);
 
 #endif

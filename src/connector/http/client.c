@@ -1,6 +1,7 @@
 #include "connector/http/client.h"
 
 #include <pthread.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -8,6 +9,7 @@
 #include "base/limits.h"
 #include "connector/common/outcome.h"
 #include "connector/http/client_impl.h"
+#include "connector/http/wire.h"
 
 /* ---- sockets and timers of libcurl on the loop ---- */
 
@@ -22,11 +24,14 @@ static void collect(struct belay_connection *client)
     while ((msg = curl_multi_info_read(client->multi, &left))) {
         if (msg->msg != CURLMSG_DONE)
             continue;
-        struct http_call *call = NULL;
+        void *whose = NULL;
         CURLcode code = msg->data.result;
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
-        BELAY_ASSERT(call && call->easy == msg->easy_handle);
-        finish(call, HTTP_END_CURL, code);
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &whose);
+        BELAY_ASSERT(whose);
+        if (client->options.direct)
+            http_wire_connected(whose, code);
+        else
+            finish(whose, HTTP_END_CURL, code);
     }
     start_waiting(client);
 }
@@ -57,14 +62,26 @@ static void watch_close(struct http_watch *watch)
     uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
 }
 
-/* Nobody waits for what a kept connection may say between two calls (it is closed, most likely):
- * libcurl finds out when it takes it again. */
+/* Between two calls a kept connection is closed by the server, most likely: libcurl finds out when it
+ * takes it again. But what it may have said meanwhile libcurl would take for the next call's answer, so
+ * without TLS (which has its own things to say) it goes, and with it the connection. */
+static void on_uncalled(struct http_watch *watch)
+{
+    char bytes[1024];
+    uv_poll_stop(&watch->poll);
+    watch->events = 0;
+    if (watch->client->options.tls)
+        return;
+    for (int i = 0; i < 64 && recv(watch->socket, bytes, sizeof bytes, MSG_DONTWAIT) > 0; i++)
+        ;
+    shutdown(watch->socket, SHUT_RDWR);
+}
+
 static void on_socket_ready(uv_poll_t *poll, int status, int events)
 {
     struct http_watch *watch = BELAY_CONTAINER_OF(poll, struct http_watch, poll);
     if (!watch->wanted) {
-        uv_poll_stop(&watch->poll);
-        watch->events = 0;
+        on_uncalled(watch);
         return;
     }
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0)
@@ -224,35 +241,54 @@ static void give_easy_back(struct http_call *call)
 static void finish(struct http_call *call, enum http_end end, CURLcode code)
 {
     struct belay_connection *client = call->client;
-    bool active = call->easy != NULL;
     struct belay_call_outcome *outcome = http_call_outcome(call, end, code);
     belay_heap_remove(&client->deadlines, &call->deadline);
     belay_list_unlink(&call->node);
-    if (active) {
+    if (call->easy || call->wire) {
         BELAY_ASSERT(client->active_count > 0);
         client->active_count--;
+    }
+    if (call->easy) {
         curl_multi_remove_handle(client->multi, call->easy);
         give_easy_back(call);
     }
+    if (call->wire)
+        http_wire_release(call->wire);
     http_call_give_back(call);
     client->outcomes[client->outcome_count++] = outcome;
     if (client->outcome_count == HTTP_OUTCOMES_BATCH)
         deliver(client);
 }
 
-static void start(struct http_call *call)
+void http_client_end(struct http_call *call, CURLcode code)
 {
-    struct belay_connection *client = call->client;
+    finish(call, HTTP_END_CURL, code);
+}
+
+void http_client_turn(struct belay_connection *client)
+{
+    start_waiting(client);
+}
+
+static CURLcode begin_transfer(struct http_call *call)
+{
     CURLcode code = http_call_prepare(call);
     if (code && call->easy) { /* half told: not to be used again */
         curl_easy_cleanup(call->easy);
         call->easy = NULL;
     }
-    if (!code && curl_multi_add_handle(client->multi, call->easy))
+    if (!code && curl_multi_add_handle(call->client->multi, call->easy))
         code = CURLE_OUT_OF_MEMORY;
+    if (code && call->easy)
+        give_easy_back(call);
+    return code;
+}
+
+static void start(struct http_call *call)
+{
+    struct belay_connection *client = call->client;
+    CURLcode code = client->options.direct ? http_wire_start(call) : begin_transfer(call);
     if (code) {
-        if (call->easy)
-            give_easy_back(call);
         finish(call, HTTP_END_CURL, code);
         return;
     }
@@ -372,6 +408,7 @@ static void end_if_drained(struct belay_connection *client)
         || !belay_list_empty(&client->waiting))
         return;
     client->ended = true;
+    http_wires_close(client);
     while (client->idle_count)
         curl_easy_cleanup(client->idle[--client->idle_count]);
     curl_multi_cleanup(client->multi);
@@ -403,6 +440,7 @@ static void client_free(struct belay_connection *client)
     http_calls_free(client);
     belay_heap_deinit(&client->deadlines);
     belay_free(client->watches);
+    belay_free(client->input);
     belay_free(client->idle);
     http_client_options_deinit(&client->options);
     belay_free(client);
@@ -434,7 +472,9 @@ static int multi_new(struct belay_connection *client)
 {
     client->multi = curl_multi_init();
     client->idle = belay_calloc(client->options.concurrency, sizeof(CURL *));
-    if (!client->multi || !client->idle)
+    if (client->options.direct)
+        client->input = belay_malloc(HTTP_INPUT_BYTES);
+    if (!client->multi || !client->idle || (client->options.direct && !client->input))
         return BELAY_NOMEM;
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
@@ -478,6 +518,7 @@ static int http_open(const struct belay_connection_config *config, belay_call_do
     belay_heap_init(&client->deadlines);
     belay_list_init(&client->waiting);
     belay_list_init(&client->active);
+    belay_list_init(&client->wires);
     atomic_init(&client->pending, 0);
     atomic_init(&client->given_back_calls, NULL);
     atomic_init(&client->spare_call_count, 0);

@@ -1,5 +1,6 @@
-/* client.h - the connector "http": HTTP out, with libcurl's multi interface on a loop of its own.
- * Uses: connector/common, loop.  Thread: see belay/connector.h; done and closed come on the
+/* client.h - the connector "http": HTTP out, on a loop of its own: with libcurl's multi interface, and
+ * without TLS, proxy and password on wires that libcurl only connects (docs/decisions/0180).
+ * Uses: connector/common, loop, wire.  Thread: see belay/connector.h; done and closed come on the
  * connection's I/O thread (one for each connection: a slow TLS peer holds up nobody else).
  *
  * One attempt: no redirects, no repetition. libcurl would by itself send a request again when a kept

@@ -7,6 +7,8 @@
 #include "connector/common/outcome.h"
 #include "connector/http/client_impl.h"
 #include "connector/http/text.h"
+#include "connector/http/wire.h"
+#include "platform/clock.h"
 
 #define ANSWER_HEAD_BYTES_MAX BELAY_KIB(64)
 /* libcurl asks for leave to send a body beyond a size that grew from 1 KiB to 1 MiB with its versions. */
@@ -285,7 +287,7 @@ void http_call_give_back(struct http_call *call)
     empty(&call->answer);
     empty(&call->answer_head);
     call->headers = NULL;
-    call->safe = call->repeated = call->too_large = false;
+    call->safe = call->repeated = call->too_large = call->head_ended = false;
     call->sendings = 0;
     atomic_fetch_add_explicit(&client->spare_call_count, 1, memory_order_relaxed);
     call->next = atomic_load_explicit(&client->given_back_calls, memory_order_relaxed);
@@ -317,30 +319,38 @@ bool http_method_is_idempotent(struct belay_str method)
 
 bool http_call_was_sent(const struct http_call *call)
 {
+    if (call->wire)
+        return http_wire_has_sent(call->wire);
     long n = 0;
     return call->easy && !curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &n) && n > 0;
 }
 
+bool http_call_take_body(struct http_call *call, const char *p, size_t n)
+{
+    size_t room = call->answer.size_bytes_max - call->answer.n;
+    belay_buf_put(&call->answer, p, n < room ? n : room);
+    call->too_large = n > room || belay_buf_status(&call->answer);
+    return !call->too_large;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
-    struct http_call *call = arg;
-    size_t room = call->answer.size_bytes_max - call->answer.n;
-    size_t taken = size * n < room ? size * n : room;
-    belay_buf_put(&call->answer, p, taken);
-    if (taken == size * n && !belay_buf_status(&call->answer))
-        return taken;
-    call->too_large = true;
-    return 0;
+    return http_call_take_body(arg, p, size * n) ? size * n : 0;
 }
 
 /* One line of the answer's head; a new one begins with its status line. */
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     struct http_call *call = arg;
-    if (belay_str_starts(belay_str(p, size * n), BELAY_STR("HTTP/")))
+    struct belay_str line = belay_str(p, size * n);
+    if (belay_str_starts(line, BELAY_STR("HTTP/"))) {
         belay_buf_clear(&call->answer_head);
-    else
-        belay_buf_put(&call->answer_head, p, size * n);
+        call->head_ended = false;
+    } else if (belay_str_trim(line).n) {
+        belay_buf_put_str(&call->answer_head, line);
+    } else {
+        call->head_ended = true;
+    }
     return size * n; /* what is over the limit is left out */
 }
 
@@ -410,12 +420,16 @@ static CURLcode set_common(CURL *easy, struct belay_connection *client)
     return set_security(easy, o);
 }
 
+bool http_call_is_bodiless(const struct http_call *call)
+{
+    return call->body.n == 0
+           && (call->safe || strcmp(call->method, "DELETE") == 0 || strcmp(call->method, "TRACE") == 0);
+}
+
 static CURLcode set_request(CURL *easy, struct http_call *call)
 {
     bool head = strcmp(call->method, "HEAD") == 0;
-    bool bodiless = call->body.n == 0
-                    && (call->safe || strcmp(call->method, "DELETE") == 0
-                        || strcmp(call->method, "TRACE") == 0);
+    bool bodiless = http_call_is_bodiless(call);
     SET(CURLOPT_URL, call->url);
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_PRIVATE, call);
@@ -449,6 +463,23 @@ CURLcode http_call_prepare(struct http_call *call)
     return set_request(call->easy, call);
 }
 
+static CURLcode set_connect(CURL *easy, struct http_call *call)
+{
+    CURLcode code = set_common(easy, call->client);
+    if (code)
+        return code;
+    SET(CURLOPT_PREREQFUNCTION, NULL);
+    SET(CURLOPT_URL, call->url);
+    SET(CURLOPT_CONNECT_ONLY, 1L);
+    return CURLE_OK;
+}
+
+CURLcode http_call_prepare_connect(struct http_call *call, CURL **ret_easy)
+{
+    *ret_easy = curl_easy_init();
+    return *ret_easy ? set_connect(*ret_easy, call) : CURLE_OUT_OF_MEMORY;
+}
+
 /* ---- the outcome ---- */
 
 /* Lines "name: value" to fields, names in lower case. */
@@ -470,10 +501,20 @@ static uint32_t parse_head(struct http_call *call, struct belay_field *fields, u
     return count;
 }
 
-static uint32_t retry_after_ms(CURL *easy)
+/* A number of seconds, or a date. */
+static uint32_t retry_after_ms(const struct belay_call_outcome *o)
 {
-    curl_off_t seconds = 0;
-    if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) || seconds <= 0)
+    char text[64] = "";
+    for (uint32_t i = 0; i < o->header_count; i++)
+        if (belay_str_eq(o->headers[i].name, BELAY_STR("retry-after"))
+            && o->headers[i].value.n < sizeof text)
+            memcpy(text, o->headers[i].value.p, o->headers[i].value.n);
+    char *end = text;
+    int64_t seconds = strtoll(text, &end, 10);
+    if (*text && *end)
+        seconds = (int64_t)curl_getdate(text, NULL)
+                  - belay_clock_wall(belay_clock_posix()) / BELAY_US_PER_S;
+    if (seconds <= 0)
         return 0;
     return seconds > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)seconds * 1000;
 }
@@ -502,10 +543,12 @@ struct belay_call_outcome *http_call_outcome(struct http_call *call, enum http_e
     struct belay_field fields[BELAY_HEADERS_MAX];
     struct belay_call_outcome o = { .id = call->id, .endpoint = call->endpoint };
     long status = 0;
-    if (call->easy) {
+    if (call->easy)
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-        o.retry_after_ms = retry_after_ms(call->easy);
-    }
+    if (call->easy && code == CURLE_OK && !call->head_ended) /* libcurl is content with half a head */
+        code = CURLE_PARTIAL_FILE;
+    if (call->wire)
+        status = (long)http_wire_status(call->wire);
     struct http_evidence evidence = {
         .end = call->repeated ? HTTP_END_REPEATED : end,
         .code = code,
@@ -519,6 +562,7 @@ struct belay_call_outcome *http_call_outcome(struct http_call *call, enum http_e
     o.duration_us = uv_hrtime() / 1000 - call->began_us;
     o.headers = fields;
     o.header_count = parse_head(call, fields, BELAY_HEADERS_MAX);
+    o.retry_after_ms = retry_after_ms(&o);
     o.body = belay_buf_view(&call->answer);
     struct belay_call_outcome *copy = belay_call_outcome_copy(&o);
     return copy ? copy : settle_for_less(call, &o);

@@ -1,4 +1,4 @@
-/* client_impl.h - the insides of the http connector (client*.c).
+/* client_impl.h - the insides of the http connector (client*.c, wire.c).
  * Threads: R the runtime's (open, call, cancel, close), L the loop's.
  *
  * Life of a call (L):   WAITING --a slot is free--> ACTIVE --answer, error, deadline, cancel--> done
@@ -18,6 +18,8 @@
 #include "connector/http/classify.h"
 #include "connector/http/loop.h"
 
+/* What is read at once. */
+#define HTTP_INPUT_BYTES BELAY_KIB(16)
 /* Outcomes are handed over together at the end of a turn, at most so many. */
 #define HTTP_OUTCOMES_BATCH 64
 /* Calls kept for the next ones, with their memory. */
@@ -38,6 +40,10 @@ struct http_client_options {
     bool http2, tls;
     uint32_t concurrency, queue_max;
     size_t response_bytes_max;
+    /* Plain HTTP/1.1 that needs nothing but libcurl's connecting (wire.h), and then: */
+    bool direct;
+    struct belay_str host, authorization; /* fields' values; authorization may be "" */
+    size_t origin_bytes;                  /* of base_url, before its path */
 };
 
 extern const struct belay_option http_client_option_table[];
@@ -47,6 +53,8 @@ extern const struct belay_option http_client_param_table[];
 int http_client_options_init(struct http_client_options *o, const struct belay_connection_config *config,
                              struct belay_err *err) BELAY_MUST_CHECK;
 void http_client_options_deinit(struct http_client_options *o);
+
+struct http_wire;
 
 struct http_call {
     struct http_job job;       /* the way to the loop */
@@ -61,9 +69,11 @@ struct http_call {
     struct belay_str endpoint, body;
     struct curl_slist *headers;
     bool safe;
-    CURL *easy;                /* NULL: waiting */
+    CURL *easy;                /* active through libcurl; NULL: see wire */
+    struct http_wire *wire;    /* active on a wire; both NULL: waiting */
     unsigned sendings;         /* times libcurl was about to send it */
     bool repeated, too_large;
+    bool head_ended;           /* of the answer; through libcurl */
     struct belay_buf answer, answer_head;
     struct belay_call_outcome *spare; /* used when there is no memory for the real one */
 };
@@ -94,6 +104,8 @@ struct belay_connection {
     uv_prepare_t turn_end;    /* the end of a turn of the loop, before it sleeps */
     uint64_t deadline_due_ms; /* of the running deadline timer; UINT64_MAX: none */
     uint64_t curl_due_ms, curl_armed_ms; /* what libcurl wants; what curl_timer is set to; as above */
+    struct belay_list wires; /* idle */
+    char *input;             /* what any wire reads, for the moment */
     struct http_watch **watches; /* by socket */
     uint32_t watch_count;        /* length of watches */
     struct belay_call_outcome *outcomes[HTTP_OUTCOMES_BATCH];
@@ -115,6 +127,13 @@ struct belay_connection {
 int http_client_on_open_socket(void *arg, curl_socket_t socket, curlsocktype purpose);
 int http_client_on_close_socket(void *arg, curl_socket_t socket);
 
+/* ---- client.c: for wires ---- */
+
+/* The call's one end; its wire is released. */
+void http_client_end(struct http_call *call, CURLcode code);
+/* After some ended: others begin. */
+void http_client_turn(struct belay_connection *client);
+
 /* ---- client_call.c ---- */
 
 /* Copies the request. Errors: BELAY_INVALID, BELAY_NOMEM. */
@@ -127,6 +146,12 @@ void http_call_free(struct http_call *call);
 void http_calls_free(struct belay_connection *client);
 /* Gives it an easy handle and tells it all. CURLE_OK, or why not. */
 CURLcode http_call_prepare(struct http_call *call);
+/* A new easy handle that only connects; belongs to the caller, also on failure when not NULL. */
+CURLcode http_call_prepare_connect(struct http_call *call, CURL **ret_easy);
+/* False: over the limit, or no memory. */
+bool http_call_take_body(struct http_call *call, const char *p, size_t n);
+/* Without even a length. */
+bool http_call_is_bodiless(const struct http_call *call);
 /* A byte of it was handed to the system. */
 bool http_call_was_sent(const struct http_call *call);
 /* What it came to; belongs to the caller. */

@@ -171,6 +171,44 @@ static int take_texts(struct http_client_options *o, const struct belay_connecti
     return status;
 }
 
+/* Of "http://host:port/path" the origin and "host:port"; false where libcurl has something to decide
+ * about the text. */
+static bool split_plain(struct belay_str url, size_t *ret_origin_bytes, struct belay_str *ret_host)
+{
+    const struct belay_str scheme = BELAY_STR("http://"), port = BELAY_STR(":80");
+    if (!belay_str_starts(url, scheme))
+        return false;
+    struct belay_str rest = belay_str_sub(url, scheme.n, url.n);
+    struct belay_str host = belay_str_sub(rest, 0, belay_str_find(rest, '/'));
+    for (size_t i = 0; i < url.n; i++)
+        if (url.p[i] <= ' ' || url.p[i] >= 0x7f)
+            return false;
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!letter && c != '.' && c != '-' && c != ':' && c != '[' && c != ']')
+            return false;
+    }
+    if (!host.n || host.p[host.n - 1] == ':')
+        return false;
+    *ret_origin_bytes = scheme.n + host.n;
+    *ret_host = belay_str_ends(host, port) ? belay_str_sub(host, 0, host.n - port.n) : host;
+    return true;
+}
+
+static int see_direct(struct http_client_options *o, struct belay_err *err)
+{
+    if (o->proxy || o->username || !split_plain(o->base_url, &o->origin_bytes, &o->host))
+        return BELAY_OK;
+    if (o->bearer) {
+        o->authorization = belay_arena_printf(&o->arena, "Bearer %s", o->bearer);
+        if (!o->authorization.p)
+            return belay_fail(err, BELAY_NOMEM, "http: out of memory");
+    }
+    o->direct = true;
+    return BELAY_OK;
+}
+
 int http_client_options_init(struct http_client_options *o, const struct belay_connection_config *config,
                              struct belay_err *err)
 {
@@ -183,6 +221,8 @@ int http_client_options_init(struct http_client_options *o, const struct belay_c
         status = take_texts(o, config, err);
     if (!status)
         status = take_numbers(o, config, err);
+    if (!status)
+        status = see_direct(o, err);
     if (!status) {
         o->name = belay_arena_str(&o->arena, config->name);
         o->idempotency_header = belay_arena_str(&o->arena, config->idempotency_header);

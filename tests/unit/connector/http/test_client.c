@@ -1,5 +1,6 @@
 /* HTTP out, against a server that misbehaves on demand: how each ending is classified, what is sent,
  * what is refused. What any connector must do: test_conformance.c. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 static struct scripted_server *server;
 static struct recorder *recorder;
 static char base_url[64];
+static bool through_libcurl; /* or on a wire of our own: the same is expected of both */
 
 static const struct belay_option *option(const char *name)
 {
@@ -45,6 +47,8 @@ static struct belay_connection *open_with(const struct belay_option_value *more,
     struct belay_err err = { 0 };
     for (uint32_t i = 0; i < count; i++)
         options[1 + i] = more[i];
+    if (through_libcurl && !count) /* a password is libcurl's business */
+        options[1 + count++] = (struct belay_option_value){ .option = option("username"), .text = BELAY_STR("me") };
     struct belay_connection_config config = { .name = BELAY_STR("remote"), .options = options,
                                               .option_count = 1 + count, .concurrency = 4, .queue_max = 4,
                                               .idempotency_header = belay_str_c(idempotency),
@@ -224,6 +228,177 @@ static void a_kept_connection_that_the_server_closed_costs_nothing_and_is_replac
     close_connection(c);
 }
 
+/* A call sent before the client can know of it would be lost, and rightly so. */
+static void wait_closed(uint32_t before)
+{
+    while (scripted_server_closed(server) == before)
+        usleep(500);
+}
+
+static void answers_of_all_shapes_are_understood(void **state)
+{
+    static const struct {
+        const char *method, *answer, *type; /* type NULL: ok */
+        uint32_t status;
+        const char *body;
+        bool wire_only;
+    } rows[] = {
+        { "PUT", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX-T: 1\r\n\r\n", NULL, 200, "abcde", 0 },
+        { "PUT", "HT|TP/1.1 200 O|K\r\nTransfer-En|coding: chun|ked\r\n\r|\n3\r|\nab|c\r\n0\r|\n\r\n", NULL, 200, "abc", 0 },
+        { "PUT", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc", "HTTP:CONNECTIVITY", 200, "abc", 0 },
+        { "PUT", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc", "HTTP:PROTOCOL", 200, "", 1 },
+        { "PUT", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", NULL, 200, "x", 0 },
+        { "PUT", "HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n|HTTP/1.1 404 No\r\nContent-Length: 1\r\n\r\nx", "HTTP:CLIENT_ERROR", 404, "x", 0 },
+        { "PUT", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP:CONNECTIVITY", 100, "", 1 },
+        { "PUT", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "HTTP:PROTOCOL", 101, "", 1 },
+        { "PUT", "HTTP/1.1 200 OK\r\n\r\nuntil the| end", NULL, 200, "until the end", 0 },
+        { "PUT", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", NULL, 200, "ok", 0 },
+        { "PUT", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", NULL, 200, "ok", 0 },
+        { "PUT", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", NULL, 204, "", 0 },
+        { "PUT", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "HTTP:REDIRECT", 304, "", 0 },
+        { "PUT", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 Junk\r\n\r\n", NULL, 200, "ok", 0 },
+        { "PUT", "HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\ncut", "HTTP:SERVER_ERROR", 500, "cut", 0 },
+        { "PUT", "HTTP/1.1 409 No\r\nContent-Length: 100\r\n\r\ncut", "HTTP:CLIENT_ERROR", 409, "cut", 0 },
+        { "PUT", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc", "HTTP:PROTOCOL", 0, "", 1 },
+        { "PUT", "HTTP/1.1 200 OK\r\nContent-Len", "HTTP:CONNECTIVITY", 0, "", 1 },
+        { "PUT", "HTTP/1.1", "HTTP:CONNECTIVITY", 0, "", 1 },
+        { "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", NULL, 200, "", 1 },
+    };
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    for (uint64_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].wire_only && through_libcurl)
+            continue;
+        for (int kept = 0; kept < 2; kept++) { /* on a new connection, and on one used before */
+            struct belay_err err;
+            if (kept)
+                belay_call_outcome_free(outcome_of(c, 1000 + i, "POST", "/ok"));
+            struct belay_call_request request = { .id = 2 * i + (uint64_t)kept, .body = belay_str_c(rows[i].answer) };
+            uint32_t closed = scripted_server_closed(server);
+            assert_ok(call(c, request, rows[i].method, "/raw", &err));
+            struct belay_call_outcome *o = recorder_wait(recorder, request.id);
+            bool fits = o->ok ? !rows[i].type : rows[i].type && belay_str_eq(o->type, belay_str_c(rows[i].type));
+            if (!fits || o->status != rows[i].status || !belay_str_eq(o->body, belay_str_c(rows[i].body)))
+                fail_msg("%d, %s: ok %d %.*s, status %u, body '%.*s'", kept, rows[i].answer, o->ok,
+                         BELAY_STR_ARG(o->type), o->status, BELAY_STR_ARG(o->body));
+            bool unknown = rows[i].status < 300 && rows[i].type;
+            assert_true(o->ok || (o->class_ == BELAY_CLASS_UNKNOWN_OUTCOME) == unknown || rows[i].status == 500);
+            belay_call_outcome_free(o);
+            wait_closed(closed);
+        }
+    }
+    close_connection(c);
+}
+
+/* More than an answer: what follows belongs to nobody, and not to the next call. */
+static void an_answer_too_many_is_not_the_next_calls(void **state)
+{
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    static const char *const answers[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na|HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb",
+    };
+    for (uint64_t i = 0; i < 2; i++) {
+        struct belay_err err;
+        struct belay_call_request request = { .id = 2 * i, .body = belay_str_c(answers[i]) };
+        assert_ok(call(c, request, "PUT", "/raw/kept", &err));
+        struct belay_call_outcome *o = recorder_wait(recorder, 2 * i);
+        assert_true(o->ok && belay_str_eq(o->body, BELAY_STR("a")));
+        belay_call_outcome_free(o);
+        usleep(60000);
+        o = outcome_of(c, 2 * i + 1, "POST", "/ok");
+        if (!o->ok || !belay_str_eq(o->body, BELAY_STR("{}")))
+            fail_msg("%s: then %.*s, '%.*s'", answers[i], BELAY_STR_ARG(o->type), BELAY_STR_ARG(o->body));
+        belay_call_outcome_free(o);
+    }
+    close_connection(c);
+}
+
+/* It does not wait for a body that nobody reads. */
+static void a_body_may_be_refused_before_it_is_through(void **state)
+{
+    static char body[4 << 20];
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    struct belay_err err;
+    memset(body, 'x', sizeof body);
+    for (uint64_t i = 0; i < 6; i += 2) {
+        struct belay_call_request request = { .id = i, .body = belay_str(body, sizeof body), .timeout_ms = 5000 };
+        assert_ok(call(c, request, "PUT", "/early", &err));
+        struct belay_call_outcome *o = recorder_wait(recorder, i);
+        assert_false(o->ok); /* the answer, when a reset did not take it away */
+        assert_true(o->status == 413 || belay_str_eq(o->type, BELAY_STR("HTTP:CONNECTIVITY")));
+        belay_call_outcome_free(o);
+        o = outcome_of(c, i + 1, "POST", "/ok");
+        assert_true(o->ok);
+        belay_call_outcome_free(o);
+    }
+    close_connection(c);
+}
+
+static void a_head_without_end_is_broken_off(void **state)
+{
+    static char answer[60000];
+    (void)state;
+    struct belay_connection *c = open_with(NULL, 0, "");
+    struct belay_err err;
+    int n = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nX-A: ");
+    memset(answer + n, 'y', sizeof answer - (size_t)n);
+    struct belay_call_request request = { .id = 1, .body = belay_str(answer, sizeof answer) };
+    assert_ok(call(c, request, "PUT", "/raw", &err));
+    struct belay_call_outcome *o = recorder_wait(recorder, 1);
+    assert_true(!o->ok && o->class_ == BELAY_CLASS_UNKNOWN_OUTCOME);
+    belay_call_outcome_free(o);
+    close_connection(c);
+}
+
+/* A listener whose queue is full lets nobody in: the call waits for its connection. */
+static void a_call_that_waits_for_its_connection_can_end(void **state)
+{
+    int listening = socket(AF_INET, SOCK_STREAM, 0), fillers[8];
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof a;
+    char there[64];
+    (void)state;
+    assert_int_equal(bind(listening, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(listening, 0), 0);
+    getsockname(listening, (struct sockaddr *)&a, &size);
+    for (int i = 0; i < 8; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(fillers[i], (struct sockaddr *)&a, sizeof a);
+    }
+    usleep(20000);
+    snprintf(there, sizeof there, "http://127.0.0.1:%u", ntohs(a.sin_port));
+    struct belay_option_value more[] = { { .option = option("base_url"), .text = belay_str_c(there) },
+                                         { .option = option("username"), .text = BELAY_STR("me") } };
+    struct belay_connection_config config = { .name = BELAY_STR("remote"), .options = more,
+                                              .option_count = through_libcurl ? 2 : 1, .concurrency = 4,
+                                              .queue_max = 4 };
+    struct belay_connection *c = NULL;
+    struct belay_err err;
+    assert_ok(belay_connector_http.open(&config, recorder_done, recorder, &c, &err));
+    const char *types[] = { "HTTP:TIMEOUT", "HTTP:CANCELLED", "HTTP:CANCELLED" };
+    for (uint64_t i = 0; i < 3; i++) {
+        struct belay_call_request request = { .id = i, .timeout_ms = i == 0 ? 100 : 60000 };
+        assert_ok(call(c, request, "POST", "/x", &err));
+    }
+    usleep(30000);
+    belay_connector_http.cancel(c, 1);
+    for (uint64_t i = 0; i < 3; i++) {
+        if (i == 2)
+            belay_connector_http.close(c, 0, recorder_closed, recorder);
+        struct belay_call_outcome *o = recorder_wait(recorder, i);
+        if (o->ok || o->class_ != BELAY_CLASS_TRANSIENT || !belay_str_eq(o->type, belay_str_c(types[i])))
+            fail_msg("%u: %.*s", (unsigned)i, BELAY_STR_ARG(o->type));
+        belay_call_outcome_free(o);
+    }
+    recorder_wait_closed(recorder);
+    for (int i = 0; i < 8; i++)
+        close(fillers[i]);
+    close(listening);
+}
+
 static void a_name_is_resolved(void **state)
 {
     char by_name[64];
@@ -236,9 +411,12 @@ static void a_name_is_resolved(void **state)
     struct belay_err err;
     assert_ok(belay_connector_http.open(&config, recorder_done, recorder, &c, &err));
     for (uint64_t i = 0; i < 5; i++) {
+        uint32_t closed = scripted_server_closed(server);
         struct belay_call_outcome *o = outcome_of(c, i, "POST", i % 2 ? "/bye" : "/ok");
         assert_true(o->ok);
         belay_call_outcome_free(o);
+        if (i % 2)
+            wait_closed(closed);
     }
     close_connection(c);
 }
@@ -365,6 +543,11 @@ int main(void)
         TEST(what_is_sent_is_what_was_asked_for),
         TEST(connections_are_kept_and_used_again),
         TEST(a_kept_connection_that_the_server_closed_costs_nothing_and_is_replaced),
+        TEST(answers_of_all_shapes_are_understood),
+        TEST(an_answer_too_many_is_not_the_next_calls),
+        TEST(a_body_may_be_refused_before_it_is_through),
+        TEST(a_head_without_end_is_broken_off),
+        TEST(a_call_that_waits_for_its_connection_can_end),
         TEST(a_name_is_resolved),
         TEST(calls_side_by_side_get_their_own_answers),
         TEST(a_call_that_is_wrong_never_happens),
@@ -374,7 +557,9 @@ int main(void)
     };
     server = scripted_server_start();
     snprintf(base_url, sizeof base_url, "http://127.0.0.1:%u/", scripted_server_port(server));
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("on a wire", tests, NULL, NULL);
+    through_libcurl = true;
+    failed += cmocka_run_group_tests_name("through libcurl", tests, NULL, NULL);
     scripted_server_stop(server);
     return failed;
 }

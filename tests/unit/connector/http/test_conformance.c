@@ -35,11 +35,15 @@ int main(void)
     server = scripted_server_start();
     snprintf(url, sizeof url, "http://127.0.0.1:%u", scripted_server_port(server));
     const struct belay_option *base_url = &belay_connector_http.options[0];
-    struct belay_option_value there = { .option = base_url, .text = belay_str_c(url) };
+    const struct belay_option *username = base_url;
+    while (strcmp(username->name, "username") != 0)
+        username++;
+    struct belay_option_value there[] = { { .option = base_url, .text = belay_str_c(url) },
+                                          { .option = username, .text = BELAY_STR("me") } };
     struct belay_option_value nobody = { .option = base_url, .text = BELAY_STR("http://127.0.0.1:1") };
     struct conformance_target target = {
         .connector = &belay_connector_http,
-        .options = &there,
+        .options = there,
         .option_count = 1,
         .nobody = &nobody,
         .nobody_count = 1,
@@ -47,7 +51,10 @@ int main(void)
         .attempts = attempts,
     };
     conformance_use(&target);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("on a wire", tests, NULL, NULL);
+    target.option_count = 2; /* with a password */
+    conformance_use(&target);
+    failed += cmocka_run_group_tests_name("through libcurl", tests, NULL, NULL);
     scripted_server_stop(server);
     return failed;
 }
