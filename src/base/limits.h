@@ -54,7 +54,7 @@
 #define BELAY_DISK_KEEP_BYTES BELAY_MIB(32)         /* no segment takes the disk's last: checkpoint, archive */
 #define BELAY_OVERLAY_BYTES_MAX BELAY_MIB(8)       /* the active overlay; the frozen one as much */
 #define BELAY_OVERLAY_CHANGES_MAX 8192             /* of each: a checkpoint dirties a page for each */
-#define BELAY_TAIL_CACHE_BYTES BELAY_MIB(4)        /* bodies kept in memory behind the append */
+#define BELAY_TAIL_CACHE_BYTES BELAY_MIB(8)        /* bodies kept in memory behind the append */
 #define BELAY_STATE_KEY_BYTES_MAX 511
 #define BELAY_STATE_MAP_BYTES ((size_t)128 << 30) /* address space of the checkpoint, not memory */
 

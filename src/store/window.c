@@ -38,6 +38,7 @@ int journal_window_get(struct window *w, struct belay_file *file, uint64_t offse
         if (status != BELAY_OK)
             return status;
         w->file = NULL;
+        w->intact_at = 0;
         size_t ahead = end - offset < w->cap ? (size_t)(end - offset) : w->cap;
         ahead = onward ? ahead : n;
         status = belay_file_read(file, offset, w->p, ahead, &w->n, err);

@@ -10,6 +10,7 @@ struct window {
     uint8_t *p;
     uint64_t offset;
     size_t n, cap;
+    uint64_t intact_at; /* in the file: the commit in these bytes that was verified last; 0: none */
 };
 
 /* What was read may have changed meanwhile: reads it again. */
