@@ -89,8 +89,9 @@ static void show_troubles(const belay_json *root, const char *flag)
     for (size_t i = 0; (s = belay_json_at(sagas, i)); i++) {
         struct belay_str name = json_text(s, "name");
         if (json_number(s, "parked"))
-            printf("! %llu of %.*s wait for a person: belay saga ls %.*s --state parked%s\n",
-                   (unsigned long long)json_number(s, "parked"), BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
+            printf("! %llu of %.*s wait%s for a person: belay saga ls %.*s --state parked%s\n",
+                   (unsigned long long)json_number(s, "parked"), BELAY_STR_ARG(name),
+                   json_number(s, "parked") == 1 ? "s" : "", BELAY_STR_ARG(name), flag);
     }
 }
 

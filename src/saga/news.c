@@ -19,9 +19,8 @@ static void head_of(const struct saga *i, const struct saga_move *m, struct bela
     if (m->state == SAGA_PARKED && i->state != SAGA_PARKED) {
         name = "saga.parked";
         level = ERROR;
-    } else if (i->state == SAGA_PARKED && m->state != SAGA_PARKED) {
-        name = "saga.settled";
-    } else if (m->state == SAGA_COMPENSATING && i->state == SAGA_RUNNING) {
+    } else if (m->state == SAGA_COMPENSATING
+               && (i->state == SAGA_PARKED ? i->parked_from : i->state) == SAGA_RUNNING) {
         name = "saga.compensating";
         level = WARN;
     } else if (saga_ended(m->state) && m->state != SAGA_COMPLETED) {
@@ -34,12 +33,21 @@ static void head_of(const struct saga *i, const struct saga_move *m, struct bela
     news->level = level;
 }
 
+static void tell(struct belay_sagas *s, const struct belay_saga_news *news, const char *name, uint8_t level)
+{
+    struct belay_saga_news one = *news;
+    one.name = name;
+    one.level = level;
+    s->opt.tell(s->opt.arg, &one);
+}
+
 void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_move *m)
 {
     struct belay_saga_news news;
     struct belay_message input;
+    bool settled = i->state == SAGA_PARKED && m->state != SAGA_PARKED;
     head_of(i, m, &news);
-    if (!news.name || !s->opt.tell)
+    if (!s->opt.tell || (!news.name && !settled))
         return;
     const struct belay_saga_def *def = s->opt.definition(s->opt.arg, i->kind->name, i->definition);
     bool forwards = i->state == SAGA_RUNNING;
@@ -58,5 +66,8 @@ void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_mo
                                                    : "compensation";
     news.attempt = forwards ? m->step_attempts : m->attempt;
     news.again_at = is_retry(m) && !saga_ended(m->state) ? m->due : BELAY_TIME_NEVER;
-    s->opt.tell(s->opt.arg, &news);
+    if (settled) /* by which it may have ended, too */
+        tell(s, &news, "saga.settled", INFO);
+    if (news.name)
+        tell(s, &news, news.name, news.level);
 }

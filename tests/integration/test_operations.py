@@ -203,3 +203,54 @@ def test_expr():
 def test_nobody_home(tmp_path):
     code, _, err = belay("status", data=str(tmp_path))
     assert code == 69 and "belay run" in err
+
+
+SAGA = """
+sagas:
+  both:
+    from: {{ queue: work }}
+    id: "{{% id %}}"
+    steps:
+      - name: first
+        call: {{ connection: warehouse, method: PUT, path: "/shipments/{{% id %}}" }}
+        compensate: {{ call: {{ connection: warehouse, method: PUT, path: "/shipments/unshippable-{{% id %}}" }} }}
+      - name: second
+        call: {{ connection: warehouse, method: PUT, path: "/shipments/unshippable" }}
+"""
+
+
+class WithSaga(Small):
+    """What it does first can be done; what comes then cannot, nor can the first be undone."""
+
+    def write(self, version, more=""):
+        head, _, _ = FLOW.partition("  work:\n    from:")
+        with open(os.path.join(self.config, "belay.yaml"), "w") as f:
+            f.write((head + SAGA).format(warehouse=self.warehouse, api=self.api, version=version))
+
+
+def test_a_saga_that_cannot_be_undone_waits_for_a_person_and_says_so(tmp_path):
+    w = WithSaga(str(tmp_path))
+    w.start()
+    try:
+        w.put("s-1", "s-1")
+        until(lambda: belay_json("saga", "ls", "both", "--state", "parked", data=w.data)["instances"])
+        row, = belay_json("saga", "ls", "both", "--state", "parked", data=w.data)["instances"]
+        assert row["id"] == "s-1" and row["step"] == "first" and row["error"] == "HTTP:CLIENT_ERROR"
+        status = belay("status", data=w.data, check=True)[1]
+        assert f"! 1 of both waits for a person: belay saga ls both --state parked --data {w.data}" in status
+        story = belay("trace", "s-1", data=w.data, check=True)[1]
+        advice = f"belay saga settle both s-1 --how retry --data {w.data}"
+        assert "this compensation: " + advice in story, story
+        belay(*advice.split()[1:], check=True)
+        until(lambda: "settled_retry" in belay("trace", "s-1", data=w.data)[1])
+        until(lambda: belay_json("saga", "ls", "both", "--state", "parked", data=w.data)["instances"])
+        belay("saga", "settle", "both", "s-1", "--how", "done", data=w.data, check=True)
+        until(lambda: belay_json("saga", "show", "both", "s-1", data=w.data)["state"] == "compensated")
+    finally:
+        w.stop()
+    with open(os.path.join(w.folder, "belay.log")) as log:
+        lines = [line for line in map(json.loads, log) if line["event"].startswith("saga.")]
+    assert [line["event"] for line in lines] == ["saga.compensating", "saga.parked", "saga.settled", "saga.parked",
+                                                 "saga.settled", "saga.ended"]
+    assert lines[1]["parked"] == "compensation" and lines[1]["id"] == "s-1" and lines[1]["level"] == "error"
+    assert lines[2]["why"].startswith("by ")
