@@ -43,8 +43,9 @@ struct belay_runtime {
     struct outside outside;            /* engine thread, once it runs */
     struct record record;              /* engine thread */
     struct belay_list visits;          /* that wait for durability; engine thread */
+    struct belay_list requests;        /* the engine has and has not answered; engine thread */
     struct belay_runtime_stats stats;  /* engine thread */
-    _Atomic bool ready, stopping, hurry;
+    _Atomic bool ready, stopping, hurry, closing;
     belay_time stop_by;                /* engine thread */
     bool stop_seen;                    /* engine thread */
     int failed;                        /* written by the engine thread before it ends */
@@ -58,5 +59,8 @@ void shard_run(void *runtime);
 int shard_offer(struct belay_runtime *rt, void *item, enum mail_kind kind) BELAY_MUST_CHECK;
 /* Posts what may not be lost: there is always room. Any thread. */
 void shard_post(struct belay_runtime *rt, void *item, enum mail_kind kind);
+/* Takes mail that the engine will not act on any more: who asks is told so, jobs get their end. The engine
+ * thread, or main when that does not run. */
+void shard_turn_away(struct belay_runtime *rt);
 
 #endif

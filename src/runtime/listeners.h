@@ -6,6 +6,7 @@
 #ifndef BELAY_RUNTIME_LISTENERS_H
 #define BELAY_RUNTIME_LISTENERS_H
 
+#include "base/list.h"
 #include "connector/http/server.h"
 #include "engine/engine.h"
 #include "model/definition.h"
@@ -23,6 +24,7 @@ struct listeners {
 struct api_request {
     struct belay_engine_request request; /* user: this */
     struct belay_http_request *http;
+    struct belay_list node;              /* of the requests the engine has; engine thread */
 };
 
 /* Serves the APIs of d: new ones are opened, those with the same name and address take the new document,

@@ -90,35 +90,11 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     return status;
 }
 
-/* Mail that nobody will act on any more: the engine's thread has ended or never ran, but servers and
- * connections go on until they are closed. Requests get an answer, jobs their end. */
-static void empty_mail(struct belay_runtime *rt)
-{
-    static const struct belay_err stopped = { .code = BELAY_CANCELLED, .msg = "stopping" };
-    void *mail;
-    while ((mail = belay_mailbox_take(rt->mail))) {
-        void *item = (void *)((uintptr_t)mail & ~MAIL_KIND_BITS);
-        switch ((uintptr_t)mail & MAIL_KIND_BITS) {
-        case MAIL_REQUEST:
-            listeners_refuse(item, BELAY_CANCELLED, &stopped);
-            break;
-        case MAIL_OUTCOME:
-            belay_call_outcome_free(item);
-            break;
-        case MAIL_VISIT:
-            ((struct belay_visit *)item)->done(item, true);
-            break;
-        default:
-            ((struct belay_job *)item)->done(item);
-        }
-    }
-}
-
 /* Waits, on the main thread, for what ends by itself. */
 static void wait_until(struct belay_runtime *rt, bool (*over)(struct belay_runtime *rt))
 {
     while (!over(rt)) {
-        empty_mail(rt);
+        shard_turn_away(rt);
         if (!over(rt))
             belay_mailbox_wait(rt->mail, 1);
     }
@@ -143,7 +119,7 @@ static bool store_is_idle(struct belay_runtime *rt)
 static void close_all(struct belay_runtime *rt)
 {
     if (rt->mail)
-        empty_mail(rt);
+        shard_turn_away(rt);
     outside_close(&rt->outside, 0);
     listeners_close(rt, 0);
     if (rt->mail) {
@@ -154,12 +130,13 @@ static void close_all(struct belay_runtime *rt)
     if (rt->engine) {
         wait_until(rt, store_is_idle);
         belay_engine_close(rt->engine);
+        rt->engine = NULL;
     }
     jobs_close(&rt->jobs);
     if (rt->state_open)
         rt->state.close(rt->state.self);
     if (rt->mail)
-        empty_mail(rt);
+        shard_turn_away(rt);
     belay_mailbox_free(rt->mail);
     belay_disk_close(rt->disk);
 }
@@ -179,6 +156,7 @@ int belay_runtime_open(const struct belay_runtime_opt *opt, struct belay_problem
     rt->opt = *opt;
     rt->stats.started_at = belay_clock_wall(opt->clock);
     belay_list_init(&rt->visits);
+    belay_list_init(&rt->requests);
     outside_init(&rt->outside, on_outcome, rt);
     status = open_all(rt, d, err);
     belay_definitions_unref(d);
@@ -204,6 +182,7 @@ void belay_runtime_stop(struct belay_runtime *rt)
 
 void belay_runtime_close(struct belay_runtime *rt)
 {
+    atomic_store(&rt->closing, true);
     belay_thread_join(&rt->thread);
     close_all(rt);
     belay_free(rt);
@@ -273,6 +252,8 @@ static int configure(struct belay_runtime *rt, struct belay_definitions *d, stru
 int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *problems, struct belay_err *err)
 {
     struct belay_definitions *d;
+    if (atomic_load(&rt->stopping)) /* it would listen again */
+        return belay_fail(err, BELAY_CANCELLED, "it is stopping");
     int status = belay_config_load(rt->opt.config, &d, problems, err);
     if (status != BELAY_OK)
         return status;

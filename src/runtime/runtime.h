@@ -7,7 +7,7 @@
  * Life:  open (recovers, listens) -> running -> stop -> draining -> ended() -> close
  *   stop: servers take nothing new, the engine begins nothing new; what is in flight ends or, after
  *   drain_ms, is left to recovery. A failed engine (a sync that failed) ends by itself: ended() comes,
- *   belay_runtime_failed says why.
+ *   belay_runtime_failed says why.  From ended() to close visits and requests are told that it has stopped.
  *
  * Uses: engine, config, connector/http, platform, obs.  Thread: as said at each function.
  */
@@ -46,7 +46,8 @@ struct belay_runtime_opt {
 int belay_runtime_open(const struct belay_runtime_opt *opt, struct belay_problems *problems,
                        struct belay_runtime **ret_runtime, struct belay_err *err) BELAY_MUST_CHECK;
 /* Reads the configuration again and, where it is right, makes it the current one: all or nothing.
- * Blocking. Errors: BELAY_INVALID (problems), what belay_engine_configure and listening return. Main thread. */
+ * Blocking. Errors: BELAY_INVALID (problems), BELAY_CANCELLED (stopping, ended), what belay_engine_configure
+ * and listening return. Main thread. */
 int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *problems, struct belay_err *err) BELAY_MUST_CHECK;
 /* Begins the stop; ended() follows. A second call cuts the drain short. Main thread. */
 void belay_runtime_stop(struct belay_runtime *rt);

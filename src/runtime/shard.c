@@ -3,7 +3,8 @@
  *   wait -> take what came (bounded) -> step -> perform actions -> finish visits -> wait ...
  *
  * Stop: `stopping` is seen -> engine_stop, visits still served -> engine idle and every outside connection
- * closed -> the mailbox is closed, the rest is taken, the thread ends and says so. */
+ * closed -> ended() is told; until the runtime is closed who still comes is turned away: the admin API, which
+ * closes only then, waits for each of its answers. */
 #include "base/assert.h"
 #include "runtime/impl.h"
 
@@ -37,9 +38,12 @@ static void take_request(struct belay_runtime *rt, struct api_request *x, belay_
     struct belay_err err;
     belay_err_clear(&err);
     int status = belay_engine_request(rt->engine, &x->request, now, &err);
-    if (status == BELAY_OK)
+    if (status != BELAY_OK) {
+        listeners_refuse(x, status, &err);
         return;
-    listeners_refuse(x, status, &err);
+    }
+    belay_list_init(&x->node);
+    belay_list_push(&rt->requests, &x->node);
 }
 
 static void begin_visit(struct belay_runtime *rt, struct belay_visit *v)
@@ -113,6 +117,7 @@ static void reply(struct belay_runtime *rt, const struct belay_action_reply *ans
     struct api_request *x = answer->user;
     belay_time received = x->http->received;
     record_reply(&rt->record, answer->status, now > received ? (uint64_t)(now - received) : 0);
+    belay_list_unlink(&x->node);
     listeners_reply(x, answer);
 }
 
@@ -211,6 +216,41 @@ static bool may_end(struct belay_runtime *rt, bool *closing)
            && listeners_closed(rt);
 }
 
+/* Nobody knows whether they were accepted, so no status would be true: their connections end. */
+static void drop_requests(struct belay_runtime *rt)
+{
+    while (!belay_list_empty(&rt->requests)) {
+        struct api_request *x = BELAY_CONTAINER_OF(rt->requests.next, struct api_request, node);
+        belay_list_unlink(&x->node);
+        belay_http_drop(x->http);
+    }
+}
+
+void shard_turn_away(struct belay_runtime *rt)
+{
+    static const struct belay_err stopped = { .code = BELAY_CANCELLED, .msg = "stopping" };
+    void *mail;
+    while ((mail = belay_mailbox_take(rt->mail))) {
+        void *item = (void *)((uintptr_t)mail & ~MAIL_KIND_BITS);
+        switch ((enum mail_kind)((uintptr_t)mail & MAIL_KIND_BITS)) {
+        case MAIL_REQUEST:
+            listeners_refuse(item, BELAY_CANCELLED, &stopped);
+            break;
+        case MAIL_OUTCOME:
+            belay_call_outcome_free(item);
+            break;
+        case MAIL_VISIT:
+            ((struct belay_visit *)item)->done(item, true);
+            break;
+        case MAIL_JOB:
+            ((struct belay_job *)item)->done(item);
+            break;
+        }
+    }
+    if (rt->engine) /* a visit whose fetch has ended */
+        finish_visits(rt);
+}
+
 /* Nothing will become durable any more: whoever waits is told, then the thread ends. */
 static void fail(struct belay_runtime *rt)
 {
@@ -218,6 +258,7 @@ static void fail(struct belay_runtime *rt)
     BELAY_LOG(rt->opt.log, BELAY_LOG_ERROR, now_of(rt), "engine.failed", belay_f_err(&rt->failure));
     atomic_store(&rt->ready, false);
     finish_visits(rt);
+    drop_requests(rt);
 }
 
 void shard_run(void *runtime)
@@ -247,6 +288,10 @@ void shard_run(void *runtime)
         belay_mailbox_wait(rt->mail, wait_ms(rt));
     }
     rt->opt.ended(rt->opt.arg);
+    while (!atomic_load(&rt->closing)) {
+        shard_turn_away(rt);
+        belay_mailbox_wait(rt->mail, WAIT_MS_STOPPING);
+    }
 }
 
 void belay_runtime_stats(struct belay_runtime *rt, struct belay_runtime_stats *ret_stats)

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "platform/thread.h"
+#include "engine/impl.h"
 #include "runtime/impl.h"
 #include "unit/tempdir.h"
 #include "unit/test.h"
@@ -384,9 +385,117 @@ static void the_figures_are_text_for_prometheus(void **state)
     stop(f);
 }
 
+/* ---- the end ---- */
+
+static int visit(struct look *l)
+{
+    int status = belay_runtime_visit(l->f->rt, &l->visit);
+    belay_mutex_lock(&l->f->mutex);
+    while (status == BELAY_OK && !l->over)
+        belay_cond_wait(&l->f->cond, &l->f->mutex);
+    belay_mutex_unlock(&l->f->mutex);
+    return status;
+}
+
+static void wait_ended(struct fixture *f)
+{
+    belay_mutex_lock(&f->mutex);
+    while (!f->ended)
+        belay_cond_wait(&f->cond, &f->mutex);
+    belay_mutex_unlock(&f->mutex);
+}
+
+static void who_comes_after_the_end_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct look late = { .visit = { .run = look_run, .done = look_done }, .f = f };
+    struct belay_problems problems;
+    struct belay_err err;
+    start(f);
+    belay_runtime_stop(f->rt);
+    wait_ended(f);
+    assert_ok(visit(&late));
+    assert_true(late.failed);
+    belay_problems_init(&problems);
+    assert_int_equal(belay_runtime_reload(f->rt, &problems, &err), BELAY_CANCELLED);
+    belay_problems_deinit(&problems);
+    belay_runtime_close(f->rt);
+    belay_metrics_free(f->metrics);
+}
+
+static bool open_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
+{
+    struct belay_engine_stats stats;
+    (void)now;
+    belay_engine_stats(e, &stats);
+    BELAY_CONTAINER_OF(v, struct look, visit)->seen = stats.calls_in_flight;
+    return true;
+}
+
+static bool fail_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
+{
+    struct belay_err err;
+    (void)v, (void)now;
+    engine_fail(e, belay_fail(&err, BELAY_IO, "the disk is gone"), &err);
+    return true;
+}
+
+/* A listening socket that nobody accepts from. */
+static int hole(uint16_t *ret_port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_ok(bind(fd, (struct sockaddr *)&a, sizeof a));
+    assert_ok(listen(fd, 8));
+    assert_ok(getsockname(fd, (struct sockaddr *)&a, &n));
+    *ret_port = ntohs(a.sin_port);
+    return fd;
+}
+
+static void a_failed_engine_lets_everybody_go(void **state)
+{
+    static const char request[] = "POST /work HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\n"
+                                  "content-length: 10\r\n\r\n{\"id\":\"a\"}";
+    struct fixture *f = *state;
+    struct look fail = { .visit = { .run = fail_run, .done = look_done }, .f = f };
+    struct belay_err err;
+    char text[1024], byte;
+    uint16_t port;
+    uint64_t calls = 0;
+    int silent = hole(&port);
+    snprintf(text, sizeof text,
+             "belay: 1\nname: small\napis:\n  door: { listen: '127.0.0.1:0', openapi: door.yaml }\n"
+             "connections:\n  hole: { http: { base_url: 'http://127.0.0.1:%u' } }\n"
+             "flows:\n  ask:\n    from: { api: door, operation: put }\n    steps:\n"
+             "      - call: { connection: hole, method: GET, path: /x }\n    reply: { status: 200 }\n", port);
+    write_file(f->path, text);
+    start(f);
+    int fd = dial(f);
+    assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+    for (int i = 0; i < 2000 && calls == 0; i++) {
+        struct look l = { .visit = { .run = open_run, .done = look_done }, .f = f };
+        assert_ok(visit(&l));
+        calls = l.seen;
+        usleep(1000);
+    }
+    assert_int_equal(calls, 1);
+    assert_ok(visit(&fail));
+    assert_true(fail.failed);
+    wait_ended(f);
+    assert_true(read(fd, &byte, 1) <= 0);
+    assert_int_equal(belay_runtime_failed(f->rt, &err), BELAY_IO);
+    belay_runtime_close(f->rt);
+    belay_metrics_free(f->metrics);
+    close(fd);
+    close(silent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(who_comes_after_the_end_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_engine_lets_everybody_go, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_accepted_goes_through_the_flows, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_accepted_is_there_after_the_next_start, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reload_takes_over_at_once_or_not_at_all, setup, teardown),
