@@ -16,7 +16,9 @@ struct bench_engine {
     struct belay_mailbox *mail;
     struct belay_engine *engine;
     struct belay_definitions *definitions;
-    uint64_t step_us_worst, step_cpu_us_worst, steps; /* by the clock; what the thread itself used */
+    uint64_t step_us_worst;     /* by the clock */
+    uint64_t step_own_us_worst; /* of steps that no other process interrupted */
+    uint64_t steps;
     struct outside outside;
     /* Instead of the connection, when set: a call that may go. Its outcome is told after the turn, not from
      * here. */

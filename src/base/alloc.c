@@ -3,6 +3,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h> /* allow: malloc.h - how many heaps there are is for the C library alone to set */
+#endif
+
+#define HEAPS 2 /* one for the engine, as good as; one for those that work for it */
 
 static atomic_uint_fast64_t count;
 static atomic_uint_fast64_t fail_after = UINT64_MAX;
@@ -52,6 +57,13 @@ char *belay_memdup0(const void *p, size_t n)
         copy[n] = '\0';
     }
     return copy;
+}
+
+void belay_alloc_few_heaps(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, HEAPS);
+#endif
 }
 
 void belay_alloc_fail_after(uint64_t n)

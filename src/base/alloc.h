@@ -16,6 +16,10 @@ void belay_free(void *p);
 /* n bytes of p copied, with a NUL after them. */
 char *belay_memdup0(const void *p, size_t n) __attribute__((warn_unused_result));
 
+/* What threads give back goes to few heaps (glibc: an arena for each thread keeps the most it ever had). Before
+ * the first thread; a hint, without effect where the C library has no such thing. */
+void belay_alloc_few_heaps(void);
+
 /* The allocation after the next n fails, and all later ones until it is called with UINT64_MAX.
  * belay_alloc_count tells how many there were since. */
 void belay_alloc_fail_after(uint64_t n);
