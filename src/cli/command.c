@@ -67,9 +67,15 @@ int usage_error(const char *command, const char *fmt, ...)
     return EXIT_USAGE_;
 }
 
+void write_buf(FILE *to, const struct belay_buf *b)
+{
+    if (b->n) /* else p may be NULL, which fwrite must not see */
+        fwrite(b->p, 1, b->n, to);
+}
+
 void print_buf(const struct belay_buf *b)
 {
-    fwrite(b->p, 1, b->n, stdout);
+    write_buf(stdout, b);
     if (b->n == 0 || b->p[b->n - 1] != '\n')
         fputc('\n', stdout);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -46,6 +47,8 @@ int usage_error(const char *command, const char *fmt, ...) BELAY_PRINTF(2, 3);
 
 /* ---- output ---- */
 
+/* Writes all of b, which may be empty. */
+void write_buf(FILE *to, const struct belay_buf *b);
 /* Writes all of b to standard output, with a newline. */
 void print_buf(const struct belay_buf *b);
 /* "3s", "5m", "2h", "4d" */

@@ -24,7 +24,7 @@ static void say(const struct belay_problems *problems, bool json)
     if (json)
         print_buf(&text);
     else
-        fwrite(text.p, 1, text.n, stdout);
+        write_buf(stdout, &text);
     belay_buf_deinit(&text);
 }
 

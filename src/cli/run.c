@@ -104,7 +104,7 @@ static void say_problems(const struct belay_problems *problems)
     belay_buf_init(&text, BELAY_MIB(4));
     for (uint32_t i = 0; i < problems->count; i++)
         belay_problem_write(&text, &problems->items[i]);
-    fwrite(text.p, 1, text.n, stderr);
+    write_buf(stderr, &text);
     belay_buf_deinit(&text);
 }
 

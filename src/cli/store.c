@@ -32,7 +32,7 @@ static int check(const char *dir, bool json)
     }
     if (status == BELAY_OK)
         status = belay_store_check(disk, &state, &report, json, &err);
-    fwrite(report.p, 1, report.n, stdout);
+    write_buf(stdout, &report);
     if (status != BELAY_OK)
         fprintf(stderr, "belay store check: %s\n", err.msg);
     else if (!json)

@@ -13,7 +13,8 @@ void saga_key_init(struct saga_key *key, uint32_t kind, struct belay_str id)
     key->bytes[0] = KEY_PART_INSTANCE;
     belay_store_be32(key->bytes + 1, kind);
     if (id.n < KEY_ID_BYTES_MAX) {
-        memcpy(key->bytes + 5, id.p, id.n);
+        if (id.n) /* the key before all others; its p may be NULL */
+            memcpy(key->bytes + 5, id.p, id.n);
         key->n = (uint16_t)(5 + id.n);
         return;
     }
