@@ -7,7 +7,7 @@
 
 #define READS_PER_TURN 4 /* batches of held or settled messages a turn may pass over */
 
-bool subscription_may_deliver(const struct belay_subscription *sub)
+static bool subscription_may_deliver(const struct belay_subscription *sub)
 {
     return sub->active && !sub->stopped && !sub->paused[0] && !sub->broken
            && sub->in_flight < sub->opt.concurrency;

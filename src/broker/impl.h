@@ -277,8 +277,6 @@ void broker_row_save(struct belay_broker *b, struct belay_state *state);
 int broker_encode(struct belay_broker *b, const struct belay_message *m, struct belay_err *err) BELAY_MUST_CHECK;
 /* Appends an encoded message (room was reserved), tells the subscriptions. */
 uint64_t topic_append(struct belay_broker *b, struct topic *t, struct belay_str encoded);
-/* Something may be there to deliver from the topic. */
-void topic_kick(struct belay_broker *b, struct topic *t);
 
 int subscriptions_load(struct belay_broker *b, struct belay_state *state);
 void subscriptions_save(struct belay_broker *b, struct belay_state *state);
@@ -330,7 +328,6 @@ void window_init(struct belay_subscription *sub);
 
 /* ---- delivering (deliver.c, read.c) ---- */
 
-bool subscription_may_deliver(const struct belay_subscription *sub);
 void subscription_kick(struct belay_broker *b, struct belay_subscription *sub);
 void subscription_rearm(struct belay_broker *b, struct belay_subscription *sub);
 /* Reads fresh messages into the window. True: there is more to read at once. */
@@ -338,8 +335,6 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub);
 void read_due(struct belay_broker *b, struct belay_subscription *sub);
 /* The row at (due, sequence) is to be read again. */
 void due_rewind(struct belay_subscription *sub, belay_time due, uint64_t sequence);
-/* Views of the message in encoded, headers in arena. */
-int message_take(struct entry *e, struct belay_str encoded, struct belay_arena *arena);
 void exception_loaded(struct belay_broker *b, struct entry *e, struct belay_str encoded);
 void subscription_broken(struct belay_subscription *sub, const struct belay_err *err);
 
@@ -472,8 +467,6 @@ int settle_commit(struct belay_broker *b, struct belay_subscription *sub, uint64
 void schedule_tick(struct belay_broker *b);
 void schedule_recovered(struct belay_broker *b);
 void retention_tick(struct belay_broker *b);
-/* Lowest sequence of the topic that is not settled by all. */
-uint64_t retention_settled_low(struct belay_broker *b, struct topic *t);
 /* Makes room for bytes more in a topic with retain_bytes; false: it is full of unsettled messages. */
 bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes);
 void idempotency_tick(struct belay_broker *b);

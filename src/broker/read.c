@@ -43,7 +43,8 @@ static void tell_lane(struct entry *e, struct belay_arena *arena)
     }
 }
 
-int message_take(struct entry *e, struct belay_str encoded, struct belay_arena *arena)
+/* Views of the message in encoded, headers in arena. */
+static int message_take(struct entry *e, struct belay_str encoded, struct belay_arena *arena)
 {
     struct belay_err err;
     e->encoded = encoded;

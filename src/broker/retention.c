@@ -31,7 +31,8 @@ static void advance_pin(struct belay_broker *b, struct belay_subscription *sub)
         sub->topic->low_dirty = true; /* more to look at */
 }
 
-uint64_t retention_settled_low(struct belay_broker *b, struct topic *t)
+/* Lowest sequence of the topic that is not settled by all. */
+static uint64_t retention_settled_low(struct belay_broker *b, struct topic *t)
 {
     uint64_t low = t->subscription_count ? UINT64_MAX : belay_store_first_sequence(b->store, t->id);
     for (struct belay_list *node = t->subscriptions.next; node != &t->subscriptions; node = node->next) {

@@ -214,7 +214,8 @@ int broker_row_load(struct belay_broker *b, struct belay_state *state)
 
 /* ---- publishing ---- */
 
-void topic_kick(struct belay_broker *b, struct topic *t)
+/* Something may be there to deliver from the topic. */
+static void topic_kick(struct belay_broker *b, struct topic *t)
 {
     for (struct belay_list *node = t->subscriptions.next; node != &t->subscriptions; node = node->next)
         subscription_kick(b, BELAY_CONTAINER_OF(node, struct belay_subscription, topic_node));

@@ -64,7 +64,8 @@ static struct config_file *file_new(struct config *c, const char *path)
     return file;
 }
 
-struct config_file *config_read(struct config *c, const char *path, const struct config_node *from)
+/* Reads path whole, named for people as it is. NULL: a problem at `from` (or without one). */
+static struct config_file *config_read(struct config *c, const char *path, const struct config_node *from)
 {
     struct config_file *file = file_new(c, path);
     struct belay_buf bytes;

@@ -28,8 +28,6 @@ struct config_visitor {
 };
 /* Every call (resolving and compensating ones, too) and every publish of every flow and saga. */
 void config_walk(const struct belay_definitions *d, const struct config_visitor *v);
-void config_walk_flow(const struct belay_flow_def *f, const struct config_visitor *v);
-void config_walk_saga(const struct belay_saga_def *s, const struct config_visitor *v);
 
 /* A template's text where it is literal; p NULL where it is not. From scratch. */
 struct belay_str config_template_literal(struct config *c, const struct belay_template *t);

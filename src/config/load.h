@@ -67,8 +67,6 @@ struct config_set *config_set_new(void);
 
 /* ---- files (files.c) ---- */
 
-/* Reads path whole, named for people as it is. NULL: a problem at `from` (or without one). */
-struct config_file *config_read(struct config *c, const char *path, const struct config_node *from);
 /* Appends a file's bytes. Errors: as opt->read. */
 int config_read_bytes(struct config *c, const char *path, struct belay_buf *out,
                       struct belay_err *err);

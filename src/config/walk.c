@@ -14,7 +14,7 @@ static void visit_publish(const struct config_visitor *v, const struct config_us
         v->publish(v->arg, user, publish);
 }
 
-void config_walk_flow(const struct belay_flow_def *f, const struct config_visitor *v)
+static void walk_flow(const struct belay_flow_def *f, const struct config_visitor *v)
 {
     for (uint32_t i = 0; i < f->step_count; i++) {
         const struct belay_step_def *step = &f->steps[i];
@@ -28,7 +28,7 @@ void config_walk_flow(const struct belay_flow_def *f, const struct config_visito
     }
 }
 
-void config_walk_saga(const struct belay_saga_def *s, const struct config_visitor *v)
+static void walk_saga(const struct belay_saga_def *s, const struct config_visitor *v)
 {
     for (uint32_t i = 0; i < s->step_count; i++) {
         const struct belay_saga_step_def *step = &s->steps[i];
@@ -46,9 +46,9 @@ void config_walk_saga(const struct belay_saga_def *s, const struct config_visito
 void config_walk(const struct belay_definitions *d, const struct config_visitor *v)
 {
     for (uint32_t i = 0; i < d->flow_count; i++)
-        config_walk_flow(&d->flows[i], v);
+        walk_flow(&d->flows[i], v);
     for (uint32_t i = 0; i < d->saga_count; i++)
-        config_walk_saga(&d->sagas[i], v);
+        walk_saga(&d->sagas[i], v);
 }
 
 struct belay_str config_template_literal(struct config *c, const struct belay_template *t)

@@ -11,7 +11,7 @@
 
 /* ---- connections ---- */
 
-struct engine_connection *engine_connection_of(struct belay_engine *e, struct belay_str name)
+static struct engine_connection *engine_connection_of(struct belay_engine *e, struct belay_str name)
 {
     for (uint32_t i = 0; i < e->connection_count; i++)
         if (belay_str_eq(engine_name(e->connections[i]), name))

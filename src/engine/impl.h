@@ -291,7 +291,6 @@ bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max
 int engine_delivery_settle(struct belay_engine *e, struct engine_run *r);
 
 /* ---- calls.c ---- */
-struct engine_connection *engine_connection_of(struct belay_engine *e, struct belay_str name);
 int engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d,
                                  struct belay_err *err);
 bool engine_may_call(void *arg, const struct belay_connection_def *connection);

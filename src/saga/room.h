@@ -208,7 +208,6 @@ enum saga_act {
 };
 
 void saga_turn_init(struct saga_turn *t, struct belay_sagas *s, struct saga *i, belay_time now);
-enum saga_act saga_turn_go(struct saga_turn *t);
 /* forward.c */
 enum saga_act saga_forward(struct saga_turn *t);
 /* The step it is at is done as far as call or publish go: DONE and on to the next, or AWAITING. */

@@ -133,7 +133,7 @@ static enum saga_act one_move(struct saga_turn *t)
     return i->state == SAGA_RUNNING ? saga_forward(t) : saga_undo(t);
 }
 
-enum saga_act saga_turn_go(struct saga_turn *t)
+static enum saga_act saga_turn_go(struct saga_turn *t)
 {
     enum saga_act act = ACT_AGAIN;
     for (int n = 0; n < MOVES_A_TURN && act == ACT_AGAIN; n++) {

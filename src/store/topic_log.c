@@ -22,7 +22,7 @@ static struct belay_str key_view(const uint8_t key[TOPIC_KEY_BYTES])
     return belay_str((const char *)key, TOPIC_KEY_BYTES);
 }
 
-void extent_encode(const struct extent *e, uint8_t ret_row[EXTENT_ROW_BYTES])
+static void extent_encode(const struct extent *e, uint8_t ret_row[EXTENT_ROW_BYTES])
 {
     ret_row[0] = ROW_VERSION;
     belay_store_u64(ret_row + 1, e->first);
@@ -35,7 +35,7 @@ void extent_encode(const struct extent *e, uint8_t ret_row[EXTENT_ROW_BYTES])
     belay_store_u64(ret_row + 49, (uint64_t)e->time_last);
 }
 
-bool extent_decode(struct belay_str key, struct belay_str row, struct extent *ret_e)
+static bool extent_decode(struct belay_str key, struct belay_str row, struct extent *ret_e)
 {
     if (key.n != TOPIC_KEY_BYTES || row.n != EXTENT_ROW_BYTES || row.p[0] != ROW_VERSION)
         return false;

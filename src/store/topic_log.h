@@ -67,10 +67,8 @@ struct topic_logs {
 };
 
 void topic_log_key(uint32_t topic, uint64_t last, uint8_t ret_key[TOPIC_KEY_BYTES]);
-void extent_encode(const struct extent *e, uint8_t ret_row[EXTENT_ROW_BYTES]);
-/* False where the row makes no sense. */
-bool extent_decode(struct belay_str key, struct belay_str row, struct extent *ret_e);
 void archived_encode(const struct archived *a, uint8_t ret_row[ARCHIVED_ROW_BYTES]);
+/* False where the row makes no sense. */
 bool archived_decode(struct belay_str key, struct belay_str row, struct archived *ret_a);
 
 /* Errors: BELAY_NOMEM. */
