@@ -129,7 +129,9 @@ static void classify_curl(const struct http_evidence *e, struct belay_call_outco
         fail(o, BELAY_CLASS_PERMANENT, BELAY_STR("HTTP:PROTOCOL"), "the URL cannot be used");
         break;
     case CURLE_OUT_OF_MEMORY:
-        fail(o, class_if(e->sent), BELAY_STR("HTTP:CONNECTIVITY"), "out of memory");
+        /* also what it says to a line of the answer's head that is too long for it */
+        fail(o, class_if(e->sent), BELAY_STR("HTTP:CONNECTIVITY"),
+             e->sent ? "the answer's head is larger than allowed, or memory ran out" : "out of memory");
         break;
     default:
         fail(o, class_if(e->sent), BELAY_STR("HTTP:PROTOCOL"), "the answer is no HTTP");
