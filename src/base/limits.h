@@ -65,6 +65,9 @@
 #define BELAY_LANE_READ_AHEAD_MAX 1024
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
 
+/* policy */
+#define BELAY_RETRY_AFTER_MS_MAX 3600000 /* of what an other side may ask for; a longer `max` counts more */
+
 /* flow and saga */
 #define BELAY_FLOW_STEPS_MAX 256
 #define BELAY_SAGA_STEPS_MAX 64

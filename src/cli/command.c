@@ -56,6 +56,15 @@ bool options_parse(int argc, char **argv, const struct option_spec *specs, size_
     return true;
 }
 
+bool option_is_number(const char *command, const char *name, const char *text)
+{
+    uint64_t number;
+    if (!text || belay_str_to_u64(belay_str_c(text), &number))
+        return true;
+    usage_error(command, "--%s is a number, not '%s'", name, text);
+    return false;
+}
+
 int usage_error(const char *command, const char *fmt, ...)
 {
     va_list args;

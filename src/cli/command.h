@@ -45,6 +45,9 @@ bool options_parse(int argc, char **argv, const struct option_spec *specs, size_
 /* "belay dlq: what is wrong" and where help is, on standard error; returns EXIT_USAGE_. */
 int usage_error(const char *command, const char *fmt, ...) BELAY_PRINTF(2, 3);
 
+/* NULL, or decimal digits; else says so and is false. */
+bool option_is_number(const char *command, const char *name, const char *text);
+
 /* ---- output ---- */
 
 /* Writes all of b, which may be empty. */

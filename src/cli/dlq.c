@@ -215,6 +215,8 @@ static int run(int argc, char **argv)
     int count;
     if (!options_parse(argc, argv, specs, sizeof specs / sizeof specs[0], &operands, &count))
         return EXIT_USAGE_;
+    if (!option_is_number("dlq", "count", o.count))
+        return EXIT_USAGE_;
     return dispatch(&o, operands, count);
 }
 

@@ -135,6 +135,8 @@ static int run(int argc, char **argv)
     int count;
     if (!options_parse(argc, argv, specs, 5, &operands, &count))
         return EXIT_USAGE_;
+    if (!option_is_number("saga", "count", o.count))
+        return EXIT_USAGE_;
     const char *verb = count ? operands[0] : "ls";
     if (strcmp(verb, "ls") == 0 && count <= 2)
         return count == 2 ? list_instances(&o, operands[1]) : list_sagas(&o);

@@ -119,6 +119,8 @@ static int run(int argc, char **argv)
         argv[i] = strcmp(argv[i], "-n") == 0 ? (char *)"--last" : strcmp(argv[i], "-f") == 0 ? (char *)"--follow" : argv[i];
     if (!options_parse(argc, argv, specs, sizeof specs / sizeof specs[0], &operands, &count))
         return EXIT_USAGE_;
+    if (!option_is_number("topic", "from", o.from) || !option_is_number("topic", "last", o.last))
+        return EXIT_USAGE_;
     if (count == 0 || strcmp(operands[0], "ls") == 0)
         return list(&o);
     if (strcmp(operands[0], "tail") == 0 && count == 2)

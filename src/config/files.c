@@ -34,12 +34,14 @@ static int read_stream(FILE *f, const char *path, struct belay_buf *out, struct 
 static int read_disk(const char *path, struct belay_buf *out, struct belay_err *err)
 {
     struct stat st;
+    if (stat(path, &st) != 0)
+        return fail_errno(err, path);
+    if (!S_ISREG(st.st_mode)) /* a pipe would be waited for, perhaps for ever */
+        return belay_fail(err, BELAY_INVALID, "%s: is %s", path, S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     FILE *f = fopen(path, "rb");
     if (!f)
         return fail_errno(err, path);
-    int status = fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)
-                     ? belay_fail(err, BELAY_INVALID, "%s: is a folder", path)
-                     : read_stream(f, path, out, err);
+    int status = read_stream(f, path, out, err);
     fclose(f);
     return status;
 }

@@ -1,5 +1,7 @@
 #include "policy/policy.h"
 
+#include "base/limits.h"
+
 #include <math.h>
 
 #include "base/assert.h"
@@ -58,6 +60,13 @@ static uint64_t no_sooner_than(uint64_t asked_ms, uint64_t backoff_ms, enum bela
     return asked_ms + backoff_ms;
 }
 
+/* Retry-After comes from outside: it may not put a message, and its key, away for weeks. */
+static uint64_t asked_for(const struct belay_retry_def *def, const struct belay_fault *fault)
+{
+    uint64_t most = def->max_ms > BELAY_RETRY_AFTER_MS_MAX ? def->max_ms : BELAY_RETRY_AFTER_MS_MAX;
+    return fault->retry_after_ms < most ? fault->retry_after_ms : most;
+}
+
 enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q,
                                             struct belay_random *random, uint64_t *ret_delay_ms)
 {
@@ -71,7 +80,7 @@ enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q
         return BELAY_RETRY_EXHAUSTED;
     uint64_t delay = belay_backoff_ms(def, q->attempt, q->previous_delay_ms, random);
     if (def->respect_retry_after && q->fault->retry_after_ms)
-        delay = no_sooner_than(q->fault->retry_after_ms, delay, def->jitter);
+        delay = no_sooner_than(asked_for(def, q->fault), delay, def->jitter);
     if (def->max_elapsed_ms
         && (q->elapsed_ms >= def->max_elapsed_ms || delay > def->max_elapsed_ms - q->elapsed_ms))
         return BELAY_RETRY_EXHAUSTED;

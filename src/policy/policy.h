@@ -35,7 +35,8 @@ struct belay_retry_question {
  * attempt.  Else AGAIN, until max_attempts have been made or the next would begin later than max_elapsed_ms
  * after the first: EXHAUSTED.  *ret_delay_ms is set for AGAIN only.
  * Retry-After (when respected) is a lower bound: the jittered delay of the schedule is added to it; without
- * jitter the longer of both counts. */
+ * jitter the longer of both counts. It counts up to BELAY_RETRY_AFTER_MS_MAX, or the schedule's max where that is
+ * longer. */
 enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q, struct belay_random *random,
                                             uint64_t *ret_delay_ms);
 

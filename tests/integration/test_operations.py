@@ -254,3 +254,17 @@ def test_a_saga_that_cannot_be_undone_waits_for_a_person_and_says_so(tmp_path):
                                                  "saga.settled", "saga.ended"]
     assert lines[1]["parked"] == "compensation" and lines[1]["id"] == "s-1" and lines[1]["level"] == "error"
     assert lines[2]["why"].startswith("by ")
+
+
+def test_a_pipe_is_no_configuration(tmp_path):
+    pipe = tmp_path / "flows.yaml"
+    os.mkfifo(pipe)
+    code, out, err = belay("lint", str(pipe))
+    assert code == 78 and "no regular file" in out + err
+
+
+def test_the_command_line_takes_no_nonsense_for_a_number(tmp_path):
+    for words in (("dlq", "ls", "--count", "x"), ("topic", "tail", "t", "--last", "-5"),
+                  ("topic", "tail", "t", "--from", "abc"), ("saga", "ls", "s", "--count", "many")):
+        code, _, err = belay(*words, data=str(tmp_path))
+        assert code == 64 and "is a number" in err, words

@@ -70,6 +70,15 @@ static void an_age_has_the_unit_that_reads_best(void **state)
     }
 }
 
+static void a_number_is_digits(void **state)
+{
+    (void)state;
+    assert_true(option_is_number("x", "count", NULL));
+    assert_true(option_is_number("x", "count", "12"));
+    assert_false(option_is_number("x", "count", "-5"));
+    assert_false(option_is_number("x", "count", "abc"));
+}
+
 static void a_target_is_percent_encoded(void **state)
 {
     (void)state;
@@ -94,6 +103,7 @@ int main(void)
         cmocka_unit_test(after_two_dashes_all_are_operands),
         cmocka_unit_test(what_is_no_option_is_refused),
         cmocka_unit_test(an_age_has_the_unit_that_reads_best),
+        cmocka_unit_test(a_number_is_digits),
         cmocka_unit_test(a_target_is_percent_encoded),
         cmocka_unit_test(nobody_home_is_an_exit_code_of_its_own),
     };

@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "policy/policy.h"
 
 #include "unit/test.h"
@@ -190,6 +191,21 @@ static void retry_after_is_a_lower_bound(void **state)
     }
 }
 
+static void retry_after_does_not_put_a_message_away_for_weeks(void **state)
+{
+    (void)state;
+    struct belay_random r = { 5 };
+    struct belay_retry_def def = def_of(BELAY_JITTER_NONE);
+    struct belay_fault f = fault_of(BELAY_CLASS_TRANSIENT, UINT32_MAX);
+    struct belay_retry_question q = { &def, &f, 1, 0, 0, false };
+    uint64_t delay = 0;
+    assert_int_equal(belay_retry_decide(&q, &r, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, BELAY_RETRY_AFTER_MS_MAX);
+    def.max_ms = 3 * (uint64_t)BELAY_RETRY_AFTER_MS_MAX;
+    assert_int_equal(belay_retry_decide(&q, &r, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, def.max_ms);
+}
+
 static void retry_after_is_overlooked_where_the_rule_says_so(void **state)
 {
     (void)state;
@@ -218,6 +234,7 @@ int main(void)
         cmocka_unit_test(attempts_end_exactly_at_their_maximum),
         cmocka_unit_test(no_attempt_begins_later_than_max_elapsed),
         cmocka_unit_test(retry_after_is_a_lower_bound),
+        cmocka_unit_test(retry_after_does_not_put_a_message_away_for_weeks),
         cmocka_unit_test(retry_after_is_overlooked_where_the_rule_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
