@@ -23,7 +23,9 @@ class Failed(Exception):
 
 
 def command(*args, env=None, capture=False):
-    return subprocess.run(args, cwd=ROOT, env={**os.environ, **(env or {})}, text=True,
+    """SEEDS and SEED are the simulation's, which gets them as arguments: unit tests have their own measure."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("SEEDS", "SEED")}
+    return subprocess.run(args, cwd=ROOT, env={**inherited, **(env or {})}, text=True,
                           stdout=subprocess.PIPE if capture else None, check=False)
 
 
