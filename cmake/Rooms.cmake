@@ -24,7 +24,7 @@ function(belay_room name)
 endfunction()
 
 # Rooms whose tests also run under the thread sanitizer (tsan preset, target thread_tests).
-set(BELAY_THREADED_ROOMS platform obs runtime connector/http)
+set(BELAY_THREADED_ROOMS platform obs connector/http)
 
 # One program for each tests/unit/ROOM/test_X.c, named unit.ROOM.X, linked with its room.
 function(belay_room_tests)
