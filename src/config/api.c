@@ -61,27 +61,6 @@ static void check_listen(struct config *c, const struct config_node *node, struc
     config_suggest(c->problems, p, "for example 127.0.0.1:7000");
 }
 
-static const belay_json *keep_tape(struct config *c, const struct config_node *tree,
-                                   const struct config_node *from)
-{
-    struct belay_buf text;
-    struct belay_err err = { 0 };
-    const belay_json *root = NULL;
-    belay_buf_init(&text, 4 * BELAY_CONFIG_FILE_BYTES_MAX);
-    config_node_write(&text, tree, NULL);
-    int status = belay_buf_status(&text);
-    struct belay_str kept = status ? BELAY_STR_NONE : config_keep(c, belay_buf_view(&text));
-    if (kept.p)
-        status = belay_json_parse(kept, NULL, c->arena, &root, NULL, &err);
-    belay_buf_deinit(&text);
-    if (status == BELAY_NOMEM)
-        config_no_memory(c);
-    else if (status)
-        config_error(c->problems, config_place(from), "openapi", "the document cannot be used: %s",
-                     err.msg[0] ? err.msg : belay_status_text(status));
-    return root;
-}
-
 static bool is_openapi(struct config *c, const belay_json *root, const struct config_node *from)
 {
     const belay_json *version = belay_json_get(root, BELAY_STR("openapi"));
@@ -125,7 +104,7 @@ static void load_openapi(struct config *c, struct api_raw *raw)
         return;
     raw->def.openapi_path = config_keep(c, path);
     const struct config_node *tree = config_read_tree(c, path, raw->openapi);
-    const belay_json *root = tree ? keep_tape(c, tree, raw->openapi) : NULL;
+    const belay_json *root = tree ? config_tape(c, tree, raw->openapi, 4 * BELAY_CONFIG_FILE_BYTES_MAX, "openapi", "document", NULL) : NULL;
     if (root && is_openapi(c, root, raw->openapi)) {
         raw->def.openapi = root;
         check_openapi(c, root, tree);

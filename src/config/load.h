@@ -51,6 +51,10 @@ void *config_scratch(struct config *c, size_t n);
 #define CONFIG_ARRAY(c, type, count) ((type *)config_new((c), sizeof(type) * (count)))
 /* A copy that stays, with a NUL after it. */
 struct belay_str config_keep(struct config *c, struct belay_str s);
+/* A tree as JSON, kept and parsed: for documents that others read from a tape. What is wrong is told at `from` under
+ * rule; what: "schema". *ret_kept (may be NULL) is its text. NULL: a problem was told. */
+const belay_json *config_tape(struct config *c, const struct config_node *tree, const struct config_node *from,
+                              size_t bytes_max, const char *rule, const char *what, struct belay_str *ret_kept);
 struct belay_place config_keep_place(struct config *c, const struct config_node *node);
 void config_no_memory(struct config *c);
 

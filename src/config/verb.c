@@ -33,21 +33,8 @@ static void swap_schema(struct config *c, const struct config_node *node, struct
 static const belay_json *schema_tape(struct config *c, const struct config_node *node,
                                      const struct config_node *tree)
 {
-    struct belay_buf text;
-    struct belay_err err = { 0 };
-    const belay_json *root = NULL;
-    belay_buf_init(&text, BELAY_CONFIG_FILE_BYTES_MAX);
-    config_node_write(&text, tree, NULL);
-    int status = belay_buf_status(&text);
-    struct belay_str kept = status ? BELAY_STR_NONE : config_keep(c, belay_buf_view(&text));
-    if (kept.p)
-        status = belay_json_parse(kept, NULL, c->arena, &root, NULL, &err);
-    belay_buf_deinit(&text);
-    if (status == BELAY_NOMEM)
-        config_no_memory(c);
-    else if (status)
-        config_error(c->problems, config_place(node), "schema", "the schema cannot be used: %s",
-                     err.msg[0] ? err.msg : belay_status_text(status));
+    struct belay_str kept;
+    const belay_json *root = config_tape(c, tree, node, BELAY_CONFIG_FILE_BYTES_MAX, "schema", "schema", &kept);
     if (root && tree != node)
         swap_schema(c, node, kept);
     return root;
