@@ -24,7 +24,7 @@ function(belay_room name)
 endfunction()
 
 # Rooms whose tests also run under the thread sanitizer (tsan preset, target thread_tests).
-set(BELAY_THREADED_ROOMS platform obs connector/http)
+set(BELAY_THREADED_ROOMS platform obs connector/http runtime)
 
 # One program for each tests/unit/ROOM/test_X.c, named unit.ROOM.X, linked with its room.
 function(belay_room_tests)
@@ -45,8 +45,10 @@ function(belay_room_tests)
       add_test(NAME ${program} COMMAND ${program})
       set_tests_properties(${program} PROPERTIES LABELS unit TIMEOUT 120)
       if(room IN_LIST BELAY_THREADED_ROOMS OR stem MATCHES "threads$")
-        set_tests_properties(${program} PROPERTIES LABELS "unit;threads"
-          ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
+        set_tests_properties(${program} PROPERTIES LABELS "unit;threads")
+        if(BELAY_SANITIZE STREQUAL thread)
+          target_sources(${program} PRIVATE ${CMAKE_SOURCE_DIR}/tests/lib/tsan_close.c)
+        endif()
         add_dependencies(thread_tests ${program})
       endif()
     endforeach()
