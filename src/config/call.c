@@ -1,68 +1,9 @@
-/* call, publish, retry: what flows and sagas say in the same words. */
+/* call, publish: what flows and sagas say in the same words. */
 #include "base/limits.h"
 #include "config/options.h"
 #include "config/parts.h"
 #include "config/scalar.h"
 #include "connector/registry.h"
-
-/* ---- retry ---- */
-
-static const struct config_word jitter_words[] = { { "full", BELAY_JITTER_FULL },
-                                                   { "equal", BELAY_JITTER_EQUAL },
-                                                   { "decorrelated", BELAY_JITTER_DECORRELATED },
-                                                   { "none", BELAY_JITTER_NONE },
-                                                   { 0 } };
-
-/* No defaults here: they depend on what is retried (BELAY_RETRY_DEFAULT, or the saga's). */
-static const struct config_key retry_keys[] = {
-    { "max_attempts", CONFIG_INT,
-      "Tries at most, the first one included (5; of a compensation 10).", .min = 1, .max = 1000000,
-      CONFIG_FIELD(struct belay_retry_def, max_attempts) },
-    { "max_elapsed", CONFIG_DURATION,
-      "Time since the first try at most; 0 (as without it): no bound.",
-      CONFIG_FIELD(struct belay_retry_def, max_elapsed_ms) },
-    { "initial", CONFIG_DURATION, "Delay after the first try (200ms).", .min = 1,
-      CONFIG_FIELD(struct belay_retry_def, initial_ms) },
-    { "multiplier", CONFIG_NUMBER, "By which each delay is longer than the one before (2).",
-      .min = 1, .max = 100, CONFIG_FIELD(struct belay_retry_def, multiplier) },
-    { "max", CONFIG_DURATION, "Longest delay (30s; of a compensation 5m).", .min = 1,
-      CONFIG_FIELD(struct belay_retry_def, max_ms) },
-    { "jitter", CONFIG_WORD, "How delays are spread, so that retries do not come in waves (full).",
-      CONFIG_FIELD(struct belay_retry_def, jitter), .words = jitter_words },
-    { "respect_retry_after", CONFIG_BOOL, "Wait at least as long as a Retry-After says (true).",
-      CONFIG_FIELD(struct belay_retry_def, respect_retry_after) },
-    { 0 },
-};
-
-static void finish_retry(struct config *c, const struct config_node *node, void *target)
-{
-    struct belay_retry_def *def = target;
-    const struct config_node *max = config_get(node, "max"), *initial = config_get(node, "initial");
-    if (def->max_ms >= def->initial_ms)
-        return;
-    if (max)
-        config_error(c->problems, config_place(max), "range",
-                     "'max' must not be shorter than 'initial'");
-    else if (initial)
-        def->max_ms = def->initial_ms;
-}
-
-const struct config_kind config_kind_retry = {
-    "retry",
-    "When a failed attempt is made again. Delays grow exponentially.",
-    retry_keys,
-    sizeof(struct belay_retry_def),
-    .finish = finish_retry,
-};
-
-bool config_retry(struct config *c, const struct config_node *node,
-                  const struct belay_retry_def *default_, struct belay_retry_def *to)
-{
-    *to = *default_;
-    if (node)
-        config_parse(c, &config_kind_retry, node, to);
-    return node;
-}
 
 /* ---- call ---- */
 

@@ -14,6 +14,7 @@ struct connection_raw {
     struct {
         struct belay_str header;
     } idempotency;
+    const struct config_node *retry;
     const struct belay_connector *connector;
     const struct config_node *connector_key;
 };
@@ -44,6 +45,10 @@ static const struct config_key connection_keys[] = {
     { "retry_budget", CONFIG_NUMBER,
       "Retries in proportion to first tries at most (0.2: one in five); 0: no bound.",
       .default_ = "0", .max = 1, CONFIG_FIELD(struct connection_raw, def.retry_budget) },
+    { "retry", CONFIG_SUB_NODE,
+      "How its calls are repeated where neither their step nor their flow or saga says; of no "
+      "compensation.",
+      CONFIG_FIELD(struct connection_raw, retry), .kind = &config_kind_retry },
     { "response_max", CONFIG_SIZE, "Bytes of an answer's body at most.", .default_ = "1MiB",
       .min = 1, .max = BELAY_MESSAGE_BYTES_MAX,
       CONFIG_FIELD(struct connection_raw, config.response_bytes_max) },
@@ -99,6 +104,10 @@ static void finish_connection(struct config *c, const struct config_node *node, 
     struct belay_connection_config *config = CONFIG_NEW(c, struct belay_connection_config);
     if (!config)
         return;
+    struct belay_retry_def *retry = raw->retry ? CONFIG_NEW(c, struct belay_retry_def) : NULL;
+    if (retry)
+        config_retry(c, raw->retry, &BELAY_RETRY_DEFAULT, retry);
+    raw->def.retry = retry;
     raw->config.concurrency = raw->def.concurrency;
     raw->config.idempotency_header = raw->idempotency.header;
     *config = raw->config;

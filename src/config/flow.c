@@ -128,6 +128,15 @@ static void take_rules(struct steps *s, const struct config_node *list, struct b
     }
 }
 
+/* What neither the step nor the flow says, the connection may. */
+static void ask_connections(struct belay_step_def *steps, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (steps[i].kind == BELAY_STEP_CALL && !steps[i].u.call.retry
+            && steps[i].u.call.call.connection)
+            steps[i].u.call.retry = steps[i].u.call.call.connection->retry;
+}
+
 static void take_steps(struct config *c, struct flow_raw *raw)
 {
     struct steps s;
@@ -153,6 +162,8 @@ static void take_steps(struct config *c, struct flow_raw *raw)
         return;
     if (s.count)
         memcpy(kept, s.items, s.count * sizeof *kept);
+    if (!raw->retry)
+        ask_connections(kept, s.count);
     raw->def.steps = kept;
     raw->def.step_count = s.count;
     for (uint32_t i = 0; i < s.count; i++) {

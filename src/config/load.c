@@ -1,4 +1,4 @@
-/* Files -> one set: first what can be referred to (connections, topics, queues, apis), then what
+/* Files -> one set: first what can be referred to (policies, connections, topics, queues, apis), then what
  * refers (flows, sagas), so that the order of files and keys does not matter. */
 #include "base/limits.h"
 #include "base/map.h"
@@ -9,7 +9,7 @@
 struct file_raw {
     uint32_t belay;
     struct belay_str name;
-    const struct config_node *connections, *topics, *queues, *apis, *flows, *sagas;
+    const struct config_node *policies, *connections, *topics, *queues, *apis, *flows, *sagas;
 };
 
 static const struct config_key file_keys[] = {
@@ -17,6 +17,8 @@ static const struct config_key file_keys[] = {
       CONFIG_FIELD(struct file_raw, belay) },
     { "name", CONFIG_NAME, "Name of the application; one of its files says it.",
       CONFIG_FIELD(struct file_raw, name) },
+    { "policies", CONFIG_NAMED_NODE, "Retry policies that connections, flows and steps name.",
+      CONFIG_FIELD(struct file_raw, policies), .kind = &config_kind_policy },
     { "connections", CONFIG_NAMED_NODE, "Outside systems.",
       CONFIG_FIELD(struct file_raw, connections), .kind = &config_kind_connection },
     { "topics", CONFIG_NAMED_NODE, "Topics.", CONFIG_FIELD(struct file_raw, topics),
@@ -34,7 +36,6 @@ static const struct config_key file_keys[] = {
     { "choreographies", CONFIG_RESERVED, .help = "" },
     { "tests", CONFIG_RESERVED, .help = "" },
     { "alerts", CONFIG_RESERVED, .help = "" },
-    { "policies", CONFIG_RESERVED, .help = "" },
     { "schedule", CONFIG_RESERVED, .help = "" },
     { 0 },
 };
@@ -49,7 +50,7 @@ const struct config_kind config_kind_file = {
 
 /* ---- merging ---- */
 
-enum part { CONNECTIONS, TOPICS, QUEUES, APIS, FLOWS, SAGAS, PARTS };
+enum part { POLICIES, CONNECTIONS, TOPICS, QUEUES, APIS, FLOWS, SAGAS, PARTS };
 
 struct merge {
     struct config *c;
@@ -62,7 +63,7 @@ struct merge {
 static const struct config_node *part_of(const struct file_raw *f, enum part part)
 {
     const struct config_node *nodes[PARTS]
-        = { f->connections, f->topics, f->queues, f->apis, f->flows, f->sagas };
+        = { f->policies, f->connections, f->topics, f->queues, f->apis, f->flows, f->sagas };
     return nodes[part];
 }
 
@@ -104,6 +105,7 @@ static void take_member(struct merge *m, enum part part, const struct config_lin
     struct config *c = m->c;
     struct belay_definitions *d = &c->set->d;
     switch (part) {
+    case POLICIES: config_policy(c, link, &d->policies[d->policy_count++]); break;
     case CONNECTIONS: config_connection(c, link, &d->connections[d->connection_count++]); break;
     case TOPICS:
     case QUEUES: config_topic(c, link, part == QUEUES, &d->topics[d->topic_count++]); break;
@@ -133,6 +135,7 @@ static bool make_room(struct merge *m)
 {
     struct config *c = m->c;
     struct belay_definitions *d = &c->set->d;
+    d->policies = CONFIG_ARRAY(c, struct belay_policy_def, part_count(m, POLICIES));
     d->connections = CONFIG_ARRAY(c, struct belay_connection_def, part_count(m, CONNECTIONS));
     d->topics
         = CONFIG_ARRAY(c, struct belay_topic_def, part_count(m, TOPICS) + part_count(m, QUEUES));
@@ -184,19 +187,19 @@ static void merge(struct merge *m, const struct config_tree *trees)
         check_counts(m, trees);
     if (m->c->status || !make_room(m))
         return;
-    for (enum part part = CONNECTIONS; part < PARTS; part++)
+    for (enum part part = POLICIES; part < PARTS; part++)
         take_part(m, part);
 }
 
 static void load_files(struct config *c)
 {
     struct merge m = { .c = c };
-    for (enum part part = CONNECTIONS; part < PARTS; part++)
+    for (enum part part = POLICIES; part < PARTS; part++)
         belay_map_init(&m.names[part]);
     struct config_tree *trees = config_read_all(c);
     if (!c->status)
         merge(&m, trees);
-    for (enum part part = CONNECTIONS; part < PARTS; part++)
+    for (enum part part = POLICIES; part < PARTS; part++)
         belay_map_deinit(&m.names[part]);
 }
 

@@ -5,6 +5,7 @@
 #include "config/grammar.h"
 
 /* m: its name and its mapping; *to is zeroed. */
+void config_policy(struct config *c, const struct config_link *m, struct belay_policy_def *to);
 void config_connection(struct config *c, const struct config_link *m,
                        struct belay_connection_def *to);
 void config_topic(struct config *c, const struct config_link *m, bool queue,

@@ -31,6 +31,7 @@ const struct config_rule config_rules[] = {
     { "openapi", false, "An OpenAPI document that cannot be served." },
     { "unknown-topic", false, "A topic that is not defined." },
     { "unknown-queue", false, "A queue that is not defined." },
+    { "unknown-policy", false, "A policy that is not defined." },
     { "unknown-connection", false, "A connection that is not defined." },
     { "unknown-api", false, "An API that is not defined." },
     { "unknown-operation", false, "An operation that its OpenAPI document does not have." },

@@ -5,7 +5,7 @@
 
 /* Undoing has more patience than doing: its failure needs a person. */
 #define RETRY_COMPENSATE                                                                           \
-    ((struct belay_retry_def){ 10, 0, 200, 300000, 2.0, BELAY_JITTER_FULL, true })
+    ((struct belay_retry_def){ 10, 0, 200, 300000, 2.0, BELAY_JITTER_FULL, true, 0, NULL, 0 })
 
 struct await_raw {
     struct belay_await_def def;
@@ -169,6 +169,7 @@ static const struct belay_compensate_def *take_compensate(struct config *c,
     return def;
 }
 
+/* retry: as the saga says; NULL: it does not, and the connection may. */
 static void take_step(struct config *c, const struct config_node *node,
                       const struct belay_retry_def *retry, struct belay_saga_step_def *to)
 {
@@ -186,7 +187,9 @@ static void take_step(struct config *c, const struct config_node *node,
         to->await = take_await(c, raw.await);
     if (raw.compensate)
         to->compensate = take_compensate(c, raw.compensate);
-    config_retry(c, raw.retry, retry, &to->retry);
+    if (!retry && to->call && to->call->connection)
+        retry = to->call->connection->retry;
+    config_retry(c, raw.retry, retry ? retry : &BELAY_RETRY_DEFAULT, &to->retry);
     if (node->kind == CONFIG_MAP && !raw.call && !raw.publish && !raw.await)
         config_error(c->problems, config_place(node), "one-of",
                      "a saga-step needs one of: call, publish, await");
@@ -235,7 +238,7 @@ static void finish_saga(struct config *c, const struct config_node *node, void *
     config_retry(c, raw->retry, &BELAY_RETRY_DEFAULT, &retry);
     c->sees = config_sees_saga;
     if (raw->steps)
-        take_steps(c, raw->steps, &retry, &raw->def);
+        take_steps(c, raw->steps, raw->retry ? &retry : NULL, &raw->def);
 }
 
 const struct config_kind config_kind_saga = {

@@ -2,7 +2,7 @@
  *
  *            build                ok
  *   DO ----------------> CALL -----------> result, next step
- *    ^                     | transient: RETRY (DO); permanent: the error's way
+ *    ^                     | transient: CALL again at once, or RETRY (DO); permanent: the error's way
  *    |                     | unknown outcome (or the attempt before was interrupted here)
  *    |                     |   may be repeated: as transient
  *    |                     |   no resolve: LETTER
@@ -82,9 +82,10 @@ static enum move still_unknown(struct belay_flow_run *run, const struct belay_st
 {
     struct belay_fault again = run->fault;
     again.class_ = BELAY_CLASS_TRANSIENT;
-    if (may_change
-        && fail_decide(run, retry_of(run, step), &again, run_attempt(run), true)
-               == BELAY_RETRY_AGAIN)
+    enum belay_retry_verdict verdict
+        = may_change ? fail_decide(run, retry_of(run, step), &again, run_attempt(run), true)
+                     : BELAY_RETRY_NO;
+    if (verdict == BELAY_RETRY_AGAIN || verdict == BELAY_RETRY_AT_ONCE)
         return MOVE_RETRY;
     run->fault = *run->m.at->unknown;
     return MOVE_LETTER;
@@ -110,6 +111,13 @@ static enum move begin_resolving(struct belay_flow_run *run, const struct belay_
     return ask_whether_done(run, step);
 }
 
+/* In place, in the attempt that is recorded already. */
+static enum move at_once(struct belay_flow_run *run, const struct belay_step_def *step)
+{
+    run->m.at->at_once++;
+    return call_begin(run, step);
+}
+
 /* run->fault is transient or unknown. `attempt` is the one that failed. */
 static enum move after_failure(struct belay_flow_run *run, const struct belay_step_def *step,
                                uint32_t attempt)
@@ -117,6 +125,7 @@ static enum move after_failure(struct belay_flow_run *run, const struct belay_st
     bool repeatable = belay_call_repeatable(&step->u.call.call, &run->m.request);
     switch (fail_decide(run, retry_of(run, step), &run->fault, attempt, repeatable)) {
     case BELAY_RETRY_AGAIN: return MOVE_RETRY;
+    case BELAY_RETRY_AT_ONCE: return at_once(run, step);
     case BELAY_RETRY_RESOLVE: return begin_resolving(run, step);
     case BELAY_RETRY_EXHAUSTED:
     case BELAY_RETRY_NO: break;
@@ -171,6 +180,7 @@ static enum move take_result(struct belay_flow_run *run, const struct belay_step
     at->attempt_base = run->m.in.attempt;
     at->began_at = run->m.now;
     at->delay_ms = 0;
+    at->at_once = 0;
     if (at == &run->m.main && !state_mark(run))
         return run_no_memory(run);
     return MOVE_ON;

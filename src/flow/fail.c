@@ -9,6 +9,16 @@ uint32_t run_attempt(const struct belay_flow_run *run)
     return run->m.in.attempt - run->m.at->attempt_base + 1;
 }
 
+/* Tries of the step so far, as the policy counts: those at once were made within its first attempt, or count as
+ * made. */
+static uint32_t tries(const struct belay_flow_run *run, const struct belay_retry_def *def,
+                      uint32_t attempt)
+{
+    if (attempt == 1)
+        return 1 + run->m.at->at_once;
+    return attempt < UINT32_MAX - def->immediate ? attempt + def->immediate : attempt;
+}
+
 enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct belay_retry_def *def,
                                      const struct belay_fault *fault, uint32_t attempt,
                                      bool repeatable)
@@ -17,7 +27,7 @@ enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct be
     const struct belay_retry_question question = {
         .def = def,
         .fault = fault,
-        .attempt = attempt,
+        .attempt = tries(run, def, attempt),
         .elapsed_ms
         = run->m.now > at->began_at ? (uint64_t)(run->m.now - at->began_at) / BELAY_US_PER_MS : 0,
         .previous_delay_ms = at->delay_ms,
@@ -25,8 +35,11 @@ enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct be
     };
     uint64_t delay_ms;
     enum belay_retry_verdict verdict = belay_retry_decide(&question, &run->m.random, &delay_ms);
+    if (verdict == BELAY_RETRY_AT_ONCE)
+        run->m.retry_delay_ms = 0;
     if (verdict != BELAY_RETRY_AGAIN)
         return verdict;
+    def = belay_retry_for(def, fault);
     run->m.retry_delay_ms = at->delay_ms = delay_ms;
     run->m.worth_keeping
         |= def->jitter == BELAY_JITTER_DECORRELATED; /* it grows from the last delay */
@@ -63,6 +76,7 @@ static bool enter_rule(struct belay_flow_run *run, const struct belay_error_rule
     handler->attempt_base = run->m.in.attempt;
     handler->began_at = run->m.now;
     handler->delay_ms = 0;
+    handler->at_once = 0;
     if (!state_fork(run, handler))
         return false;
     run->m.error = error;
@@ -95,5 +109,6 @@ enum move fail_route(struct belay_flow_run *run)
 {
     enum belay_retry_verdict verdict
         = fail_decide(run, &run->m.in.def->retry, &run->fault, run_attempt(run), true);
-    return verdict == BELAY_RETRY_AGAIN ? MOVE_RETRY : fail_handle(run);
+    bool again = verdict == BELAY_RETRY_AGAIN || verdict == BELAY_RETRY_AT_ONCE;
+    return again ? MOVE_RETRY : fail_handle(run);
 }

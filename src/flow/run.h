@@ -57,6 +57,7 @@ struct flow_state {
     uint32_t attempt_base;     /* attempt in which `step` was first tried */
     belay_time began_at;       /* when that was */
     uint64_t delay_ms;         /* the last one waited */
+    uint32_t at_once;          /* tries of `step` made in place, within its first attempt; not kept */
     const struct belay_fault *unknown; /* RESOLVE: what made the outcome unknown */
 };
 

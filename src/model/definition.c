@@ -13,10 +13,17 @@ static const void *find(const void *items, uint32_t count, size_t size, struct b
     return NULL;
 }
 
+_Static_assert(offsetof(struct belay_policy_def, name) == 0, "find");
 _Static_assert(offsetof(struct belay_connection_def, name) == 0, "find");
 _Static_assert(offsetof(struct belay_topic_def, name) == 0, "find");
 _Static_assert(offsetof(struct belay_flow_def, name) == 0, "find");
 _Static_assert(offsetof(struct belay_saga_def, name) == 0, "find");
+
+const struct belay_policy_def *belay_definitions_policy(const struct belay_definitions *d,
+                                                        struct belay_str name)
+{
+    return find(d->policies, d->policy_count, sizeof *d->policies, name);
+}
 
 const struct belay_connection_def *belay_definitions_connection(const struct belay_definitions *d,
                                                                 struct belay_str name)

@@ -25,6 +25,8 @@ struct belay_place { /* where the user wrote it */
 
 enum belay_jitter { BELAY_JITTER_FULL, BELAY_JITTER_EQUAL, BELAY_JITTER_DECORRELATED, BELAY_JITTER_NONE };
 
+struct belay_retry_rule;
+
 struct belay_retry_def {
     uint32_t max_attempts;    /* counts the first try; >= 1 */
     uint64_t max_elapsed_ms;  /* since the first try; 0: no bound */
@@ -32,11 +34,26 @@ struct belay_retry_def {
     double multiplier;        /* >= 1 */
     enum belay_jitter jitter;
     bool respect_retry_after;
+    uint32_t immediate;       /* tries made at once after the first, besides max_attempts */
+    const struct belay_retry_rule *rules; /* of certain errors: the first that names it counts instead */
+    uint32_t rule_count;
+};
+
+struct belay_retry_rule {
+    const struct belay_str *when; /* patterns (belay_fault_matches) */
+    uint32_t when_count;
+    struct belay_retry_def def;   /* whole, without rules */
 };
 
 /* Safe default: 5 attempts, 200 ms doubling up to 30 s, full jitter, Retry-After honoured. */
 #define BELAY_RETRY_DEFAULT                                                                    \
-    ((struct belay_retry_def){ 5, 0, 200, 30000, 2.0, BELAY_JITTER_FULL, true })
+    ((struct belay_retry_def){ 5, 0, 200, 30000, 2.0, BELAY_JITTER_FULL, true, 0, NULL, 0 })
+
+struct belay_policy_def {
+    struct belay_str name;
+    struct belay_retry_def retry;
+    struct belay_place place;
+};
 
 struct belay_named_template { /* a call parameter, a header, a variable */
     struct belay_str name;
@@ -52,6 +69,7 @@ struct belay_connection_def {
     bool honours_key;                   /* the service honours the idempotency key */
     uint32_t timeout_ms, concurrency;
     double retry_budget;                /* retries to first tries at most (0.2); 0: no bound */
+    const struct belay_retry_def *retry; /* of calls whose step, and flow or saga, say nothing; NULL: none */
     struct belay_place place;
     bool (*idempotent)(const struct belay_call_request *request); /* the connector's own word */
 };
@@ -235,6 +253,7 @@ struct belay_saga_def {
 struct belay_definitions {
     struct belay_arena arena;
     struct belay_str name;                    /* of the application */
+    struct belay_policy_def *policies; uint32_t policy_count;
     struct belay_connection_def *connections; uint32_t connection_count;
     struct belay_topic_def *topics; uint32_t topic_count;     /* queues too */
     struct belay_api_def *apis; uint32_t api_count;
@@ -245,6 +264,7 @@ struct belay_definitions {
 };
 
 /* NULL where there is none of that name. */
+const struct belay_policy_def *belay_definitions_policy(const struct belay_definitions *d, struct belay_str name);
 const struct belay_connection_def *belay_definitions_connection(const struct belay_definitions *d, struct belay_str name);
 const struct belay_topic_def *belay_definitions_topic(const struct belay_definitions *d, struct belay_str name);
 const struct belay_flow_def *belay_definitions_flow(const struct belay_definitions *d, struct belay_str name);

@@ -67,18 +67,24 @@ static uint64_t asked_for(const struct belay_retry_def *def, const struct belay_
     return fault->retry_after_ms < most ? fault->retry_after_ms : most;
 }
 
-enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q,
-                                            struct belay_random *random, uint64_t *ret_delay_ms)
+const struct belay_retry_def *belay_retry_for(const struct belay_retry_def *def,
+                                              const struct belay_fault *fault)
 {
-    const struct belay_retry_def *def = q->def;
-    enum belay_class class_ = q->fault->class_;
-    if (class_ == BELAY_CLASS_PERMANENT || class_ == BELAY_CLASS_FATAL)
-        return BELAY_RETRY_NO;
-    if (class_ == BELAY_CLASS_UNKNOWN_OUTCOME && !q->repeatable)
-        return BELAY_RETRY_RESOLVE;
-    if (q->attempt >= def->max_attempts)
+    for (uint32_t i = 0; i < def->rule_count; i++)
+        for (uint32_t k = 0; k < def->rules[i].when_count; k++)
+            if (belay_fault_matches(fault, def->rules[i].when[k]))
+                return &def->rules[i].def;
+    return def;
+}
+
+/* Of those that wait for a delay: the tries at once are made besides, all of them before the first delay. */
+static enum belay_retry_verdict later(const struct belay_retry_def *def,
+                                      const struct belay_retry_question *q, uint32_t attempt,
+                                      struct belay_random *random, uint64_t *ret_delay_ms)
+{
+    if (attempt >= def->max_attempts)
         return BELAY_RETRY_EXHAUSTED;
-    uint64_t delay = belay_backoff_ms(def, q->attempt, q->previous_delay_ms, random);
+    uint64_t delay = belay_backoff_ms(def, attempt, q->previous_delay_ms, random);
     if (def->respect_retry_after && q->fault->retry_after_ms)
         delay = no_sooner_than(asked_for(def, q->fault), delay, def->jitter);
     if (def->max_elapsed_ms
@@ -86,4 +92,26 @@ enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q
         return BELAY_RETRY_EXHAUSTED;
     *ret_delay_ms = delay;
     return BELAY_RETRY_AGAIN;
+}
+
+enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q,
+                                            struct belay_random *random, uint64_t *ret_delay_ms)
+{
+    enum belay_class class_ = q->fault->class_;
+    BELAY_ASSERT(q->attempt >= 1);
+    if (class_ == BELAY_CLASS_PERMANENT || class_ == BELAY_CLASS_FATAL)
+        return BELAY_RETRY_NO;
+    if (class_ == BELAY_CLASS_UNKNOWN_OUTCOME && !q->repeatable)
+        return BELAY_RETRY_RESOLVE;
+    const struct belay_retry_def *def = belay_retry_for(q->def, q->fault);
+    uint32_t at_once = q->def->immediate;
+    bool told_when = def->respect_retry_after && q->fault->retry_after_ms;
+    if (q->attempt > at_once)
+        return later(def, q, q->attempt - at_once, random, ret_delay_ms);
+    if (told_when || def->max_attempts == 1)
+        return later(def, q, 1, random, ret_delay_ms);
+    if (def->max_elapsed_ms && q->elapsed_ms >= def->max_elapsed_ms)
+        return BELAY_RETRY_EXHAUSTED;
+    *ret_delay_ms = 0;
+    return BELAY_RETRY_AT_ONCE;
 }

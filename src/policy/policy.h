@@ -18,6 +18,7 @@ uint64_t belay_backoff_ms(const struct belay_retry_def *def, uint32_t attempt, u
 
 enum belay_retry_verdict {
     BELAY_RETRY_AGAIN,     /* in *ret_delay_ms */
+    BELAY_RETRY_AT_ONCE,   /* one of `immediate`: in place, nothing has to be kept for it; *ret_delay_ms is 0 */
     BELAY_RETRY_RESOLVE,   /* the outcome is unknown and may not be repeated blindly: ask */
     BELAY_RETRY_EXHAUSTED, /* attempts or time used up */
     BELAY_RETRY_NO         /* permanent or fatal: trying again cannot help */
@@ -26,14 +27,18 @@ enum belay_retry_verdict {
 struct belay_retry_question {
     const struct belay_retry_def *def;
     const struct belay_fault *fault;
-    uint32_t attempt;            /* that failed, from 1 */
+    uint32_t attempt;            /* that failed, from 1, those at once included */
     uint64_t elapsed_ms;         /* since the first attempt began */
     uint64_t previous_delay_ms;
     bool repeatable;             /* idempotent by nature, or the service honours the key */
 };
+/* The schedule for a fault: of the first rule that names it, else def itself. */
+const struct belay_retry_def *belay_retry_for(const struct belay_retry_def *def,
+                                              const struct belay_fault *fault);
 /* Permanent and fatal: NO.  Unknown and not repeatable: RESOLVE, whatever the attempts, since asking is no
- * attempt.  Else AGAIN, until max_attempts have been made or the next would begin later than max_elapsed_ms
- * after the first: EXHAUSTED.  *ret_delay_ms is set for AGAIN only.
+ * attempt.  The first `immediate` tries after the first: AT_ONCE, unless the other side said when.  Else AGAIN,
+ * until max_attempts have been made besides those or the next would begin later than max_elapsed_ms after the
+ * first: EXHAUSTED.  *ret_delay_ms is set for AGAIN and AT_ONCE only.
  * Retry-After (when respected) is a lower bound: the jittered delay of the schedule is added to it; without
  * jitter the longer of both counts. It counts up to BELAY_RETRY_AFTER_MS_MAX, or the schedule's max where that is
  * longer. */

@@ -41,7 +41,8 @@ static enum belay_retry_verdict decide(struct saga_turn *t, const struct belay_r
         .previous_delay_ms = t->saga->delay_ms,
         .repeatable = repeatable,
     };
-    return belay_retry_decide(&q, &t->room->random, ret_delay_ms);
+    enum belay_retry_verdict verdict = belay_retry_decide(&q, &t->room->random, ret_delay_ms);
+    return verdict == BELAY_RETRY_AT_ONCE ? BELAY_RETRY_AGAIN : verdict; /* its record costs no delay */
 }
 
 static belay_time until(const struct saga_turn *t, uint64_t delay_ms, bool forwards)

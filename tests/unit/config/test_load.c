@@ -267,6 +267,68 @@ static void anchors_are_shared(void **state)
     mem_free(&m);
 }
 
+#define POLICIES                                                                                   \
+    "belay: 1\nname: a\npolicies:\n"                                                               \
+    "  careful:\n    max_attempts: 8\n    immediate: 2\n    rules:\n"                              \
+    "      - { when: [ HTTP:TIMEOUT, 'HTTP:503' ], max: 5m, max_attempts: 20 }\n"                  \
+    "      - { when: class:transient, jitter: none }\n"                                           \
+    "  short: { max_attempts: 2 }\n"                                                              \
+    "connections:\n  c: { http: { base_url: http://h }, retry: short }\n"                         \
+    "topics: { t: {} }\n"
+
+static void a_policy_is_used_by_its_name_and_may_be_changed_where_it_is(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(&m, POLICIES "flows:\n  f: { from: { topic: t }, retry: careful }\n"
+                               "  g: { from: { topic: t }, retry: { policy: careful, max_attempts: 3 } }\n");
+    assert_ok(m.status);
+    const struct belay_retry_def *f = &m.d->flows[0].retry, *g = &m.d->flows[1].retry;
+    assert_int_equal(f->max_attempts, 8);
+    assert_int_equal(f->immediate, 2);
+    assert_int_equal(f->initial_ms, 200); /* what a policy does not say is the default */
+    assert_int_equal(f->rule_count, 2);
+    assert_int_equal(f->rules[0].when_count, 2);
+    assert_str(f->rules[0].when[1], "HTTP:503");
+    assert_int_equal(f->rules[0].def.max_ms, 300000);
+    assert_int_equal(f->rules[0].def.max_attempts, 20);
+    assert_int_equal(f->rules[0].def.immediate, 2);
+    assert_int_equal(f->rules[0].def.rule_count, 0);
+    assert_int_equal(f->rules[1].def.jitter, BELAY_JITTER_NONE);
+    assert_int_equal(f->rules[1].def.max_attempts, 8); /* what a rule does not say is the policy's */
+    assert_int_equal(g->max_attempts, 3);
+    assert_int_equal(g->rule_count, 2);
+    mem_free(&m);
+}
+
+/* Step, flow or saga, connection, default: the first that says something. */
+static void the_closest_policy_counts(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(
+        &m, POLICIES
+        "flows:\n"
+        "  own: { from: { topic: t, start: earliest }, retry: careful, steps: [ { call: { connection: c, path: / }, retry: { max_attempts: 4 } } ] }\n"
+        "  flow: { from: { topic: t, start: earliest }, retry: careful, steps: [ { call: { connection: c, path: / } } ] }\n"
+        "  connection: { from: { topic: t, start: earliest }, steps: [ { call: { connection: c, path: / } } ] }\n"
+        "sagas:\n"
+        "  s:\n    from: { topic: t }\n    id: x\n    steps:\n"
+        "      - { name: a, call: { connection: c, path: / }, compensate: { call: { connection: c, path: / } } }\n"
+        "      - { name: b, call: { connection: c, path: / }, retry: careful }\n"
+        "  u:\n    from: { topic: t }\n    id: x\n    retry: careful\n    steps:\n"
+        "      - { name: a, call: { connection: c, path: / } }\n");
+    assert_ok(m.status);
+    assert_int_equal(m.d->flows[0].steps[0].u.call.retry->max_attempts, 4);
+    assert_null(m.d->flows[1].steps[0].u.call.retry); /* as the flow says */
+    assert_int_equal(m.d->flows[2].steps[0].u.call.retry->max_attempts, 2);
+    assert_int_equal(m.d->sagas[0].steps[0].retry.max_attempts, 2);
+    assert_int_equal(m.d->sagas[0].steps[0].compensate->retry.max_attempts, 10); /* undoing is patient */
+    assert_int_equal(m.d->sagas[0].steps[1].retry.max_attempts, 8);
+    assert_int_equal(m.d->sagas[1].steps[0].retry.max_attempts, 8);
+    mem_free(&m);
+}
+
 static void plain_scalars_of_YAML_stay_numbers_and_booleans_where_values_are_wanted(void **state)
 {
     struct mem_config m;
@@ -371,6 +433,28 @@ static void a_stored_definition_compiles_to_the_same_again(void **state)
                      m.d->sagas[0].steps[0].call->connection);
     belay_definitions_unref(one);
     mem_free(&m);
+}
+
+/* As connections are. One that is gone leaves the default. */
+static void a_recompiled_definition_takes_the_current_policies(void **state)
+{
+    struct mem_config old, now;
+    struct belay_definitions *one;
+    (void)state;
+    mem_load_text(&old, POLICIES "flows:\n  f: { from: { topic: t }, retry: careful }\n");
+    assert_ok(old.status);
+    mem_load_text(&now, "belay: 1\nname: a\npolicies: { careful: { max_attempts: 30 } }\ntopics: { t: {} }\n");
+    assert_ok(now.status);
+    recompile(&now, old.d->flows[0].text, &one);
+    assert_int_equal(one->flows[0].retry.max_attempts, 30);
+    belay_definitions_unref(one);
+    mem_free(&now);
+    mem_load_text(&now, "belay: 1\nname: a\ntopics: { t: {} }\n");
+    recompile(&now, old.d->flows[0].text, &one);
+    assert_int_equal(one->flows[0].retry.max_attempts, 5);
+    belay_definitions_unref(one);
+    mem_free(&now);
+    mem_free(&old);
 }
 
 static void a_recompiled_definition_keeps_the_connections_alive(void **state)
@@ -556,6 +640,9 @@ int main(void)
         cmocka_unit_test(files_are_merged_whatever_their_order),
         cmocka_unit_test(a_start_may_be_a_time),
         cmocka_unit_test(anchors_are_shared),
+        cmocka_unit_test(a_policy_is_used_by_its_name_and_may_be_changed_where_it_is),
+        cmocka_unit_test(the_closest_policy_counts),
+        cmocka_unit_test(a_recompiled_definition_takes_the_current_policies),
         cmocka_unit_test(plain_scalars_of_YAML_stay_numbers_and_booleans_where_values_are_wanted),
         cmocka_unit_test(what_looks_like_the_environment_may_be_text),
         cmocka_unit_test(a_compensation_may_be_a_message),

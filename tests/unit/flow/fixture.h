@@ -67,7 +67,7 @@ static inline void fixture_init(struct fixture *f)
     };
     f->def = (struct belay_flow_def){
         .name = BELAY_STR("notify"),
-        .retry = { 3, 0, 1000, 1000, 1, BELAY_JITTER_NONE, true },
+        .retry = { 3, 0, 1000, 1000, 1, BELAY_JITTER_NONE, true, 0, NULL, 0 },
         .steps = f->steps,
         .first = BELAY_STEP_END,
         .on_error = f->rules,

@@ -121,9 +121,30 @@ static void a_permanent_error_is_not_tried_again(void **state)
 static void a_steps_own_policy_comes_first(void **state)
 {
     struct fixture *f = *state;
-    static const struct belay_retry_def once = { 1, 0, 1, 1, 1, BELAY_JITTER_NONE, true };
+    static const struct belay_retry_def once = { 1, 0, 1, 1, 1, BELAY_JITTER_NONE, true, 0, NULL, 0 };
     add_charge(f)->u.call.retry = &once;
     RUN(f, CHARGE "letter HTTP:SERVER_ERROR\n", transient());
+}
+
+/* In place: no retry in between, and the durable ones come after. */
+static void quick_tries_are_made_in_place(void **state)
+{
+    struct fixture *f = *state;
+    static const struct belay_retry_def quick = { 2, 0, 1, 1, 1, BELAY_JITTER_NONE, true, 2, NULL, 0 };
+    add_charge(f)->u.call.retry = &quick;
+    RUN(f,
+        CHARGE CHARGE CHARGE "retry HTTP:SERVER_ERROR\n" CHARGE "letter HTTP:SERVER_ERROR\n",
+        transient(), transient(), transient(), transient());
+}
+
+static void the_next_step_has_quick_tries_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    static const struct belay_retry_def quick = { 2, 0, 1, 1, 1, BELAY_JITTER_NONE, true, 1, NULL, 0 };
+    add_charge(f)->u.call.retry = &quick;
+    add_call(f, "ship", "PUT", "/ship", "{% $charge.body %}")->u.call.retry = &quick;
+    RUN(f, CHARGE CHARGE "call PUT /ship 1\ncall PUT /ship 1\nretry HTTP:SERVER_ERROR\ncall PUT /ship 1\ndone\n",
+        transient(), ok("1"), transient(), transient(), ok("2"));
 }
 
 static void each_step_has_attempts_of_its_own(void **state)
@@ -300,7 +321,7 @@ static void known_outcomes_ask_nobody(void **state)
 static void an_open_question_survives_its_letter(void **state)
 {
     struct fixture *f = *state;
-    static const struct belay_retry_def once = { 1, 0, 1, 1, 1, BELAY_JITTER_NONE, true };
+    static const struct belay_retry_def once = { 1, 0, 1, 1, 1, BELAY_JITTER_NONE, true, 0, NULL, 0 };
     struct belay_step_def *step = add_charge(f);
     step->u.call.retry = &once;
     add_resolve(f, step, "/charges/{% order_id %}");
@@ -355,6 +376,8 @@ int main(void)
         TEST(a_permanent_error_is_not_tried_again),
         TEST(a_steps_own_policy_comes_first),
         TEST(each_step_has_attempts_of_its_own),
+        TEST(quick_tries_are_made_in_place),
+        TEST(the_next_step_has_quick_tries_of_its_own),
         TEST(a_retry_goes_on_after_the_last_success),
         TEST(retry_after_is_waited_for),
         TEST(a_run_has_a_time_of_its_own),

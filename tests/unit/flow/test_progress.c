@@ -191,7 +191,7 @@ static void progress_round_trips(void **state)
     set_publish(f, add(f, BELAY_STEP_PUBLISH, "ep"), "errors", NULL, NULL);
     add_call(f, "ec", "POST", "/e", NULL);
     static const struct belay_retry_def decorrelated
-        = { 9, 0, 10, 1000, 2, BELAY_JITTER_DECORRELATED, true };
+        = { 9, 0, 10, 1000, 2, BELAY_JITTER_DECORRELATED, true, 0, NULL, 0 };
     f->def.retry = decorrelated;
     const struct belay_call_outcome scripts[][3] = {
         { ok("{\"n\":1}"), transient(), crash() },   /* DO */

@@ -104,7 +104,7 @@ static void extreme_numbers_do_not_overflow(void **state)
     (void)state;
     struct belay_random r = { 3 };
     for (int jitter = BELAY_JITTER_FULL; jitter <= BELAY_JITTER_NONE; jitter++) {
-        struct belay_retry_def def = { UINT32_MAX, 0, UINT64_MAX, UINT64_MAX, 1e300, jitter, true };
+        struct belay_retry_def def = { UINT32_MAX, 0, UINT64_MAX, UINT64_MAX, 1e300, jitter, true, 0, NULL, 0 };
         struct belay_fault f = fault_of(BELAY_CLASS_TRANSIENT, UINT32_MAX);
         struct belay_retry_question q = { &def, &f, UINT32_MAX - 1, UINT64_MAX, UINT64_MAX, true };
         uint64_t delay = 0;
@@ -150,7 +150,7 @@ static void attempts_end_exactly_at_their_maximum(void **state)
 static enum belay_retry_verdict after(uint64_t elapsed_ms, uint32_t retry_after_ms,
                                       uint64_t *ret_delay)
 {
-    struct belay_retry_def def = { 100, 10000, 1000, 1000, 1, BELAY_JITTER_NONE, true };
+    struct belay_retry_def def = { 100, 10000, 1000, 1000, 1, BELAY_JITTER_NONE, true, 0, NULL, 0 };
     struct belay_fault f = fault_of(BELAY_CLASS_TRANSIENT, retry_after_ms);
     struct belay_retry_question q = { &def, &f, 3, elapsed_ms, 0, false };
     return belay_retry_decide(&q, NULL, ret_delay);
@@ -222,6 +222,78 @@ static void retry_after_is_overlooked_where_the_rule_says_so(void **state)
     assert_int_equal(delay, 200);
 }
 
+static enum belay_retry_verdict decide_of(const struct belay_retry_def *def, const char *type,
+                                          uint32_t status, uint32_t attempt, uint64_t *ret_delay)
+{
+    struct belay_fault f;
+    struct belay_random r = { 9 };
+    belay_fault_init(&f, type, BELAY_CLASS_TRANSIENT, "no");
+    f.status = status;
+    const struct belay_retry_question q = { def, &f, attempt, 0, 0, true };
+    return belay_retry_decide(&q, &r, ret_delay);
+}
+
+static void the_first_rule_that_names_the_error_counts(void **state)
+{
+    (void)state;
+    static const struct belay_str timeout[] = { BELAY_STR_INIT("HTTP:TIMEOUT"), BELAY_STR_INIT("HTTP:503") };
+    static const struct belay_str kafka[] = { BELAY_STR_INIT("KAFKA:*") };
+    static const struct belay_str all[] = { BELAY_STR_INIT("class:transient") };
+    const struct belay_retry_rule rules[] = {
+        { timeout, 2, { 3, 0, 1000, 9000, 1, BELAY_JITTER_NONE, true, 0, NULL, 0 } },
+        { kafka, 1, { 1, 0, 1, 1, 1, BELAY_JITTER_NONE, true, 0, NULL, 0 } },
+        { all, 1, { 2, 0, 7, 7, 1, BELAY_JITTER_NONE, true, 0, NULL, 0 } },
+    };
+    struct belay_retry_def def = def_of(BELAY_JITTER_NONE);
+    uint64_t delay = 0;
+    def.rules = rules;
+    def.rule_count = 3;
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 2, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, 1000);
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 3, &delay), BELAY_RETRY_EXHAUSTED);
+    assert_int_equal(decide_of(&def, "HTTP:SERVER_ERROR", 503, 1, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, 1000);
+    assert_int_equal(decide_of(&def, "KAFKA:BROKER", 0, 1, &delay), BELAY_RETRY_EXHAUSTED);
+    assert_int_equal(decide_of(&def, "HTTP:SERVER_ERROR", 500, 1, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, 7);
+    def.rule_count = 2; /* and none names it */
+    assert_int_equal(decide_of(&def, "HTTP:SERVER_ERROR", 500, 1, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, 200);
+}
+
+static void tries_at_once_come_first_and_besides_the_others(void **state)
+{
+    (void)state;
+    struct belay_retry_def def = def_of(BELAY_JITTER_NONE);
+    uint64_t delay = 77;
+    def.immediate = 2;
+    def.max_attempts = 3;
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 1, &delay), BELAY_RETRY_AT_ONCE);
+    assert_int_equal(delay, 0);
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 2, &delay), BELAY_RETRY_AT_ONCE);
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 3, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, 200); /* the first delay, although it is the third try that failed */
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 4, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, 400);
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 5, &delay), BELAY_RETRY_EXHAUSTED);
+    def.max_attempts = 1; /* nothing is to be repeated */
+    assert_int_equal(decide_of(&def, "HTTP:TIMEOUT", 0, 1, &delay), BELAY_RETRY_EXHAUSTED);
+}
+
+static void nothing_is_tried_at_once_that_was_told_to_wait(void **state)
+{
+    (void)state;
+    struct belay_retry_def def = def_of(BELAY_JITTER_NONE);
+    struct belay_fault f = fault_of(BELAY_CLASS_TRANSIENT, 7000);
+    uint64_t delay = 0;
+    def.immediate = 2;
+    struct belay_retry_question q = { &def, &f, 1, 0, 0, false };
+    assert_int_equal(belay_retry_decide(&q, NULL, &delay), BELAY_RETRY_AGAIN);
+    assert_int_equal(delay, 7000);
+    def.respect_retry_after = false;
+    assert_int_equal(belay_retry_decide(&q, NULL, &delay), BELAY_RETRY_AT_ONCE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +307,9 @@ int main(void)
         cmocka_unit_test(no_attempt_begins_later_than_max_elapsed),
         cmocka_unit_test(retry_after_is_a_lower_bound),
         cmocka_unit_test(retry_after_does_not_put_a_message_away_for_weeks),
+        cmocka_unit_test(the_first_rule_that_names_the_error_counts),
+        cmocka_unit_test(tries_at_once_come_first_and_besides_the_others),
+        cmocka_unit_test(nothing_is_tried_at_once_that_was_told_to_wait),
         cmocka_unit_test(retry_after_is_overlooked_where_the_rule_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,7 +174,7 @@ static const struct belay_connection_def keyed = { /* honours the idempotency ke
                                                    .honours_key = true,
                                                    .idempotent = is_idempotent
 };
-#define QUICK ((struct belay_retry_def){ 4, 0, 10, 100, 2.0, BELAY_JITTER_NONE, true })
+#define QUICK ((struct belay_retry_def){ 4, 0, 10, 100, 2.0, BELAY_JITTER_NONE, true, 0, NULL, 0 })
 
 static inline struct belay_saga_def *saga_def(struct belay_saga_step_def *steps, uint32_t count,
                                               uint64_t deadline_ms)
