@@ -1,5 +1,7 @@
 #include "connector/http/client.h"
 
+#include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +17,13 @@
 
 static void start_waiting(struct belay_connection *client);
 static void finish(struct http_call *call, enum http_end end, CURLcode code);
+static bool start_afresh(struct http_call *call);
+
+static void end_transfer(struct http_call *call, CURLcode code)
+{
+    if (!call->stale || !start_afresh(call))
+        finish(call, HTTP_END_CURL, code);
+}
 
 /* Everything libcurl says is done. */
 static void collect(struct belay_connection *client)
@@ -31,7 +40,7 @@ static void collect(struct belay_connection *client)
         if (client->options.direct)
             http_wire_connected(whose, code);
         else
-            finish(whose, HTTP_END_CURL, code);
+            end_transfer(whose, code);
     }
     start_waiting(client);
 }
@@ -63,14 +72,14 @@ static void watch_close(struct http_watch *watch)
 }
 
 /* Between two calls a kept connection is closed by the server, most likely: libcurl finds out when it
- * takes it again. But what it may have said meanwhile libcurl would take for the next call's answer, so
- * without TLS (which has its own things to say) it goes, and with it the connection. */
+ * takes it again. But what it may have said meanwhile libcurl would take for the next call's answer, so it
+ * goes, and with it the connection; also where it was only TLS that spoke. HTTP/2 knows its answers apart. */
 static void on_uncalled(struct http_watch *watch)
 {
     char bytes[1024];
     uv_poll_stop(&watch->poll);
     watch->events = 0;
-    if (watch->client->options.tls)
+    if (watch->multiplexed)
         return;
     for (int i = 0; i < 64 && recv(watch->socket, bytes, sizeof bytes, MSG_DONTWAIT) > 0; i++)
         ;
@@ -268,6 +277,64 @@ void http_client_end(struct http_call *call, CURLcode code)
 void http_client_turn(struct belay_connection *client)
 {
     start_waiting(client);
+}
+
+/* NULL: that of a socket whose end libcurl did not let us see. */
+static struct http_watch *watch_at(struct belay_connection *client, int local_port)
+{
+    for (uint32_t i = 0; i < client->watch_count; i++) {
+        struct http_watch *watch = client->watches[i];
+        union {
+            struct sockaddr any;
+            struct sockaddr_in v4;
+            struct sockaddr_in6 v6;
+        } a = { 0 };
+        socklen_t n = sizeof a;
+        if (watch && watch->kept && !watch->local_port && !getsockname(watch->socket, &a.any, &n))
+            watch->local_port = ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
+        if (watch && watch->kept && watch->local_port == local_port)
+            return watch;
+    }
+    return NULL;
+}
+
+static SSL *tls_of(struct http_call *call)
+{
+    struct curl_tlssessioninfo *tls = NULL;
+    bool known = call->client->options.tls && !curl_easy_getinfo(call->easy, CURLINFO_TLS_SSL_PTR, &tls);
+    return known && tls->backend == CURLSSLBACKEND_OPENSSL ? tls->internals : NULL;
+}
+
+static bool speaks_http2(const SSL *tls)
+{
+    const unsigned char *name;
+    unsigned n;
+    SSL_get0_alpn_selected(tls, &name, &n);
+    return n == 2 && memcmp(name, "h2", 2) == 0;
+}
+
+bool http_client_has_more_to_read(struct http_call *call, int local_port)
+{
+    char byte;
+    long fresh = 0;
+    SSL *tls = tls_of(call);
+    struct http_watch *watch = watch_at(call->client, local_port);
+    if (watch && tls && speaks_http2(tls))
+        watch->multiplexed = true;
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &fresh);
+    if (!watch || watch->multiplexed || fresh) /* a new one may: TLS sends its tickets */
+        return false;
+    return (tls && SSL_pending(tls) > 0) || recv(watch->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* Its kept connection was no good and not a byte was sent. False: there is no other to be had. */
+static bool start_afresh(struct http_call *call)
+{
+    CURLM *multi = call->client->multi;
+    call->stale = false;
+    call->sendings = 0;
+    curl_multi_remove_handle(multi, call->easy);
+    return !curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) && !curl_multi_add_handle(multi, call->easy);
 }
 
 static CURLcode begin_transfer(struct http_call *call)

@@ -6,6 +6,9 @@
  * One attempt: no redirects, no repetition. libcurl would by itself send a request again when a kept
  * connection turns out to be dead; it is stopped from doing so once a byte of the request was handed
  * to the system (client_call.c, on_before_request).
+ * A kept connection on which something can be read before the request is sent (also within TLS) is not
+ * used, and the request goes on a new one: what nobody asked for is never the next call's answer. HTTP/2
+ * numbers its answers and may speak at any time.
  *
  * How an attempt is classified (why: docs/decisions/0020-http-outcomes.md):
  *

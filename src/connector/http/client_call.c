@@ -287,7 +287,7 @@ void http_call_give_back(struct http_call *call)
     empty(&call->answer);
     empty(&call->answer_head);
     call->headers = NULL;
-    call->safe = call->repeated = call->too_large = call->head_ended = false;
+    call->safe = call->repeated = call->too_large = call->head_ended = call->stale = false;
     call->sendings = 0;
     atomic_fetch_add_explicit(&client->spare_call_count, 1, memory_order_relaxed);
     call->next = atomic_load_explicit(&client->given_back_calls, memory_order_relaxed);
@@ -354,12 +354,17 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     return size * n; /* what is over the limit is left out */
 }
 
-/* Called whenever libcurl is about to send the request: it may be the second time, after a kept
- * connection broke without an answer. Then it must have been on no wire yet. */
+/* Called whenever libcurl is about to send the request. A kept connection must have nothing to say that nobody
+ * asked for. It may also be the second time, after a kept connection broke without an answer: then the request
+ * must have been on no wire yet. */
 static int on_before_request(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
     struct http_call *call = arg;
-    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    (void)remote, (void)local, (void)remote_port;
+    if (call->sendings == 0 && http_client_has_more_to_read(call, local_port)) {
+        call->stale = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     if (call->sendings++ == 0 || !http_call_was_sent(call))
         return CURL_PREREQFUNC_OK;
     call->repeated = true;
@@ -432,6 +437,7 @@ static CURLcode set_request(CURL *easy, struct http_call *call)
     bool bodiless = http_call_is_bodiless(call);
     SET(CURLOPT_URL, call->url);
     SET(CURLOPT_HTTPHEADER, call->headers);
+    SET(CURLOPT_FRESH_CONNECT, 0L);
     SET(CURLOPT_PRIVATE, call);
     SET(CURLOPT_WRITEDATA, call);
     SET(CURLOPT_HEADERDATA, call);

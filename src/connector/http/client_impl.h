@@ -73,6 +73,7 @@ struct http_call {
     struct http_wire *wire;    /* active on a wire; both NULL: waiting */
     unsigned sendings;         /* times libcurl was about to send it */
     bool repeated, too_large;
+    bool stale;                /* its kept connection had something to say before it was asked */
     bool head_ended;           /* of the answer; through libcurl */
     struct belay_buf answer, answer_head;
     struct belay_call_outcome *spare; /* used when there is no memory for the real one */
@@ -86,6 +87,8 @@ struct http_watch {
     curl_socket_t socket;
     int events; /* armed for; 0: not armed */
     bool kept, wanted;
+    int local_port;   /* 0: not known yet */
+    bool multiplexed; /* HTTP/2: the other side may speak at any time */
 };
 
 struct belay_connection {
@@ -126,6 +129,9 @@ struct belay_connection {
 
 int http_client_on_open_socket(void *arg, curl_socket_t socket, curlsocktype purpose);
 int http_client_on_close_socket(void *arg, curl_socket_t socket);
+
+/* The call is to be sent on a kept connection, and what that has to say is nobody's answer. */
+bool http_client_has_more_to_read(struct http_call *call, int local_port);
 
 /* ---- client.c: for wires ---- */
 

@@ -163,7 +163,10 @@ static int on_value_complete(llhttp_t *parser)
 static int on_head_complete(llhttp_t *parser)
 {
     struct http_wire *wire = parser->data;
-    uint32_t status = wire->status = parser->status_code;
+    uint32_t status = parser->status_code;
+    if (status < 100) /* no status of HTTP: nothing more would come that could end it */
+        return stop(wire, CURLE_WEIRD_SERVER_REPLY);
+    wire->status = status;
     return status < 200 || status == 204 || status == 304 || strcmp(wire->call->method, "HEAD") == 0;
 }
 

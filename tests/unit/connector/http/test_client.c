@@ -262,6 +262,8 @@ static void answers_of_all_shapes_are_understood(void **state)
         { "PUT", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc", "HTTP:PROTOCOL", 0, "", 1 },
         { "PUT", "HTTP/1.1 200 OK\r\nContent-Len", "HTTP:CONNECTIVITY", 0, "", 1 },
         { "PUT", "HTTP/1.1", "HTTP:CONNECTIVITY", 0, "", 1 },
+        { "PUT", "HTTP/1.1 099 Ok\r\nContent-Length: 0\r\n\r\n", "HTTP:PROTOCOL", 0, "", 1 },
+        { "PUT", "HTTP/1.1 000 Ok\r\nContent-Length: 0\r\n\r\n", "HTTP:PROTOCOL", 0, "", 1 },
         { "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", NULL, 200, "", 1 },
     };
     (void)state;

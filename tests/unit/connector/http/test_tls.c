@@ -1,10 +1,14 @@
 /* TLS on both sides at once: our server, our client, certificates made here. */
+#include <arpa/inet.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "connector/http/client.h"
 #include "connector/http/server.h"
@@ -251,6 +255,149 @@ static void a_bad_certificate_is_named(void **state)
     assert_null(server);
 }
 
+/* ---- a partner that says more than it was asked ---- */
+
+/* What it writes on its first connection, a TLS record each; NULL: a pause. Later connections: GOOD. */
+struct talker {
+    const char *const *records;
+    int listening;
+    uint16_t port;
+    pthread_t thread;
+    atomic_uint connections;
+};
+
+#define HEAD "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
+#define GOOD HEAD "g"
+
+static bool hear_request(SSL *ssl)
+{
+    char buffer[4096];
+    size_t n = 0;
+    while (n + 1 < sizeof buffer) {
+        int got = SSL_read(ssl, buffer + n, (int)(sizeof buffer - 1 - n));
+        if (got <= 0)
+            return false;
+        n += (size_t)got;
+        buffer[n] = '\0';
+        if (strstr(buffer, "\r\n\r\n{}"))
+            return true;
+    }
+    return false;
+}
+
+static void talk(const struct talker *t, SSL *ssl, bool first)
+{
+    static const char *const good[] = { GOOD, NULL, NULL };
+    for (bool asked = hear_request(ssl); asked; asked = hear_request(ssl)) {
+        const char *const *at = first ? t->records : good;
+        for (; at[0] || at[1]; at++)
+            if (!*at)
+                usleep(20000);
+            else if (SSL_write(ssl, *at, (int)strlen(*at)) <= 0)
+                return;
+        first = false;
+    }
+}
+
+static void *run_talker(void *arg)
+{
+    struct talker *t = arg;
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate_file(context, served.cert_path, SSL_FILETYPE_PEM);
+    SSL_CTX_use_PrivateKey_file(context, served.key_path, SSL_FILETYPE_PEM);
+    int fd;
+    for (bool first = true; (fd = accept(t->listening, NULL, NULL)) >= 0; first = false) {
+        SSL *ssl = SSL_new(context);
+        atomic_fetch_add(&t->connections, 1);
+        SSL_set_fd(ssl, fd);
+        if (SSL_accept(ssl) == 1)
+            talk(t, ssl, first);
+        SSL_free(ssl);
+        close(fd);
+    }
+    SSL_CTX_free(context);
+    return NULL;
+}
+
+static void start_talker(struct talker *t)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof a;
+    t->listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(t->listening, (struct sockaddr *)&a, n), 0);
+    assert_int_equal(listen(t->listening, 4), 0);
+    getsockname(t->listening, (struct sockaddr *)&a, &n);
+    t->port = ntohs(a.sin_port);
+    assert_int_equal(pthread_create(&t->thread, NULL, run_talker, t), 0);
+}
+
+static void stop_talker(struct talker *t)
+{
+    shutdown(t->listening, SHUT_RDWR);
+    pthread_join(t->thread, NULL);
+    close(t->listening);
+}
+
+/* Two calls, one after the other, with a pause between them: each gets its own answer. Connections it took. */
+static unsigned call_twice(const char *const *records, unsigned pause_us)
+{
+    struct talker t = { .records = records };
+    struct recorder *r = recorder_new(); /* it closes once */
+    char url[64];
+    start_talker(&t);
+    snprintf(url, sizeof url, "https://127.0.0.1:%u", t.port);
+    struct belay_option_value options[] = { { .option = option("base_url"), .text = belay_str_c(url) },
+                                            { .option = option("ca_file"), .text = belay_str_c(authority.cert_path) } };
+    struct belay_connection_config config = { .name = BELAY_STR("r"), .options = options, .option_count = 2,
+                                              .concurrency = 2, .queue_max = 2, .response_bytes_max = 1 << 20 };
+    struct belay_field params[] = { { BELAY_STR("method"), BELAY_STR("POST") }, { BELAY_STR("path"), BELAY_STR("/x") } };
+    struct belay_connection *c = NULL;
+    struct belay_err err = { 0 };
+    assert_ok(belay_connector_http.open(&config, recorder_done, r, &c, &err));
+    for (uint64_t i = 0; i < 2; i++) {
+        struct belay_call_request request = { .id = i, .params = params, .param_count = 2, .body = BELAY_STR("{}"),
+                                              .timeout_ms = 5000 };
+        assert_ok(belay_connector_http.call(c, &request, &err));
+        struct belay_call_outcome *o = recorder_wait(r, i);
+        if (!o->ok || !belay_str_eq(o->body, i ? BELAY_STR("g") : BELAY_STR("a")))
+            fail_msg("%s: call %u: %.*s, '%.*s'", records[0], (unsigned)i, BELAY_STR_ARG(o->ok ? BELAY_STR("ok") : o->type),
+                     BELAY_STR_ARG(o->body));
+        belay_call_outcome_free(o);
+        usleep(pause_us);
+    }
+    belay_connector_http.close(c, 0, recorder_closed, r);
+    recorder_wait_closed(r);
+    recorder_free(r);
+    stop_talker(&t);
+    return atomic_load(&t.connections);
+}
+
+static void an_answer_nobody_asked_for_is_not_the_next_calls(void **state)
+{
+    static const char *const tables[][6] = {
+        { HEAD "a" HEAD "b" },             /* in the same record */
+        { HEAD, "a" HEAD "b" },            /* with the body: libcurl reads no further than that */
+        { HEAD, NULL, "a" HEAD "b" },
+        { HEAD "a", HEAD "b" },            /* in the next record */
+        { HEAD "a", NULL, HEAD "b" },      /* when the connection lies idle */
+        { HEAD "a", NULL, "HTTP/1.1 408 Too Late\r\nContent-Length: 0\r\n\r\n" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        assert_int_equal(call_twice(tables[i], 100000), 2);
+        if (i < 3) /* there before the loop has looked */
+            assert_int_equal(call_twice(tables[i], 0), 2);
+    }
+}
+
+static void a_kept_tls_connection_is_used_again(void **state)
+{
+    static const char *const records[] = { HEAD "a", NULL, NULL };
+    (void)state;
+    assert_int_equal(call_twice(records, 50000), 1);
+    assert_int_equal(call_twice(records, 0), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -262,6 +409,8 @@ int main(void)
         TEST(a_client_without_the_wanted_certificate_is_turned_away),
         TEST(plain_text_to_a_tls_port_is_no_answer),
         TEST(a_bad_certificate_is_named),
+        TEST(an_answer_nobody_asked_for_is_not_the_next_calls),
+        TEST(a_kept_tls_connection_is_used_again),
     };
     return cmocka_run_group_tests(tests, begin_all, end_all);
 }
