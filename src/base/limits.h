@@ -20,6 +20,7 @@
 #define BELAY_SCHEMA_BYTES_MAX BELAY_MIB(64)    /* compiled */
 #define BELAY_SCHEMA_NODES_MAX 100000           /* subschemas of one compiled schema and its documents */
 #define BELAY_SCHEMA_DEPTH_MAX 200              /* schemas for one value, one within the other */
+#define BELAY_SCHEMA_STACK_MAX BELAY_KIB(512)    /* that a validation may use */
 #define BELAY_SCHEMA_NAMES_MAX 1024             /* members that one schema names */
 #define BELAY_SCHEMA_FAULTS_DEFAULT 100
 #define BELAY_PATTERN_BYTES_MAX BELAY_KIB(16)

@@ -1,5 +1,5 @@
 #include "base/alloc.h"
-#include "json/schema_impl.h"
+#include "json/schema_eval.h"
 
 /* ---- uniqueItems ---- */
 
@@ -64,7 +64,7 @@ static bool eval_items(struct schema_run *r, const struct schema_array *p, const
     struct schema_place here = { at, NULL, 0 };
     const belay_json *item = belay_json_first(v);
     for (; here.index < v->n; here.index++, item = belay_json_next(item)) {
-        const struct schema_node *n = here.index < p->prefix_count ? p->prefix[here.index] : p->items;
+        const struct belay_schema_node *n = here.index < p->prefix.count ? p->prefix.items[here.index] : p->items;
         if (!n)
             break;
         ok = schema_check(r, n, item, &here) && ok;
@@ -74,7 +74,7 @@ static bool eval_items(struct schema_run *r, const struct schema_array *p, const
     return ok;
 }
 
-static bool eval_contains(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_contains(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                           const struct schema_place *at)
 {
     const struct schema_array *p = n->array;
@@ -99,7 +99,7 @@ static bool eval_contains(struct schema_run *r, const struct schema_node *n, con
     return true;
 }
 
-bool schema_eval_array(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+bool schema_eval_array(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                        const struct schema_place *at)
 {
     const struct schema_array *p = n->array;
@@ -113,7 +113,7 @@ bool schema_eval_array(struct schema_run *r, const struct schema_node *n, const 
         ok = false;
         (void)schema_fault(r, n, "maxItems", at, "%u items, more than the maximum %u", v->n, p->max);
     }
-    if ((ok || r->faults) && (p->items || p->prefix_count))
+    if ((ok || r->faults) && (p->items || p->prefix.count))
         ok = eval_items(r, p, v, at) && ok;
     if ((ok || r->faults) && p->contains)
         ok = eval_contains(r, n, v, at) && ok;

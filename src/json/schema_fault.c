@@ -1,7 +1,7 @@
 /* What is wrong, for people: where in the value, where in the schema, and a sentence. */
 #include <stdio.h>
 
-#include "json/schema_impl.h"
+#include "json/schema_eval.h"
 
 enum { TEXT_MAX = 60 };
 
@@ -26,7 +26,7 @@ static struct belay_str instance_pointer(struct belay_arena *arena, const struct
     return text;
 }
 
-static struct belay_str keyword_pointer(struct belay_arena *arena, const struct schema_node *n,
+static struct belay_str keyword_pointer(struct belay_arena *arena, const struct belay_schema_node *n,
                                         const char *keyword)
 {
     struct belay_str node = schema_pointer_of(arena, n->resource->document, n->source);
@@ -53,33 +53,54 @@ static struct belay_schema_fault *fault_add(struct belay_schema_faults *f)
     return &f->items[f->count];
 }
 
-bool schema_fault(struct schema_run *r, const struct schema_node *n, const char *keyword,
+/* Of at most 511 bytes; no half characters. */
+static struct belay_str sentence(struct belay_arena *arena, const char *fmt, va_list args)
+{
+    char text[512];
+    int length = vsnprintf(text, sizeof text, fmt, args);
+    size_t n = length < (int)sizeof text ? (size_t)length : sizeof text - 1;
+    while (n && length >= (int)sizeof text && (text[n] & 0xc0) == 0x80)
+        n--;
+    return belay_arena_str(arena, belay_str(text, n));
+}
+
+static void tell(struct belay_schema_faults *f, const struct belay_schema_node *n, const char *keyword,
+                 const struct schema_place *at, struct belay_str message)
+{
+    struct belay_schema_fault *fault = message.p ? fault_add(f) : NULL;
+    struct belay_schema_fault one = { .message = message };
+    if (fault) {
+        one.instance = instance_pointer(f->arena, at);
+        one.schema = keyword_pointer(f->arena, n, keyword);
+    }
+    if (one.instance.p && one.schema.p) {
+        *fault = one;
+        f->count++;
+    } else {
+        f->dropped++;
+    }
+}
+
+bool schema_fault(struct schema_run *r, const struct belay_schema_node *n, const char *keyword,
                   const struct schema_place *at, const char *fmt, ...)
 {
     if (!r->faults)
         return false;
-    struct belay_schema_faults *f = r->faults;
-    struct belay_schema_fault *fault = fault_add(f);
-    if (!fault) {
-        f->dropped++;
-        return true;
-    }
-    char text[512];
     va_list args;
     va_start(args, fmt);
-    int length = vsnprintf(text, sizeof text, fmt, args);
+    struct belay_str message = sentence(r->faults->arena, fmt, args);
     va_end(args);
-    size_t n_text = length < (int)sizeof text ? (size_t)length : sizeof text - 1;
-    while (n_text && length >= (int)sizeof text && (text[n_text] & 0xc0) == 0x80)
-        n_text--; /* no half characters */
-    fault->message = belay_arena_str(f->arena, belay_str(text, n_text));
-    fault->instance = instance_pointer(f->arena, at);
-    fault->schema = keyword_pointer(f->arena, n, keyword);
-    if (fault->message.p && fault->instance.p && fault->schema.p)
-        f->count++;
-    else
-        f->dropped++;
+    tell(r->faults, n, keyword, at, message);
     return true;
+}
+
+void schema_note(struct schema_run *r, const struct belay_schema_node *n, const struct schema_place *at)
+{
+    struct belay_arena *arena = r->notes->arena;
+    struct belay_str message = at && at->key ? belay_arena_printf(arena, "the member \"%.*s\" is deprecated",
+                                                                  BELAY_STR_ARG(belay_json_str(at->key)))
+                                             : belay_arena_str(arena, BELAY_STR("this is deprecated"));
+    tell(r->notes, n, "deprecated", at, message);
 }
 
 struct belay_str schema_text(const struct schema_run *r, const belay_json *v)

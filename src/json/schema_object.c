@@ -1,6 +1,6 @@
 /* Objects.  Members usually come in the order in which the schema names them: the name after the last
  * one found is tried before the hash table.  A member that occurs twice is checked twice. */
-#include "json/schema_impl.h"
+#include "json/schema_eval.h"
 
 /* n < 8 bytes. */
 static inline uint64_t load_short(const char *p, size_t n)
@@ -74,13 +74,13 @@ static bool marked(const uint64_t *seen, uint32_t at)
 
 /* ---- faults ---- */
 
-static bool missing(struct schema_run *r, const struct schema_node *n, const char *keyword,
+static bool missing(struct schema_run *r, const struct belay_schema_node *n, const char *keyword,
                     const struct schema_member *m, const struct schema_place *at)
 {
     return schema_fault(r, n, keyword, at, "the member \"%.*s\" is missing", BELAY_STR_ARG(m->name));
 }
 
-static bool eval_required(struct schema_run *r, const struct schema_node *n, const uint64_t *seen,
+static bool eval_required(struct schema_run *r, const struct belay_schema_node *n, const uint64_t *seen,
                           const struct schema_place *at)
 {
     const struct schema_object *o = n->object;
@@ -93,7 +93,7 @@ static bool eval_required(struct schema_run *r, const struct schema_node *n, con
     return ok;
 }
 
-static bool eval_dependents(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_dependents(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                             const uint64_t *seen, const struct schema_place *at)
 {
     const struct schema_object *o = n->object;
@@ -107,7 +107,7 @@ static bool eval_dependents(struct schema_run *r, const struct schema_node *n, c
         for (uint32_t j = 0; j < d->required_count; j++)
             if (!marked(seen, d->required[j])) {
                 ok = false;
-                (void)schema_fault(r, n, "dependentRequired", at, "where there is \"%.*s\" there must be \"%.*s\"",
+                (void)schema_fault(r, n, d->keyword, at, "where there is \"%.*s\" there must be \"%.*s\"",
                                    BELAY_STR_ARG(o->members[d->trigger].name),
                                    BELAY_STR_ARG(o->members[d->required[j]].name));
             }
@@ -115,7 +115,7 @@ static bool eval_dependents(struct schema_run *r, const struct schema_node *n, c
     return ok;
 }
 
-static bool eval_count(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_count(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                        const struct schema_place *at)
 {
     const struct schema_object *o = n->object;
@@ -130,10 +130,10 @@ static bool eval_count(struct schema_run *r, const struct schema_node *n, const 
 /* ---- members ---- */
 
 /* additionalProperties, but for the most common case the sentence names the member. */
-static bool eval_additional(struct schema_run *r, const struct schema_node *n, const belay_json *key,
+static bool eval_additional(struct schema_run *r, const struct belay_schema_node *n, const belay_json *key,
                             const struct schema_place *here)
 {
-    const struct schema_node *a = n->object->additional;
+    const struct belay_schema_node *a = n->object->additional;
     if (!a->never)
         return schema_eval(r, a, key + 1, here);
     (void)schema_fault(r, n, "additionalProperties", here, "the member \"%.*s\" is not allowed here",
@@ -142,7 +142,7 @@ static bool eval_additional(struct schema_run *r, const struct schema_node *n, c
 }
 
 /* What patternProperties, additionalProperties and propertyNames say of a member. */
-static bool eval_unnamed(struct schema_run *r, const struct schema_node *n, const belay_json *key,
+static bool eval_unnamed(struct schema_run *r, const struct belay_schema_node *n, const belay_json *key,
                          bool known, const struct schema_place *here)
 {
     const struct schema_object *o = n->object;
@@ -160,7 +160,7 @@ static bool eval_unnamed(struct schema_run *r, const struct schema_node *n, cons
 }
 
 /* Marks the members that the schema names. */
-static bool eval_members(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_members(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                          uint64_t *seen, const struct schema_place *at)
 {
     const struct schema_object *o = n->object;
@@ -169,7 +169,7 @@ static bool eval_members(struct schema_run *r, const struct schema_node *n, cons
     uint32_t guess = 0;
     for (uint32_t i = 0; i < v->n; i++, here.key = belay_json_next(here.key + 1)) {
         uint32_t found = schema_member_find(o, belay_json_str(here.key), guess);
-        const struct schema_node *member = NULL;
+        const struct belay_schema_node *member = NULL;
         if (found != SCHEMA_NONE) {
             mark(seen, found);
             guess = found + 1;
@@ -185,7 +185,7 @@ static bool eval_members(struct schema_run *r, const struct schema_node *n, cons
     return ok;
 }
 
-static bool eval_object(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_object(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                         uint64_t *seen, const struct schema_place *at)
 {
     const struct schema_object *o = n->object;
@@ -199,14 +199,14 @@ static bool eval_object(struct schema_run *r, const struct schema_node *n, const
     return ok;
 }
 
-static __attribute__((noinline)) bool eval_wide(struct schema_run *r, const struct schema_node *n,
+static __attribute__((noinline)) bool eval_wide(struct schema_run *r, const struct belay_schema_node *n,
                                                 const belay_json *v, const struct schema_place *at)
 {
     uint64_t seen[(BELAY_SCHEMA_NAMES_MAX + 63) / 64] = { 0 };
     return eval_object(r, n, v, seen, at);
 }
 
-bool schema_eval_object(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+bool schema_eval_object(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                         const struct schema_place *at)
 {
     uint64_t seen = 0;

@@ -6,17 +6,8 @@
  * an OpenAPI document) is scanned when it is asked for. */
 #include <stdio.h>
 
-#include "json/schema_impl.h"
+#include "json/schema_compile.h"
 #include "json/uri.h"
-
-#define DIALECT "https://json-schema.org/draft/2020-12/schema"
-#define VALIDATION "https://json-schema.org/draft/2020-12/vocab/validation"
-#define FORMAT_ASSERTION "https://json-schema.org/draft/2020-12/vocab/format-assertion"
-
-static int no_memory(struct schema_compiler *c)
-{
-    return belay_fail(c->err, BELAY_NOMEM, "no memory for the schema");
-}
 
 /* ---- pointers of nodes ---- */
 
@@ -54,7 +45,7 @@ struct belay_str schema_pointer_of(struct belay_arena *arena, const belay_json *
     return text;
 }
 
-int schema_refuse(struct schema_compiler *c, const struct schema_node *at, int status, const char *fmt, ...)
+int schema_refuse(struct schema_compiler *c, const struct belay_schema_node *at, int status, const char *fmt, ...)
 {
     char text[300];
     va_list args;
@@ -69,22 +60,23 @@ int schema_refuse(struct schema_compiler *c, const struct schema_node *at, int s
 
 /* ---- nodes and resources ---- */
 
-struct schema_node *schema_known(struct schema_compiler *c, const belay_json *v)
+struct belay_schema_node *schema_known(struct schema_compiler *c, const belay_json *v)
 {
     return belay_map_get(&c->nodes, belay_str((const char *)&v, sizeof v));
 }
 
-static int node_new(struct schema_compiler *c, const belay_json *v, struct schema_resource *resource,
-                    struct schema_node **ret_node)
+static int node_new(struct schema_compiler *c, const belay_json *v, struct schema_home home,
+                    struct belay_schema_node **ret_node)
 {
-    struct schema_node *n = BELAY_ARENA_NEW(&c->schema->arena, struct schema_node);
+    struct belay_schema_node *n = BELAY_ARENA_NEW(&c->schema->arena, struct belay_schema_node);
     if (!n)
-        return no_memory(c);
+        return schema_no_memory(c);
     n->source = v;
-    n->resource = resource;
+    n->resource = home.resource;
+    n->rules = home.rules;
     n->types = SCHEMA_ALL_TYPES;
     if (belay_map_put(&c->nodes, belay_str((const char *)&n->source, sizeof n->source), n, NULL))
-        return no_memory(c);
+        return schema_no_memory(c);
     if (++c->node_count > BELAY_SCHEMA_NODES_MAX)
         return schema_refuse(c, n, BELAY_LIMIT, "more than %d subschemas", BELAY_SCHEMA_NODES_MAX);
     *ret_node = n;
@@ -92,7 +84,8 @@ static int node_new(struct schema_compiler *c, const belay_json *v, struct schem
 }
 
 static struct schema_resource *resource_new(struct schema_compiler *c, const belay_json *document,
-                                            const belay_json *root, struct belay_str uri)
+                                            const belay_json *root, struct belay_str uri,
+                                            struct schema_rules rules)
 {
     struct schema_resource *r = BELAY_ARENA_NEW(&c->schema->arena, struct schema_resource);
     if (!r)
@@ -100,7 +93,7 @@ static struct schema_resource *resource_new(struct schema_compiler *c, const bel
     r->document = document;
     r->root = root;
     r->uri = uri;
-    r->assert_formats = c->opt.assert_formats;
+    r->rules = rules;
     struct schema_resource **at = &c->schema->resources;
     while (*at)
         at = &(*at)->next;
@@ -108,124 +101,160 @@ static struct schema_resource *resource_new(struct schema_compiler *c, const bel
     return r;
 }
 
-static struct belay_str text_of(const belay_json *schema, const char *keyword)
+struct belay_str schema_text_of(const belay_json *schema, const char *keyword)
 {
     const belay_json *v = belay_json_get(schema, belay_str_c(keyword));
     return v && v->type == BELAY_JSON_STRING ? belay_json_str(v) : BELAY_STR_NONE;
 }
 
-/* What of the dialect matters: whether assertions, and whether formats, are among its vocabularies. */
-static int take_dialect(struct schema_compiler *c, const struct schema_node *n)
-{
-    struct belay_str dialect = text_of(n->source, "$schema");
-    while (dialect.n && dialect.p[dialect.n - 1] == '#')
-        dialect.n--;
-    if (!dialect.p || belay_str_eq(dialect, BELAY_STR(DIALECT)))
-        return BELAY_OK;
-    const belay_json *meta = c->opt.resolve ? c->opt.resolve(c->opt.resolve_arg, dialect) : NULL;
-    struct belay_str parent = text_of(meta, "$schema");
-    if (!meta || !belay_str_eq(parent, BELAY_STR(DIALECT)))
-        return schema_refuse(c, n, BELAY_UNSUPPORTED, "the dialect %.*s (only 2020-12 is understood)",
-                             BELAY_STR_ARG(dialect));
-    const belay_json *vocabulary = belay_json_get(meta, BELAY_STR("$vocabulary"));
-    if (!vocabulary)
-        return BELAY_OK;
-    n->resource->no_validation = !belay_json_get(vocabulary, BELAY_STR(VALIDATION));
-    if (belay_json_get(vocabulary, BELAY_STR(FORMAT_ASSERTION)))
-        n->resource->assert_formats = true;
-    return BELAY_OK;
-}
+/* ---- names: $id, $anchor ---- */
 
-static int anchor_add(struct schema_compiler *c, struct schema_node *n, const char *keyword)
+static int anchor_add(struct schema_compiler *c, struct belay_schema_node *n, struct belay_str name, bool dynamic)
 {
-    struct belay_str name = text_of(n->source, keyword);
-    if (!name.p)
-        return BELAY_OK;
     struct schema_anchor *a = BELAY_ARENA_NEW(&c->schema->arena, struct schema_anchor);
     if (!a)
-        return no_memory(c);
-    *a = (struct schema_anchor){ n->resource->anchors, name, n, keyword[1] == 'd' };
+        return schema_no_memory(c);
+    *a = (struct schema_anchor){ n->resource->anchors, name, n, dynamic };
     n->resource->anchors = a;
     return BELAY_OK;
 }
 
-/* An $id makes a resource of its own; a fragment alone does not. */
-static int take_id(struct schema_compiler *c, struct schema_node *n)
+static int take_anchors(struct schema_compiler *c, struct belay_schema_node *n)
 {
-    struct belay_str id = text_of(n->source, "$id");
-    if (!id.p || (id.n && id.p[0] == '#'))
+    uint8_t dialect = n->rules.dialect;
+    struct belay_str anchor = schema_text_of(n->source, "$anchor");
+    struct belay_str dynamic = schema_text_of(n->source, "$dynamicAnchor");
+    const belay_json *recursive = belay_json_get(n->source, BELAY_STR("$recursiveAnchor"));
+    int status = BELAY_OK;
+    if (dialect > BELAY_SCHEMA_2019_09)
         return BELAY_OK;
-    struct belay_str uri = uri_resolve(&c->schema->arena, n->resource->uri, id);
-    if (!uri.p)
-        return no_memory(c);
+    if (anchor.p)
+        status = anchor_add(c, n, anchor, false);
+    if (!status && dynamic.p && dialect == BELAY_SCHEMA_2020_12)
+        status = anchor_add(c, n, dynamic, true);
+    if (!status && recursive && recursive->type == BELAY_JSON_TRUE && dialect == BELAY_SCHEMA_2019_09
+        && n->source == n->resource->root)
+        status = anchor_add(c, n, BELAY_STR(""), true);
+    return status;
+}
+
+/* A URI makes a resource of its own, but for that of a whole document: it is found by both names. */
+static int resource_name(struct schema_compiler *c, struct belay_schema_node *n, struct belay_str uri)
+{
     struct schema_resource *parent = n->resource;
-    if (parent->root == n->source) { /* of a whole document: it is found by both names */
+    if (parent->root == n->source) {
         parent->alias = parent->uri;
         parent->uri = uri;
         return BELAY_OK;
     }
-    struct schema_resource *own = resource_new(c, parent->document, n->source, uri);
+    struct schema_resource *own = resource_new(c, parent->document, n->source, uri, n->rules);
     if (!own)
-        return no_memory(c);
+        return schema_no_memory(c);
     own->main = parent->main;
-    own->no_validation = parent->no_validation;
-    own->assert_formats = parent->assert_formats;
     n->resource = own;
     return BELAY_OK;
 }
 
+/* An $id; its fragment is what draft 7 had for $anchor. */
+static int take_id(struct schema_compiler *c, struct belay_schema_node *n)
+{
+    struct belay_str id = schema_text_of(n->source, "$id"), fragment = uri_split(id).fragment;
+    bool known = n->rules.dialect != BELAY_SCHEMA_OPENAPI_30 && !schema_ref_stands_alone(n);
+    int status = BELAY_OK;
+    if (!id.p || !known)
+        return BELAY_OK;
+    if (id.n == 0 || id.p[0] != '#') {
+        struct belay_str uri = uri_resolve(&c->schema->arena, n->resource->uri, id);
+        if (!uri.p)
+            return schema_no_memory(c);
+        if (!belay_str_eq(uri, n->resource->uri))
+            status = resource_name(c, n, uri);
+    }
+    if (!status && fragment.n && n->rules.dialect == BELAY_SCHEMA_DRAFT_07)
+        status = anchor_add(c, n, fragment, false);
+    return status;
+}
+
 /* ---- the scan ---- */
 
-static int scan_items(struct schema_compiler *c, const belay_json *v, struct schema_resource *resource,
-                      bool arrays)
+static int scan_items(struct schema_compiler *c, const belay_json *v, struct schema_home home, bool arrays)
 {
-    struct schema_node *ignored;
+    struct belay_schema_node *ignored;
     int status = BELAY_OK;
     const belay_json *child = belay_json_first(v);
     for (uint32_t i = 0; i < v->n && status == BELAY_OK; i++, child = belay_json_next(child)) {
         if (v->type == BELAY_JSON_OBJECT)
             child++;
         if (arrays || child->type != BELAY_JSON_ARRAY)
-            status = schema_scan(c, child, resource, &ignored);
+            status = schema_scan(c, child, home, &ignored);
     }
     return status;
 }
 
-static int scan_keywords(struct schema_compiler *c, const struct schema_node *n)
+static int scan_value(struct schema_compiler *c, enum schema_holds holds, const belay_json *v, struct schema_home home)
 {
-    struct schema_node *ignored;
+    struct belay_schema_node *ignored;
+    bool array = v->type == BELAY_JSON_ARRAY, object = v->type == BELAY_JSON_OBJECT;
+    switch (holds) {
+    case HOLDS_NOTHING: return BELAY_OK;
+    case HOLDS_SCHEMA: return schema_scan(c, v, home, &ignored);
+    case HOLDS_LIST: return array ? scan_items(c, v, home, true) : BELAY_OK;
+    case HOLDS_ITEMS: return array ? scan_items(c, v, home, true) : schema_scan(c, v, home, &ignored);
+    case HOLDS_MAP: return object ? scan_items(c, v, home, true) : BELAY_OK;
+    case HOLDS_SOME: return object ? scan_items(c, v, home, false) : BELAY_OK;
+    }
+    return BELAY_OK;
+}
+
+/* Says that nobody knows this keyword. */
+static void tell_unknown(struct schema_compiler *c, const struct belay_schema_node *n, struct belay_str keyword)
+{
+    if (c->opt.unknown_keyword && !belay_str_starts(keyword, BELAY_STR("x-")))
+        c->opt.unknown_keyword(c->opt.unknown_keyword_arg,
+                               schema_pointer_of(&c->schema->arena, n->resource->document, n->source), keyword);
+}
+
+static int scan_keywords(struct schema_compiler *c, const struct belay_schema_node *n)
+{
+    struct schema_home home = { n->resource, n->rules };
+    bool ref_alone = schema_ref_stands_alone(n);
     int status = BELAY_OK;
     const belay_json *key = belay_json_first(n->source);
     for (uint32_t i = 0; i < n->source->n && status == BELAY_OK; i++, key = belay_json_next(key + 1)) {
-        enum schema_holds holds = schema_keyword_holds(belay_json_str(key));
-        const belay_json *v = key + 1;
-        if (holds == HOLDS_SCHEMA)
-            status = schema_scan(c, v, n->resource, &ignored);
-        else if ((holds == HOLDS_LIST && v->type == BELAY_JSON_ARRAY)
-                 || (holds >= HOLDS_MAP && v->type == BELAY_JSON_OBJECT))
-            status = scan_items(c, v, n->resource, holds != HOLDS_SOME);
+        struct belay_str name = belay_json_str(key);
+        const struct schema_keyword *k = schema_keyword_find(n->rules.dialect, name);
+        if (!k)
+            tell_unknown(c, n, name);
+        else if (!ref_alone || belay_str_eq(name, BELAY_STR("definitions")))
+            status = scan_value(c, (enum schema_holds)k->holds, key + 1, home);
     }
     return status;
 }
 
-int schema_scan(struct schema_compiler *c, const belay_json *v, struct schema_resource *resource,
-                struct schema_node **ret_node)
+static int scan_new(struct schema_compiler *c, struct belay_schema_node *n)
 {
-    struct schema_node *n = schema_known(c, v);
+    const belay_json *v = n->source;
+    if (v->type == BELAY_JSON_TRUE || v->type == BELAY_JSON_FALSE)
+        return BELAY_OK;
+    if (v->type != BELAY_JSON_OBJECT)
+        return schema_refuse(c, n, BELAY_INVALID, "a schema is an object, true or false, not %s",
+                             belay_json_type_name(v));
+    int status = schema_take_dialect(c, n);
+    status = status ? status : take_id(c, n);
+    status = status ? status : take_anchors(c, n);
+    if (n->resource->root == v)
+        n->resource->rules = n->rules;
+    return status ? status : scan_keywords(c, n);
+}
+
+int schema_scan(struct schema_compiler *c, const belay_json *v, struct schema_home home,
+                struct belay_schema_node **ret_node)
+{
+    struct belay_schema_node *n = schema_known(c, v);
     int status = BELAY_OK;
     if (!n) {
-        status = node_new(c, v, resource, &n);
-        if (status == BELAY_OK && v->type != BELAY_JSON_OBJECT && v->type != BELAY_JSON_TRUE
-            && v->type != BELAY_JSON_FALSE)
-            status = schema_refuse(c, n, BELAY_INVALID, "a schema is an object, true or false, not %s",
-                                   belay_json_type_name(v));
-        if (status == BELAY_OK && v->type == BELAY_JSON_OBJECT) {
-            status = take_id(c, n);
-            status = status ? status : take_dialect(c, n);
-            status = status ? status : anchor_add(c, n, "$anchor");
-            status = status ? status : anchor_add(c, n, "$dynamicAnchor");
-            status = status ? status : scan_keywords(c, n);
-        }
+        status = node_new(c, v, home, &n);
+        status = status ? status : scan_new(c, n);
     }
     if (status == BELAY_OK)
         *ret_node = n;
@@ -233,14 +262,15 @@ int schema_scan(struct schema_compiler *c, const belay_json *v, struct schema_re
 }
 
 int schema_open_main(struct schema_compiler *c, const belay_json *root, const belay_json *schema,
-                     struct schema_node **ret_node)
+                     struct belay_schema_node **ret_node)
 {
     struct belay_str uri = c->opt.base_uri.p ? c->opt.base_uri : BELAY_STR("");
-    struct schema_resource *r = resource_new(c, root, root, uri);
+    struct schema_rules rules = schema_rules_of((uint8_t)c->opt.dialect, c->opt.assert_formats);
+    struct schema_resource *r = resource_new(c, root, root, uri, rules);
     if (!r)
-        return no_memory(c);
+        return schema_no_memory(c);
     r->main = true;
-    return schema_scan(c, schema, r, ret_node);
+    return schema_scan(c, schema, (struct schema_home){ r, rules }, ret_node);
 }
 
 /* ---- references ---- */
@@ -253,35 +283,34 @@ static struct schema_resource *resource_find(struct schema_compiler *c, struct b
     return r;
 }
 
-static int resource_load(struct schema_compiler *c, const struct schema_node *from, struct belay_str uri,
+static int resource_load(struct schema_compiler *c, const struct belay_schema_node *from, struct belay_str uri,
                          struct schema_resource **ret_resource)
 {
-    struct schema_node *ignored;
+    struct belay_schema_node *ignored;
     const belay_json *document = c->opt.resolve ? c->opt.resolve(c->opt.resolve_arg, uri) : NULL;
     if (!document)
         return schema_refuse(c, from, BELAY_INVALID, "the reference to %.*s leads to no known document",
                              BELAY_STR_ARG(uri));
-    struct schema_resource *r = resource_new(c, document, document, uri);
+    struct schema_resource *r = resource_new(c, document, document, uri, from->rules);
     if (!r)
-        return no_memory(c);
-    int status = schema_scan(c, document, r, &ignored);
+        return schema_no_memory(c);
+    int status = schema_scan(c, document, (struct schema_home){ r, from->rules }, &ignored);
     if (status == BELAY_OK)
         *ret_resource = r;
     return status;
 }
 
 /* Follows a pointer and the $ids it passes. */
-static const belay_json *walk(struct schema_compiler *c, struct schema_resource **resource,
-                              struct belay_str pointer)
+static const belay_json *walk(struct schema_compiler *c, struct schema_home *home, struct belay_str pointer)
 {
-    const belay_json *v = (*resource)->root;
+    const belay_json *v = home->resource->root;
     while (v && pointer.n) {
         size_t end = 1 + belay_str_find(belay_str(pointer.p + 1, pointer.n - 1), '/');
         v = belay_json_pointer(v, belay_str(pointer.p, end));
         pointer = belay_str(pointer.p + end, pointer.n - end);
-        const struct schema_node *known = v ? schema_known(c, v) : NULL;
+        const struct belay_schema_node *known = v ? schema_known(c, v) : NULL;
         if (known)
-            *resource = known->resource;
+            *home = (struct schema_home){ known->resource, known->rules };
     }
     return v;
 }
@@ -299,11 +328,12 @@ static int scan_components(struct schema_compiler *c, struct schema_resource *r)
 {
     const belay_json *schemas =
         belay_json_get(belay_json_get(r->root, BELAY_STR("components")), BELAY_STR("schemas"));
-    return schemas && schemas->type == BELAY_JSON_OBJECT ? scan_items(c, schemas, r, true) : BELAY_OK;
+    return schemas && schemas->type == BELAY_JSON_OBJECT ? scan_items(c, schemas, (struct schema_home){ r, r->rules }, true)
+                                                           : BELAY_OK;
 }
 
-int schema_resolve(struct schema_compiler *c, const struct schema_node *from, struct belay_str reference,
-                   struct schema_node **ret_node, struct belay_str *ret_dynamic)
+int schema_resolve(struct schema_compiler *c, const struct belay_schema_node *from, struct belay_str reference,
+                   struct belay_schema_node **ret_node, struct belay_str *ret_dynamic)
 {
     struct belay_arena *arena = &c->schema->arena;
     struct schema_resource *r = from->resource;
@@ -311,7 +341,7 @@ int schema_resolve(struct schema_compiler *c, const struct schema_node *from, st
     struct belay_str uri = uri_resolve(arena, r->uri, reference);
     struct belay_str fragment = uri_decode(arena, uri_split(reference).fragment);
     if (!uri.p)
-        return no_memory(c);
+        return schema_no_memory(c);
     if (!fragment.p)
         return schema_refuse(c, from, BELAY_INVALID, "the reference %.*s is malformed", BELAY_STR_ARG(reference));
     if (!belay_str_eq(uri, r->uri) && !(r = resource_find(c, uri)))
@@ -319,10 +349,11 @@ int schema_resolve(struct schema_compiler *c, const struct schema_node *from, st
     if (status)
         return status;
     if (fragment.n == 0 || fragment.p[0] == '/') {
-        const belay_json *v = walk(c, &r, fragment);
+        struct schema_home home = { r, r->rules };
+        const belay_json *v = walk(c, &home, fragment);
         if (ret_dynamic)
             *ret_dynamic = BELAY_STR_NONE;
-        return v ? schema_scan(c, v, r, ret_node)
+        return v ? schema_scan(c, v, home, ret_node)
                  : schema_refuse(c, from, BELAY_INVALID, "the reference %.*s leads to nothing",
                                  BELAY_STR_ARG(reference));
     }

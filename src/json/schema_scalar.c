@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "json/number.h"
-#include "json/schema_impl.h"
+#include "json/schema_eval.h"
 
 /* ---- decimals ---- */
 
@@ -123,7 +123,7 @@ bool schema_is_multiple(const belay_json *v, uint64_t digits, int exponent)
 
 /* ---- numbers ---- */
 
-static bool bound(struct schema_run *r, const struct schema_node *n, const char *keyword,
+static bool bound(struct schema_run *r, const struct belay_schema_node *n, const char *keyword,
                   const belay_json *v, const belay_json *limit, const struct schema_place *at,
                   const char *sentence)
 {
@@ -131,7 +131,7 @@ static bool bound(struct schema_run *r, const struct schema_node *n, const char 
                         BELAY_STR_ARG(schema_text(r, limit)));
 }
 
-bool schema_eval_number(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+bool schema_eval_number(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                         const struct schema_place *at)
 {
     static const struct schema_number nothing;
@@ -187,7 +187,7 @@ static bool length_fits(const struct schema_string *p, struct belay_str s)
     return n >= p->min && n <= p->max;
 }
 
-static bool fault_length(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool fault_length(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                          const struct schema_place *at)
 {
     if (!r->faults)
@@ -200,7 +200,7 @@ static bool fault_length(struct schema_run *r, const struct schema_node *n, cons
                         less ? "fewer than the" : "more than the", limit);
 }
 
-static bool eval_pattern(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_pattern(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                          const struct schema_place *at)
 {
     int status = pattern_match(n->string->pattern, belay_json_str(v));
@@ -213,7 +213,7 @@ static bool eval_pattern(struct schema_run *r, const struct schema_node *n, cons
     return false;
 }
 
-bool schema_eval_string(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+bool schema_eval_string(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                         const struct schema_place *at)
 {
     const struct schema_string *p = n->string;

@@ -3,7 +3,7 @@
  *
  * Nothing is recorded while evaluating, so that schemas without these keywords pay nothing.  The walk
  * fills a window of bits on the stack; a container with more parts is walked once a window. */
-#include "json/schema_impl.h"
+#include "json/schema_eval.h"
 
 enum { WINDOW = 2048 };
 
@@ -25,9 +25,9 @@ static bool marked(const struct seen *s, uint32_t i)
     return s->all || (s->bits[(i - s->from) / 64] >> (i - s->from) % 64 & 1);
 }
 
-static void collect(struct schema_run *r, const struct schema_node *n, struct seen *s, bool top);
+static void collect(struct schema_run *r, const struct belay_schema_node *n, struct seen *s, bool top);
 
-static void collect_if_holds(struct schema_run *r, const struct schema_node *n, struct seen *s)
+static void collect_if_holds(struct schema_run *r, const struct belay_schema_node *n, struct seen *s)
 {
     if (schema_holds_for(r, n, s->v))
         collect(r, n, s, false);
@@ -47,7 +47,7 @@ static void collect_general(struct schema_run *r, const struct schema_general *g
         collect_if_holds(r, g->one.items[i], s);
     if (g->if_) {
         bool holds = schema_holds_for(r, g->if_, s->v);
-        const struct schema_node *then = holds ? g->then : g->else_;
+        const struct belay_schema_node *then = holds ? g->then : g->else_;
         if (holds)
             collect(r, g->if_, s, false);
         if (then)
@@ -82,14 +82,15 @@ static void collect_object(struct schema_run *r, const struct schema_object *o, 
 
 static void collect_array(struct schema_run *r, const struct schema_array *p, struct seen *s, bool top)
 {
+    const struct belay_schema_node *contains = p->contains_counts ? p->contains : NULL;
     s->all = s->all || p->items || (p->unevaluated && !top);
     const belay_json *item = belay_json_first(s->v);
     for (uint32_t i = 0; i < s->v->n && i < s->to && !s->all; i++, item = belay_json_next(item))
-        if (i < p->prefix_count || (i >= s->from && p->contains && schema_holds_for(r, p->contains, item)))
+        if (i < p->prefix.count || (i >= s->from && contains && schema_holds_for(r, contains, item)))
             mark(s, i);
 }
 
-static void collect_node(struct schema_run *r, const struct schema_node *n, struct seen *s, bool top)
+static void collect_node(struct schema_run *r, const struct belay_schema_node *n, struct seen *s, bool top)
 {
     if (n->object && s->v->type == BELAY_JSON_OBJECT)
         collect_object(r, n->object, s, top);
@@ -99,7 +100,7 @@ static void collect_node(struct schema_run *r, const struct schema_node *n, stru
         collect_general(r, n->general, s);
 }
 
-static void collect(struct schema_run *r, const struct schema_node *n, struct seen *s, bool top)
+static void collect(struct schema_run *r, const struct belay_schema_node *n, struct seen *s, bool top)
 {
     const struct schema_scope *outer = r->scope;
     struct schema_scope inner = { outer, n->resource };
@@ -109,7 +110,7 @@ static void collect(struct schema_run *r, const struct schema_node *n, struct se
     r->scope = outer;
 }
 
-static bool eval_part(struct schema_run *r, const struct schema_node *n, const struct schema_node *rest,
+static bool eval_part(struct schema_run *r, const struct belay_schema_node *n, const struct belay_schema_node *rest,
                       const belay_json *part, const struct schema_place *here)
 {
     if (!rest->never)
@@ -122,11 +123,11 @@ static bool eval_part(struct schema_run *r, const struct schema_node *n, const s
     return false;
 }
 
-bool schema_eval_unevaluated(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+bool schema_eval_unevaluated(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                              const struct schema_place *at)
 {
     bool object = v->type == BELAY_JSON_OBJECT, ok = true;
-    const struct schema_node *rest = object ? n->object->unevaluated : n->array->unevaluated;
+    const struct belay_schema_node *rest = object ? n->object->unevaluated : n->array->unevaluated;
     struct seen s = { .v = v };
     const belay_json *part = belay_json_first(v);
     for (uint32_t i = 0; i < v->n; i++) {

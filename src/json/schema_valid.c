@@ -1,13 +1,17 @@
 /* Evaluation of one node: its type, the keywords of that type, then what does not depend on it. */
-#include "json/schema_impl.h"
+#include "base/assert.h"
+#include "json/schema_eval.h"
 
 /* ---- faults of any type ---- */
 
-static bool fault_type(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool fault_type(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                        const struct schema_place *at)
 {
     if (!r->faults)
         return false;
+    if (n->denied)
+        return schema_fault(r, n, n->denied, at, "%s: a %s must not contain it", n->denied,
+                            n->denied[0] == 'r' ? "request" : "response");
     if (n->never)
         return schema_fault(r, n, NULL, at, "nothing is allowed here");
     const belay_json *type = belay_json_get(n->source, BELAY_STR("type"));
@@ -28,7 +32,7 @@ static bool in_enumeration(const belay_json *list, const belay_json *v)
     return false;
 }
 
-static bool eval_values(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_values(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                         const struct schema_place *at)
 {
     const struct schema_general *g = n->general;
@@ -50,10 +54,27 @@ static bool eval_values(struct schema_run *r, const struct schema_node *n, const
 
 /* ---- combinators ---- */
 
-bool schema_holds_for(struct schema_run *r, const struct schema_node *n, const belay_json *v)
+bool schema_holds_for(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v)
 {
-    struct schema_run quiet = { .scope = r->scope, .dynamic = r->dynamic };
+    struct schema_run quiet = { .scope = r->scope, .dynamic = r->dynamic, .floor = r->floor };
     return schema_eval(&quiet, n, v, NULL);
+}
+
+/* The same, where the place matters to who asks what is deprecated: of a schema that does not hold
+ * nothing is told. */
+static bool holds_at(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
+                     const struct schema_place *at)
+{
+    if (!r->notes)
+        return schema_holds_for(r, n, v);
+    BELAY_ASSERT(!r->faults);
+    size_t told = r->notes->count, dropped = r->notes->dropped;
+    bool ok = schema_eval(r, n, v, at);
+    if (!ok) {
+        r->notes->count = told;
+        r->notes->dropped = dropped;
+    }
+    return ok;
 }
 
 static bool eval_all(struct schema_run *r, const struct schema_list *l, const belay_json *v,
@@ -65,12 +86,32 @@ static bool eval_all(struct schema_run *r, const struct schema_list *l, const be
     return ok;
 }
 
-/* The alternative that was meant, as far as one can tell: the only one for values of this type. */
-static const struct schema_node *only_candidate(const struct schema_list *l, const belay_json *v)
+/* A discriminator knows better than we which alternative was meant. NULL: it has spoken. */
+static const struct belay_schema_node *discriminated(struct schema_run *r, const struct belay_schema_node *n,
+                                                     const belay_json *v, const struct schema_place *at)
 {
-    const struct schema_node *found = NULL;
+    const struct schema_discriminator *d = n->general->discriminator;
+    const belay_json *value = belay_json_get(v, d->member);
+    if (!value || value->type != BELAY_JSON_STRING) {
+        (void)schema_fault(r, n, "discriminator", at, "the member \"%.*s\", which tells the alternatives apart, is %s",
+                           BELAY_STR_ARG(d->member), value ? "no text" : "missing");
+        return NULL;
+    }
+    for (uint32_t i = 0; i < d->count; i++)
+        if (belay_str_eq(d->choices[i].value, belay_json_str(value)))
+            return d->choices[i].node;
+    struct schema_place here = { at, value - 1, 0 };
+    (void)schema_fault(r, n, "discriminator", &here, "%.*s names none of the alternatives",
+                       BELAY_STR_ARG(schema_text(r, value)));
+    return NULL;
+}
+
+/* The alternative that was meant, as far as one can tell: the only one for values of this type. */
+static const struct belay_schema_node *only_candidate(const struct schema_list *l, const belay_json *v)
+{
+    const struct belay_schema_node *found = NULL;
     for (uint32_t i = 0; i < l->count; i++) {
-        const struct schema_node *n = l->items[i];
+        const struct belay_schema_node *n = l->items[i];
         while (n->general && n->general->ref && n->types == SCHEMA_ALL_TYPES)
             n = n->general->ref;
         if (n->never || !(n->types >> v->type & 1))
@@ -82,38 +123,41 @@ static const struct schema_node *only_candidate(const struct schema_list *l, con
     return found;
 }
 
-static bool fault_none(struct schema_run *r, const struct schema_node *n, const char *keyword,
+static bool fault_none(struct schema_run *r, const struct belay_schema_node *n, const char *keyword,
                        const struct schema_list *l, const belay_json *v, const struct schema_place *at)
 {
     if (!r->faults)
         return false;
-    const struct schema_node *meant = only_candidate(l, v);
-    if (meant) {
-        (void)!schema_eval(r, meant, v, at);
+    bool told = n->general->discriminator && v->type == BELAY_JSON_OBJECT;
+    const struct belay_schema_node *meant = told ? discriminated(r, n, v, at) : only_candidate(l, v);
+    if (told && !meant)
         return true;
-    }
+    if (meant && !schema_eval(r, meant, v, at))
+        return true;
     return schema_fault(r, n, keyword, at, "%.*s fits none of the %u alternatives",
                         BELAY_STR_ARG(schema_text(r, v)), l->count);
 }
 
-static bool eval_any(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_any(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                      const struct schema_place *at)
 {
     const struct schema_list *l = &n->general->any;
-    for (uint32_t i = 0; i < l->count; i++)
-        if (schema_holds_for(r, l->items[i], v))
-            return true;
+    bool ok = false;
+    for (uint32_t i = 0; i < l->count && (!ok || r->notes); i++)
+        ok = holds_at(r, l->items[i], v, at) || ok;
+    if (ok)
+        return true;
     (void)fault_none(r, n, "anyOf", l, v, at);
     return false;
 }
 
-static bool eval_one(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_one(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                      const struct schema_place *at)
 {
     const struct schema_list *l = &n->general->one;
     uint32_t fits = SCHEMA_NONE;
     for (uint32_t i = 0; i < l->count; i++) {
-        if (!schema_holds_for(r, l->items[i], v))
+        if (!holds_at(r, l->items[i], v, at))
             continue;
         if (fits != SCHEMA_NONE) {
             (void)schema_fault(r, n, "oneOf", at, "%.*s fits alternatives %u and %u; exactly one is allowed",
@@ -128,9 +172,9 @@ static bool eval_one(struct schema_run *r, const struct schema_node *n, const be
     return false;
 }
 
-const struct schema_node *schema_dynamic_target(const struct schema_run *r, const struct schema_general *g)
+const struct belay_schema_node *schema_dynamic_target(const struct schema_run *r, const struct schema_general *g)
 {
-    const struct schema_node *target = g->dynamic;
+    const struct belay_schema_node *target = g->dynamic;
     for (const struct schema_scope *s = r->scope; g->dynamic_name.p && s; s = s->up)
         for (const struct schema_anchor *a = s->resource->anchors; a; a = a->next)
             if (a->dynamic && belay_str_eq(a->name, g->dynamic_name)) {
@@ -143,14 +187,16 @@ const struct schema_node *schema_dynamic_target(const struct schema_run *r, cons
 static bool eval_condition(struct schema_run *r, const struct schema_general *g, const belay_json *v,
                            const struct schema_place *at)
 {
-    const struct schema_node *then = schema_holds_for(r, g->if_, v) ? g->then : g->else_;
+    const struct belay_schema_node *then = holds_at(r, g->if_, v, at) ? g->then : g->else_;
     return !then || schema_eval(r, then, v, at);
 }
 
-static bool eval_general(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_general(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                          const struct schema_place *at)
 {
     const struct schema_general *g = n->general;
+    if (g->deprecated && r->notes)
+        schema_note(r, n, at);
     bool ok = (!g->constant && !g->enumeration) || eval_values(r, n, v, at);
     if ((ok || r->faults) && g->ref)
         ok = schema_eval(r, g->ref, v, at) && ok;
@@ -174,7 +220,7 @@ static bool eval_general(struct schema_run *r, const struct schema_node *n, cons
 
 /* ---- a node ---- */
 
-static bool eval_typed(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_typed(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                        const struct schema_place *at)
 {
     switch ((enum belay_json_type)v->type) {
@@ -188,7 +234,7 @@ static bool eval_typed(struct schema_run *r, const struct schema_node *n, const 
     }
 }
 
-static bool eval_node(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+static bool eval_node(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                       const struct schema_place *at)
 {
     if (!(n->types >> v->type & 1) || n->never || (n->integer && v->type > BELAY_JSON_INT
@@ -207,9 +253,20 @@ static bool eval_node(struct schema_run *r, const struct schema_node *n, const b
     return ok;
 }
 
-bool schema_eval(struct schema_run *r, const struct schema_node *n, const belay_json *v,
+/* The caller's stack is not ours to fill: a value may be as deep as the parser allows, and each of its
+ * levels be seen by as many schemas, one within the other, as the compiler allows. */
+static __attribute__((noinline)) bool too_deep(struct schema_run *r, const struct belay_schema_node *n,
+                                               const struct schema_place *at)
+{
+    (void)schema_fault(r, n, NULL, at, "the value is nested too deeply for this schema");
+    return false;
+}
+
+bool schema_eval(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                  const struct schema_place *at)
 {
+    if ((const char *)__builtin_frame_address(0) < r->floor)
+        return too_deep(r, n, at);
     if (!r->dynamic || (r->scope && r->scope->resource == n->resource))
         return eval_node(r, n, v, at);
     const struct schema_scope *outer = r->scope;
@@ -220,14 +277,37 @@ bool schema_eval(struct schema_run *r, const struct schema_node *n, const belay_
     return ok;
 }
 
+/* ---- the whole ---- */
+
+static struct schema_run run_of(const struct belay_schema *s)
+{
+    const char *here = __builtin_frame_address(0);
+    return (struct schema_run){ .dynamic = s->dynamic, .floor = here - BELAY_SCHEMA_STACK_MAX };
+}
+
 bool belay_schema_valid(const struct belay_schema *s, const belay_json *value,
                         struct belay_schema_faults *faults)
 {
-    struct schema_run r = { .dynamic = s->dynamic };
+    BELAY_ASSERT(s && value);
+    struct schema_run r = run_of(s);
     if (schema_eval(&r, s->root, value, NULL))
         return true;
     r.faults = faults;
     if (faults)
         (void)!schema_eval(&r, s->root, value, NULL);
     return false;
+}
+
+bool belay_schema_has_deprecated(const struct belay_schema *s)
+{
+    return s->deprecated;
+}
+
+void belay_schema_deprecated(const struct belay_schema *s, const belay_json *value,
+                             struct belay_schema_faults *notes)
+{
+    struct schema_run r = run_of(s);
+    r.notes = notes;
+    if (s->deprecated)
+        (void)!schema_eval(&r, s->root, value, NULL);
 }

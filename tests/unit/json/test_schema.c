@@ -1,75 +1,6 @@
 /* What the suite does not ask: the sentences and pointers of faults, schemas that are refused, bounds
  * beyond doubles, no memory, no allocation. The suite itself: test_schema_suite.c. */
-#include <stdio.h>
-
-#include "base/alloc.h"
-#include "base/limits.h"
-#include "json/schema.h"
-#include "unit/test.h"
-
-static struct belay_arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    belay_arena_init(&arena, 0, BELAY_MIB(64));
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    belay_arena_deinit(&arena);
-    return 0;
-}
-
-static const belay_json *parse(const char *text)
-{
-    const belay_json *v = NULL;
-    struct belay_err err;
-    if (belay_json_parse(belay_str_c(text), NULL, &arena, &v, NULL, &err))
-        print_message("%s: %s\n", text, err.msg);
-    assert_non_null(v);
-    return v;
-}
-
-static const struct belay_schema_opt asserting = { .assert_formats = true };
-
-static struct belay_schema *compile(const char *text)
-{
-    struct belay_schema *s = NULL;
-    struct belay_err err;
-    const belay_json *schema = parse(text);
-    if (belay_schema_compile(schema, schema, &asserting, &s, &err))
-        print_message("%s: %s\n", text, err.msg);
-    assert_non_null(s);
-    return s;
-}
-
-static bool valid(const char *schema, const char *value)
-{
-    struct belay_schema *s = compile(schema);
-    bool ok = belay_schema_valid(s, parse(value), NULL);
-    belay_schema_free(s);
-    return ok;
-}
-
-/* The faults as lines "instance | schema | message". */
-static const char *faults_of(const char *schema, const char *value)
-{
-    struct belay_schema *s = compile(schema);
-    struct belay_schema_faults faults = { .arena = &arena };
-    struct belay_buf out;
-    belay_buf_init(&out, BELAY_KIB(64));
-    belay_schema_valid(s, parse(value), &faults);
-    for (size_t i = 0; i < faults.count; i++)
-        belay_buf_printf(&out, "%s%.*s | %.*s | %.*s", i ? "\n" : "", BELAY_STR_ARG(faults.items[i].instance),
-                         BELAY_STR_ARG(faults.items[i].schema), BELAY_STR_ARG(faults.items[i].message));
-    struct belay_str text = belay_arena_str(&arena, belay_buf_view(&out));
-    belay_buf_deinit(&out);
-    belay_schema_free(s);
-    return text.p;
-}
+#include "unit/json/schema_test.h"
 
 /* ---- faults ---- */
 
@@ -300,24 +231,28 @@ static void a_wrong_schema_is_refused_with_its_place(void **state)
         { "{\"properties\":[]}", BELAY_INVALID, "must be an object" },
         { "{\"minLength\":-1}", BELAY_INVALID, "minLength must be a whole number" },
         { "{\"maxItems\":1.5}", BELAY_INVALID, "maxItems must be a whole number" },
-        { "{\"minimum\":\"1\"}", BELAY_INVALID, "a bound must be a number" },
+        { "{\"minimum\":\"1\"}", BELAY_INVALID, "minimum must be a number" },
         { "{\"exclusiveMinimum\":true}", BELAY_INVALID, "OpenAPI 3.0" },
         { "{\"multipleOf\":0}", BELAY_INVALID, "above 0" },
         { "{\"multipleOf\":1.23456789012345678901}", BELAY_UNSUPPORTED, "19 digits" },
         { "{\"uniqueItems\":1}", BELAY_INVALID, "true or false" },
         { "{\"format\":1}", BELAY_INVALID, "format must be a string" },
-        { "{\"$schema\":\"http://json-schema.org/draft-07/schema#\"}", BELAY_UNSUPPORTED, "only 2020-12" },
+        { "{\"$schema\":\"http://json-schema.org/draft-04/schema#\"}", BELAY_UNSUPPORTED,
+          "the dialect http://json-schema.org/draft-04/schema is not known" },
+        { "{\"$id\":\"http://x/\",\"$defs\":{\"a\":{\"$id\":\"a\",\"$schema\":\"http://y/\"}}}", BELAY_UNSUPPORTED,
+          "the dialect http://y/ is not known (2020-12, 2019-09 and draft-07 are) at #/$defs/a" },
+        { "{\"readOnly\":1}", BELAY_INVALID, "readOnly must be true or false" },
+        { "{\"discriminator\":\"type\"}", BELAY_INVALID, "discriminator must be an object with a propertyName" },
+        { "{\"oneOf\":[true],\"discriminator\":{\"propertyName\":\"t\",\"mapping\":{\"a\":\"#/none\"}}}", BELAY_INVALID,
+          "#/none leads to nothing" },
         { "7", BELAY_INVALID, "a schema is an object" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct belay_schema *s = NULL;
-        struct belay_err err = { 0 };
-        const belay_json *schema = parse(rows[i].schema);
-        assert_int_equal(belay_schema_compile(schema, schema, NULL, &s, &err), rows[i].status);
-        assert_null(s);
-        if (!strstr(err.msg, rows[i].part))
-            fail_msg("%s: %s", rows[i].schema, err.msg);
+        int status;
+        const char *why = refusal_of(rows[i].schema, &status);
+        if (status != rows[i].status || !strstr(why, rows[i].part))
+            fail_msg("%s: %s", rows[i].schema, why);
     }
 }
 
@@ -343,6 +278,48 @@ static void a_schema_within_an_openapi_document_finds_its_components(void **stat
     assert_false(belay_schema_valid(s, parse("[]"), &faults));
     assert_str(faults.items[1].schema, "/paths/~1orders/schema/minItems");
     belay_schema_free(s);
+}
+
+/* Wherever the walk begins, the longest chain is found: the stack is the caller's. */
+static void a_chain_of_schemas_for_one_value_has_an_end(void **state)
+{
+    (void)state;
+    struct belay_buf schema;
+    belay_buf_init(&schema, BELAY_MIB(1));
+    belay_buf_printf(&schema, "{\"$ref\":\"#/$defs/0\",\"$defs\":{");
+    for (int i = 0; i < 2000; i++)
+        belay_buf_printf(&schema, "\"%d\":{\"$ref\":\"#/$defs/%d\"},", i, i + 1);
+    belay_buf_printf(&schema, "\"2000\":{\"type\":\"null\"}}}");
+    belay_buf_put_c(&schema, '\0');
+    int status;
+    assert_non_null(strstr(refusal_of(schema.p, &status), "more than 200 schemas for one value"));
+    assert_int_equal(status, BELAY_LIMIT);
+    belay_buf_deinit(&schema);
+}
+
+/* Each level of the value is seen by many schemas: more than a stack should bear is a fault. */
+static void a_value_too_deep_for_the_stack_is_a_fault(void **state)
+{
+    (void)state;
+    struct belay_buf schema, value;
+    belay_buf_init(&schema, BELAY_MIB(1));
+    belay_buf_init(&value, BELAY_MIB(1));
+    for (int i = 0; i < 150; i++)
+        belay_buf_printf(&schema, "{\"allOf\":[");
+    belay_buf_printf(&schema, "{\"items\":{\"$ref\":\"#\"}}");
+    for (int i = 0; i < 150; i++)
+        belay_buf_printf(&schema, "]}");
+    for (int i = 0; i < 120; i++)
+        belay_buf_printf(&value, "[");
+    for (int i = 0; i < 120; i++)
+        belay_buf_printf(&value, "]");
+    belay_buf_put_c(&schema, '\0');
+    belay_buf_put_c(&value, '\0');
+    assert_non_null(strstr(faults_of(schema.p, value.p), "the value is nested too deeply for this schema"));
+    assert_false(valid(schema.p, value.p));
+    assert_true(valid(schema.p, "[[[[]]]]"));
+    belay_buf_deinit(&schema);
+    belay_buf_deinit(&value);
 }
 
 static const belay_json *resolve_one(void *arg, struct belay_str uri)
@@ -468,8 +445,6 @@ static void without_memory_faults_are_counted(void **state)
     belay_schema_free(s);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +457,8 @@ int main(void)
         TEST(patterns_mean_what_ecma_262_says),
         TEST(a_pattern_that_takes_too_long_is_a_fault_and_not_a_hang),
         TEST(a_wrong_schema_is_refused_with_its_place),
+        TEST(a_chain_of_schemas_for_one_value_has_an_end),
+        TEST(a_value_too_deep_for_the_stack_is_a_fault),
         TEST(a_schema_within_an_openapi_document_finds_its_components),
         TEST(another_document_is_asked_for_and_named_in_faults),
         TEST(large_objects_and_arrays_are_handled),

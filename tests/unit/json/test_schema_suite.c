@@ -19,7 +19,6 @@
 static const struct {
     const char *file, *group, *test, *reason;
 } not_passed[] = {
-    { "optional/cross-draft", NULL, NULL, "only 2020-12 is understood: another dialect is refused at compile" },
     { "optional/format/ecmascript-regex", "ECMA 262 lookbehind is valid, including variable width",
       "a variable-width lookbehind (ES2018)", "PCRE2 10.42 has none: the pattern is refused at compile" },
     { "optional/format/hostname", "validation of A-label (punycode) host names", NULL,
