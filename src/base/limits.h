@@ -104,6 +104,8 @@
 #define BELAY_HTTP_BODIES_BYTES_DEFAULT BELAY_MIB(64) /* of all requests a server holds */
 #define BELAY_HTTP_PIPELINE_MAX 32       /* requests of one connection in flight */
 #define BELAY_HTTP_PARAMS_MAX 128
+#define BELAY_HTTP_FORM_FIELDS_MAX 1024 /* of a form, parts of a multipart body */
+#define BELAY_HTTP_PART_HEAD_BYTES_MAX BELAY_KIB(8)
 #define BELAY_HTTP_SEGMENTS_MAX 32       /* of a path that can match a template */
 #define BELAY_HTTP_OUTPUT_BYTES_SOFT BELAY_KIB(256) /* unsent answers; beyond, reading stops */
 #define BELAY_HTTP_HEADER_TIMEOUT_MS 10000

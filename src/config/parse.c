@@ -137,7 +137,7 @@ static void take_word(struct config *c, const struct config_key *key,
 static bool is_variable(struct belay_str text)
 {
     static const char *const taken[]
-        = { "message", "headers", "params", "vars", "error", "steps", "saga" };
+        = { "message", "headers", "params", "request", "vars", "error", "steps", "saga" };
     if (!config_name(text) || (text.p[0] >= '0' && text.p[0] <= '9') || memchr(text.p, '-', text.n)
         || memchr(text.p, '.', text.n))
         return false;
@@ -157,7 +157,7 @@ static void take_string(struct config *c, const struct config_key *key,
     if (key->type == CONFIG_VARIABLE && !is_variable(text)) {
         wrong(c, node, "name",
               "the name of a variable (letters, digits, '_'; not one that is taken)",
-              "message, headers, params, vars, error, steps and saga are taken");
+              "message, headers, params, request, vars, error, steps and saga are taken");
         return;
     }
     if (key->type == CONFIG_PATH)

@@ -4,9 +4,9 @@
 
 /* $error is also a function of JSONata: outside of on_error it is not missed here. */
 const char *const config_sees_message[] = { "message", "headers", NULL };
-const char *const config_sees_flow[] = { "message", "headers", "params", "vars", "saga", NULL };
+const char *const config_sees_flow[] = { "message", "headers", "params", "request", "vars", "saga", NULL };
 const char *const config_sees_error[]
-    = { "message", "headers", "params", "vars", "saga", "error", NULL };
+    = { "message", "headers", "params", "request", "vars", "saga", "error", NULL };
 const char *const config_sees_saga[] = { "message", "headers", "steps", "saga", NULL };
 const char *const config_sees_undo[] = { "message", "headers", "steps", "saga", "error", NULL };
 

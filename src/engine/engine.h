@@ -74,6 +74,9 @@ struct belay_engine_request {
     uint32_t header_count;
     const struct belay_field *params;
     uint32_t param_count;
+    /* What $request shows, put into arena; called with user while the request is borrowed, on the engine's
+     * thread. NULL: nothing. Errors: BELAY_NOMEM. */
+    int (*describe)(void *user, struct belay_arena *arena, const belay_json **ret_request);
     struct belay_str body, content_type;
     const belay_json *body_json;        /* NULL where the body is no JSON */
     struct belay_str idempotency_key;   /* of the Idempotency-Key header, unquoted; "" */

@@ -159,6 +159,8 @@ int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_
         .body = d ? NULL : r->request->body_json,
         .params = d ? NULL : r->request->params,
         .param_count = d ? 0 : r->request->param_count,
+        .describe = d ? NULL : r->request->describe,
+        .describe_arg = d ? NULL : r->request->user,
         .attempt = d ? d->attempt : r->attempt,
         .interrupted = d ? d->interrupted : r->interrupted,
         .first_attempt_at = d ? d->first_attempt_at : r->first_at,

@@ -37,6 +37,9 @@ struct belay_flow_input {
     const belay_json *body;              /* parsed already, or NULL */
     const struct belay_field *params;    /* API: path and query parameters */
     uint32_t param_count;
+    /* API: what $request shows, made when an expression asks for it. Errors: BELAY_NOMEM. */
+    int (*describe)(void *arg, struct belay_arena *arena, const belay_json **ret_request);
+    void *describe_arg;
     uint32_t attempt; /* from 1 */
     bool interrupted; /* the attempt before began a call and never told its outcome */
     belay_time first_attempt_at;

@@ -67,9 +67,10 @@ enum {
     SEES_PARAMS = 4,
     SEES_VARS = 8,
     SEES_ERROR = 16,
-    SEES_BODY = 32
+    SEES_REQUEST = 32,
+    SEES_BODY = 64
 };
-#define SPECIALS 5             /* the first five, each a binding */
+#define SPECIALS 6             /* the first six, each a binding */
 
 struct belay_flow_run {
     /* kept from message to message */
@@ -100,7 +101,7 @@ struct belay_flow_run {
 
         struct belay_scope scope;
         struct belay_random expression_random;
-        struct belay_binding specials[SPECIALS]; /* MESSAGE ... ERROR, where `built` says so */
+        struct belay_binding specials[SPECIALS]; /* MESSAGE ... REQUEST, where `built` says so */
         unsigned sees, built;
 
         struct belay_publication *publications;

@@ -59,7 +59,7 @@ bool state_mark(struct belay_flow_run *run)
 
 static const struct belay_str names[SPECIALS] = {
     BELAY_STR_INIT("message"), BELAY_STR_INIT("headers"), BELAY_STR_INIT("params"),
-    BELAY_STR_INIT("vars"),    BELAY_STR_INIT("error"),
+    BELAY_STR_INIT("vars"),    BELAY_STR_INIT("error"),   BELAY_STR_INIT("request"),
 };
 
 /* What expressions draw depends on the message and the step only, so that a repetition draws the
@@ -115,6 +115,17 @@ static int vars_value(struct belay_flow_run *run, struct belay_value *ret_value)
     return status;
 }
 
+/* Nothing where the message did not come from an API. */
+static int request_value(const struct belay_flow_input *in, struct belay_arena *arena,
+                         struct belay_value *ret_value)
+{
+    const belay_json *v = NULL;
+    int status = in->describe ? in->describe(in->describe_arg, arena, &v) : BELAY_OK;
+    if (!status)
+        *ret_value = v ? belay_value_tape(v) : belay_value_undefined();
+    return status;
+}
+
 static int build_special(struct belay_flow_run *run, unsigned bit, struct belay_value *ret_value)
 {
     const struct belay_flow_input *in = &run->m.in;
@@ -125,6 +136,7 @@ static int build_special(struct belay_flow_run *run, unsigned bit, struct belay_
     case SEES_HEADERS: return belay_fields_value(m->headers, m->header_count, arena, ret_value);
     case SEES_PARAMS: return belay_fields_value(in->params, in->param_count, arena, ret_value);
     case SEES_VARS: return vars_value(run, ret_value);
+    case SEES_REQUEST: return request_value(in, arena, ret_value);
     default: break;
     }
     *ret_value = belay_value_undefined();

@@ -32,6 +32,13 @@ static struct belay_str unquoted(struct belay_str key, struct belay_arena *arena
     return to ? belay_str(to, n) : key;
 }
 
+/* Engine thread; the request is ours until it is answered. */
+static int describe(void *user, struct belay_arena *arena, const belay_json **ret_request)
+{
+    const struct api_request *x = user;
+    return belay_http_describe(x->http, arena, ret_request);
+}
+
 static bool fill(struct api_request *x, struct belay_http_request *http)
 {
     struct belay_field *params = NULL;
@@ -54,6 +61,7 @@ static bool fill(struct api_request *x, struct belay_http_request *http)
         .header_count = http->header_count,
         .params = params,
         .param_count = count,
+        .describe = describe,
         .body = http->body,
         .content_type = http->content_type,
         .body_json = http->body_json,

@@ -3,10 +3,16 @@
 
 #include <stdlib.h>
 
-/* The input is an OpenAPI document, a line end, a request's target and body: whatever the document,
- * the request is answered once. */
-static void ask(struct belay_openapi *api, struct belay_str target)
+/* The input is an OpenAPI document, a line end, and a request: its target, perhaps a tab and a media type
+ * (with cookies and a header of the same text), perhaps another and a body. Whatever the document, it is
+ * answered once. */
+static void ask(struct belay_openapi *api, struct belay_str request)
 {
+    struct belay_str body = request, target = belay_str_split(&body, '\t'), type = belay_str_split(&body, '\t');
+    if (!type.n)
+        type = BELAY_STR("application/json");
+    if (!body.n)
+        body = target;
     static const char *const methods[] = { "GET", "POST" };
     static char room[1 << 18];
     struct http_bench b;
@@ -17,10 +23,16 @@ static void ask(struct belay_openapi *api, struct belay_str target)
         belay_buf_init(&text, BELAY_MIB(1));
         belay_buf_printf(&text, "%s /", methods[i]);
         belay_buf_put_str(&text, target);
-        belay_buf_printf(&text, " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                         "Content-Length: %zu\r\n\r\n", i ? target.n : 0);
+        belay_buf_printf(&text, " HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n", i ? body.n : 0);
+        static const char *const fields[] = { "Content-Type", "Cookie", "X", "Authorization" };
+        for (size_t f = 0; f < 4; f++) {
+            belay_buf_printf(&text, "%s: ", fields[f]);
+            belay_buf_put_str(&text, type);
+            belay_buf_put_str(&text, BELAY_STR("\r\n"));
+        }
+        belay_buf_put_str(&text, BELAY_STR("\r\n"));
         if (i)
-            belay_buf_put_str(&text, target);
+            belay_buf_put_str(&text, body);
         http_bench_feed(&b, belay_buf_view(&text), 0);
         belay_buf_deinit(&text);
         const char *out = http_bench_output(&b, room, sizeof room);

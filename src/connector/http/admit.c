@@ -111,7 +111,7 @@ static uint32_t check_content(struct http_exchange *x, bool has_body)
         return op && op->body_required ? refuse(x, 400, "a body is required") : 0;
     if (encoding.n && !belay_str_eq_nocase(encoding, BELAY_STR("identity")))
         return refuse(x, 415, "a content coding is not understood here");
-    if (op && op->media_count && !http_media_rule(op, r->content_type))
+    if (op && op->media_count && !http_media_rule(op->media, op->media_count, r->content_type))
         return refuse(x, 415, r->content_type.n ? "the operation does not take this content type"
                                                 : "the Content-Type is missing");
     struct belay_str charset = http_media_param(r->content_type, BELAY_STR("charset"));
@@ -144,25 +144,43 @@ uint32_t http_admit_head(struct http_exchange *x, bool has_body)
 
 /* ---- the body ---- */
 
-static uint32_t check_body(struct http_exchange *x)
+/* Makes what the schema judges of the body: JSON parsed, a form turned into JSON. 0: goes on. */
+static uint32_t read_body(struct http_exchange *x, const struct http_media_rule *rule, struct belay_buf *errors)
 {
     struct belay_http_request *r = &x->request;
     struct belay_err err;
+    bool form = rule && http_media_kind(http_media_type(r->content_type)) >= HTTP_MEDIA_FORM;
+    int status = form ? http_form_body(r, rule, errors, &err) : http_parse_body(r, &err);
+    if (status == BELAY_INVALID)
+        return refuse_faults(x, 422, "the body does not fit its schema", errors);
+    if (status)
+        return refuse(x, status == BELAY_NOMEM ? 503 : form && status == BELAY_LIMIT ? 413 : 400, err.msg);
+    return 0;
+}
+
+static uint32_t check_body(struct http_exchange *x)
+{
+    struct belay_http_request *r = &x->request;
+    const struct http_operation *op = x->operation;
     struct belay_buf errors;
     r->body = belay_buf_view(&x->body);
     if (!r->body.n) /* a chunked body may turn out to be empty */
-        return x->operation && x->operation->body_required ? refuse(x, 400, "a body is required") : 0;
-    int status = http_parse_body(r, &err);
-    if (status)
-        return refuse(x, status == BELAY_NOMEM ? 503 : 400, err.msg);
+        return op && op->body_required ? refuse(x, 400, "a body is required") : 0;
     const struct http_media_rule *rule =
-        x->operation && r->body_json ? http_media_rule(x->operation, r->content_type) : NULL;
-    if (!rule || !rule->schema)
-        return 0;
+        op ? http_media_rule(op->media, op->media_count, r->content_type) : NULL;
     belay_buf_init(&errors, BELAY_MIB(1));
-    uint32_t refused = 0;
-    if (http_validate_body(r, rule->schema, &errors))
+    uint32_t refused = read_body(x, rule, &errors);
+    int status = BELAY_OK;
+    if (!refused && rule && rule->schema) {
+        if (r->body_json)
+            status = http_validate_value(rule->schema, r->body_json, r->arena, &errors);
+        else if (http_media_kind(http_media_type(r->content_type)) == HTTP_MEDIA_TEXT)
+            status = http_validate_text(rule, r->body, r->arena, &errors);
+    }
+    if (status == BELAY_INVALID)
         refused = refuse_faults(x, 422, "the body does not fit its schema", &errors);
+    else if (status)
+        refused = refuse(x, 503, "out of memory");
     belay_buf_deinit(&errors);
     return refused;
 }

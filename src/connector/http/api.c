@@ -16,6 +16,8 @@ struct belay_openapi *http_api_new(void)
 
 static void free_schemas(struct http_operation *op)
 {
+    if (op->alias)
+        return;
     for (uint32_t i = 0; i < op->param_count; i++)
         belay_schema_free(op->params[i].schema);
     for (uint32_t i = 0; i < op->media_count; i++)

@@ -6,28 +6,37 @@
 #include "connector/http/openapi.h"
 #include "connector/http/router.h"
 #include "connector/http/server.h"
+#include "connector/http/style.h"
 #include "json/schema.h"
-
-/* JSON types a schema allows, as far as its own `type` says. */
-#define HTTP_TYPE_NUMBER 0x01 /* integer or number */
-#define HTTP_TYPE_BOOLEAN 0x02
-#define HTTP_TYPE_NULL 0x04
-#define HTTP_TYPE_ARRAY 0x08
-#define HTTP_TYPE_STRING 0x10
 
 struct http_param_rule {
     enum belay_http_param_in in;
+    enum http_style style;
     struct belay_str name; /* of a header: lower case */
     bool required;
-    bool json;    /* its text is a JSON document */
-    bool explode; /* an array comes as repeated parameters, else separated by commas */
-    uint8_t types, item_types;
+    bool json;        /* its text is a JSON document */
+    bool text;        /* its text is of another media type: a string */
+    bool explode;
+    bool allow_empty; /* a query's "flag=" or "flag" passes whatever the schema says */
+    struct http_shape shape;
     struct belay_schema *schema; /* NULL: anything */
+};
+
+/* A field of a form or multipart body, as its schema and `encoding` say. */
+struct http_field_rule {
+    struct belay_str name;
+    enum http_style style;
+    bool explode, json;           /* json: its text is a JSON document */
+    struct belay_str content_type; /* a multipart part's, a list with commas; "" any */
+    struct http_shape shape;
 };
 
 struct http_media_rule {
     struct belay_str range; /* "application/json", "image/" and a star */
-    struct belay_schema *schema; /* of a JSON type; NULL: anything */
+    struct belay_schema *schema; /* NULL: anything */
+    struct http_shape shape;
+    struct http_field_rule *fields;
+    uint32_t field_count;
 };
 
 struct http_path;
@@ -39,6 +48,7 @@ struct http_operation {
     struct http_media_rule *media; /* none: the body is not looked at */
     uint32_t media_count;
     bool body_required;
+    bool alias; /* of one under another server's path: its rules are that one's */
     struct http_path *owner;
     struct http_operation *next; /* of the same path */
 };

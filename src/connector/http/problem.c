@@ -88,7 +88,7 @@ void http_fault_pointer(struct belay_buf *errors, struct belay_str pointer, stru
 void http_fault_param(struct belay_buf *errors, enum belay_http_param_in in, struct belay_str name,
                       struct belay_str pointer, struct belay_str detail)
 {
-    static const char *const places[] = { "path", "query", "header" };
+    static const char *const places[] = { "path", "query", "header", "cookie" };
     struct belay_json_out o = begin_fault(errors);
     belay_json_key(&o, "parameter");
     belay_json_put_str(&o, name);

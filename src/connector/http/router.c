@@ -116,7 +116,8 @@ int http_router_add(struct http_router *r, struct belay_str template_, void *pat
 }
 
 struct search {
-    struct belay_str segments[BELAY_HTTP_SEGMENTS_MAX];
+    struct belay_str segments[BELAY_HTTP_SEGMENTS_MAX]; /* decoded */
+    struct belay_str raw[BELAY_HTTP_SEGMENTS_MAX];
     uint32_t segment_count;
     struct http_match *match;
 };
@@ -150,11 +151,12 @@ static bool mixed_matches(const struct http_route_node *node, struct belay_str s
     return true;
 }
 
-static bool segment_matches(const struct http_route_node *node, struct belay_str s,
-                            struct http_match *match)
+static bool segment_matches(const struct http_route_node *node, const struct search *search,
+                            uint32_t depth, struct http_match *match)
 {
+    struct belay_str s = search->raw[depth];
     switch (node->kind) {
-    case LITERAL: return belay_str_eq(node->literals[0], s);
+    case LITERAL: return belay_str_eq(node->literals[0], search->segments[depth]);
     case MIXED: return mixed_matches(node, s, match);
     case BARE: break;
     }
@@ -173,7 +175,7 @@ static bool descend(struct search *search, const struct http_route_node *node, u
     }
     for (const struct http_route_node *child = node->child; child; child = child->sibling) {
         uint32_t values = search->match->value_count;
-        if (segment_matches(child, search->segments[depth], search->match)
+        if (segment_matches(child, search, depth, search->match)
             && descend(search, child, depth + 1))
             return true;
         search->match->value_count = values;
@@ -195,7 +197,11 @@ int http_router_find(const struct http_router *r, struct belay_str path, struct 
         if (search.segment_count == BELAY_HTTP_SEGMENTS_MAX)
             return BELAY_NOTFOUND;
         struct belay_str segment = belay_str_split(&rest, '/');
-        int status = http_decode(arena, segment, false, &search.segments[search.segment_count++]);
+        uint32_t i = search.segment_count++;
+        int status = http_decode(arena, segment, false, &search.segments[i]);
+        search.raw[i] = segment;
+        if (!status && search.segments[i].p != segment.p)
+            status = http_normalize(arena, segment, &search.raw[i]);
         if (status)
             return status;
     } while (rest.p);

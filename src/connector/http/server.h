@@ -73,14 +73,25 @@ struct belay_http_route {
     const char *operation;     /* comes back as operation_id */
 };
 
-enum belay_http_param_in { BELAY_HTTP_IN_PATH, BELAY_HTTP_IN_QUERY, BELAY_HTTP_IN_HEADER };
+enum belay_http_param_in {
+    BELAY_HTTP_IN_PATH,
+    BELAY_HTTP_IN_QUERY,
+    BELAY_HTTP_IN_HEADER,
+    BELAY_HTTP_IN_COOKIE
+};
 
 /* A parameter that the OpenAPI document declares, or the path's template or the query names. */
 struct belay_http_param {
     enum belay_http_param_in in;
     struct belay_str name;
-    struct belay_str text;    /* percent-decoded UTF-8; of a repeated one the first */
-    const belay_json *value;  /* as its schema types it: integer, number, boolean, array; else string */
+    struct belay_str text;    /* percent-decoded UTF-8; of a repeated one the first; "" of a deepObject */
+    const belay_json *value;  /* as its schema types it, an array or object too; else a string */
+};
+
+struct belay_http_auth {
+    struct belay_str scheme;  /* name in the document; "": nobody had to say who he is */
+    struct belay_str subject; /* the key's or user's name, the token's sub, the certificate's subject */
+    const belay_json *claims; /* of a token; NULL */
 };
 
 struct belay_http_request {
@@ -101,6 +112,7 @@ struct belay_http_request {
     struct belay_str idempotency_key; /* the header's text as sent; "" */
     struct belay_str peer;          /* "127.0.0.1:5312", "unix" */
     struct belay_str peer_subject;  /* of a verified client certificate; "" */
+    struct belay_http_auth auth;    /* who asks, as the document's security demanded it */
     belay_time received;            /* wall clock, when its head was complete */
     struct belay_arena *arena;      /* the request's own: the receiver may take memory from it */
 };
@@ -183,6 +195,10 @@ const char *belay_http_status_text(uint32_t status);
 
 /* The first of that name (lower case); BELAY_STR_NONE when absent. */
 struct belay_str belay_http_header(const struct belay_http_request *request, struct belay_str name);
+/* The request for expressions: {method, path, operation, params, query, headers, cookies, auth}; params
+ * to cookies typed as their schemas say. Takes memory from arena only. Errors: BELAY_NOMEM. */
+int belay_http_describe(const struct belay_http_request *request, struct belay_arena *arena,
+                        const belay_json **ret_request) BELAY_MUST_CHECK;
 const struct belay_http_param *belay_http_param(const struct belay_http_request *request,
                                                 struct belay_str name);
 

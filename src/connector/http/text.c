@@ -53,6 +53,29 @@ int http_decode(struct belay_arena *arena, struct belay_str s, bool plus,
     return BELAY_OK;
 }
 
+static bool is_unreserved(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-'
+           || c == '.' || c == '_' || c == '~';
+}
+
+int http_normalize(struct belay_arena *arena, struct belay_str s, struct belay_str *ret_text)
+{
+    char *to = belay_arena_bytes(arena, s.n + 1);
+    size_t n = 0;
+    if (!to)
+        return BELAY_NOMEM;
+    for (size_t i = 0; i < s.n; i++) {
+        int hi = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
+        int lo = hi >= 0 ? hex_digit(s.p[i + 2]) : -1;
+        bool plain = lo >= 0 && is_unreserved((char)(hi << 4 | lo));
+        to[n++] = plain ? (char)(hi << 4 | lo) : s.p[i];
+        i += plain ? 2 : 0;
+    }
+    *ret_text = belay_str(to, n);
+    return BELAY_OK;
+}
+
 /* Length of the sequence that starts at p (at most n bytes), 0 when it is no UTF-8 (RFC 3629:
  * no overlong forms, no surrogates, nothing above U+10FFFF). */
 static size_t utf8_sequence(const unsigned char *p, size_t n)
@@ -156,4 +179,16 @@ bool http_media_is_json(struct belay_str type)
            || (type.n > suffix
                && belay_str_eq_nocase(belay_str(type.p + type.n - suffix, suffix),
                                       BELAY_STR("+json")));
+}
+
+enum http_media_kind http_media_kind(struct belay_str type)
+{
+    if (http_media_is_json(type))
+        return HTTP_MEDIA_JSON;
+    if (belay_str_eq_nocase(type, BELAY_STR("application/x-www-form-urlencoded")))
+        return HTTP_MEDIA_FORM;
+    if (belay_str_eq_nocase(type, BELAY_STR("multipart/form-data")))
+        return HTTP_MEDIA_MULTIPART;
+    return belay_str_eq_nocase(belay_str_sub(type, 0, 5), BELAY_STR("text/")) ? HTTP_MEDIA_TEXT
+                                                                             : HTTP_MEDIA_BYTES;
 }

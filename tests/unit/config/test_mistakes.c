@@ -131,7 +131,7 @@ static const struct mistake value_mistakes[] = {
     { "a variable that is taken", CALLS "call: { connection: c, path: / }\n        as: headers\n",
       "11:13: error: the name of a variable (letters, digits, '_'; not one that is taken) is "
       "wanted here, not "
-      "'headers'; message, headers, params, vars, error, steps and saga are taken [name]\n" },
+      "'headers'; message, headers, params, request, vars, error, steps and saga are taken [name]\n" },
     { "an unset variable", HEAD "topics: { t: { retain: \"${NOPE}\" } }\n",
       "3:25: error: the environment has no variable 'NOPE' [environment]\n" },
     { "a malformed variable", HEAD "topics: { t: { retain: \"a ${no way}\" } }\n",
@@ -509,8 +509,8 @@ static void documents_that_cannot_be_served_are_refused_at_their_own_place(void 
           "api.yaml:7:31: error: the reference #/nowhere leads to nothing [openapi]\n" },
         { "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n      - { name: a, in: "
           "query }\n"
-          "      - { name: id, in: cookie, required: true }\n",
-          "api.yaml:7:9: error: a required cookie parameter [openapi]\n" },
+          "      - { name: id, in: cookie, style: matrix }\n",
+          "api.yaml:7:9: error: a style that does not go with its place [openapi]\n" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

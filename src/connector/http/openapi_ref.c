@@ -1,0 +1,81 @@
+/* openapi_ref.c - where the compiler is in the document, and what a reference in it names. */
+#include "connector/http/openapi_impl.h"
+#include "connector/http/text.h"
+
+#define REF_CHAIN_MAX 16
+
+int openapi_refuse(struct openapi_compile *c, int status, const char *what)
+{
+    return belay_fail(c->err, status, "openapi: %.*s: %s", BELAY_STR_ARG(belay_buf_view(&c->place)),
+                      what);
+}
+
+int openapi_no_memory(struct openapi_compile *c)
+{
+    return openapi_refuse(c, BELAY_NOMEM, "out of memory");
+}
+
+size_t openapi_enter(struct openapi_compile *c, struct belay_str token)
+{
+    size_t mark = c->place.n;
+    belay_json_pointer_push(&c->place, token);
+    return mark;
+}
+
+size_t openapi_enter_index(struct openapi_compile *c, size_t index)
+{
+    size_t mark = c->place.n;
+    belay_json_pointer_push_index(&c->place, index);
+    return mark;
+}
+
+void openapi_leave(struct openapi_compile *c, size_t mark)
+{
+    c->place.n = mark;
+}
+
+struct belay_str openapi_text(const belay_json *v, const char *name)
+{
+    const belay_json *member = belay_json_get(v, belay_str_c(name));
+    return member && member->type == BELAY_JSON_STRING ? belay_json_str(member) : BELAY_STR_NONE;
+}
+
+bool openapi_is_true(const belay_json *v, const char *name)
+{
+    const belay_json *member = belay_json_get(v, belay_str_c(name));
+    return member && member->type == BELAY_JSON_TRUE;
+}
+
+/* Follows {"$ref": "#/..."} to what it names. */
+int openapi_follow(struct openapi_compile *c, const belay_json *v, const belay_json **ret_v)
+{
+    for (int i = 0; i < REF_CHAIN_MAX; i++) {
+        struct belay_str ref = openapi_text(v, "$ref");
+        if (!ref.p) {
+            *ret_v = v;
+            return BELAY_OK;
+        }
+        struct belay_str pointer;
+        if (ref.n == 0 || ref.p[0] != '#')
+            return openapi_refuse(c, BELAY_UNSUPPORTED, "$ref to another document");
+        int status = http_decode(&c->api->arena, belay_str_sub(ref, 1, ref.n), false, &pointer);
+        v = status ? NULL : belay_json_pointer(c->document, pointer);
+        if (!v)
+            return openapi_refuse(c, BELAY_INVALID, "$ref names nothing");
+    }
+    return openapi_refuse(c, BELAY_INVALID, "$ref goes in a circle");
+}
+
+int openapi_schema(struct openapi_compile *c, const belay_json *schema, struct belay_schema **ret_schema)
+{
+    const struct belay_schema_opt opt = { .assert_formats = true };
+    struct belay_err inner;
+    belay_err_clear(&inner);
+    int status = belay_schema_compile(c->document, schema, &opt, ret_schema, &inner);
+    return status ? openapi_refuse(c, status, inner.msg) : BELAY_OK;
+}
+
+int openapi_shape(struct openapi_compile *c, const belay_json *schema, struct http_shape *ret_shape)
+{
+    return http_shape_of(&c->api->arena, c->document, schema, ret_shape) ? openapi_no_memory(c) : BELAY_OK;
+}
