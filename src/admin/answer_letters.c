@@ -28,7 +28,7 @@ static void show_letter(struct belay_json_out *o, const struct belay_letter *l, 
     belay_json_key(o, "fingerprint");
     belay_json_put_c(o, fingerprint);
     show_hash(o, "payload_hash", l->payload_hash);
-    belay_json_key(o, "reason");
+    belay_json_key(o, "error");
     belay_json_put_c(o, last ? last->type : "");
     belay_json_key(o, "description");
     belay_json_put_c(o, last ? last->description : "");

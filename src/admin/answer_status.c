@@ -1,13 +1,6 @@
 /* answer_status.c - health, metrics, and how everything stands. */
 #include "admin/impl.h"
 
-bool answer_ping(struct question *q, struct belay_engine *e, belay_time now)
-{
-    (void)e, (void)now;
-    belay_buf_put_str(&q->out, BELAY_STR("{\"ping\":\"pong\"}"));
-    return true;
-}
-
 bool answer_ready(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;

@@ -26,7 +26,8 @@ struct belay_admin {
 
 struct question;
 
-/* One resource. answer runs on the engine thread: it writes JSON to q->out, or fails; true: finished. */
+/* One resource. answer runs on the engine thread: it writes JSON to q->out, or fails; true: finished.
+ * NULL: /ping, which the I/O thread answers. */
 struct admin_route {
     const char *method, *path, *operation;
     bool (*answer)(struct question *q, struct belay_engine *e, belay_time now);
@@ -79,7 +80,6 @@ void show_hash(struct belay_json_out *o, const char *name, struct belay_hash128 
 
 /* ---- answers ---- */
 
-bool answer_ping(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_ready(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_metrics(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_status(struct question *q, struct belay_engine *e, belay_time now);

@@ -2,7 +2,7 @@
 #include "admin/impl.h"
 
 const struct admin_route admin_routes[] = {
-    { "GET", "/ping", "ping", answer_ping, true },
+    { "GET", "/ping", "ping", NULL, true },
     { "GET", "/ready", "ready", answer_ready, true },
     { "GET", "/metrics", "metrics", answer_metrics, true },
     { "GET", "/status", "status", answer_status, false },

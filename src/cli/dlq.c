@@ -60,7 +60,7 @@ static int list(const struct options *o)
         { "FLOW", "flow", false },           { "SEQUENCE", "sequence", true },
         { "STATE", "state", false },         { "HELD", "held", true },
         { "KEY", "key", false },             { "TRIES", "attempts", true },
-        { "SINCE", "created_at", false },    { "REASON", "reason", false },
+        { "SINCE", "created_at", false },    { "ERROR", "error", false },
         { "DESCRIPTION", "description", false },
     };
     struct answer a;

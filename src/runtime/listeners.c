@@ -213,7 +213,9 @@ static int open_listener(struct belay_runtime *rt, struct belay_definitions *d, 
     if (status != BELAY_OK)
         goto out;
     l->definitions = belay_definitions_ref(d);
+    belay_mutex_lock(&rt->listeners.mutex);
     rt->listeners.list = l;
+    belay_mutex_unlock(&rt->listeners.mutex);
     atomic_fetch_add(&rt->listeners.alive, 1);
     return BELAY_OK;
 out:
@@ -237,7 +239,9 @@ static void close_some(struct listeners *s, bool fresh, uint32_t drain_ms)
     while (*at) {
         struct listener *l = *at;
         if (fresh ? l->fresh : l->wanted == NULL) {
+            belay_mutex_lock(&s->mutex);
             *at = l->next;
+            belay_mutex_unlock(&s->mutex);
             belay_http_server_close(l->server, drain_ms, on_closed, l);
         } else {
             at = &l->next;
@@ -297,6 +301,23 @@ void listeners_deinit(struct belay_runtime *rt)
     if (rt->listeners.io)
         belay_http_io_close(rt->listeners.io);
     rt->listeners.io = NULL;
+    belay_mutex_deinit(&rt->listeners.mutex);
+}
+
+void listeners_init(struct belay_runtime *rt)
+{
+    belay_mutex_init(&rt->listeners.mutex);
+}
+
+void listeners_sample(struct belay_runtime *rt)
+{
+    belay_mutex_lock(&rt->listeners.mutex);
+    for (const struct listener *l = rt->listeners.list; l; l = l->next) {
+        struct belay_http_server_stats stats;
+        belay_http_server_stats(l->server, &stats);
+        traffic_sample(&rt->record, l->name, &stats);
+    }
+    belay_mutex_unlock(&rt->listeners.mutex);
 }
 
 struct belay_str belay_runtime_api_url(const struct belay_runtime *rt, uint32_t index, struct belay_str *ret_name)

@@ -10,12 +10,14 @@
 #include "connector/http/server.h"
 #include "engine/engine.h"
 #include "model/definition.h"
+#include "platform/thread.h"
 
 struct belay_runtime;
 struct listener;
 
 struct listeners {
     struct belay_http_io *io;
+    struct belay_mutex mutex; /* of the list, for the engine thread's looks; main changes it */
     struct listener *list;
     _Atomic uint32_t alive; /* servers that have not said closed */
 };
@@ -32,6 +34,7 @@ struct api_request {
  * reference to the definitions whose document it uses.
  * Errors: as belay_http_server_open, with the API's name. */
 int listeners_set(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err) BELAY_MUST_CHECK;
+void listeners_init(struct belay_runtime *rt);
 /* No new requests; what is in flight may be answered for drain_ms. */
 void listeners_close(struct belay_runtime *rt, uint32_t drain_ms);
 bool listeners_closed(const struct belay_runtime *rt);
@@ -45,5 +48,7 @@ void listeners_release(struct belay_runtime *rt);
 void listeners_reply(struct api_request *x, const struct belay_action_reply *reply);
 /* Engine thread: the engine did not take it. */
 void listeners_refuse(struct api_request *x, int status, const struct belay_err *err);
+/* Engine thread: the servers' figures. */
+void listeners_sample(struct belay_runtime *rt);
 
 #endif

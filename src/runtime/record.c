@@ -34,6 +34,8 @@ int record_init(struct record *r, struct belay_log *log, struct belay_metrics *m
         r->request = belay_histogram_of(family, NULL);
         status = gauges_define(r, err);
     }
+    if (status == BELAY_OK)
+        status = traffic_define(r, err);
     return status;
 }
 

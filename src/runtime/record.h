@@ -3,16 +3,19 @@
 #ifndef BELAY_RUNTIME_RECORD_H
 #define BELAY_RUNTIME_RECORD_H
 
+#include "connector/http/server.h"
 #include "engine/engine.h"
 #include "obs/log.h"
 #include "obs/metric.h"
 
 #define RECORD_GAUGES_MAX 64
+#define RECORD_TRAFFIC 8
 
 struct record {
     struct belay_log *log;
     struct belay_metrics *metrics;
     struct belay_family *events, *requests, *gauges[RECORD_GAUGES_MAX];
+    struct belay_family *traffic[RECORD_TRAFFIC], *responses;
     struct belay_histogram *step, *request;
     struct belay_counter *replies[600]; /* of requests, by status; NULL: not found yet */
 };
@@ -22,6 +25,8 @@ int record_init(struct record *r, struct belay_log *log, struct belay_metrics *m
                 struct belay_err *err) BELAY_MUST_CHECK;
 /* Part of init: the families that record_sample fills (gauges.c). */
 int gauges_define(struct record *r, struct belay_err *err) BELAY_MUST_CHECK;
+/* Part of init: the families of the HTTP servers (traffic.c). */
+int traffic_define(struct record *r, struct belay_err *err) BELAY_MUST_CHECK;
 /* A `log` step's line (is_log) or an event of the engine: a line and a count. */
 void record_event(struct record *r, const struct belay_action_event *event, bool is_log, belay_time now);
 void record_step(struct record *r, uint64_t duration_us);
@@ -29,5 +34,7 @@ void record_step(struct record *r, uint64_t duration_us);
 void record_reply(struct record *r, uint32_t status, uint64_t duration_us);
 /* Puts the figures of broker, sagas, store and engine into the registry. */
 void record_sample(struct record *r, struct belay_engine *e, belay_time now);
+/* Puts the figures of an API's server into the registry. */
+void traffic_sample(struct record *r, struct belay_str api, const struct belay_http_server_stats *s);
 
 #endif

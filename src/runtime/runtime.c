@@ -157,6 +157,7 @@ int belay_runtime_open(const struct belay_runtime_opt *opt, struct belay_problem
     rt->stats.started_at = belay_clock_wall(opt->clock);
     belay_list_init(&rt->visits);
     belay_list_init(&rt->requests);
+    listeners_init(rt);
     outside_init(&rt->outside, on_outcome, rt);
     status = open_all(rt, d, err);
     belay_definitions_unref(d);
@@ -309,4 +310,5 @@ struct belay_metrics *belay_runtime_metrics(const struct belay_runtime *rt)
 void belay_runtime_sample(struct belay_runtime *rt, belay_time now)
 {
     record_sample(&rt->record, rt->engine, now);
+    listeners_sample(rt);
 }

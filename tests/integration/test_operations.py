@@ -98,7 +98,7 @@ def test_a_parked_key_holds_its_later_messages_while_others_flow_and_goes_on_in_
     until(lambda: all(shipped(small, f"b-{i}") for i in range(5)))
     assert not any(shipped(small, f"a-{i}") for i in range(5))
     letter = small.letters()[0]
-    assert letter["state"] == "parked" and letter["key"] == "a" and letter["reason"] == "HTTP:CLIENT_ERROR"
+    assert letter["state"] == "parked" and letter["key"] == "a" and letter["error"] == "HTTP:CLIENT_ERROR"
     until(lambda: small.letters()[0]["held"] == 5)
     whole = belay_json("dlq", "show", letter["flow"], str(letter["sequence"]), data=small.data)
     assert whole["history"] and whole["history"][0]["status"] == 409 and whole["message"]["body"]["id"] == "unshippable-1"

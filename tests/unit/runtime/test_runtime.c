@@ -386,6 +386,9 @@ static void the_figures_are_text_for_prometheus(void **state)
     assert_non_null(strstr(text.p, "belay_lost 0"));
     assert_non_null(strstr(text.p, "belay_topic_messages{topic=\"seen\"} 1"));
     assert_non_null(strstr(text.p, "belay_api_replies_total{status=\"202\"} 1"));
+    assert_non_null(strstr(text.p, "belay_http_requests_total{api=\"door\"} 1"));
+    assert_non_null(strstr(text.p, "belay_http_responses_total{api=\"door\",class=\"2xx\"} 1"));
+    assert_non_null(strstr(text.p, "belay_http_connections_refused_total{api=\"door\"} 0"));
     belay_buf_deinit(&text);
     stop(f);
 }
