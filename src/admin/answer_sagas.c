@@ -95,29 +95,75 @@ bool answer_saga(struct question *q, struct belay_engine *e, belay_time now)
     return status == BELAY_OK ? true : question_failed(q, status);
 }
 
-bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time now)
+/* What was said, of what, and by whom: it is in the instance's history and in the log as well. */
+static bool said(struct question *q, int status, struct belay_str saga, const char *word)
 {
-    static const struct {
-        struct belay_str word;
-        enum belay_settle how;
-    } words[] = { { BELAY_STR_INIT("retry"), BELAY_SETTLE_RETRY },
-                  { BELAY_STR_INIT("done"), BELAY_SETTLE_DONE },
-                  { BELAY_STR_INIT("not-done"), BELAY_SETTLE_NOT_DONE } };
-    struct belay_str name, how = question_text(q, "how");
-    if (!known(q, e, &name))
-        return true;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (belay_str_eq(how, words[i].word))
-            return question_done(q, belay_sagas_settle(belay_engine_sagas(e), name, question_param(q, "id"),
-                                                       words[i].how, question_who(q), now, &q->err));
-    return question_fail(q, BELAY_INVALID, "\"how\" must be one of retry, done, not-done");
+    struct belay_json_out o = belay_json_out(&q->out);
+    if (status != BELAY_OK)
+        return question_failed(q, status);
+    belay_json_begin_object(&o);
+    belay_json_key(&o, "done");
+    belay_json_put_bool(&o, true);
+    belay_json_key(&o, "saga");
+    belay_json_put_str(&o, saga);
+    belay_json_key(&o, "id");
+    belay_json_put_str(&o, question_param(q, "id"));
+    belay_json_key(&o, "word");
+    belay_json_put_c(&o, word);
+    belay_json_key(&o, "by");
+    belay_json_put_str(&o, question_who(q));
+    belay_json_end_object(&o);
+    return true;
 }
 
-bool answer_saga_cancel(struct question *q, struct belay_engine *e, belay_time now)
+static bool say(struct question *q, struct belay_engine *e, belay_time now, const char *text,
+                enum belay_settle how)
+{
+    struct belay_saga_word word = { .how = how, .who = question_who(q), .reason = question_text(q, "reason") };
+    const belay_json *result = question_member(q, "result");
+    struct belay_buf json;
+    struct belay_str name;
+    if (!known(q, e, &name))
+        return true;
+    belay_buf_init(&json, ADMIN_OUT_BYTES_MAX);
+    if (result) {
+        struct belay_json_out o = belay_json_out(&json);
+        belay_json_put(&o, result);
+        word.result = belay_buf_view(&json);
+    }
+    int status = belay_buf_status(&json);
+    if (status == BELAY_OK)
+        status = belay_sagas_settle(belay_engine_sagas(e), name, question_param(q, "id"), &word, now, &q->err);
+    belay_buf_deinit(&json);
+    return said(q, status, name, text);
+}
+
+bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time now)
+{
+    struct belay_str how = question_text(q, "how");
+    if (belay_str_eq(how, BELAY_STR("done")))
+        return say(q, e, now, "done", BELAY_SETTLE_DONE);
+    if (belay_str_eq(how, BELAY_STR("not-done")))
+        return say(q, e, now, "not-done", BELAY_SETTLE_NOT_DONE);
+    return question_fail(q, BELAY_INVALID, "\"how\" must be done or not-done");
+}
+
+bool answer_saga_retry(struct question *q, struct belay_engine *e, belay_time now)
+{
+    return say(q, e, now, "retry", BELAY_SETTLE_RETRY);
+}
+
+bool answer_saga_skip(struct question *q, struct belay_engine *e, belay_time now)
+{
+    return say(q, e, now, "skip", BELAY_SETTLE_SKIP);
+}
+
+bool answer_saga_abort(struct question *q, struct belay_engine *e, belay_time now)
 {
     struct belay_str name;
     if (!known(q, e, &name))
         return true;
-    return question_done(q, belay_sagas_cancel(belay_engine_sagas(e), name, question_param(q, "id"),
-                                               question_who(q), now, &q->err));
+    int status = belay_sagas_abort(belay_engine_sagas(e), name, question_param(q, "id"), question_who(q),
+                                   question_text(q, "reason"), now, &q->err);
+    return said(q, status, name, "abort");
 }

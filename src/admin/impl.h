@@ -98,7 +98,9 @@ bool answer_sagas(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_saga_list(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_saga(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time now);
-bool answer_saga_cancel(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_saga_retry(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_saga_skip(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_saga_abort(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_trace(struct question *q, struct belay_engine *e, belay_time now);
 
 #endif

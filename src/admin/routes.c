@@ -21,7 +21,9 @@ const struct admin_route admin_routes[] = {
     { "GET", "/sagas/{saga}", "sagaList", answer_saga_list, false },
     { "GET", "/sagas/{saga}/{id}", "saga", answer_saga, false },
     { "POST", "/sagas/{saga}/{id}/settle", "sagaSettle", answer_saga_settle, false },
-    { "POST", "/sagas/{saga}/{id}/cancel", "sagaCancel", answer_saga_cancel, false },
+    { "POST", "/sagas/{saga}/{id}/retry", "sagaRetry", answer_saga_retry, false },
+    { "POST", "/sagas/{saga}/{id}/skip", "sagaSkip", answer_saga_skip, false },
+    { "POST", "/sagas/{saga}/{id}/abort", "sagaAbort", answer_saga_abort, false },
     { "GET", "/trace/{what}", "trace", answer_trace, false },
 };
 

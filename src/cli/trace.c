@@ -221,8 +221,8 @@ static void say_saga(const belay_json *saga, const char *flag)
         belay_buf_deinit(&line);
     }
     if (parked)
-        printf("     it waits for a person's word on this %.*s: belay saga settle %.*s %.*s --how retry%s   "
-               "(or done, not-done: belay saga --help)\n",
+        printf("     it waits for a person's word on this %.*s: belay saga retry %.*s/%.*s%s   "
+               "(or settle, skip, abort: belay saga --help)\n",
                BELAY_STR_ARG(json_text(saga, "parked")), BELAY_STR_ARG(name), BELAY_STR_ARG(id), flag);
 }
 

@@ -150,14 +150,20 @@ static bool only_reads(struct config *c, const struct belay_call_def *call)
     return false;
 }
 
-static void lint_saga_step(struct lint *l, const struct belay_saga_step_def *s, bool last)
+/* last: nothing that follows leads back over it. */
+static void lint_saga_step(struct lint *l, const struct belay_saga_step_def *s, bool past_pivot,
+                           bool last)
 {
     struct config *c = l->c;
     lint_outcome(c, s->place, s->call, s->resolve);
-    if (s->compensate) {
+    if (s->compensate && past_pivot)
+        config_warning(c->problems, s->place, "unreachable",
+                       "'%.*s' comes after the pivot and is never compensated",
+                       BELAY_STR_ARG(s->name));
+    if (s->compensate)
         lint_outcome(c, s->place, s->compensate->call, NULL);
+    if (s->compensate || past_pivot)
         return;
-    }
     struct belay_problem *p = NULL;
     if (s->publish)
         p = config_warning(c->problems, s->place, "publish-without-compensate",
@@ -171,11 +177,27 @@ static void lint_saga_step(struct lint *l, const struct belay_saga_step_def *s, 
                    "add 'compensate', or compensate: {} where nothing has to be undone");
 }
 
+static void lint_times(struct config *c, const struct belay_saga_def *s,
+                       const struct belay_saga_step_def *step)
+{
+    if (s->deadline_ms && step->timeout_ms > s->deadline_ms)
+        config_warning(c->problems, step->place, "deadline",
+                       "'%.*s' may take longer than the whole saga's deadline",
+                       BELAY_STR_ARG(step->name));
+    if (step->await && step->timeout_ms && step->await->timeout_ms > step->timeout_ms)
+        config_warning(c->problems, step->place, "deadline",
+                       "'%.*s' may wait longer for its event than the step may take",
+                       BELAY_STR_ARG(step->name));
+}
+
 static void lint_saga(struct lint *l, const struct belay_saga_def *s)
 {
+    bool past_pivot = false;
     for (uint32_t i = 0; i < s->step_count; i++) {
         const struct belay_saga_step_def *step = &s->steps[i];
-        lint_saga_step(l, step, i + 1 == s->step_count);
+        lint_saga_step(l, step, past_pivot, i + 1 == s->step_count || step->pivot);
+        past_pivot |= step->pivot;
+        lint_times(l->c, s, step);
         if (step->await && s->deadline_ms && step->await->timeout_ms > s->deadline_ms)
             config_warning(l->c->problems, step->place, "deadline",
                            "'%.*s' may wait longer than the whole saga's deadline",

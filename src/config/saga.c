@@ -73,6 +73,14 @@ static const struct config_key saga_step_keys[] = {
       CONFIG_FIELD(struct saga_step_raw, compensate), .kind = &kind_compensate },
     { "retry", CONFIG_SUB_NODE, "How the step is repeated; without it as the saga says.",
       CONFIG_FIELD(struct saga_step_raw, retry), .kind = &config_kind_retry },
+    { "timeout", CONFIG_DURATION,
+      "How long all of the step may take, from its first attempt: repetitions, their waits and the "
+      "event; then it has failed. 0: no bound but the saga's deadline.",
+      .default_ = "0", CONFIG_FIELD(struct saga_step_raw, def.timeout_ms) },
+    { "pivot", CONFIG_BOOL,
+      "The point of no return, one in a saga: once it is done nothing leads back, neither failure "
+      "nor deadline; a later step that fails waits for a person.",
+      .default_ = "false", CONFIG_FIELD(struct saga_step_raw, def.pivot) },
     { "parallel", CONFIG_RESERVED, .help = "" },
     { "request", CONFIG_RESERVED, .help = "" },
     { "wait", CONFIG_RESERVED, .help = "" },
@@ -204,6 +212,16 @@ static void check_twice(struct config *c, const struct config_node *node,
                          "two steps are called '%.*s'", BELAY_STR_ARG(steps[count].name));
 }
 
+static void check_pivots(struct config *c, const struct config_node *node,
+                         const struct belay_saga_step_def *steps, uint32_t count)
+{
+    for (uint32_t i = 0; steps[count].pivot && i < count; i++)
+        if (steps[i].pivot)
+            config_error(c->problems, config_place(node), "two-pivots",
+                         "'%.*s' is the pivot already: there is one point of no return",
+                         BELAY_STR_ARG(steps[i].name));
+}
+
 static void take_steps(struct config *c, const struct config_node *list,
                        const struct belay_retry_def *retry, struct belay_saga_def *def)
 {
@@ -219,7 +237,8 @@ static void take_steps(struct config *c, const struct config_node *list,
         return;
     for (const struct config_link *link = list->first; link; link = link->next) {
         take_step(c, link->value, retry, &steps[def->step_count]);
-        check_twice(c, link->value, steps, def->step_count++);
+        check_twice(c, link->value, steps, def->step_count);
+        check_pivots(c, link->value, steps, def->step_count++);
     }
     def->steps = steps;
 }

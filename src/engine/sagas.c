@@ -35,6 +35,9 @@ void engine_tell_saga(void *arg, const struct belay_saga_news *news)
         { BELAY_STR("state"), belay_str_c(news->state) },
         { BELAY_STR("parked"), belay_str_c(news->parked) },
         { BELAY_STR("why"), news->why },
+        { BELAY_STR("word"), belay_str_c(news->word) },
+        { BELAY_STR("by"), news->by },
+        { BELAY_STR("reason"), news->reason },
     };
     const struct belay_action_event event = {
         .level = news->level,

@@ -230,6 +230,8 @@ struct belay_saga_step_def {
     const struct belay_compensate_def *compensate;
     struct belay_retry_def retry;
     const struct belay_template *when;        /* NULL: always; false skips the step */
+    uint64_t timeout_ms;                      /* of all attempts, their waits and the event; 0: none */
+    bool pivot;                               /* done, the saga only goes forward */
     struct belay_place place;
 };
 

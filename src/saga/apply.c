@@ -31,8 +31,11 @@ void saga_move_init(struct saga_move *m, const struct saga *i, belay_time now,
         .attempt = i->attempt,
         .delay_ms = i->delay_ms,
         .first_at = i->first_at,
+        .until = i->until,
         .due = now,
     };
+    if (i->state == SAGA_PARKED && i->until != BELAY_TIME_NEVER)
+        m->until += now - i->updated_at; /* waiting for a person does not count */
 }
 
 int saga_move_reserve(struct belay_sagas *s, struct saga *i, const struct saga_move *m,
@@ -107,6 +110,7 @@ static void apply_move(struct belay_sagas *s, struct saga *i, const struct saga_
     i->attempt = m->attempt;
     i->delay_ms = m->delay_ms;
     i->first_at = m->first_at;
+    i->until = m->until;
     i->due = m->due;
     i->updated_at = m->now;
     if (m->carries & MOVE_FAULT) {

@@ -1,5 +1,6 @@
 /* forward.c - the steps in order: begin, call, publish, await; and what ends them. */
 #include "base/assert.h"
+#include "base/planted.h"
 #include "saga/room.h"
 
 enum saga_act saga_commit(struct saga_turn *t, struct saga_move *m)
@@ -43,11 +44,32 @@ static void fresh(struct saga_turn *t, struct saga_move *m)
     m->due = t->now;
 }
 
-static void next_step(struct saga_turn *t, struct saga_move *m)
+bool saga_past_pivot(const struct saga_turn *t)
+{
+    for (uint32_t n = 0; t->def && n < t->saga->step_count; n++)
+        if (t->def->steps[n].pivot && t->saga->steps[n].state == STEP_DONE && !BELAY_PLANTED(17))
+            return true;
+    return false;
+}
+
+belay_time saga_deadline(const struct saga_turn *t)
+{
+    return saga_past_pivot(t) ? BELAY_TIME_NEVER : t->saga->deadline;
+}
+
+void saga_move_begins(struct saga_turn *t, struct saga_move *m)
+{
+    uint64_t timeout_ms = t->def ? t->def->steps[m->step].timeout_ms : 0;
+    m->until = timeout_ms ? belay_time_add_ms(t->now, (int64_t)timeout_ms) : BELAY_TIME_NEVER;
+}
+
+void saga_move_next(struct saga_turn *t, struct saga_move *m)
 {
     fresh(t, m);
+    m->state = SAGA_RUNNING;
+    m->until = BELAY_TIME_NEVER;
     m->at = (uint8_t)(m->step + 1);
-    if (m->at == t->saga->step_count && !(m->flags & SAGA_CANCELLING)) {
+    if (m->at == t->saga->step_count && !(m->flags & SAGA_ABORTING)) {
         m->state = SAGA_COMPLETED;
         m->due = belay_time_add_ms(t->now, BELAY_SAGA_KEEP_MS);
     }
@@ -56,27 +78,36 @@ static void next_step(struct saga_turn *t, struct saga_move *m)
 void saga_move_done(struct saga_turn *t, struct saga_move *m)
 {
     const struct belay_await_def *await = t->def->steps[m->step].await;
-    m->state = SAGA_RUNNING;
     if (!await || m->step_state == STEP_AWAITING) {
         m->step_state = STEP_DONE;
-        next_step(t, m);
+        saga_move_next(t, m);
         return;
     }
+    m->state = SAGA_RUNNING;
+    if (m->step_state == STEP_PENDING)
+        saga_move_begins(t, m);
     m->step_state = STEP_AWAITING;
     fresh(t, m);
     m->due = await->timeout_ms ? belay_time_add_ms(t->now, (int64_t)await->timeout_ms)
                                : BELAY_TIME_NEVER;
-    if (t->saga->deadline < m->due)
-        m->due = t->saga->deadline;
+    if (saga_deadline(t) < m->due)
+        m->due = saga_deadline(t);
+    if (m->until < m->due)
+        m->due = m->until;
     if (t->saga->kind->stats.events_waiting) /* perhaps its event came first */
         m->due = t->now;
 }
 
 void saga_move_fail(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault)
 {
+    if (saga_past_pivot(t)) {
+        saga_move_park(t, m, fault);
+        return;
+    }
     saga_move_fault(t, m, fault);
     fresh(t, m);
-    m->flags &= (uint8_t)~SAGA_CANCELLING;
+    m->until = BELAY_TIME_NEVER;
+    m->flags &= (uint8_t)~SAGA_ABORTING;
     int top = saga_undo_next(t, m, t->saga->step_count);
     if (top >= 0) {
         m->state = SAGA_COMPENSATING;
@@ -158,6 +189,8 @@ static enum saga_act record_begun(struct saga_turn *t, enum flight purpose)
         return ACT_AGAIN;
     saga_move_init(&m, i, t->now, purpose == FLIGHT_DO ? SAGA_EVENT_BEGUN : SAGA_EVENT_UNDO_BEGUN);
     m.step_state = purpose == FLIGHT_DO ? STEP_BEGUN : STEP_UNDO_BEGUN;
+    if (m.step_state == STEP_BEGUN && i->steps[i->at].state == STEP_PENDING)
+        saga_move_begins(t, &m);
     if (purpose == FLIGHT_DO)
         m.step_attempts++;
     else
@@ -171,6 +204,17 @@ static bool may_call(const struct saga_turn *t, const struct belay_connection_de
 {
     const struct belay_sagas_opt *opt = &t->room->opt;
     return !opt->may_call || opt->may_call(opt->arg, connection);
+}
+
+/* A call takes no longer than its step may. */
+static void bound_call(struct saga_turn *t, enum flight purpose)
+{
+    belay_time until = purpose == FLIGHT_UNDO ? BELAY_TIME_NEVER : t->saga->until;
+    if (until == BELAY_TIME_NEVER)
+        return;
+    int64_t left_ms = until > t->now ? (until - t->now) / BELAY_US_PER_MS + 1 : 1;
+    if (left_ms < t->request.timeout_ms)
+        t->request.timeout_ms = (uint32_t)left_ms;
 }
 
 enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *call,
@@ -189,6 +233,7 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
     bool repeatable = belay_call_repeatable(call, &t->request);
     if (saga_flight_reserve(t->room) != BELAY_OK || record_begun(t, purpose) != ACT_AGAIN)
         return ACT_NO_ROOM;
+    bound_call(t, purpose);
     t->request.id = saga_flight_begin(t->room, t->saga, purpose, repeatable);
     return ACT_CALL;
 }
@@ -309,7 +354,7 @@ static enum saga_act skip(struct saga_turn *t)
     struct saga_move m;
     saga_move_init(&m, t->saga, t->now, SAGA_EVENT_SKIPPED);
     m.step_state = STEP_SKIPPED;
-    next_step(t, &m);
+    saga_move_next(t, &m);
     return saga_commit(t, &m);
 }
 
@@ -402,7 +447,8 @@ static enum saga_act await(struct saga_turn *t, const struct belay_saga_step_def
         return ACT_LATER;
     struct saga_move m; /* it looked, and now it waits */
     saga_move_init(&m, i, t->now, SAGA_EVENT_AWAITING);
-    m.due = timeout < i->deadline ? timeout : i->deadline;
+    m.due = timeout < saga_deadline(t) ? timeout : saga_deadline(t);
+    m.due = m.due < i->until ? m.due : i->until;
     m.carries |= MOVE_QUIET;
     enum saga_act act = saga_commit(t, &m);
     return act == ACT_AGAIN ? ACT_LATER : act;
@@ -430,6 +476,34 @@ static enum saga_act give_up(struct saga_turn *t, enum saga_event event, const c
     return saga_commit(t, &m);
 }
 
+/* As give_up, but of the step alone: what is known of it. */
+static enum saga_act time_out(struct saga_turn *t)
+{
+    struct saga *i = t->saga;
+    struct saga_move m;
+    struct belay_fault fault;
+    belay_fault_init(&fault, "SAGA:STEP_TIMEOUT", BELAY_CLASS_TRANSIENT,
+                     "the step was not done within %llu ms",
+                     (unsigned long long)t->def->steps[i->at].timeout_ms);
+    saga_move_init(&m, i, t->now, SAGA_EVENT_STEP_TIMEOUT);
+    bool unknown = m.step_state == STEP_RESOLVING || (m.step_state == STEP_BEGUN && !i->again);
+    if (m.step_state == STEP_AWAITING) /* what was published or called before it stays */
+        m.step_flags |= STEP_MAYBE;
+    m.step_state = unknown ? STEP_UNKNOWN : STEP_FAILED;
+    i->again = false;
+    saga_move_fail(t, &m, &fault);
+    return saga_commit(t, &m);
+}
+
+/* The pivot was done while a person said that all be given up. */
+static enum saga_act too_late(struct saga_turn *t)
+{
+    struct saga_move m;
+    saga_move_init(&m, t->saga, t->now, SAGA_EVENT_ABORT_TOO_LATE);
+    m.flags &= (uint8_t)~SAGA_ABORTING;
+    return saga_commit(t, &m);
+}
+
 static enum saga_act complete(struct saga_turn *t)
 {
     struct saga_move m;
@@ -443,12 +517,16 @@ static enum saga_act complete(struct saga_turn *t)
 enum saga_act saga_forward(struct saga_turn *t)
 {
     struct saga *i = t->saga;
-    if (i->flags & SAGA_CANCELLING)
-        return give_up(t, SAGA_EVENT_CANCELLED, "SAGA:CANCELLED", "cancelled by a person");
+    if (i->flags & SAGA_ABORTING)
+        return saga_past_pivot(t)
+                   ? too_late(t)
+                   : give_up(t, SAGA_EVENT_ABORTED, "SAGA:ABORTED", "aborted by a person");
     if (i->at == i->step_count)
         return complete(t);
-    if (t->now >= i->deadline)
+    if (t->now >= saga_deadline(t))
         return give_up(t, SAGA_EVENT_DEADLINE, "SAGA:DEADLINE", "not done before its deadline");
+    if (t->now >= i->until && !BELAY_PLANTED(18))
+        return time_out(t);
     const struct belay_saga_step_def *def = &t->def->steps[i->at];
     enum saga_act act;
     bool go;

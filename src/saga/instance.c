@@ -74,6 +74,7 @@ int saga_clear(struct saga *s, uint8_t step_count)
                         .steps_cap = kept.steps_cap,
                         .step_count = step_count,
                         .deadline = BELAY_TIME_NEVER,
+                        .until = BELAY_TIME_NEVER,
                         .due = BELAY_TIME_NEVER,
                         .entry = BELAY_TIME_NEVER,
                         .data = kept.data,
@@ -149,7 +150,8 @@ bool saga_step_counts(const struct saga_step *step)
     switch (step->state) {
     case STEP_PENDING:
     case STEP_SKIPPED:
-    case STEP_UNDONE: return false;
+    case STEP_UNDONE:
+    case STEP_LEFT: return false;
     case STEP_WAITING:
     case STEP_FAILED: return (step->flags & STEP_MAYBE) && !BELAY_PLANTED(12);
     default: return true;
@@ -175,6 +177,7 @@ void saga_row_pack(struct belay_buf *out, const struct saga *s)
     saga_pack_distance(out, s->started_at, s->updated_at);
     belay_pack_u64(out, (uint64_t)s->deadline);
     saga_pack_distance(out, s->started_at, s->first_at);
+    belay_pack_u64(out, (uint64_t)s->until);
     saga_pack_distance(out, s->started_at, s->log_at);
     belay_pack_varint(out, s->attempt);
     belay_pack_varint(out, s->delay_ms);
@@ -258,6 +261,7 @@ static void unpack_fixed(struct belay_unpack *u, struct saga *s)
     s->updated_at = saga_unpack_distance(u, s->started_at);
     s->deadline = (belay_time)belay_unpack_u64(u);
     s->first_at = saga_unpack_distance(u, s->started_at);
+    s->until = (belay_time)belay_unpack_u64(u);
     s->log_at = saga_unpack_distance(u, s->started_at);
     s->attempt = (uint32_t)belay_unpack_varint(u);
     s->delay_ms = belay_unpack_varint(u);

@@ -57,7 +57,7 @@ struct saga_step {
 enum flight { FLIGHT_NONE, FLIGHT_DO, FLIGHT_RESOLVE, FLIGHT_UNDO };
 
 /* Flags of an instance. */
-#define SAGA_CANCELLING 0x01 /* a person said so while a call was in flight */
+#define SAGA_ABORTING 0x01 /* a person said so, perhaps while a call was in flight */
 
 struct saga_kind;
 
@@ -72,6 +72,7 @@ struct saga {
     uint32_t attempt;    /* of resolving or undoing the step it is at */
     uint64_t delay_ms;   /* the last one, for decorrelated jitter */
     belay_time first_at; /* of the first attempt of what it is at */
+    belay_time until;    /* when the step it is at has to be over; NEVER: no bound, or not begun */
     belay_time started_at, updated_at;
     belay_time deadline, due; /* NEVER: none; due: when it has to do something at the latest */
     struct belay_hash128 definition;

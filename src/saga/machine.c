@@ -17,7 +17,7 @@ const struct belay_sm_state saga_states[SAGA_STATES] = {
     [SAGA_FAILED] = { .name = "failed", .final = true },
 };
 
-#define BACKWARDS (TO(STEP_UNDOING) | TO(STEP_UNDO_BEGUN) | TO(STEP_UNDONE))
+#define BACKWARDS (TO(STEP_UNDOING) | TO(STEP_UNDO_BEGUN) | TO(STEP_UNDONE) | TO(STEP_LEFT))
 #define SETTLED (TO(STEP_DONE) | TO(STEP_AWAITING))
 
 const struct belay_sm_state saga_step_states[STEP_STATES] = {
@@ -27,18 +27,25 @@ const struct belay_sm_state saga_step_states[STEP_STATES] = {
     [STEP_BEGUN] = { .name = "begun",
                      .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING)
                               | TO(STEP_FAILED) | TO(STEP_UNKNOWN) },
-    [STEP_WAITING] = { .name = "waiting", .moves = BACKWARDS | TO(STEP_BEGUN) | TO(STEP_FAILED) },
+    [STEP_WAITING]
+    = { .name = "waiting", .moves = BACKWARDS | SETTLED | TO(STEP_BEGUN) | TO(STEP_FAILED) },
     [STEP_RESOLVING]
     = { .name = "resolving",
         .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_FAILED) | TO(STEP_UNKNOWN) },
     [STEP_AWAITING] = { .name = "awaiting", .moves = BACKWARDS | TO(STEP_DONE) | TO(STEP_FAILED) },
     [STEP_DONE] = { .name = "done", .moves = BACKWARDS },
     [STEP_SKIPPED] = { .name = "skipped", .final = true },
-    [STEP_FAILED] = { .name = "failed", .moves = BACKWARDS },
+    [STEP_FAILED]
+    = { .name = "failed", .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_PASSED) },
     [STEP_UNKNOWN]
     = { .name = "unknown",
-        .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING) | TO(STEP_FAILED) },
-    [STEP_UNDOING] = { .name = "undoing", .moves = TO(STEP_UNDO_BEGUN) | TO(STEP_UNDONE) },
-    [STEP_UNDO_BEGUN] = { .name = "undo_begun", .moves = TO(STEP_UNDOING) | TO(STEP_UNDONE) },
+        .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING) | TO(STEP_FAILED)
+                 | TO(STEP_PASSED) },
+    [STEP_UNDOING]
+    = { .name = "undoing", .moves = TO(STEP_UNDO_BEGUN) | TO(STEP_UNDONE) | TO(STEP_LEFT) },
+    [STEP_UNDO_BEGUN]
+    = { .name = "undo_begun", .moves = TO(STEP_UNDOING) | TO(STEP_UNDONE) | TO(STEP_LEFT) },
     [STEP_UNDONE] = { .name = "undone", .final = true },
+    [STEP_PASSED] = { .name = "passed_over", .moves = BACKWARDS },
+    [STEP_LEFT] = { .name = "left_as_it_is", .final = true },
 };

@@ -18,9 +18,14 @@
  *    | | `--fails for good--> FAILED
  *    | `--again--- WAITING  (known not to have happened, or may be repeated)
  *    `--unknown--> RESOLVING --it was done--> DONE, AWAITING;  --it was not--> WAITING, FAILED
- *                      `---------nobody can tell--> UNKNOWN --a person says--> DONE, AWAITING,
- * WAITING, FAILED Step, backwards: BEGUN WAITING RESOLVING AWAITING DONE FAILED UNKNOWN --> UNDOING
- * <--again--> UNDO_BEGUN any of them --> UNDONE
+ *                      `---------nobody can tell--> UNKNOWN
+ *    UNKNOWN, and FAILED past the pivot, where a saga only goes forward, are for a person:
+ *      --retry--> WAITING, RESOLVING;  --done--> DONE, AWAITING;  --skip--> PASSED;
+ *      --not done--> FAILED, or WAITING past the pivot
+ *
+ * Step, backwards:
+ *   BEGUN WAITING RESOLVING AWAITING DONE FAILED UNKNOWN PASSED --> UNDOING <--again--> UNDO_BEGUN
+ *   any of them --> UNDONE;  parked and skipped by a person --> LEFT, as it is
  */
 #ifndef BELAY_SAGA_MACHINE_H
 #define BELAY_SAGA_MACHINE_H
@@ -50,6 +55,8 @@ enum saga_step_state {
     STEP_UNDOING,
     STEP_UNDO_BEGUN,
     STEP_UNDONE,
+    STEP_PASSED,
+    STEP_LEFT,
     STEP_STATES
 };
 

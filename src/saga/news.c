@@ -45,9 +45,10 @@ void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_mo
 {
     struct belay_saga_news news;
     struct belay_message input;
-    bool settled = i->state == SAGA_PARKED && m->state != SAGA_PARKED;
+    static const char *const words[] = { "retry", "done", "not-done", "skip", "abort" };
+    const struct belay_saga_word *word = s->word;
     head_of(i, m, &news);
-    if (!s->opt.tell || (!news.name && !settled))
+    if (!s->opt.tell || (!news.name && !word))
         return;
     const struct belay_saga_def *def = s->opt.definition(s->opt.arg, i->kind->name, i->definition);
     bool forwards = i->state == SAGA_RUNNING;
@@ -66,7 +67,10 @@ void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_mo
                                                    : "compensation";
     news.attempt = forwards ? m->step_attempts : m->attempt;
     news.again_at = is_retry(m) && !saga_ended(m->state) ? m->due : BELAY_TIME_NEVER;
-    if (settled) /* by which it may have ended, too */
+    news.word = word ? words[word->how] : NULL;
+    news.by = word ? word->who : BELAY_STR_NONE;
+    news.reason = word ? word->reason : BELAY_STR_NONE;
+    if (word) /* by which it may have ended, too */
         tell(s, &news, "saga.settled", INFO);
     if (news.name)
         tell(s, &news, news.name, news.level);

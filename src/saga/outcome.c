@@ -47,8 +47,10 @@ static enum belay_retry_verdict decide(struct saga_turn *t, const struct belay_r
 
 static belay_time until(const struct saga_turn *t, uint64_t delay_ms, bool forwards)
 {
-    belay_time due = belay_time_add_ms(t->now, (int64_t)delay_ms);
-    return forwards && t->saga->deadline < due ? t->saga->deadline : due;
+    belay_time due = belay_time_add_ms(t->now, (int64_t)delay_ms), end = saga_deadline(t);
+    if (t->saga->until < end)
+        end = t->saga->until;
+    return forwards && end < due ? end : due;
 }
 
 /* The answer as JSON, kept once, as $steps.NAME. False: larger than a saga may carry. */
@@ -235,7 +237,7 @@ int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
         done(t, &m, o);
     } else if (purpose == FLIGHT_UNDO && o && (o->ok || is_gone(o))) {
         m.event = SAGA_EVENT_UNDONE; /* also where there was nothing to undo */
-        saga_move_undone(t, &m);
+        saga_move_undone(t, &m, STEP_UNDONE);
     } else {
         failed(t, &m, purpose, o ? repeatable : was_repeatable(t, purpose), o, &fault);
     }

@@ -1,4 +1,4 @@
-/* person.c - what a person says about an instance: settle a parked one, cancel a running one. */
+/* person.c - what a person says about an instance: retry, settle or skip what is parked, abort what runs. */
 #include "saga/room.h"
 
 static int find(struct belay_sagas *s, struct belay_str name, struct belay_str id, belay_time now,
@@ -21,106 +21,183 @@ static int find(struct belay_sagas *s, struct belay_str name, struct belay_str i
     return BELAY_OK;
 }
 
-static int commit(struct saga_turn *t, struct saga_move *m, struct belay_str who,
+/* The history's entry says who and why, where it does not say it yet. */
+static int commit(struct saga_turn *t, struct saga_move *m, const struct belay_saga_word *word,
                   struct belay_err *err)
 {
+    struct belay_sagas *s = t->room;
     if (!(m->carries & MOVE_TEXT)) {
-        belay_buf_clear(&t->room->text);
-        belay_buf_printf(&t->room->text, "by %.*s", BELAY_STR_ARG(who));
+        belay_buf_clear(&s->text);
+        belay_buf_printf(&s->text, "by %.*s", BELAY_STR_ARG(word->who));
+        if (word->reason.n)
+            belay_buf_printf(&s->text, ": %.*s", BELAY_STR_ARG(word->reason));
         m->carries |= MOVE_TEXT;
-        m->text = belay_str_sub(belay_buf_view(&t->room->text), 0, SAGA_TEXT_BYTES_MAX);
+        m->text = belay_str_sub(belay_buf_view(&s->text), 0, SAGA_TEXT_BYTES_MAX);
     }
-    int status = saga_move_commit(t->room, t->saga, m, err);
+    s->word = word;
+    int status = saga_move_commit(s, t->saga, m, err);
+    s->word = NULL;
     if (status == BELAY_OK)
-        saga_cache_place(t->room, t->saga, t->now);
-    saga_cache_trim(t->room);
+        saga_cache_place(s, t->saga, t->now);
+    saga_cache_trim(s);
     return status;
 }
 
-static void try_again(struct saga_turn *t, struct saga_move *m)
+/* With fresh attempts and a fresh time. */
+static void try_again(struct saga_turn *t, struct saga_move *m, bool may_ask)
 {
+    bool stuck = m->step_state == STEP_UNKNOWN || m->step_state == STEP_FAILED;
     m->state = t->saga->parked_from;
     m->attempt = 0;
     m->delay_ms = 0;
     m->first_at = t->now;
-    if (m->state == SAGA_RUNNING && m->step_state == STEP_UNKNOWN) {
-        bool ask = t->def && t->def->steps[m->step].resolve;
+    if (m->state != SAGA_RUNNING || m->step >= t->saga->step_count)
+        return;
+    if (m->until != BELAY_TIME_NEVER)
+        saga_move_begins(t, m);
+    if (stuck) {
+        bool ask = may_ask && m->step_state == STEP_UNKNOWN && t->def && t->def->steps[m->step].resolve;
         m->step_state = ask ? STEP_RESOLVING : STEP_WAITING;
         m->step_attempts = 0;
     }
 }
 
-static int not_done(struct saga_turn *t, struct saga_move *m, struct belay_str who,
-                    struct belay_err *err)
+static int retry(struct saga_turn *t, const struct belay_saga_word *word, struct belay_err *err)
 {
-    struct belay_fault fault;
-    m->step_state = STEP_FAILED;
-    m->step_flags &= (uint8_t)~STEP_MAYBE;
-    belay_fault_init(&fault, "SAGA:NOT_DONE", BELAY_CLASS_PERMANENT,
-                     "%.*s says that it was not done", BELAY_STR_ARG(who));
-    saga_move_fail(t, m, &fault);
-    return commit(t, m, who, err);
+    const struct saga *i = t->saga;
+    struct saga_move m;
+    uint8_t step = i->at < i->step_count ? i->steps[i->at].state : STEP_PENDING;
+    bool waits = (step == STEP_WAITING || step == STEP_RESOLVING || step == STEP_UNDOING)
+                 && i->flight == FLIGHT_NONE && !saga_ended(i->state);
+    saga_move_init(&m, i, t->now, SAGA_EVENT_SETTLED_RETRY);
+    if (i->state == SAGA_PARKED)
+        try_again(t, &m, true);
+    else if (!waits) /* else its due time is now */
+        return belay_fail(err, BELAY_CONFLICT, "it is %s, and nothing waits for a retry",
+                          saga_states[i->state].name);
+    return commit(t, &m, word, err);
 }
 
-/* A step forwards of which nobody could tell. */
-static int settle_step(struct saga_turn *t, bool done, struct belay_str who, struct belay_err *err)
+static int no_definition(struct belay_err *err)
 {
+    return belay_fail(err, BELAY_CONFLICT, "the definition it began with is not there");
+}
+
+/* What a person knows of the step, as the answer of a call would be: {"body": ..., "settled_by": who}. */
+static int keep_result(struct saga_turn *t, struct saga_move *m, const struct belay_saga_word *word,
+                       struct belay_err *err)
+{
+    struct belay_buf *json = &t->room->json;
+    struct belay_json_out o = belay_json_out(json);
+    if (!word->result.n)
+        return BELAY_OK;
+    belay_buf_clear(json);
+    belay_json_begin_object(&o);
+    belay_json_key(&o, "body");
+    belay_json_put_raw(&o, word->result);
+    belay_json_key(&o, "settled_by");
+    belay_json_put_str(&o, word->who);
+    belay_json_end_object(&o);
+    if (belay_buf_status(json) == BELAY_NOMEM)
+        return belay_fail(err, BELAY_BUSY, "no memory for the result of a step");
+    if (belay_buf_status(json) != BELAY_OK || json->n + t->saga->data.n > BELAY_SAGA_DATA_BYTES_MAX) {
+        belay_buf_clear(json);
+        return belay_fail(err, BELAY_INVALID, "the result is larger than a saga may carry");
+    }
+    m->carries |= MOVE_RESULT;
+    m->result = belay_buf_view(json);
+    return BELAY_OK;
+}
+
+static int step_not_done(struct saga_turn *t, struct saga_move *m, const struct belay_saga_word *word,
+                         struct belay_err *err)
+{
+    struct belay_fault fault;
+    m->step_flags &= (uint8_t)~STEP_MAYBE;
+    if (saga_past_pivot(t)) { /* then it has to be done still */
+        try_again(t, m, false);
+        return commit(t, m, word, err);
+    }
+    m->step_state = STEP_FAILED;
+    belay_fault_init(&fault, "SAGA:NOT_DONE", BELAY_CLASS_PERMANENT,
+                     "%.*s says that it was not done%s%.*s", BELAY_STR_ARG(word->who),
+                     word->reason.n ? ": " : "", BELAY_STR_ARG(word->reason));
+    saga_move_fail(t, m, &fault);
+    return commit(t, m, word, err);
+}
+
+/* A step forwards: of unknown outcome, or failed past the pivot. */
+static int settle_step(struct saga_turn *t, const struct belay_saga_word *word, struct belay_err *err)
+{
+    static const uint8_t events[] = { [BELAY_SETTLE_DONE] = SAGA_EVENT_SETTLED_DONE,
+                                      [BELAY_SETTLE_NOT_DONE] = SAGA_EVENT_SETTLED_NOT_DONE,
+                                      [BELAY_SETTLE_SKIP] = SAGA_EVENT_SETTLED_SKIP };
     struct saga_move m;
-    if (t->saga->at >= t->saga->step_count || t->saga->steps[t->saga->at].state != STEP_UNKNOWN)
+    const struct saga *i = t->saga;
+    uint8_t step = i->at < i->step_count ? i->steps[i->at].state : STEP_PENDING;
+    if (step != STEP_UNKNOWN && step != STEP_FAILED)
         return belay_fail(err, BELAY_CONFLICT,
-                          "it is not parked for a step of unknown outcome: try again, or cancel");
+                          "it is not parked for the outcome of a step: retry, or abort");
     if (!t->def)
-        return belay_fail(err, BELAY_CONFLICT, "the definition it began with is not there");
-    saga_move_init(&m, t->saga, t->now,
-                   done ? SAGA_EVENT_SETTLED_DONE : SAGA_EVENT_SETTLED_NOT_DONE);
-    if (!done)
-        return not_done(t, &m, who, err);
+        return no_definition(err);
+    saga_move_init(&m, i, t->now, (enum saga_event)events[word->how]);
+    if (word->how == BELAY_SETTLE_NOT_DONE)
+        return step_not_done(t, &m, word, err);
+    if (word->how == BELAY_SETTLE_SKIP) {
+        m.step_state = STEP_PASSED;
+        saga_move_next(t, &m);
+        return commit(t, &m, word, err);
+    }
+    int status = keep_result(t, &m, word, err);
+    if (status != BELAY_OK)
+        return status;
+    if (step == STEP_FAILED) /* all of it, also the event it may have waited for */
+        m.step_state = STEP_AWAITING;
     saga_move_done(t, &m);
-    return commit(t, &m, who, err);
+    return commit(t, &m, word, err);
 }
 
 /* A compensation.  "Not done" is what it was parked for: it has to be done still. */
-static int settle_undo(struct saga_turn *t, bool done, struct belay_str who, struct belay_err *err)
+static int settle_undo(struct saga_turn *t, const struct belay_saga_word *word, struct belay_err *err)
 {
     struct saga_move m;
-    saga_move_init(&m, t->saga, t->now,
-                   done ? SAGA_EVENT_SETTLED_DONE : SAGA_EVENT_SETTLED_NOT_DONE);
-    if (!done) {
-        try_again(t, &m);
-    } else {
-        if (!t->def)
-            return belay_fail(err, BELAY_CONFLICT, "the definition it began with is not there");
-        saga_move_undone(t, &m);
+    if (word->how == BELAY_SETTLE_NOT_DONE) {
+        saga_move_init(&m, t->saga, t->now, SAGA_EVENT_SETTLED_NOT_DONE);
+        try_again(t, &m, false);
+        return commit(t, &m, word, err);
     }
-    return commit(t, &m, who, err);
+    if (!t->def)
+        return no_definition(err);
+    bool skip = word->how == BELAY_SETTLE_SKIP;
+    saga_move_init(&m, t->saga, t->now, skip ? SAGA_EVENT_SETTLED_SKIP : SAGA_EVENT_SETTLED_DONE);
+    saga_move_undone(t, &m, skip ? STEP_LEFT : STEP_UNDONE);
+    return commit(t, &m, word, err);
 }
 
 int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct belay_str id,
-                       enum belay_settle how, struct belay_str who, belay_time now,
-                       struct belay_err *err)
+                       const struct belay_saga_word *word, belay_time now, struct belay_err *err)
 {
     struct saga_turn t;
-    struct saga_move m;
     int status = find(s, name, id, now, &t, err);
     if (status != BELAY_OK)
         return status;
+    if (word->how == BELAY_SETTLE_RETRY)
+        return retry(&t, word, err);
     if (t.saga->state != SAGA_PARKED)
         return belay_fail(err, BELAY_CONFLICT, "it is %s, not parked",
                           saga_states[t.saga->state].name);
-    if (how == BELAY_SETTLE_RETRY) {
-        saga_move_init(&m, t.saga, now, SAGA_EVENT_SETTLED_RETRY);
-        try_again(&t, &m);
-        return commit(&t, &m, who, err);
-    }
-    if (t.saga->parked_from == SAGA_RUNNING)
-        return settle_step(&t, how == BELAY_SETTLE_DONE, who, err);
-    return settle_undo(&t, how == BELAY_SETTLE_DONE, who, err);
+    bool forwards = t.saga->parked_from == SAGA_RUNNING;
+    if (word->result.n && !(forwards && word->how == BELAY_SETTLE_DONE))
+        return belay_fail(err, BELAY_INVALID, "a result belongs to a step that was done");
+    return forwards ? settle_step(&t, word, err) : settle_undo(&t, word, err);
 }
 
 /* The instance gives up in its next turn: at once, or when the call that is under way has ended. */
-int belay_sagas_cancel(struct belay_sagas *s, struct belay_str name, struct belay_str id,
-                       struct belay_str who, belay_time now, struct belay_err *err)
+int belay_sagas_abort(struct belay_sagas *s, struct belay_str name, struct belay_str id,
+                      struct belay_str who, struct belay_str reason, belay_time now,
+                      struct belay_err *err)
 {
+    const struct belay_saga_word word = { BELAY_SETTLE_ABORT, who, reason, BELAY_STR_NONE };
     struct saga_turn t;
     struct saga_move m;
     int status = find(s, name, id, now, &t, err);
@@ -129,8 +206,11 @@ int belay_sagas_cancel(struct belay_sagas *s, struct belay_str name, struct bela
     bool parked = t.saga->state == SAGA_PARKED && t.saga->parked_from == SAGA_RUNNING;
     if (t.saga->state != SAGA_RUNNING && !parked)
         return belay_fail(err, BELAY_CONFLICT, "it is %s", saga_states[t.saga->state].name);
-    saga_move_init(&m, t.saga, now, SAGA_EVENT_CANCEL_ASKED);
+    if (saga_past_pivot(&t))
+        return belay_fail(err, BELAY_CONFLICT,
+                          "it is past its pivot and only goes forward: retry, settle or skip");
+    saga_move_init(&m, t.saga, now, SAGA_EVENT_ABORT_ASKED);
     m.state = SAGA_RUNNING;
-    m.flags |= SAGA_CANCELLING;
-    return commit(&t, &m, who, err);
+    m.flags |= SAGA_ABORTING;
+    return commit(&t, &m, &word, err);
 }

@@ -13,8 +13,8 @@ static const char *const event_names[SAGA_EVENT_COUNT] = {
     [SAGA_EVENT_RESOLVED_NOT_DONE] = "resolved_not_done",
     [SAGA_EVENT_RESOLVE_FAILED] = "resolve_failed",
     [SAGA_EVENT_STEP_FAILED] = "step_failed",
-    [SAGA_EVENT_CANCEL_ASKED] = "cancel_asked",
-    [SAGA_EVENT_CANCELLED] = "cancelled",
+    [SAGA_EVENT_ABORT_ASKED] = "abort_asked",
+    [SAGA_EVENT_ABORTED] = "aborted",
     [SAGA_EVENT_DEADLINE] = "deadline",
     [SAGA_EVENT_WITHDRAWN] = "message_withdrawn",
     [SAGA_EVENT_UNDO_BEGUN] = "compensation_begun",
@@ -25,6 +25,9 @@ static const char *const event_names[SAGA_EVENT_COUNT] = {
     [SAGA_EVENT_SETTLED_RETRY] = "settled_retry",
     [SAGA_EVENT_SETTLED_DONE] = "settled_done",
     [SAGA_EVENT_SETTLED_NOT_DONE] = "settled_not_done",
+    [SAGA_EVENT_SETTLED_SKIP] = "settled_skip",
+    [SAGA_EVENT_STEP_TIMEOUT] = "step_timeout",
+    [SAGA_EVENT_ABORT_TOO_LATE] = "abort_too_late",
 };
 
 const char *saga_event_name(unsigned event)
@@ -40,6 +43,19 @@ static void pack_time(struct belay_buf *out, belay_time t)
 static belay_time unpack_time(struct belay_unpack *u)
 {
     return (belay_time)belay_unpack_u64(u);
+}
+
+/* Most are close, and some are never. */
+static void pack_moment(struct belay_buf *out, belay_time now, belay_time t)
+{
+    belay_pack_u8(out, t == BELAY_TIME_NEVER);
+    if (t != BELAY_TIME_NEVER)
+        saga_pack_distance(out, now, t);
+}
+
+static belay_time unpack_moment(struct belay_unpack *u, belay_time now)
+{
+    return belay_unpack_u8(u) ? BELAY_TIME_NEVER : saga_unpack_distance(u, now);
 }
 
 void saga_start_pack(struct belay_buf *out, const struct saga_start *r)
@@ -88,8 +104,8 @@ void saga_move_pack(struct belay_buf *out, const struct saga_move *r)
     belay_pack_varint(out, r->attempt);
     belay_pack_varint(out, r->delay_ms);
     saga_pack_distance(out, r->now, r->first_at);
-    belay_pack_u8(out, r->due == BELAY_TIME_NEVER);
-    saga_pack_distance(out, r->now, r->due == BELAY_TIME_NEVER ? r->now : r->due);
+    pack_moment(out, r->now, r->until);
+    pack_moment(out, r->now, r->due);
     if (r->carries & MOVE_RESULT)
         belay_pack_str(out, r->result);
     if (r->carries & MOVE_FAULT)
@@ -123,9 +139,8 @@ bool saga_move_unpack(struct belay_str body, struct saga_move *ret_r)
     r.attempt = (uint32_t)belay_unpack_varint(&u);
     r.delay_ms = belay_unpack_varint(&u);
     r.first_at = saga_unpack_distance(&u, r.now);
-    bool never = belay_unpack_u8(&u);
-    belay_time due = saga_unpack_distance(&u, r.now);
-    r.due = never ? BELAY_TIME_NEVER : due;
+    r.until = unpack_moment(&u, r.now);
+    r.due = unpack_moment(&u, r.now);
     if (r.carries & MOVE_RESULT)
         r.result = belay_unpack_str(&u);
     if (r.carries & MOVE_FAULT)

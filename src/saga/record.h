@@ -41,8 +41,8 @@ enum saga_event {
     SAGA_EVENT_RESOLVED_NOT_DONE,
     SAGA_EVENT_RESOLVE_FAILED,
     SAGA_EVENT_STEP_FAILED,
-    SAGA_EVENT_CANCEL_ASKED,
-    SAGA_EVENT_CANCELLED,
+    SAGA_EVENT_ABORT_ASKED,
+    SAGA_EVENT_ABORTED,
     SAGA_EVENT_DEADLINE,
     SAGA_EVENT_WITHDRAWN,
     SAGA_EVENT_UNDO_BEGUN,
@@ -53,6 +53,9 @@ enum saga_event {
     SAGA_EVENT_SETTLED_RETRY,
     SAGA_EVENT_SETTLED_DONE,
     SAGA_EVENT_SETTLED_NOT_DONE,
+    SAGA_EVENT_SETTLED_SKIP,
+    SAGA_EVENT_STEP_TIMEOUT,
+    SAGA_EVENT_ABORT_TOO_LATE,
     SAGA_EVENT_COUNT
 };
 const char *saga_event_name(unsigned event);
@@ -85,7 +88,7 @@ struct saga_move {
     uint8_t state, parked_from, flags, at; /* of the instance, from now on */
     uint32_t attempt;
     uint64_t delay_ms;
-    belay_time first_at, due;
+    belay_time first_at, until, due;
     struct belay_str result, fault, text;
     struct belay_str topic;
     uint64_t sequence;

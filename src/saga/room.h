@@ -87,6 +87,7 @@ struct belay_sagas {
     size_t scan_key_n;
 
     struct saga_turn turn;
+    const struct belay_saga_word *word; /* of the person whose move is being made */
     struct belay_arena arena; /* of one turn */
     struct belay_buf record, row, kind_row, fault, text, json, scratch;
     struct saga *look; /* views of instances that are not in memory */
@@ -210,10 +211,17 @@ enum saga_act {
 void saga_turn_init(struct saga_turn *t, struct belay_sagas *s, struct saga *i, belay_time now);
 /* forward.c */
 enum saga_act saga_forward(struct saga_turn *t);
+/* Its pivot is done: it only goes forward, and what fails waits for a person. */
+bool saga_past_pivot(const struct saga_turn *t);
+/* When it has to be over; NEVER where nothing bounds it any more. */
+belay_time saga_deadline(const struct saga_turn *t);
+/* The step's time begins now. */
+void saga_move_begins(struct saga_turn *t, struct saga_move *m);
+void saga_move_next(struct saga_turn *t, struct saga_move *m); /* on to the next step, or the end */
 /* The step it is at is done as far as call or publish go: DONE and on to the next, or AWAITING. */
 void saga_move_done(struct saga_turn *t, struct saga_move *m);
-/* The step it is at failed, or all is to be given up: into m what follows (COMPENSATING or FAILED).
- */
+/* The step it is at failed, or all is to be given up: into m what follows (COMPENSATING or FAILED;
+ * past the pivot PARKED). */
 void saga_move_fail(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
 void saga_move_park(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
 void saga_move_fault(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
@@ -230,7 +238,8 @@ enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_
 enum saga_act saga_undo(struct saga_turn *t);
 /* Step below `from` (not included) that is to be undone, as it will be after m; -1: none. */
 int saga_undo_next(const struct saga_turn *t, const struct saga_move *m, int from);
-void saga_move_undone(struct saga_turn *t, struct saga_move *m);
+/* state: UNDONE, or LEFT as it is. */
+void saga_move_undone(struct saga_turn *t, struct saga_move *m, enum saga_step_state state);
 /* outcome.c: what the outcome of a call makes of its step. o NULL: it was interrupted. */
 int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
                  const struct belay_call_outcome *o, struct belay_err *err) BELAY_MUST_CHECK;

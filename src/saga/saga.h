@@ -2,12 +2,13 @@
  *
  *            start message                    every step done
  *   (none) -----------------> RUNNING -----------------------------> COMPLETED
- *                              |  step failed, deadline, cancel
+ *                              |  step failed, deadline, abort
  *                              v
- *                         COMPENSATING --all undone--> COMPENSATED   (or FAILED: nothing had to be
- * undone) | a compensation is exhausted
+ *                         COMPENSATING --all undone--> COMPENSATED
+ *                              |  (FAILED: nothing had to be undone)
+ *                              |  a compensation is exhausted
  *                              v
- *                           PARKED --retry/settle by a person--> COMPENSATING | RUNNING | ...
+ *                           PARKED --a person's word--> COMPENSATING | RUNNING | ...
  *
  * Steps in order: [when] -> call and/or publish -> await.  A step: PENDING -> BEGUN -> (WAITING
  * retry | RESOLVING | AWAITING) -> DONE | SKIPPED | FAILED (known to have had no effect) | UNKNOWN;
@@ -16,6 +17,10 @@
  * each until it succeeds or is parked.  Compensating a publish first takes the message out of its
  * subscriptions where it still waits (belay_broker_cancel, waiting while it is in flight); where an
  * attempt ever began, or it is done, the step's `compensate` runs too.
+ *
+ * A step's `timeout` bounds all of it: attempts, the waits between them, the event.  A step that is
+ * the `pivot` is the point of no return: once it is done neither failure nor deadline nor abort lead
+ * back, and a step that fails is parked for a person.
  *
  * Sans-I/O: decide -> append -> apply; rows in SAGA, SAGA_DUE, SAGA_EVENT.  An instance keeps the
  * hash of the definition it began with.  An event that comes before its saga waits in its
@@ -40,6 +45,8 @@ struct belay_saga_news {
     uint8_t level;    /* of obs */
     struct belay_str saga, id, step, correlationid, traceparent;
     struct belay_str why;
+    const char *word; /* saga.settled: what a person said */
+    struct belay_str by, reason;
     const char *state;   /* of the instance from now on */
     const char *parked;  /* what a person is asked about: "step", "compensation"; NULL */
     uint32_t attempt;    /* 0: none */
@@ -108,19 +115,34 @@ int belay_sagas_view(struct belay_sagas *s, struct belay_str name, struct belay_
 bool belay_sagas_list(struct belay_sagas *s, struct belay_str name, struct belay_str after,
                       struct belay_str *ret_id, struct belay_str *ret_state);
 
-/* A person's word on a PARKED instance: try the parked step or compensation again; or say it was
- * done / not done. "Not done" of a step fails the saga; of a compensation it is what RETRY says.
- * BELAY_CONFLICT: it is not parked, or not for an unknown outcome (it can only be tried again or
- * cancelled). */
-enum belay_settle { BELAY_SETTLE_RETRY, BELAY_SETTLE_DONE, BELAY_SETTLE_NOT_DONE };
+/* A person's word on an instance; who and why go into its history and the log.
+ *   RETRY     PARKED: the parked step or compensation again; waiting for a retry: now
+ *   DONE      the parked step or compensation was done; `result`, JSON, is then $steps.NAME.body
+ *   NOT_DONE  it was not: fails the saga; of a compensation, and past the pivot, as RETRY
+ *   SKIP      leave the parked step out and go on; a compensation: leave its step as it is
+ * BELAY_CONFLICT: not parked, or not for a step of which one can say that (an input that cannot be
+ * read, a definition that is not there: retry or abort). BELAY_INVALID: a result where none
+ * belongs, or larger than a saga may carry. */
+enum belay_settle {
+    BELAY_SETTLE_RETRY,
+    BELAY_SETTLE_DONE,
+    BELAY_SETTLE_NOT_DONE,
+    BELAY_SETTLE_SKIP,
+    BELAY_SETTLE_ABORT /* belay_sagas_abort's own */
+};
+struct belay_saga_word {
+    enum belay_settle how;
+    struct belay_str who, reason; /* reason, result: may be empty */
+    struct belay_str result;
+};
 int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct belay_str id,
-                       enum belay_settle how, struct belay_str who, belay_time now,
+                       const struct belay_saga_word *word, belay_time now,
                        struct belay_err *err) BELAY_MUST_CHECK;
 /* Begins compensation of an instance that is RUNNING, or was when it was PARKED; when the call
- * under way has ended. */
-int belay_sagas_cancel(struct belay_sagas *s, struct belay_str name, struct belay_str id,
-                       struct belay_str who, belay_time now,
-                       struct belay_err *err) BELAY_MUST_CHECK;
+ * under way has ended. BELAY_CONFLICT: it is not, or it is past its pivot. */
+int belay_sagas_abort(struct belay_sagas *s, struct belay_str name, struct belay_str id,
+                      struct belay_str who, struct belay_str reason, belay_time now,
+                      struct belay_err *err) BELAY_MUST_CHECK;
 
 struct belay_saga_stats {
     uint64_t running, compensating, parked, completed, compensated, failed, events_waiting;

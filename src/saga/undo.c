@@ -26,10 +26,10 @@ int saga_undo_next(const struct saga_turn *t, const struct saga_move *m, int fro
     return -1;
 }
 
-/* The step is undone: on to the one below, or the end. */
-void saga_move_undone(struct saga_turn *t, struct saga_move *m)
+/* The step is undone, or left as it is: on to the one below, or the end. */
+void saga_move_undone(struct saga_turn *t, struct saga_move *m, enum saga_step_state state)
 {
-    m->step_state = STEP_UNDONE;
+    m->step_state = (uint8_t)state;
     m->attempt = 0;
     m->delay_ms = 0;
     m->first_at = t->now;
@@ -114,7 +114,7 @@ static enum saga_act take_back(struct saga_turn *t, const struct saga_step *step
     else
         m.text = BELAY_STR("nobody had begun to handle it");
     if (result == WITHDRAWN || !t->def->steps[m.step].compensate)
-        saga_move_undone(t, &m);
+        saga_move_undone(t, &m, STEP_UNDONE);
     saga_move_append(t->room, t->saga, &m);
     return ACT_AGAIN;
 }
@@ -127,7 +127,7 @@ static enum saga_act publish_undo(struct saga_turn *t, const struct belay_publis
     struct belay_fault fault;
     bool failed = false;
     saga_move_init(&m, t->saga, t->now, SAGA_EVENT_UNDONE);
-    saga_move_undone(t, &m);
+    saga_move_undone(t, &m, STEP_UNDONE);
     enum saga_act act = saga_make_publish(t, publish, 1, &m, &fault, &failed);
     return failed ? park(t, &fault) : act;
 }
@@ -140,7 +140,7 @@ static enum saga_act compensate(struct saga_turn *t, const struct belay_compensa
         return publish_undo(t, c->publish);
     struct saga_move m;
     saga_move_init(&m, t->saga, t->now, SAGA_EVENT_UNDONE);
-    saga_move_undone(t, &m);
+    saga_move_undone(t, &m, STEP_UNDONE);
     return saga_commit(t, &m);
 }
 

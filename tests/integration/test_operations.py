@@ -239,7 +239,7 @@ def test_a_saga_that_cannot_be_undone_waits_for_a_person_and_says_so(tmp_path):
         status = belay("status", data=w.data, check=True)[1]
         assert f"! 1 of both waits for a person: belay saga ls both --state parked --data {w.data}" in status
         story = belay("trace", "s-1", data=w.data, check=True)[1]
-        advice = f"belay saga settle both s-1 --how retry --data {w.data}"
+        advice = f"belay saga retry both/s-1 --data {w.data}"
         assert "this compensation: " + advice in story, story
         belay(*advice.split()[1:], check=True)
         until(lambda: "settled_retry" in belay("trace", "s-1", data=w.data)[1])
@@ -253,7 +253,7 @@ def test_a_saga_that_cannot_be_undone_waits_for_a_person_and_says_so(tmp_path):
     assert [line["event"] for line in lines] == ["saga.compensating", "saga.parked", "saga.settled", "saga.parked",
                                                  "saga.settled", "saga.ended"]
     assert lines[1]["parked"] == "compensation" and lines[1]["id"] == "s-1" and lines[1]["level"] == "error"
-    assert lines[2]["why"].startswith("by ")
+    assert lines[2]["why"].startswith("by ") and lines[2]["word"] == "retry" and lines[2]["by"]
 
 
 def test_a_pipe_is_no_configuration(tmp_path):

@@ -104,8 +104,7 @@ static bool settle_saga(struct sim_world *w)
         if (belay_str_eq_nocase(state, BELAY_STR("parked"))) {
             struct belay_err err;
             sim_trace(w, "settle %s", name);
-            int status = belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(name),
-                                            BELAY_SETTLE_RETRY, BELAY_STR("sim"), sim_clock(w), &err);
+            int status = belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(name), &(struct belay_saga_word){ .how = BELAY_SETTLE_RETRY, .who = BELAY_STR("sim") }, sim_clock(w), &err);
             if (!sim_may_fail(w, status))
                 sim_violation(w, "SAGA", "%s: %s", name, err.msg);
             return true;

@@ -222,9 +222,32 @@ static void an_operation_without_a_flow_and_a_flow_without_a_reply_are_named(voi
     END;
 }
 
+static void what_a_pivot_makes_of_compensations_is_named(void **state)
+{
+    BEGIN;
+    assert_string_equal(
+        said(SAGA("      - name: a\n        pivot: true\n        call: { connection: c, path: /a, method: PUT }\n"
+                  "      - name: b\n        call: { connection: c, path: /b, method: PUT }\n"
+                  "      - name: d\n        call: { connection: c, path: /d, method: PUT }\n"
+                  "        compensate: {}\n"),
+             NULL, &out),
+        "18:9: 'd' comes after the pivot and is never compensated [unreachable]\n");
+    assert_string_equal(
+        said(SAGA("      - name: a\n        timeout: 6m\n        call: { connection: c, path: /a, method: PUT }\n"),
+             NULL, &out),
+        "13:9: 'a' may take longer than the whole saga's deadline [deadline]\n");
+    assert_string_equal(
+        said(SAGA("      - name: a\n        timeout: 1m\n"
+                  "        await: { topic: e, match: x, timeout: 2m }\n"),
+             NULL, &out),
+        "13:9: 'a' may wait longer for its event than the step may take [deadline]\n");
+    END;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_pivot_makes_of_compensations_is_named),
         cmocka_unit_test(what_nobody_reads_is_named),
         cmocka_unit_test(an_awaited_topic_is_read),
         cmocka_unit_test(a_connection_that_nothing_calls_is_named),

@@ -47,6 +47,11 @@ static const struct mistake yaml_mistakes[] = {
       "3:1: error: one document a file: remove the '---' or split the file [yaml]\n" },
     { "a duplicate key", HEAD "name: b\n",
       "3:1: error: 'name' is here twice; the first is in line 2 [duplicate-key]\n" },
+    { "two pivots",
+      HEAD "topics: { t: {} }\nsagas:\n  s:\n    from: { topic: t }\n    id: x\n    steps:\n"
+           "      - { name: a, pivot: true, await: { topic: t, match: x, timeout: 1s } }\n"
+           "      - { name: b, pivot: true, await: { topic: t, match: x, timeout: 1s } }\n",
+      "10:9: error: 'a' is the pivot already: there is one point of no return [two-pivots]\n" },
     { "a duplicate name", HEAD "topics:\n  t: {}\n  u: {}\n  t: {}\n",
       "6:3: error: 't' is here twice; the first is in line 4 [duplicate-key]\n" },
     { "a tag", HEAD "topics: !!map { t: {} }\n",

@@ -13,6 +13,7 @@ static struct saga *an_instance(void)
     s->started_at = 1000;
     s->updated_at = 5000;
     s->first_at = 900;
+    s->until = 9000;
     s->log_at = 4000;
     s->due = 7000;
     s->definition = (struct belay_hash128){ 1, 2 };
@@ -54,6 +55,7 @@ static void a_row_gives_back_the_instance(void **state)
     assert_true(saga_row_glance(belay_buf_view(&row), &g));
     assert_str(g.id, "o-1");
     assert_int_equal(g.due, 7000);
+    assert_int_equal(b->until, 9000);
     struct belay_unpack u = belay_unpack_init(belay_buf_view(&b->log));
     belay_time at = b->started_at;
     struct saga_entry e;
@@ -124,6 +126,7 @@ static void a_move_gives_back_what_it_says(void **state)
                            .attempt = 1,
                            .delay_ms = 1 << 20,
                            .first_at = 8000,
+                           .until = 12000,
                            .due = BELAY_TIME_NEVER,
                            .result = BELAY_STR("{}"),
                            .fault = BELAY_STR("f"),
@@ -141,6 +144,7 @@ static void a_move_gives_back_what_it_says(void **state)
     assert_true(belay_str_eq(belay_buf_view(&out), belay_buf_view(&again)));
     assert_int_equal(r.due, BELAY_TIME_NEVER);
     assert_int_equal(r.first_at, 8000);
+    assert_int_equal(r.until, 12000);
     for (size_t n = 0; n < out.n; n++)
         assert_false(saga_move_unpack(belay_str(out.p, n), &r));
     belay_buf_deinit(&out);
@@ -174,7 +178,8 @@ static void a_step_counts_unless_it_is_known_to_have_had_no_effect(void **state)
                   { STEP_AWAITING, true, true },   { STEP_DONE, true, true },
                   { STEP_SKIPPED, false, false },  { STEP_FAILED, false, true },
                   { STEP_UNKNOWN, true, true },    { STEP_UNDOING, true, true },
-                  { STEP_UNDO_BEGUN, true, true }, { STEP_UNDONE, false, false } };
+                  { STEP_UNDO_BEGUN, true, true }, { STEP_UNDONE, false, false },
+                  { STEP_PASSED, true, true },     { STEP_LEFT, false, false } };
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
         struct saga_step step = { .state = cases[n].state };
         assert_int_equal(saga_step_counts(&step), cases[n].counts);

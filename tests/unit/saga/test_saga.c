@@ -1,84 +1,4 @@
-#include "unit/saga/world.h"
-
-#define HOUR_MS 3600000
-
-/* charge (POST, may be asked for), reserve (PUT), book (POST, nobody to ask). */
-static struct belay_saga_def *three_calls(void)
-{
-    struct belay_saga_step_def *steps = forever(calloc(3, sizeof *steps));
-    steps[0] = (struct belay_saga_step_def){
-        .name = BELAY_STR("charge"),
-        .status = BELAY_STR("charging"),
-        .retry = QUICK,
-        .call = call_def(&payments, "POST", "/do/0/{% order_id %}"),
-        .resolve = call_def(&payments, "GET", "/resolve/0/{% order_id %}"),
-        .compensate = compensate_def(call_def(&keyed, "POST", "/undo/0/{% order_id %}"), QUICK),
-    };
-    steps[1] = (struct belay_saga_step_def){
-        .name = BELAY_STR("reserve"),
-        .status = BELAY_STR("reserving"),
-        .retry = QUICK,
-        .call = call_def(&payments, "PUT", "/do/1/{% order_id %}"),
-        .compensate
-        = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
-    };
-    steps[2] = (struct belay_saga_step_def){
-        .name = BELAY_STR("book"),
-        .status = BELAY_STR("booking"),
-        .retry = QUICK,
-        .call = call_def(&payments, "POST", "/do/2/{% order_id %}"),
-        .compensate = compensate_def(call_def(&payments, "POST", "/undo/2/{% order_id %}"), QUICK),
-    };
-    return saga_def(steps, 3, HOUR_MS);
-}
-
-/* charge, then ship by a message and wait for what comes of it (design section 7). */
-static struct belay_saga_def *charge_and_ship(void)
-{
-    struct belay_saga_step_def *steps = forever(calloc(2, sizeof *steps));
-    steps[0] = three_calls()->steps[0];
-    steps[1] = (struct belay_saga_step_def){
-        .name = BELAY_STR("ship"),
-        .status = BELAY_STR("shipping"),
-        .retry = QUICK,
-        .publish = publish_def("work"),
-        .await = await_def("results", "{% order_id %}", "{% outcome = 'failed' %}", 600000),
-        .compensate
-        = compensate_def(call_def(&payments, "DELETE", "/undo/1/{% order_id %}"), QUICK),
-    };
-    return saga_def(steps, 2, 2 * HOUR_MS);
-}
-
-/* ---- answers ---- */
-
-struct script { /* one answer per verb and step, the rest is OK */
-    const char *verb;
-    unsigned step;
-    enum answer answer;
-    unsigned times; /* how often; then OK */
-};
-static struct script scripts[4];
-
-static enum answer scripted(struct world *w, const char *verb, unsigned step, unsigned saga)
-{
-    (void)w, (void)saga;
-    for (size_t n = 0; n < sizeof scripts / sizeof *scripts; n++)
-        if (scripts[n].times && strcmp(verb, scripts[n].verb) == 0 && step == scripts[n].step) {
-            scripts[n].times--;
-            return scripts[n].answer;
-        }
-    return ANSWER_OK;
-}
-
-static struct world *scripted_world(const struct belay_saga_def *def, const char *verb,
-                                    unsigned step, enum answer answer, unsigned times)
-{
-    struct world *w = world_new(1, def);
-    memset(scripts, 0, sizeof scripts);
-    scripts[0] = (struct script){ verb, step, answer, times };
-    w->answer = scripted;
-    return w;
-}
+#include "unit/saga/stories.h"
 
 /* ---- forwards ---- */
 
@@ -203,7 +123,7 @@ static void refused_at_the_end_all_before_is_undone_backwards(void **state)
 
 static void settle(struct world *w, enum belay_settle how)
 {
-    assert_ok(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), how, BELAY_STR("ann"),
+    assert_ok(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), &(struct belay_saga_word){ .how = how, .who = BELAY_STR("ann") },
                                  w->now, &w->err));
     world_run(w, A_WHILE(w));
 }
@@ -296,11 +216,9 @@ static void one_that_nobody_can_tell_waits_for_a_person(void **state)
     struct world *w = parked_at_book();
     settle(w, BELAY_SETTLE_DONE);
     assert_member(w, 1, "/status", "fulfilled");
-    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_SETTLE_DONE,
-                                        BELAY_STR("ann"), w->now, &w->err),
+    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE, .who = BELAY_STR("ann") }, w->now, &w->err),
                      BELAY_CONFLICT);
-    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-9"), BELAY_SETTLE_DONE,
-                                        BELAY_STR("ann"), w->now, &w->err),
+    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-9"), &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE, .who = BELAY_STR("ann") }, w->now, &w->err),
                      BELAY_NOTFOUND);
     world_free(w);
 
@@ -318,7 +236,7 @@ static void one_that_nobody_can_tell_waits_for_a_person(void **state)
     world_free(w);
 
     w = parked_at_book();
-    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now,
+    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now,
                                  &w->err));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
@@ -495,7 +413,7 @@ static void compensation_waits_while_its_message_is_in_hand(void **state)
     struct world *w = world_new(1, charge_and_ship());
     world_order(w, 1);
     run_until_in_hand(w);
-    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now,
+    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now,
                                  &w->err));
     for (unsigned n = 0; n < 20; n++) {
         world_ask(w);
@@ -538,15 +456,14 @@ static void a_cancel_waits_for_the_call_under_way(void **state)
     world_order(w, 1);
     world_deliver(w);
     world_ask(w);
-    assert_ok(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), w->now,
+    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now,
                                  &w->err));
     assert_member(w, 1, "/state", "running");
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][1].do_calls, 0);
     assert_int_equal(w->ledger[1][0].undone, 1);
-    assert_int_equal(belay_sagas_cancel(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"),
-                                        w->now, &w->err),
+    assert_int_equal(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now, &w->err),
                      BELAY_CONFLICT);
     world_free(w);
 }
