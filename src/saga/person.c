@@ -1,4 +1,5 @@
-/* person.c - what a person says about an instance: retry, settle or skip what is parked, abort what runs. */
+/* person.c - what a person says about an instance: retry, settle or skip what is parked, abort what
+ * runs. */
 #include "saga/room.h"
 
 static int find(struct belay_sagas *s, struct belay_str name, struct belay_str id, belay_time now,
@@ -56,7 +57,8 @@ static void try_again(struct saga_turn *t, struct saga_move *m, bool may_ask)
     if (m->until != BELAY_TIME_NEVER)
         saga_move_begins(t, m);
     if (stuck) {
-        bool ask = may_ask && m->step_state == STEP_UNKNOWN && t->def && t->def->steps[m->step].resolve;
+        bool ask
+            = may_ask && m->step_state == STEP_UNKNOWN && t->def && t->def->steps[m->step].resolve;
         m->step_state = ask ? STEP_RESOLVING : STEP_WAITING;
         m->step_attempts = 0;
     }
@@ -83,7 +85,8 @@ static int no_definition(struct belay_err *err)
     return belay_fail(err, BELAY_CONFLICT, "the definition it began with is not there");
 }
 
-/* What a person knows of the step, as the answer of a call would be: {"body": ..., "settled_by": who}. */
+/* What a person knows of the step, as the answer of a call would be: {"body": ..., "settled_by":
+ * who}. */
 static int keep_result(struct saga_turn *t, struct saga_move *m, const struct belay_saga_word *word,
                        struct belay_err *err)
 {
@@ -100,7 +103,8 @@ static int keep_result(struct saga_turn *t, struct saga_move *m, const struct be
     belay_json_end_object(&o);
     if (belay_buf_status(json) == BELAY_NOMEM)
         return belay_fail(err, BELAY_BUSY, "no memory for the result of a step");
-    if (belay_buf_status(json) != BELAY_OK || json->n + t->saga->data.n > BELAY_SAGA_DATA_BYTES_MAX) {
+    if (belay_buf_status(json) != BELAY_OK
+        || json->n + t->saga->data.n > BELAY_SAGA_DATA_BYTES_MAX) {
         belay_buf_clear(json);
         return belay_fail(err, BELAY_INVALID, "the result is larger than a saga may carry");
     }
@@ -109,8 +113,8 @@ static int keep_result(struct saga_turn *t, struct saga_move *m, const struct be
     return BELAY_OK;
 }
 
-static int step_not_done(struct saga_turn *t, struct saga_move *m, const struct belay_saga_word *word,
-                         struct belay_err *err)
+static int step_not_done(struct saga_turn *t, struct saga_move *m,
+                         const struct belay_saga_word *word, struct belay_err *err)
 {
     struct belay_fault fault;
     m->step_flags &= (uint8_t)~STEP_MAYBE;
@@ -127,7 +131,8 @@ static int step_not_done(struct saga_turn *t, struct saga_move *m, const struct 
 }
 
 /* A step forwards: of unknown outcome, or failed past the pivot. */
-static int settle_step(struct saga_turn *t, const struct belay_saga_word *word, struct belay_err *err)
+static int settle_step(struct saga_turn *t, const struct belay_saga_word *word,
+                       struct belay_err *err)
 {
     static const uint8_t events[] = { [BELAY_SETTLE_DONE] = SAGA_EVENT_SETTLED_DONE,
                                       [BELAY_SETTLE_NOT_DONE] = SAGA_EVENT_SETTLED_NOT_DONE,
@@ -158,7 +163,8 @@ static int settle_step(struct saga_turn *t, const struct belay_saga_word *word, 
 }
 
 /* A compensation.  "Not done" is what it was parked for: it has to be done still. */
-static int settle_undo(struct saga_turn *t, const struct belay_saga_word *word, struct belay_err *err)
+static int settle_undo(struct saga_turn *t, const struct belay_saga_word *word,
+                       struct belay_err *err)
 {
     struct saga_move m;
     if (word->how == BELAY_SETTLE_NOT_DONE) {

@@ -75,7 +75,7 @@ static inline enum answer scripted(struct world *w, const char *verb, unsigned s
 }
 
 static inline struct world *scripted_world(const struct belay_saga_def *def, const char *verb,
-                                    unsigned step, enum answer answer, unsigned times)
+                                           unsigned step, enum answer answer, unsigned times)
 {
     struct world *w = world_new(1, def);
     memset(scripts, 0, sizeof scripts);

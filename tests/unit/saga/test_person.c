@@ -6,6 +6,15 @@ static struct belay_saga_step_def *steps_of(struct belay_saga_def *def)
     return (struct belay_saga_step_def *)def->steps;
 }
 
+static struct belay_retry_def every(uint32_t attempts, uint64_t ms)
+{
+    return (struct belay_retry_def){ .max_attempts = attempts,
+                                     .initial_ms = ms,
+                                     .max_ms = ms,
+                                     .multiplier = 1.0,
+                                     .jitter = BELAY_JITTER_NONE };
+}
+
 static int say(struct world *w, enum belay_settle how, const char *result)
 {
     const struct belay_saga_word word = { .how = how,
@@ -17,8 +26,8 @@ static int say(struct world *w, enum belay_settle how, const char *result)
 
 static int abort_it(struct world *w)
 {
-    return belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR(""),
-                             w->now, &w->err);
+    return belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"),
+                             BELAY_STR(""), w->now, &w->err);
 }
 
 static struct world *ordered(struct world *w)
@@ -50,7 +59,7 @@ static void a_step_has_failed_when_its_time_is_over(void **state)
 {
     (void)state;
     struct belay_saga_def *def = three_calls();
-    steps_of(def)[1].retry = (struct belay_retry_def){ 1000, 0, 1000, 1000, 1.0, BELAY_JITTER_NONE, true };
+    steps_of(def)[1].retry = every(1000, 1000);
     steps_of(def)[1].timeout_ms = 10500;
     struct world *w = ordered(scripted_world(def, "do", 1, ANSWER_BUSY, 1000));
     assert_member(w, 1, "/status", "refunded");
@@ -166,8 +175,9 @@ static void no_deadline_leads_back_over_the_pivot(void **state)
 {
     (void)state;
     struct belay_saga_def *def = with_pivot();
-    steps_of(def)[1].retry = (struct belay_retry_def){ 1000, 0, 60000, 60000, 1.0, BELAY_JITTER_NONE, true };
-    struct world *w = ordered(scripted_world(def, "do", 1, ANSWER_BUSY, 90)); /* an hour and a half */
+    steps_of(def)[1].retry = every(1000, 60000);
+    struct world *w
+        = ordered(scripted_world(def, "do", 1, ANSWER_BUSY, 90)); /* an hour and a half */
     assert_member(w, 1, "/status", "fulfilled");
     world_free(w);
 }
@@ -206,8 +216,7 @@ static void what_waits_for_its_retry_may_be_tried_now(void **state)
 {
     (void)state;
     struct belay_saga_def *def = three_calls();
-    steps_of(def)[1].retry
-        = (struct belay_retry_def){ 4, 0, 1800000, 1800000, 1.0, BELAY_JITTER_NONE, true };
+    steps_of(def)[1].retry = every(4, 1800000);
     struct world *w = scripted_world(def, "do", 1, ANSWER_BUSY, 1);
     world_order(w, 1);
     assert_int_equal(say(w, BELAY_SETTLE_RETRY, ""), BELAY_NOTFOUND);

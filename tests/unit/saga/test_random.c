@@ -101,10 +101,14 @@ static void settle_truly(struct world *w, unsigned saga)
                             : draw(w, 2) ? BELAY_SETTLE_NOT_DONE
                                          : BELAY_SETTLE_RETRY;
     note(w, "person: %u step %u %s\n", saga, step, done ? "done" : "not done or again");
-    int status = belay_sagas_settle(w->sagas, w->def->name, id_of(saga, id), &(struct belay_saga_word){ .how = how, .who = BELAY_STR("ann") },
-                                    w->now, &w->err);
+    int status = belay_sagas_settle(
+        w->sagas, w->def->name, id_of(saga, id),
+        &(struct belay_saga_word){ .how = how, .who = BELAY_STR("ann") }, w->now, &w->err);
     if (status == BELAY_CONFLICT) /* not for a step: it can only be tried again */
-        status = belay_sagas_settle(w->sagas, w->def->name, id_of(saga, id), &(struct belay_saga_word){ .how = BELAY_SETTLE_RETRY, .who = BELAY_STR("ann") }, w->now, &w->err);
+        status = belay_sagas_settle(
+            w->sagas, w->def->name, id_of(saga, id),
+            &(struct belay_saga_word){ .how = BELAY_SETTLE_RETRY, .who = BELAY_STR("ann") }, w->now,
+            &w->err);
     world_ok(w, status);
 }
 
@@ -158,7 +162,8 @@ static void cancel_one(struct world *w)
         saga = w->worked;
     else if (draw(w, 8))
         return;
-    int status = belay_sagas_abort(w->sagas, w->def->name, id_of(saga, id), BELAY_STR("bob"), BELAY_STR("why not"), w->now, &w->err);
+    int status = belay_sagas_abort(w->sagas, w->def->name, id_of(saga, id), BELAY_STR("bob"),
+                                   BELAY_STR("why not"), w->now, &w->err);
     if (status != BELAY_OK && status != BELAY_CONFLICT && status != BELAY_NOTFOUND)
         world_ok(w, status);
 }
@@ -238,7 +243,8 @@ static void wrong(struct world *w, unsigned saga, const char *what)
 /* Once its pivot is done nothing leads back, by its own history. */
 static void check_pivot(struct world *w, unsigned saga)
 {
-    static const char *const back[] = { "compensation_begun", "compensated", "deadline", "aborted" };
+    static const char *const back[]
+        = { "compensation_begun", "compensated", "deadline", "aborted" };
     char at[40], event[64], step[64];
     bool past = false;
     for (unsigned n = 0; w->def->steps[1].pivot; n++) {

@@ -123,7 +123,8 @@ static void refused_at_the_end_all_before_is_undone_backwards(void **state)
 
 static void settle(struct world *w, enum belay_settle how)
 {
-    assert_ok(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), &(struct belay_saga_word){ .how = how, .who = BELAY_STR("ann") },
+    assert_ok(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"),
+                                 &(struct belay_saga_word){ .how = how, .who = BELAY_STR("ann") },
                                  w->now, &w->err));
     world_run(w, A_WHILE(w));
 }
@@ -216,9 +217,15 @@ static void one_that_nobody_can_tell_waits_for_a_person(void **state)
     struct world *w = parked_at_book();
     settle(w, BELAY_SETTLE_DONE);
     assert_member(w, 1, "/status", "fulfilled");
-    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"), &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE, .who = BELAY_STR("ann") }, w->now, &w->err),
+    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"),
+                                        &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE,
+                                                                   .who = BELAY_STR("ann") },
+                                        w->now, &w->err),
                      BELAY_CONFLICT);
-    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-9"), &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE, .who = BELAY_STR("ann") }, w->now, &w->err),
+    assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-9"),
+                                        &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE,
+                                                                   .who = BELAY_STR("ann") },
+                                        w->now, &w->err),
                      BELAY_NOTFOUND);
     world_free(w);
 
@@ -236,8 +243,8 @@ static void one_that_nobody_can_tell_waits_for_a_person(void **state)
     world_free(w);
 
     w = parked_at_book();
-    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now,
-                                 &w->err));
+    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"),
+                                BELAY_STR("why not"), w->now, &w->err));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][2].undone, 1);
@@ -413,8 +420,8 @@ static void compensation_waits_while_its_message_is_in_hand(void **state)
     struct world *w = world_new(1, charge_and_ship());
     world_order(w, 1);
     run_until_in_hand(w);
-    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now,
-                                 &w->err));
+    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"),
+                                BELAY_STR("why not"), w->now, &w->err));
     for (unsigned n = 0; n < 20; n++) {
         world_ask(w);
         world_flush(w);
@@ -456,14 +463,15 @@ static void a_cancel_waits_for_the_call_under_way(void **state)
     world_order(w, 1);
     world_deliver(w);
     world_ask(w);
-    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now,
-                                 &w->err));
+    assert_ok(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"),
+                                BELAY_STR("why not"), w->now, &w->err));
     assert_member(w, 1, "/state", "running");
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][1].do_calls, 0);
     assert_int_equal(w->ledger[1][0].undone, 1);
-    assert_int_equal(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"), BELAY_STR("why not"), w->now, &w->err),
+    assert_int_equal(belay_sagas_abort(w->sagas, w->def->name, BELAY_STR("o-1"), BELAY_STR("ann"),
+                                       BELAY_STR("why not"), w->now, &w->err),
                      BELAY_CONFLICT);
     world_free(w);
 }
