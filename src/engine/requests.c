@@ -10,6 +10,7 @@
 
 #define TIMEOUT_DEFAULT_MS 30000
 #define RETRY_AFTER_MS 1000
+#define KEPT_ANSWER_BYTES 512 /* a larger one stays where it is: no copy */
 
 /* ---- answering ---- */
 
@@ -163,6 +164,27 @@ static int no_room(struct belay_engine *e, struct engine_run *r, int status)
     return BELAY_OK;
 }
 
+/* The answer moves to the run, so that its flow serves the next request while this one waits for its commit:
+ * it is still in the processor's cache then. Without memory the flow just stays. */
+static void let_flow_go(struct engine_run *r)
+{
+    struct belay_field *headers = (struct belay_field *)r->reply.headers; /* shape_reply's own copy */
+    struct belay_str body = belay_arena_str(&r->arena, r->reply.body);
+    bool whole = body.p != NULL;
+    for (uint32_t i = 0; i < r->reply.header_count && whole; i++) {
+        struct belay_field copy = { belay_arena_str(&r->arena, headers[i].name),
+                                    belay_arena_str(&r->arena, headers[i].value) };
+        whole = copy.name.p && copy.value.p;
+        if (whole)
+            headers[i] = copy;
+    }
+    if (!whole)
+        return;
+    r->reply.body = body;
+    belay_flow_free(r->flow);
+    r->flow = NULL;
+}
+
 static int settle_done(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_fault fault;
@@ -173,8 +195,11 @@ static int settle_done(struct belay_engine *e, struct engine_run *r)
         refuse_fault(e, r, &fault);
     else if (status != BELAY_OK)
         return no_room(e, r, status);
-    else if (!e->failed)
+    else if (!e->failed) {
+        if (r->reply.body.n <= KEPT_ANSWER_BYTES)
+            let_flow_go(r);
         answer(e, r);
+    }
     return BELAY_OK;
 }
 

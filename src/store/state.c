@@ -158,7 +158,7 @@ bool belay_state_get(struct belay_state *s, uint32_t table, struct belay_str key
                      struct belay_str *ret_value)
 {
     check(table, key);
-    if (!s->active->root[table] && !s->frozen)
+    if (!overlay_has(s->active, table) && !s->frozen)
         return !s->active->dropped[table] && backend_get(s, table, key, ret_value);
     uint64_t hash = overlay_hash(table, key);
     const struct overlay_node *n = overlay_find(s->active, table, key, hash);
@@ -177,10 +177,10 @@ struct candidate {
 
 enum { LEVELS = 3 };
 
-static struct candidate seek_overlay(const struct overlay *o, uint32_t table, struct belay_str from,
+static struct candidate seek_overlay(struct overlay *o, uint32_t table, struct belay_str from,
                                      bool after)
 {
-    const struct overlay_node *n = o->root[table] ? overlay_seek(o, table, from, after) : NULL;
+    const struct overlay_node *n = overlay_has(o, table) ? overlay_seek(o, table, from, after) : NULL;
     if (!n)
         return (struct candidate){ 0 };
     return (struct candidate){ overlay_key(n), overlay_value(n), true, n->dead };
@@ -305,6 +305,6 @@ void belay_state_del(struct belay_state *s, uint32_t table, struct belay_str key
 void belay_state_drop(struct belay_state *s, uint32_t table)
 {
     BELAY_ASSERT(table >= BELAY_TABLE_DROPPABLE && table < STATE_TABLES);
-    bool below = !s->backend_empty[table] || (s->frozen && s->frozen->root[table]);
+    bool below = !s->backend_empty[table] || (s->frozen && overlay_has(s->frozen, table));
     overlay_drop(s->active, table, below);
 }

@@ -10,6 +10,7 @@ bool belay_state_may_freeze(const struct belay_state *s)
 void belay_state_freeze(struct belay_state *s, uint64_t position)
 {
     BELAY_ASSERT(belay_state_may_freeze(s) && position >= s->position);
+    overlay_order(s->active);
     s->frozen = s->active;
     s->frozen->position = position;
     s->active = s->frozen == &s->overlays[0] ? &s->overlays[1] : &s->overlays[0];
@@ -18,7 +19,7 @@ void belay_state_freeze(struct belay_state *s, uint64_t position)
 
 /* The frozen overlay's changes in order of table and key. */
 struct feed {
-    const struct overlay *o;
+    struct overlay *o; /* frozen, so seeking in it changes nothing */
     uint32_t table;
     bool dropped;                 /* the drop of this table was told */
     const struct overlay_node *at; /* told last in this table */

@@ -111,7 +111,7 @@ static bool merge_table(struct overlay *rows, struct overlay *changes, uint32_t 
 {
     if (changes->dropped[table])
         overlay_drop(rows, table, false);
-    for (struct overlay_node *c; (c = changes->root[table]);) {
+    for (struct overlay_node *c; (c = overlay_seek(changes, table, BELAY_STR(""), false));) {
         struct belay_str key = overlay_key(c);
         uint64_t hash = overlay_hash(table, key);
         struct overlay_node *n = overlay_find(rows, table, key, hash);

@@ -12,6 +12,8 @@ _Static_assert(sizeof(struct overlay_node) * 5 / 4 + 30 <= OVERLAY_CHANGE_BYTES,
 /* Callers may guess a little low ("about"): a put beyond its reservation takes from this. */
 enum { SLACK_BYTES = 4096 };
 
+enum { LOOSE_MAX = 512 }; /* to order them is some 100 us, once */
+
 int overlay_init(struct overlay *o, size_t block_size, uint32_t changes_max, struct belay_err *err)
 {
     uint32_t buckets = 64;
@@ -37,6 +39,8 @@ void overlay_clear(struct overlay *o)
     if (o->count)
         memset(o->buckets, 0, overlay_index_bytes(o));
     memset(o->root, 0, sizeof o->root);
+    memset(o->loose, 0, sizeof o->loose);
+    memset(o->loose_count, 0, sizeof o->loose_count);
     memset(o->dropped, 0, sizeof o->dropped);
     o->count = o->drops = 0;
     o->position = 0;
@@ -56,22 +60,6 @@ struct overlay_node *overlay_find(const struct overlay *o, uint32_t table, struc
                 && belay_str_eq(overlay_key(n), key)))
         n = n->chain;
     return n;
-}
-
-struct overlay_node *overlay_seek(const struct overlay *o, uint32_t table, struct belay_str from,
-                                  bool after)
-{
-    struct overlay_node *n = o->root[table], *found = NULL;
-    while (n) {
-        int c = belay_str_cmp(overlay_key(n), from);
-        if (c > 0 || (c == 0 && !after)) {
-            found = n;
-            n = n->left;
-        } else {
-            n = n->right;
-        }
-    }
-    return found;
 }
 
 /* ---- treap: in order by key, a heap by priority ---- */
@@ -126,6 +114,42 @@ static void treap_remove(struct overlay_node **at, struct overlay_node *n)
     *at = treap_join(n->left, n->right);
 }
 
+/* The loose ones find their places. */
+static void order(struct overlay *o, uint32_t table)
+{
+    if (!o->loose[table])
+        return; /* a frozen one is not written to */
+    while (o->loose[table]) {
+        struct overlay_node *n = o->loose[table];
+        o->loose[table] = n->right;
+        treap_insert(&o->root[table], n);
+    }
+    o->loose_count[table] = 0;
+}
+
+void overlay_order(struct overlay *o)
+{
+    for (uint32_t table = 0; table < STATE_TABLES; table++)
+        order(o, table);
+}
+
+struct overlay_node *overlay_seek(struct overlay *o, uint32_t table, struct belay_str from,
+                                  bool after)
+{
+    order(o, table);
+    struct overlay_node *n = o->root[table], *found = NULL;
+    while (n) {
+        int c = belay_str_cmp(overlay_key(n), from);
+        if (c > 0 || (c == 0 && !after)) {
+            found = n;
+            n = n->left;
+        } else {
+            n = n->right;
+        }
+    }
+    return found;
+}
+
 /* ---- changes ---- */
 
 static void *take(struct overlay *o, size_t n)
@@ -149,8 +173,11 @@ struct overlay_node *overlay_add(struct overlay *o, uint32_t table, struct belay
     struct overlay_node **bucket = &o->buckets[hash & o->bucket_mask];
     n->chain = *bucket;
     *bucket = n;
-    treap_insert(&o->root[table], n);
+    n->right = o->loose[table];
+    o->loose[table] = n;
     o->count++;
+    if (++o->loose_count[table] == LOOSE_MAX)
+        order(o, table);
     return n;
 }
 
@@ -193,12 +220,14 @@ static void release(struct overlay *o, struct overlay_node *n, uint64_t hash)
 
 void overlay_remove(struct overlay *o, struct overlay_node *n, uint64_t hash)
 {
+    order(o, n->table);
     treap_remove(&o->root[n->table], n);
     release(o, n, hash);
 }
 
 void overlay_drop(struct overlay *o, uint32_t table, bool hide)
 {
+    order(o, table);
     for (struct overlay_node *n; (n = o->root[table]);) {
         o->root[table] = treap_join(n->left, n->right);
         release(o, n, overlay_hash(table, overlay_key(n)));

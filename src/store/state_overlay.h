@@ -3,11 +3,13 @@
  *
  * A node is found by its hash (get, put) and by its order (seek): it hangs in a bucket's chain and
  * in its table's treap, whose priorities are the same hash, so that the shape depends on the keys
- * alone and a run repeats.
+ * alone and a run repeats. A new one stays loose until somebody asks for order, or many are: most
+ * tables are not asked before the freeze, and nodes that are put in their places together find the
+ * upper ones in the processor's cache.
  *
  * Uses: base, state_pool.h.  Thread: one owner; a frozen one may be read from two threads.
- * Invariant: a node is in one chain and one treap; dropped[t]: what lies below this level in t is
- * not there any more. */
+ * Invariant: a node is in one chain, and in one treap or loose list; a frozen overlay has no loose ones;
+ * dropped[t]: what lies below this level in t is not there any more. */
 #ifndef BELAY_STORE_STATE_OVERLAY_H
 #define BELAY_STORE_STATE_OVERLAY_H
 
@@ -40,6 +42,8 @@ struct overlay {
     uint32_t drops;               /* tables that are dropped */
     uint64_t position;            /* of a frozen one */
     struct overlay_node *root[STATE_TABLES];
+    struct overlay_node *loose[STATE_TABLES]; /* by `right` */
+    uint32_t loose_count[STATE_TABLES];
     bool dropped[STATE_TABLES];
 };
 
@@ -56,6 +60,12 @@ void overlay_clear(struct overlay *o);
 static inline bool overlay_empty(const struct overlay *o)
 {
     return o->count == 0 && o->drops == 0;
+}
+
+/* Something is said of the table, but for a drop. */
+static inline bool overlay_has(const struct overlay *o, uint32_t table)
+{
+    return o->root[table] || o->loose[table];
 }
 
 static inline size_t overlay_index_bytes(const struct overlay *o)
@@ -78,8 +88,10 @@ uint64_t overlay_hash(uint32_t table, struct belay_str key);
 struct overlay_node *overlay_find(const struct overlay *o, uint32_t table, struct belay_str key,
                                   uint64_t hash);
 /* First node >= from (> from when after), tombstones too. */
-struct overlay_node *overlay_seek(const struct overlay *o, uint32_t table, struct belay_str from,
+struct overlay_node *overlay_seek(struct overlay *o, uint32_t table, struct belay_str from,
                                   bool after);
+/* No node is loose afterwards: before it is frozen, for then two threads read it. */
+void overlay_order(struct overlay *o);
 /* The key's node, new ones dead and without a value. Memory was reserved. */
 struct overlay_node *overlay_add(struct overlay *o, uint32_t table, struct belay_str key,
                                  uint64_t hash);

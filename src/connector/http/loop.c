@@ -1,5 +1,6 @@
 #include "connector/http/loop.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -162,6 +163,12 @@ void http_loop_stop(struct http_loop *loop)
 void http_loop_join(struct http_loop *loop)
 {
     uv_thread_join(&loop->thread);
+}
+
+bool http_loop_is_ready(struct http_loop *loop)
+{
+    struct pollfd look = { .fd = uv_backend_fd(&loop->uv), .events = POLLIN };
+    return poll(&look, 1, 0) > 0;
 }
 
 bool http_loop_is_here(struct http_loop *loop)

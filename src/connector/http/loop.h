@@ -32,7 +32,7 @@ struct http_loop {
     unsigned depth;                  /* of enter without leave; the loop's thread only */
     struct http_job stop;
     void (*turned)(struct http_loop *loop); /* at the end of a turn; NULL: nothing */
-    void (*sleeps)(struct http_loop *loop); /* all that was ready is done; NULL: nothing */
+    void (*sleeps)(struct http_loop *loop); /* before each look at what is ready; NULL: nothing */
     void (*exited)(struct http_loop *loop); /* the thread's last act, which nobody joins; it may free
                                              * the loop; NULL: http_loop_join is called */
 };
@@ -54,6 +54,8 @@ void http_loop_leave(struct http_loop *loop);
 void http_loop_stop(struct http_loop *loop);
 /* After stop, from another thread; not when `exited` is set. */
 void http_loop_join(struct http_loop *loop);
+/* On the loop's thread: something is ready, so the next turn begins at once. */
+bool http_loop_is_ready(struct http_loop *loop);
 bool http_loop_is_here(struct http_loop *loop);
 
 #endif

@@ -11,6 +11,7 @@
 #define BACKLOG 1024
 #define REFUSALS_MAX 128 /* connections beyond the limit that are answered with 503 at a time */
 #define HANDED_MAX 64 /* so many do not wait for the rest of what is ready */
+#define HANDED_TURNS_MAX 8 /* nor longer than this */
 #define TICK_MS_MIN 10
 #define TICK_MS_MAX 500
 
@@ -39,9 +40,16 @@ static void tell_handed(struct belay_http_server *server)
     server->on_handed(server->host.on_request_arg);
 }
 
+/* The receiver is told when nothing else is ready: on one core it would go on at once, with the little there
+ * is, and what it then commits would be as little. */
 static void on_sleeps(struct http_loop *loop)
 {
     struct belay_http_io *io = BELAY_CONTAINER_OF(loop, struct belay_http_io, loop);
+    if (belay_list_empty(&io->handed))
+        return;
+    if (++io->handed_turns < HANDED_TURNS_MAX && http_loop_is_ready(loop))
+        return;
+    io->handed_turns = 0;
     while (!belay_list_empty(&io->handed))
         tell_handed(BELAY_CONTAINER_OF(io->handed.next, struct belay_http_server, handed));
 }

@@ -12,6 +12,7 @@ struct belay_http_io {
     struct http_clock clock;
     struct belay_list dirty; /* connections with something to write or to decide */
     struct belay_list handed; /* servers whose receiver is still to be told */
+    uint32_t handed_turns;    /* for so long */
     char read_bytes[HTTP_READ_BYTES]; /* what one read brought: taken before the next */
 };
 

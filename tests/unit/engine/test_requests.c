@@ -57,6 +57,29 @@ static void an_accepted_request_is_answered_when_it_is_durable(void **state)
     bench_request_free(&r);
 }
 
+/* Their flow serves the next one before they are durable. */
+static void answers_that_wait_together_stay_apart(void **state)
+{
+    struct bench *b = *state;
+    struct bench_request r[8];
+    char key[8], body[32];
+    for (int i = 0; i < 8; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        snprintf(body, sizeof body, "{\"id\":\"x%d\"}", i);
+        assert_ok(bench_ask(b, &r[i], "a", key, body));
+    }
+    bench_go(b);
+    assert_int_equal(b->reply_count, 8);
+    for (int i = 0; i < 8; i++) {
+        snprintf(body, sizeof body, "{\"id\":\"x%d\"}", i);
+        assert_string_equal(b->replies[i].body, body);
+        snprintf(body, sizeof body, "location=/things/x%d;", i);
+        assert_non_null(strstr(b->replies[i].headers, body));
+        assert_non_null(strstr(b->replies[i].headers, "application/json"));
+        bench_request_free(&r[i]);
+    }
+}
+
 static void the_same_key_gets_the_same_answer_and_no_second_message(void **state)
 {
     struct bench *b = *state;
@@ -305,6 +328,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(an_accepted_request_is_answered_when_it_is_durable),
+        T(answers_that_wait_together_stay_apart),
         T(the_same_key_gets_the_same_answer_and_no_second_message),
         T(a_key_is_forgotten_after_its_window),
         T(a_missing_key_is_400_and_another_payload_422),

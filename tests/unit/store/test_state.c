@@ -72,6 +72,63 @@ static void a_value_may_be_made_of_the_one_it_replaces(void **state)
     close_state(s);
 }
 
+/* New rows find their places in the order when somebody asks, or when many are loose (LOOSE_MAX). */
+static void what_was_put_in_any_order_is_found_in_order(void **state)
+{
+    (void)state;
+    enum { N = 1301 }; /* a prime: 7 * i walks over all */
+    struct belay_state *s = open_state(BELAY_MIB(4));
+    char room[8];
+    for (uint64_t i = 0; i < N; i++)
+        put(s, T, key_of(room, i * 7 % N), K("v"));
+    belay_state_del(s, T, key_of(room, 7)); /* a loose one, and ones in their places */
+    belay_state_del(s, T, key_of(room, 0));
+    belay_state_del(s, T, key_of(room, (N - 1) * UINT64_C(7) % N));
+    put(s, T, key_of(room, N), K("the last"));
+    struct belay_str key = BELAY_STR(""), value;
+    uint64_t count = 0, before = 0;
+    while (belay_state_seek(s, T, key, count > 0, BELAY_STR(""), &key, &value)) {
+        uint64_t at = belay_load_be64(key.p);
+        assert_true(count == 0 || at > before);
+        before = at;
+        count++;
+    }
+    assert_int_equal(count, N + 1 - 3);
+    assert_int_equal(before, N);
+    close_state(s);
+}
+
+static void a_frozen_overlay_has_nothing_loose_so_that_two_threads_may_read_it(void **state)
+{
+    (void)state;
+    struct belay_state *s = open_state(BELAY_KIB(64));
+    put(s, T, K("b"), K("1"));
+    put(s, D, K("a"), K("2"));
+    assert_true(overlay_has(s->active, T) && overlay_has(s->active, D));
+    belay_state_freeze(s, 1);
+    for (uint32_t table = 0; table < STATE_TABLES; table++)
+        assert_null(s->frozen->loose[table]);
+    assert_true(overlay_has(s->frozen, T) && overlay_has(s->frozen, D));
+    assert_ok(belay_state_checkpoint_run(s, NULL));
+    assert_ok(belay_state_checkpoint_done(s, NULL));
+    assert_str(get(s, D, K("a")), "2");
+    close_state(s);
+}
+
+static void a_dropped_table_forgets_what_was_loose(void **state)
+{
+    (void)state;
+    struct belay_state *s = open_state(BELAY_KIB(64));
+    put(s, D, K("a"), K("1"));
+    put(s, D, K("b"), K("2"));
+    belay_state_drop(s, D);
+    assert_str(get(s, D, K("a")), "absent");
+    assert_false(overlay_has(s->active, D));
+    put(s, D, K("b"), K("3"));
+    assert_str(get(s, D, K("b")), "3");
+    close_state(s);
+}
+
 static void an_empty_value_is_a_value_at_every_level(void **state)
 {
     (void)state;
@@ -446,6 +503,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_may_be_made_of_the_one_it_replaces),
+        cmocka_unit_test(what_was_put_in_any_order_is_found_in_order),
+        cmocka_unit_test(a_frozen_overlay_has_nothing_loose_so_that_two_threads_may_read_it),
+        cmocka_unit_test(a_dropped_table_forgets_what_was_loose),
         cmocka_unit_test(an_empty_value_is_a_value_at_every_level),
         cmocka_unit_test(what_comes_and_goes_between_checkpoints_leaves_nothing),
         cmocka_unit_test(a_deleted_row_is_hidden_until_the_checkpoint_took_it_away),

@@ -208,6 +208,36 @@ static void a_receiver_is_told_once_of_what_came_together(void **state)
     close(fd);
 }
 
+/* The I/O thread is held up while requests come on many connections: it finds them all ready at once. */
+static int on_request_slowly(void *arg, struct belay_http_request *request, struct belay_err *err)
+{
+    pause_ms(20);
+    return on_request(arg, request, err);
+}
+
+static void a_receiver_is_told_when_nothing_else_is_ready(void **state)
+{
+    (void)state;
+    int fds[4];
+    atomic_store(&keep, false);
+    atomic_store(&told, 0);
+    struct belay_err err;
+    struct belay_http_server_config config = { .listen = BELAY_STR("127.0.0.1:0"), .api = BELAY_STR("shop"),
+                                               .on_handed = on_handed };
+    assert_ok(belay_http_server_open(io, &config, on_request_slowly, NULL, &server, &err));
+    for (int i = 0; i < 4; i++)
+        fds[i] = dial();
+    for (int i = 0; i < 4; i++)
+        say(fds[i], GET("/together"));
+    for (int i = 0; i < 4; i++)
+        hear(fds[i], "/together");
+    wait_for(&told, 1);
+    assert_int_equal(atomic_load(&handed), 4);
+    assert_in_range(atomic_load(&told), 1, 2); /* the first may have come alone */
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+}
+
 static void a_client_that_left_costs_nothing(void **state)
 {
     (void)state;
@@ -477,6 +507,7 @@ int main(void)
         TEST(requests_of_many_connections_are_answered),
         TEST(an_answer_from_another_thread_arrives),
         TEST(a_receiver_is_told_once_of_what_came_together),
+        TEST(a_receiver_is_told_when_nothing_else_is_ready),
         TEST(a_client_that_left_costs_nothing),
         TEST(a_half_closed_client_gets_its_answer_and_then_the_end),
         TEST(slow_and_silent_clients_are_cut_off),
