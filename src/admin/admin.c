@@ -17,6 +17,7 @@ static void free_question(struct question *q)
 {
     belay_buf_deinit(&q->out);
     belay_arena_deinit(&q->arena);
+    belay_arena_deinit(&q->kept);
     belay_free(q);
 }
 
@@ -70,7 +71,12 @@ static void on_done(struct belay_visit *v, bool failed)
 static bool on_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
 {
     struct question *q = BELAY_CONTAINER_OF(v, struct question, visit);
-    return q->route->answer(q, e, now);
+    void (*go_on)(void *arg, struct belay_engine *e) = q->go_on;
+    if (!go_on)
+        return q->route->answer(q, e, now);
+    q->go_on = NULL;
+    go_on(q->go_on_arg, e);
+    return false;
 }
 
 static const struct admin_route *route_of(struct belay_str operation)
@@ -105,8 +111,9 @@ static int ask(struct belay_admin *admin, struct belay_http_request *http, struc
     q->content_type = "application/json";
     q->status = 200;
     belay_err_clear(&q->err);
-    belay_arena_init(&q->arena, 0, ADMIN_OUT_BYTES_MAX);
-    belay_buf_init(&q->out, ADMIN_OUT_BYTES_MAX);
+    belay_arena_init(&q->arena, 0, BELAY_ADMIN_OUT_BYTES_MAX);
+    belay_arena_init(&q->kept, 0, BELAY_ADMIN_OUT_BYTES_MAX);
+    belay_buf_init(&q->out, BELAY_ADMIN_OUT_BYTES_MAX);
     int status = q->route ? belay_runtime_visit(admin->runtime, &q->visit) : BELAY_NOTFOUND;
     if (status != BELAY_OK) {
         free_question(q);

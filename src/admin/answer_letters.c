@@ -75,48 +75,82 @@ static bool page_start(const struct question *q, uint32_t *sub_id, uint64_t *seq
     return true;
 }
 
-/* A look at more letters than this, to find those that are wanted, is left to the next page. */
-#define LOOKS_MAX 5000
+struct page {
+    struct question *q;
+    struct belay_json_out out;
+    uint32_t left, looks, id; /* id, sequence: of the last one seen */
+    uint64_t sequence;
+    bool more;
+};
+
+static void end_page(struct page *p)
+{
+    belay_json_end_array(&p->out);
+    belay_json_key(&p->out, "next");
+    if (p->more) {
+        char next[48];
+        snprintf(next, sizeof next, "%u-%llu", p->id, (unsigned long long)p->sequence);
+        belay_json_put_c(&p->out, next);
+    } else {
+        belay_json_put_null(&p->out);
+    }
+    belay_json_end_object(&p->out);
+    question_end(p->q);
+}
+
+/* The subscription that the page is of: looked up anew each turn, a reload may have taken it away. */
+static bool page_of(struct question *q, struct belay_engine *e, struct belay_subscription **ret_sub)
+{
+    *ret_sub = NULL;
+    return question_param(q, "flow").n == 0 || (*ret_sub = question_subscription(q, e)) != NULL;
+}
+
+/* Looks at more letters than BELAY_ADMIN_LOOKS_MAX, to find those that are wanted, are left to the next page. */
+static void fill_page(void *arg, struct belay_engine *e)
+{
+    struct page *p = arg;
+    struct question *q = p->q;
+    struct belay_subscription *sub;
+    struct belay_letter letter;
+    size_t bytes = 0;
+    p->more = page_of(q, e, &sub);
+    for (uint32_t i = 0; p->more && p->left && p->looks && i < BELAY_ADMIN_BITE && bytes < BELAY_ADMIN_BITE_BYTES; i++) {
+        struct belay_arena_mark mark = belay_arena_mark(&q->arena);
+        p->more = belay_broker_letter_next(belay_engine_broker(e), sub, &p->id, &p->sequence, &q->arena, &letter);
+        if (p->more) {
+            p->looks--;
+            bytes += letter.message.body.n;
+            if (wanted(q, &letter)) {
+                show_letter(&p->out, &letter, &q->arena, false);
+                p->left--;
+            }
+        }
+        belay_arena_rewind(&q->arena, mark);
+    }
+    if (p->more && p->left && p->looks)
+        question_again(q, fill_page, p);
+    else
+        end_page(p);
+}
 
 bool answer_letters(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
-    struct belay_broker *b = belay_engine_broker(e);
-    struct belay_subscription *sub = NULL;
-    struct belay_letter letter;
-    uint32_t id, left = question_count(q), looks = LOOKS_MAX;
-    uint64_t sequence;
-    bool more = true;
-    if (question_param(q, "flow").n && !(sub = question_subscription(q, e)))
+    struct belay_subscription *sub;
+    struct page *p = BELAY_ARENA_NEW(&q->kept, struct page);
+    if (!p)
+        return question_fail(q, BELAY_NOMEM, "no memory for the answer");
+    if (!page_of(q, e, &sub))
         return true;
-    if (!page_start(q, &id, &sequence))
+    *p = (struct page){ .q = q, .out = belay_json_out(&q->out), .left = question_count(q),
+                        .looks = BELAY_ADMIN_LOOKS_MAX };
+    if (!page_start(q, &p->id, &p->sequence))
         return question_fail(q, BELAY_INVALID, "after is what \"next\" of the page before said");
-    struct belay_json_out o = belay_json_out(&q->out);
-    belay_json_begin_object(&o);
-    belay_json_key(&o, "letters");
-    belay_json_begin_array(&o);
-    while (left && looks--) {
-        struct belay_arena_mark mark = belay_arena_mark(&q->arena);
-        more = belay_broker_letter_next(b, sub, &id, &sequence, &q->arena, &letter);
-        if (more && wanted(q, &letter)) {
-            show_letter(&o, &letter, &q->arena, false);
-            left--;
-        }
-        belay_arena_rewind(&q->arena, mark);
-        if (!more)
-            break;
-    }
-    belay_json_end_array(&o);
-    belay_json_key(&o, "next");
-    if (more) {
-        char next[48];
-        snprintf(next, sizeof next, "%u-%llu", id, (unsigned long long)sequence);
-        belay_json_put_c(&o, next);
-    } else {
-        belay_json_put_null(&o);
-    }
-    belay_json_end_object(&o);
-    return true;
+    belay_json_begin_object(&p->out);
+    belay_json_key(&p->out, "letters");
+    belay_json_begin_array(&p->out);
+    fill_page(p, e);
+    return false;
 }
 
 /* The letter that the path names: its subscription, or NULL when the question has failed. */

@@ -13,8 +13,6 @@ static bool known(struct question *q, struct belay_engine *e, struct belay_str *
     return false;
 }
 
-#define LOOKS_MAX 20000
-
 static void show_member(struct belay_json_out *o, const belay_json *view, const char *name)
 {
     const belay_json *v = belay_json_get(view, belay_str_c(name));
@@ -38,7 +36,7 @@ static void show_instance(struct question *q, struct belay_engine *e, struct bel
     belay_json_put_str(o, id);
     belay_json_key(o, "state");
     belay_json_put_str(o, state);
-    belay_buf_init(&text, ADMIN_OUT_BYTES_MAX);
+    belay_buf_init(&text, BELAY_ADMIN_OUT_BYTES_MAX);
     if (!ended && belay_sagas_view(belay_engine_sagas(e), saga, id, &text, NULL) == BELAY_OK
         && belay_json_parse(belay_buf_view(&text), NULL, &q->arena, &view, NULL, NULL) == BELAY_OK) {
         const belay_json *error = belay_json_get(view, BELAY_STR("error"));
@@ -56,33 +54,64 @@ static void show_instance(struct question *q, struct belay_engine *e, struct bel
     belay_arena_rewind(&q->arena, mark);
 }
 
+struct page {
+    struct question *q;
+    struct belay_json_out out;
+    struct belay_str after; /* the last one seen */
+    uint32_t left, looks;
+    bool more;
+};
+
+static void end_page(struct page *p)
+{
+    belay_json_end_array(&p->out);
+    belay_json_key(&p->out, "next");
+    if (p->more)
+        belay_json_put_str(&p->out, p->after);
+    else
+        belay_json_put_null(&p->out);
+    belay_json_end_object(&p->out);
+    question_end(p->q);
+}
+
+static void fill_page(void *arg, struct belay_engine *e)
+{
+    struct page *p = arg;
+    struct belay_str name, id, state, wanted = question_param(p->q, "state");
+    p->more = known(p->q, e, &name);
+    for (uint32_t i = 0; p->more && p->left && p->looks && i < BELAY_ADMIN_BITE; i++) {
+        p->more = belay_sagas_list(belay_engine_sagas(e), name, p->after, &id, &state);
+        if (!p->more)
+            break;
+        p->looks--;
+        p->after = belay_arena_str(&p->q->kept, id);
+        if (wanted.n && !belay_str_eq(wanted, state))
+            continue;
+        show_instance(p->q, e, &p->out, name, p->after, state);
+        p->left--;
+    }
+    if (p->more && p->left && p->looks)
+        question_again(p->q, fill_page, p);
+    else
+        end_page(p);
+}
+
 bool answer_saga_list(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
-    struct belay_str name, id, state, wanted = question_param(q, "state"), after = question_param(q, "after");
-    uint32_t left = question_count(q), looks = LOOKS_MAX;
-    bool more = true;
+    struct belay_str name;
+    struct page *p = BELAY_ARENA_NEW(&q->kept, struct page);
+    if (!p)
+        return question_fail(q, BELAY_NOMEM, "no memory for the answer");
     if (!known(q, e, &name))
         return true;
-    struct belay_json_out o = belay_json_out(&q->out);
-    belay_json_begin_object(&o);
-    belay_json_key(&o, "instances");
-    belay_json_begin_array(&o);
-    while (left && looks-- && (more = belay_sagas_list(belay_engine_sagas(e), name, after, &id, &state))) {
-        after = belay_arena_str(&q->arena, id);
-        if (wanted.n && !belay_str_eq(wanted, state))
-            continue;
-        show_instance(q, e, &o, name, after, state);
-        left--;
-    }
-    belay_json_end_array(&o);
-    belay_json_key(&o, "next");
-    if (more)
-        belay_json_put_str(&o, after);
-    else
-        belay_json_put_null(&o);
-    belay_json_end_object(&o);
-    return true;
+    *p = (struct page){ .q = q, .out = belay_json_out(&q->out), .after = question_param(q, "after"),
+                        .left = question_count(q), .looks = BELAY_ADMIN_SAGA_LOOKS_MAX };
+    belay_json_begin_object(&p->out);
+    belay_json_key(&p->out, "instances");
+    belay_json_begin_array(&p->out);
+    fill_page(p, e);
+    return false;
 }
 
 bool answer_saga(struct question *q, struct belay_engine *e, belay_time now)

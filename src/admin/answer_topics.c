@@ -33,7 +33,7 @@ static void page_over(void *arg)
     belay_json_key(&p->out, "next");
     belay_json_put_uint(&p->out, p->next);
     belay_json_end_object(&p->out);
-    belay_visit_finish(p->q->admin->runtime, &p->q->visit);
+    question_end(p->q);
 }
 
 bool answer_messages(struct question *q, struct belay_engine *e, belay_time now)

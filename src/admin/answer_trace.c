@@ -5,12 +5,6 @@
  * that carries one of them. Then the letters, of which the topics may know nothing any more. */
 #include "admin/impl.h"
 #include "admin/read.h"
-#include "base/alloc.h"
-
-#define CORRELATIONS_MAX 16
-#define MESSAGES_MAX 500
-#define LETTERS_MAX 5000
-#define SCAN_MAX 200000 /* of the newest messages of a topic */
 
 struct trace {
     struct reader reader;
@@ -18,9 +12,11 @@ struct trace {
     struct belay_engine *engine;
     struct belay_json_out out;
     struct belay_str what;
-    struct belay_str correlations[CORRELATIONS_MAX];
+    struct belay_str correlations[BELAY_TRACE_CORRELATIONS_MAX];
     uint32_t correlation_count, topic_index, shown;
     struct belay_str topic;
+    uint32_t letter_subscription, looks;
+    uint64_t letter_sequence; /* of the last one seen */
     bool showing, truncated;
 };
 
@@ -42,9 +38,8 @@ static bool each_to_learn(void *arg, uint64_t sequence, const struct belay_messa
 {
     struct trace *t = arg;
     (void)sequence;
-    if (fits(t, m) && !correlated(t, m) && m->correlationid.n && t->correlation_count < CORRELATIONS_MAX)
-        t->correlations[t->correlation_count++] =
-            belay_str(belay_memdup0(m->correlationid.p, m->correlationid.n), m->correlationid.n);
+    if (fits(t, m) && !correlated(t, m) && m->correlationid.n && t->correlation_count < BELAY_TRACE_CORRELATIONS_MAX)
+        t->correlations[t->correlation_count++] = belay_arena_str(&t->q->kept, m->correlationid);
     return true;
 }
 
@@ -97,7 +92,7 @@ static void show_states(struct trace *t, uint64_t sequence)
 static bool wanted(struct trace *t, const struct belay_message *m, bool *ret_wanted)
 {
     *ret_wanted = fits(t, m) || correlated(t, m);
-    if (*ret_wanted && t->shown++ == MESSAGES_MAX)
+    if (*ret_wanted && t->shown++ == BELAY_TRACE_MESSAGES_MAX)
         t->truncated = true;
     return !t->truncated;
 }
@@ -137,29 +132,43 @@ static bool is_kept(struct trace *t, struct belay_str topic, uint64_t sequence)
     return false;
 }
 
-/* A letter has its message with it: the topic may have let go of it long ago, a queue does so at once. */
-static void show_letters(struct trace *t)
+static void end(struct trace *t);
+
+static void show_letter(struct trace *t, uint32_t subscription, uint64_t sequence, const struct belay_letter *letter)
 {
-    struct belay_broker *b = belay_engine_broker(t->engine);
+    bool is_wanted;
+    if (is_kept(t, letter->topic, sequence) || !wanted(t, &letter->message, &is_wanted) || !is_wanted)
+        return;
+    begin_message(t, letter->topic, sequence, &letter->message);
+    belay_json_key(&t->out, "subscriptions");
+    belay_json_begin_array(&t->out);
+    show_state(t, belay_broker_find_id(belay_engine_broker(t->engine), subscription), sequence);
+    belay_json_end_array(&t->out);
+    belay_json_end_object(&t->out);
+}
+
+/* A letter has its message with it: the topic may have let go of it long ago, a queue does so at once. */
+static void show_letters(void *arg, struct belay_engine *e)
+{
+    struct trace *t = arg;
     struct belay_letter letter;
-    uint32_t id = 0;
-    uint64_t sequence = 0;
-    bool is_wanted, more = true;
-    for (uint32_t looks = 0; more && looks < LETTERS_MAX; looks++) {
+    bool more = true;
+    size_t bytes = 0;
+    for (uint32_t i = 0; more && !t->truncated && i < BELAY_ADMIN_BITE && bytes < BELAY_ADMIN_BITE_BYTES; i++) {
         struct belay_arena_mark mark = belay_arena_mark(&t->q->arena);
-        more = belay_broker_letter_next(b, NULL, &id, &sequence, &t->q->arena, &letter);
-        if (more && !is_kept(t, letter.topic, sequence) && (more = wanted(t, &letter.message, &is_wanted))
-            && is_wanted) {
-            begin_message(t, letter.topic, sequence, &letter.message);
-            belay_json_key(&t->out, "subscriptions");
-            belay_json_begin_array(&t->out);
-            show_state(t, belay_broker_find_id(b, id), sequence);
-            belay_json_end_array(&t->out);
-            belay_json_end_object(&t->out);
+        more = belay_broker_letter_next(belay_engine_broker(e), NULL, &t->letter_subscription, &t->letter_sequence,
+                                        &t->q->arena, &letter);
+        if (more) {
+            bytes += letter.message.body.n;
+            show_letter(t, t->letter_subscription, t->letter_sequence, &letter);
+            t->truncated |= ++t->looks == BELAY_ADMIN_LOOKS_MAX;
         }
         belay_arena_rewind(&t->q->arena, mark);
     }
-    t->truncated |= more;
+    if (more && !t->truncated)
+        question_again(t->q, show_letters, t);
+    else
+        end(t);
 }
 
 static void show_sagas(struct trace *t)
@@ -168,7 +177,7 @@ static void show_sagas(struct trace *t)
     struct belay_str name;
     struct belay_saga_stats stats;
     struct belay_buf view;
-    belay_buf_init(&view, ADMIN_OUT_BYTES_MAX);
+    belay_buf_init(&view, BELAY_ADMIN_OUT_BYTES_MAX);
     belay_json_key(&t->out, "sagas");
     belay_json_begin_array(&t->out);
     for (uint32_t i = 0; belay_sagas_stats(sagas, i, &name, &stats); i++) {
@@ -182,17 +191,13 @@ static void show_sagas(struct trace *t)
 
 static void end(struct trace *t)
 {
-    if (t->q->err.code == BELAY_OK && !t->truncated)
-        show_letters(t);
     belay_json_end_array(&t->out);
     if (t->q->err.code == BELAY_OK)
         show_sagas(t);
     belay_json_key(&t->out, "truncated");
     belay_json_put_bool(&t->out, t->truncated);
     belay_json_end_object(&t->out);
-    for (uint32_t i = 0; i < t->correlation_count; i++)
-        belay_free((char *)(uintptr_t)t->correlations[i].p);
-    belay_visit_finish(t->q->admin->runtime, &t->q->visit);
+    question_end(t->q);
 }
 
 /* Reads the next topic; after the last one shows, or ends. */
@@ -206,7 +211,7 @@ static void next_topic(void *arg)
     }
     if (!belay_broker_topic_stats(belay_engine_broker(t->engine), t->topic_index++, &stats)) {
         if (t->showing) {
-            end(t);
+            show_letters(t, t->engine);
             return;
         }
         t->showing = true;
@@ -214,12 +219,12 @@ static void next_topic(void *arg)
         next_topic(t);
         return;
     }
-    t->topic = stats.name;
+    t->topic = belay_arena_str(&t->q->kept, stats.name); /* a reload may take the definition away */
     t->reader = (struct reader){
         .q = t->q,
         .store = belay_engine_store(t->engine),
         .topic = belay_broker_topic_id(belay_engine_broker(t->engine), stats.name),
-        .at = stats.next > SCAN_MAX ? stats.next - SCAN_MAX : 1,
+        .at = stats.next > BELAY_TRACE_SCAN_MAX ? stats.next - BELAY_TRACE_SCAN_MAX : 1,
         .end = stats.next,
         .each = t->showing ? each_to_show : each_to_learn,
         .over = next_topic,

@@ -7,13 +7,11 @@
 #include "admin/admin.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/limits.h"
 #include "connector/http/server.h"
 #include "json/json.h"
 
 #define ADMIN_SERVERS_MAX 3
-#define ADMIN_OUT_BYTES_MAX BELAY_MIB(32)
-#define ADMIN_PAGE_DEFAULT 50
-#define ADMIN_PAGE_MAX 1000
 
 struct belay_admin {
     struct belay_runtime *runtime;
@@ -43,7 +41,10 @@ struct question {
     struct belay_admin *admin;
     struct belay_http_request *http;
     const struct admin_route *route;
-    struct belay_arena arena;
+    struct belay_arena arena;   /* what is read is forgotten again */
+    struct belay_arena kept;    /* until the end */
+    void (*go_on)(void *arg, struct belay_engine *e); /* what question_again waits for; NULL */
+    void *go_on_arg;
     struct belay_buf out;
     const char *content_type;
     uint32_t status;            /* 200 unless it failed */
@@ -52,6 +53,10 @@ struct question {
     void *state;                /* the answer's own, in arena */
 };
 
+/* The answer goes on in a later turn, with go_on(arg): one bite of a long one is done. Then false is returned. */
+bool question_again(struct question *q, void (*go_on)(void *arg, struct belay_engine *e), void *arg);
+/* It was answered, within go_on. */
+void question_end(struct question *q);
 /* Errors become 404, 409, 422, 503, 500 by their status. Returns true: the question is finished. */
 bool question_fail(struct question *q, int status, const char *fmt, ...) BELAY_PRINTF(3, 4);
 /* After a call that failed with q->err set. */

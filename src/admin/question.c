@@ -23,6 +23,19 @@ bool question_failed(struct question *q, int status)
     return true;
 }
 
+bool question_again(struct question *q, void (*go_on)(void *arg, struct belay_engine *e), void *arg)
+{
+    q->go_on = go_on;
+    q->go_on_arg = arg;
+    belay_visit_again(q->admin->runtime, &q->visit);
+    return false;
+}
+
+void question_end(struct question *q)
+{
+    belay_visit_finish(q->admin->runtime, &q->visit);
+}
+
 bool question_done(struct question *q, int status)
 {
     if (status != BELAY_OK)
@@ -45,8 +58,8 @@ uint64_t question_number(const struct question *q, const char *name, uint64_t ot
 
 uint32_t question_count(const struct question *q)
 {
-    uint64_t count = question_number(q, "count", ADMIN_PAGE_DEFAULT);
-    return (uint32_t)(count > ADMIN_PAGE_MAX ? ADMIN_PAGE_MAX : count == 0 ? 1 : count);
+    uint64_t count = question_number(q, "count", BELAY_ADMIN_PAGE_DEFAULT);
+    return (uint32_t)(count > BELAY_ADMIN_PAGE_MAX ? BELAY_ADMIN_PAGE_MAX : count == 0 ? 1 : count);
 }
 
 const belay_json *question_member(const struct question *q, const char *name)

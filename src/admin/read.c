@@ -1,7 +1,5 @@
 #include "admin/read.h"
 
-#define BITE_BYTES BELAY_MIB(1)
-
 /* False: over has been called. */
 static bool give(struct reader *r, const struct belay_fetched *items, uint32_t count)
 {
@@ -47,24 +45,29 @@ static void on_fetched(struct belay_fetch *fetch)
 static void fetch(struct reader *r)
 {
     struct belay_fetch *f = &r->q->fetch;
-    *f = (struct belay_fetch){ .topic = r->topic, .first = r->at, .count_max = READER_BITE,
-                               .bytes_max = BITE_BYTES, .done = on_fetched, .arg = r };
-    belay_arena_init(&f->arena, 0, ADMIN_OUT_BYTES_MAX);
+    *f = (struct belay_fetch){ .topic = r->topic, .first = r->at, .count_max = BELAY_ADMIN_BITE,
+                               .bytes_max = BELAY_ADMIN_BITE_BYTES, .done = on_fetched, .arg = r };
+    belay_arena_init(&f->arena, 0, BELAY_ADMIN_OUT_BYTES_MAX);
     belay_store_fetch(r->store, f);
+}
+
+static void next_bite(void *arg, struct belay_engine *e)
+{
+    (void)e;
+    go_on(arg);
 }
 
 static void go_on(struct reader *r)
 {
-    while (r->at < r->end) {
-        uint32_t n = belay_store_peek(r->store, r->topic, r->at, READER_BITE, BITE_BYTES, r->items);
-        if (n == 0) {
-            fetch(r);
-            return;
-        }
-        if (!give(r, r->items, n))
-            return;
+    if (r->at >= r->end) {
+        r->over(r->arg);
+        return;
     }
-    r->over(r->arg);
+    uint32_t n = belay_store_peek(r->store, r->topic, r->at, BELAY_ADMIN_BITE, BELAY_ADMIN_BITE_BYTES, r->items);
+    if (n == 0)
+        fetch(r);
+    else if (give(r, r->items, n))
+        question_again(r->q, next_bite, r);
 }
 
 void reader_start(struct reader *r)

@@ -1,11 +1,9 @@
-/* read.h - reading a topic from a sequence on, from memory or in the background, in bites.
+/* read.h - reading a topic from a sequence on, from memory or in the background, a bite each turn.
  * Uses: store.  Thread: engine. */
 #ifndef BELAY_ADMIN_READ_H
 #define BELAY_ADMIN_READ_H
 
 #include "admin/impl.h"
-
-#define READER_BITE 128
 
 struct reader {
     struct question *q;
@@ -17,7 +15,7 @@ struct reader {
     /* The end was reached, or each said enough, or reading failed (q->err set). */
     void (*over)(void *arg);
     void *arg;
-    struct belay_fetched items[READER_BITE]; /* its own */
+    struct belay_fetched items[BELAY_ADMIN_BITE]; /* its own */
 };
 
 /* Calls each and over, now or later. r lives until over was called; q->fetch is its own meanwhile. */

@@ -84,8 +84,35 @@
 #define BELAY_LOGS_PER_RUN_MAX 256
 #define BELAY_RUN_BYTES_MAX BELAY_MIB(64) /* memory of one run: parsed body, values, effects */
 #define BELAY_RUNS_KEPT_MAX 64            /* ended runs whose memory waits for the next */
+#define BELAY_OLD_DEFINITIONS_MAX 64      /* compiled ones that are not current */
 #define BELAY_CALL_TIMEOUT_MS_DEFAULT 30000
 #define BELAY_CALL_RESPONSE_BYTES_DEFAULT BELAY_MIB(1)
+
+/* engine */
+#define BELAY_RUNS_MAX 8192u      /* deliveries in hand; requests come on top */
+#define BELAY_CALLS_MAX 8192u     /* outside calls under way */
+#define BELAY_ACTIONS_MAX 32768u  /* a power of two, above runs and calls: a reply or a call always has room */
+#define BELAY_EVENTS_MAX 4096u    /* for the log, not yet fetched */
+
+/* runtime */
+#define BELAY_MAIL_CAPACITY (1u << 16)
+/* Requests and visits are refused beyond it. The rest of the room is for what must get in and is bounded
+ * elsewhere: outcomes by the engine's calls, jobs by the store. */
+#define BELAY_MAIL_OFFERED_MAX (BELAY_MAIL_CAPACITY / 2)
+#define BELAY_MAIL_BITE 512   /* taken between two steps */
+#define BELAY_JOBS_MAX 65536  /* of a lane: one commit, one checkpoint, some segments, the fetches are few */
+
+/* admin */
+#define BELAY_ADMIN_OUT_BYTES_MAX BELAY_MIB(32) /* of an answer */
+#define BELAY_ADMIN_PAGE_DEFAULT 50
+#define BELAY_ADMIN_PAGE_MAX 1000
+#define BELAY_ADMIN_BITE 64                    /* messages or letters looked at in one turn of the engine */
+#define BELAY_ADMIN_BITE_BYTES BELAY_KIB(256)  /* and of theirs */
+#define BELAY_ADMIN_LOOKS_MAX 5000             /* letters for one page or trace */
+#define BELAY_ADMIN_SAGA_LOOKS_MAX 20000       /* instances for one page */
+#define BELAY_TRACE_CORRELATIONS_MAX 16
+#define BELAY_TRACE_MESSAGES_MAX 500
+#define BELAY_TRACE_SCAN_MAX 200000            /* of the newest messages of a topic */
 
 /* config */
 #define BELAY_CONFIG_FILE_BYTES_MAX BELAY_MIB(4) /* of a YAML file, a schema, an OpenAPI document */

@@ -9,11 +9,11 @@
 #define EVENT_BYTES_MAX BELAY_KIB(32)
 #define EVENT_FIELDS_MAX 64u
 
-_Static_assert((RING_SIZE & (RING_SIZE - 1)) == 0, "a mask finds the place");
+_Static_assert((BELAY_ACTIONS_MAX & (BELAY_ACTIONS_MAX - 1)) == 0, "a mask finds the place");
 
 int engine_actions_init(struct belay_engine *e)
 {
-    e->ring = belay_calloc(RING_SIZE, sizeof *e->ring);
+    e->ring = belay_calloc(BELAY_ACTIONS_MAX, sizeof *e->ring);
     return e->ring ? BELAY_OK : BELAY_NOMEM;
 }
 
@@ -26,7 +26,7 @@ static void event_free(struct engine_event *event)
 void engine_actions_free(struct belay_engine *e)
 {
     for (uint32_t i = 0; i < e->ring_count; i++) {
-        struct engine_held *h = &e->ring[(e->ring_head + i) & (RING_SIZE - 1)];
+        struct engine_held *h = &e->ring[(e->ring_head + i) & (BELAY_ACTIONS_MAX - 1)];
         if (h->kind == BELAY_ACTION_LOG || h->kind == BELAY_ACTION_EVENT)
             event_free(h->u.event);
     }
@@ -42,8 +42,8 @@ void engine_actions_free(struct belay_engine *e)
 
 static struct engine_held *hold(struct belay_engine *e, enum belay_action_kind kind)
 {
-    BELAY_ASSERT(e->ring_count < RING_SIZE);
-    struct engine_held *h = &e->ring[(e->ring_head + e->ring_count++) & (RING_SIZE - 1)];
+    BELAY_ASSERT(e->ring_count < BELAY_ACTIONS_MAX);
+    struct engine_held *h = &e->ring[(e->ring_head + e->ring_count++) & (BELAY_ACTIONS_MAX - 1)];
     *h = (struct engine_held){ .position = belay_store_position(e->store), .kind = kind };
     return h;
 }
@@ -67,7 +67,7 @@ void engine_actions_clamp(struct belay_engine *e)
 {
     uint64_t position = belay_store_position(e->store);
     for (uint32_t i = e->ring_count; i > 0; i--) {
-        struct engine_held *h = &e->ring[(e->ring_head + i - 1) & (RING_SIZE - 1)];
+        struct engine_held *h = &e->ring[(e->ring_head + i - 1) & (BELAY_ACTIONS_MAX - 1)];
         if (h->position <= position)
             return;
         h->position = position;
@@ -77,12 +77,12 @@ void engine_actions_clamp(struct belay_engine *e)
 /* Events and logs leave room for calls and replies, of which each run and call has one at most. */
 static bool room_for_events(const struct belay_engine *e)
 {
-    return e->ring_count < RING_SIZE / 4 && e->event_count < EVENTS_MAX;
+    return e->ring_count < BELAY_ACTIONS_MAX / 4 && e->event_count < BELAY_EVENTS_MAX;
 }
 
 bool engine_actions_crowded(const struct belay_engine *e)
 {
-    return e->ring_count >= RING_SIZE / 8 || e->event_count >= EVENTS_MAX / 2;
+    return e->ring_count >= BELAY_ACTIONS_MAX / 8 || e->event_count >= BELAY_EVENTS_MAX / 2;
 }
 
 static struct engine_event *event_new(struct belay_engine *e)
@@ -218,7 +218,7 @@ bool belay_engine_action(struct belay_engine *e, struct belay_action *ret_action
                      || (BELAY_PLANTED(2) && h->kind == BELAY_ACTION_CALL);
         if (h->position > durable && !early)
             return false;
-        e->ring_head = (e->ring_head + 1) & (RING_SIZE - 1);
+        e->ring_head = (e->ring_head + 1) & (BELAY_ACTIONS_MAX - 1);
         e->ring_count--;
         if (show(e, h, &action)) {
             *ret_action = action;

@@ -67,7 +67,7 @@ bool engine_may_call(void *arg, const struct belay_connection_def *connection)
 {
     struct belay_engine *e = arg;
     struct engine_connection *c = connection_need(e, connection);
-    if (!c || e->stopping || e->calls_used >= CALLS_MAX)
+    if (!c || e->stopping || e->calls_used >= BELAY_CALLS_MAX)
         return false;
     return c->in_flight < c->concurrency && (c->waiting_count == 0 || c->run_went_last);
 }
@@ -77,7 +77,7 @@ bool engine_may_call(void *arg, const struct belay_connection_def *connection)
 static struct engine_call *call_new(struct belay_engine *e, struct engine_connection *connection)
 {
     if (e->call_free == NO_INDEX) {
-        if (e->call_count >= CALLS_MAX)
+        if (e->call_count >= BELAY_CALLS_MAX)
             return NULL;
         struct engine_call **grown =
             belay_realloc(e->calls, (e->call_count + 1) * sizeof(struct engine_call *));
@@ -298,7 +298,7 @@ static bool grant_saga(struct belay_engine *e)
 {
     struct belay_call_request request;
     const struct belay_connection_def *def;
-    if (e->calls_used >= CALLS_MAX || !belay_sagas_next(e->sagas, e->now, &request, &def))
+    if (e->calls_used >= BELAY_CALLS_MAX || !belay_sagas_next(e->sagas, e->now, &request, &def))
         return false;
     struct engine_connection *connection = connection_need(e, def);
     struct engine_call *c = connection ? call_new(e, connection) : NULL;

@@ -7,7 +7,6 @@
 #include "base/assert.h"
 #include "base/pack.h"
 
-#define KEPT_OLD_MAX 64 /* compiled ones that are not current */
 #define GONE "its flow is not in the configuration"
 
 /* ---- by hash ---- */
@@ -55,14 +54,14 @@ static struct engine_kept *kept_put(struct belay_engine *e, const uint8_t key[17
 /* Old ones beyond a bound go: they can be compiled again. Runs hold references of their own. */
 static void kept_trim(struct belay_engine *e)
 {
-    struct engine_kept *old[KEPT_OLD_MAX];
+    struct engine_kept *old[BELAY_OLD_DEFINITIONS_MAX];
     size_t count = 0, at = 0;
     for (struct belay_map_slot *s; (s = belay_map_next(&e->kept, &at));) {
         struct engine_kept *k = s->value;
-        if (!k->current && count < KEPT_OLD_MAX)
+        if (!k->current && count < BELAY_OLD_DEFINITIONS_MAX)
             old[count++] = k;
     }
-    if (count < KEPT_OLD_MAX)
+    if (count < BELAY_OLD_DEFINITIONS_MAX)
         return;
     for (size_t i = 0; i < count; i++) {
         belay_map_del(&e->kept, key_view(old[i]->key));

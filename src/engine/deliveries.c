@@ -175,7 +175,7 @@ static void deliver(struct belay_engine *e, struct belay_delivery *d)
 static bool may_deliver(const struct belay_engine *e)
 {
     return !e->failed && !e->stopping && !engine_actions_crowded(e)
-           && e->runs_used - e->requests_open < RUNS_MAX && e->stalled_count < RUNS_MAX / 2;
+           && e->runs_used - e->requests_open < BELAY_RUNS_MAX && e->stalled_count < BELAY_RUNS_MAX / 2;
 }
 
 bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max)

@@ -81,7 +81,7 @@ static void init(struct belay_engine *e, const struct belay_engine_opt *opt)
     if (!e->opt.requests_max)
         e->opt.requests_max = REQUESTS_DEFAULT;
     e->random.state = opt->seed;
-    e->run_max = RUNS_MAX + e->opt.requests_max;
+    e->run_max = BELAY_RUNS_MAX + e->opt.requests_max;
     e->call_free = NO_INDEX;
     e->stalled_until = BELAY_TIME_NEVER;
     e->functions[0] = (struct belay_host_function){ BELAY_STR("saga"), 2, 2, engine_saga_function,

@@ -200,11 +200,6 @@ struct belay_engine {
     struct belay_err failure;
     struct belay_engine_stats stats;
 };
-
-#define RING_SIZE 32768u   /* a power of two, above runs + calls: a reply or a call always has room */
-#define RUNS_MAX 8192u     /* deliveries; requests come on top */
-#define CALLS_MAX 8192u
-#define EVENTS_MAX 4096u
 #define NO_INDEX UINT32_MAX
 
 static inline struct belay_str engine_name(const struct engine_connection *c)

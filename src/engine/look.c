@@ -66,7 +66,7 @@ static int check_ring(const struct belay_engine *e, struct belay_err *err)
 {
     uint64_t last = 0;
     for (uint32_t i = 0; i < e->ring_count; i++) {
-        const struct engine_held *h = &e->ring[(e->ring_head + i) & (RING_SIZE - 1)];
+        const struct engine_held *h = &e->ring[(e->ring_head + i) & (BELAY_ACTIONS_MAX - 1)];
         if (h->position < last)
             return belay_fail(err, BELAY_CORRUPT, "an action waits for %llu behind one for %llu",
                               (unsigned long long)h->position, (unsigned long long)last);

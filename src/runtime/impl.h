@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/limits.h"
 #include "base/list.h"
 #include "connector/http/server.h"
 #include "platform/disk.h"
@@ -19,11 +20,6 @@
  * aligned to 8), so that handing over costs no memory. */
 enum mail_kind { MAIL_REQUEST, MAIL_OUTCOME, MAIL_JOB, MAIL_VISIT };
 #define MAIL_KIND_BITS ((uintptr_t)7)
-
-/* Requests and visits are refused beyond MAIL_OFFERED_MAX. The rest of the room is for what must get in and is
- * bounded elsewhere: outcomes by the engine's calls, jobs by the store. */
-#define MAIL_CAPACITY (1u << 16)
-#define MAIL_OFFERED_MAX (MAIL_CAPACITY / 2)
 
 static inline void *mail_of(void *item, enum mail_kind kind)
 {
@@ -42,7 +38,8 @@ struct belay_runtime {
     struct listeners listeners;        /* main thread; replies from the engine's */
     struct outside outside;            /* engine thread, once it runs */
     struct record record;              /* engine thread */
-    struct belay_list visits;          /* that wait for durability; engine thread */
+    struct belay_list visits;          /* under way or waiting for durability; engine thread */
+    uint32_t again;                    /* of them: want another turn */
     struct belay_list requests;        /* the engine has and has not answered; engine thread */
     struct belay_runtime_stats stats;  /* engine thread */
     _Atomic bool ready, stopping, hurry, closing;

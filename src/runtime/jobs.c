@@ -1,9 +1,7 @@
 #include "runtime/jobs.h"
 
 #include "base/assert.h"
-
-/* The store has few jobs in flight: one commit, one checkpoint, some segments, the fetches. */
-#define LANE_CAPACITY 65536
+#include "base/limits.h"
 
 static void run_lane(void *ctx)
 {
@@ -37,7 +35,7 @@ int jobs_open(struct jobs *jobs, void (*ended)(void *arg, struct belay_job *job)
     for (int i = 0; i < BELAY_JOB_LANES && status == BELAY_OK; i++) {
         struct jobs_lane *lane = &jobs->lanes[i];
         lane->owner = jobs;
-        status = belay_mailbox_new(LANE_CAPACITY, &lane->box, err);
+        status = belay_mailbox_new(BELAY_JOBS_MAX, &lane->box, err);
         if (status == BELAY_OK)
             status = belay_thread_start(&lane->thread, names[i], run_lane, lane, err);
     }

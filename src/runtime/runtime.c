@@ -74,7 +74,7 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     if (status == BELAY_OK)
         status = open_state(rt, err);
     if (status == BELAY_OK)
-        status = belay_mailbox_new(MAIL_CAPACITY, &rt->mail, err);
+        status = belay_mailbox_new(BELAY_MAIL_CAPACITY, &rt->mail, err);
     if (status == BELAY_OK)
         status = jobs_open(&rt->jobs, on_job_ended, rt, err);
     if (status == BELAY_OK)

@@ -74,10 +74,13 @@ struct belay_visit {
     /* the runtime's own */
     struct belay_list node;
     uint64_t position;
-    bool finished;
+    bool finished, again;
 };
 /* Hands v over; done follows. Any thread. Errors: BELAY_BUSY, BELAY_CANCELLED (ended); v stays the caller's. */
 int belay_runtime_visit(struct belay_runtime *rt, struct belay_visit *v) BELAY_MUST_CHECK;
+/* Engine thread, within run: run is called once more in a later turn, so that a long look holds up nobody.
+ * One visit a turn goes on. */
+void belay_visit_again(struct belay_runtime *rt, struct belay_visit *v);
 /* Engine thread. */
 void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v);
 

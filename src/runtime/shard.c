@@ -8,14 +8,13 @@
 #include "base/assert.h"
 #include "runtime/impl.h"
 
-#define MAIL_BITE 512      /* items taken between two steps */
 #define WAIT_MS_MAX 1000   /* the log's tick, and a look at the clock */
 #define WAIT_MS_STOPPING 5 /* connections close on their own threads, and post nothing then */
 
 int shard_offer(struct belay_runtime *rt, void *item, enum mail_kind kind)
 {
     /* Senders on their way may each pass the mark by one: there are far fewer of them than room. */
-    if (belay_mailbox_depth(rt->mail) >= MAIL_OFFERED_MAX)
+    if (belay_mailbox_depth(rt->mail) >= BELAY_MAIL_OFFERED_MAX)
         return BELAY_BUSY;
     return belay_mailbox_put(rt->mail, mail_of(item, kind));
 }
@@ -48,11 +47,54 @@ static void take_request(struct belay_runtime *rt, struct api_request *x, belay_
 
 static void begin_visit(struct belay_runtime *rt, struct belay_visit *v)
 {
-    v->finished = false;
+    v->finished = v->again = false;
     belay_list_init(&v->node);
     belay_list_push(&rt->visits, &v->node);
     if (v->run(v, rt->engine, now_of(rt)))
         belay_visit_finish(rt, v);
+}
+
+void belay_visit_again(struct belay_runtime *rt, struct belay_visit *v)
+{
+    BELAY_ASSERT(!v->again && !v->finished);
+    v->again = true;
+    rt->again++;
+}
+
+static struct belay_visit *take_again(struct belay_runtime *rt)
+{
+    struct belay_list *node = rt->visits.next;
+    struct belay_visit *v = BELAY_CONTAINER_OF(node, struct belay_visit, node);
+    while (!v->again) {
+        node = node->next;
+        BELAY_ASSERT(node != &rt->visits); /* one is there: it was counted */
+        v = BELAY_CONTAINER_OF(node, struct belay_visit, node);
+    }
+    v->again = false;
+    rt->again--;
+    belay_list_unlink(&v->node);
+    return v;
+}
+
+/* The one that waited longest; it goes to the end. True: others, or it again, wait. */
+static bool go_on_with_a_visit(struct belay_runtime *rt)
+{
+    if (rt->again) {
+        struct belay_visit *v = take_again(rt);
+        belay_list_push(&rt->visits, &v->node);
+        if (v->run(v, rt->engine, now_of(rt)))
+            belay_visit_finish(rt, v);
+    }
+    return rt->again > 0;
+}
+
+/* Nobody will go on with them. */
+static void drop_again(struct belay_runtime *rt)
+{
+    while (rt->again) {
+        struct belay_visit *v = take_again(rt);
+        v->done(v, true);
+    }
 }
 
 void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v)
@@ -89,11 +131,11 @@ static bool take_some(struct belay_runtime *rt)
     int n = 0;
     void *mail;
     belay_time now = now_of(rt);
-    while (n < MAIL_BITE && (mail = belay_mailbox_take(rt->mail))) {
+    while (n < BELAY_MAIL_BITE && (mail = belay_mailbox_take(rt->mail))) {
         take(rt, mail, now);
         n++;
     }
-    return n == MAIL_BITE;
+    return n == BELAY_MAIL_BITE;
 }
 
 /* ---- out ---- */
@@ -247,7 +289,8 @@ void shard_turn_away(struct belay_runtime *rt)
             break;
         }
     }
-    if (rt->engine) /* a visit whose fetch has ended */
+    drop_again(rt); /* a visit whose fetch has ended */
+    if (rt->engine)
         finish_visits(rt);
 }
 
@@ -257,6 +300,7 @@ static void fail(struct belay_runtime *rt)
     rt->failed = belay_engine_failed(rt->engine, &rt->failure);
     BELAY_LOG(rt->opt.log, BELAY_LOG_ERROR, now_of(rt), "engine.failed", belay_f_err(&rt->failure));
     atomic_store(&rt->ready, false);
+    drop_again(rt);
     finish_visits(rt);
     drop_requests(rt);
 }
@@ -269,6 +313,7 @@ void shard_run(void *runtime)
     for (;;) {
         bool more = take_some(rt);
         see_stop(rt);
+        more |= go_on_with_a_visit(rt);
         more |= step(rt);
         rt->stats.loops++;
         if (belay_engine_failed(rt->engine, NULL) != BELAY_OK) {

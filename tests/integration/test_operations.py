@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 import textwrap
 import time
 
@@ -124,6 +125,29 @@ def test_letters_survive_a_kill_and_are_replayed(small):
     assert out == {"replayed": 10, "failed": 0}
     until(lambda: all(shipped(small, f"r-{i}") for i in range(10)))
     until(lambda: small.letters() == [])
+
+
+def test_long_lists_come_in_pages_and_each_letter_once(small):
+    small.faults(warehouse={"error": 1.0})
+    for i in range(150):
+        small.put(f"p-{i}", f"p-{i}")
+    pages = []
+
+    def page(after, *more):
+        path = f"/letters?count=100&after={after}" + "".join(more)
+        return json.loads(subprocess.run(["curl", "-sS", "--unix-socket", os.path.join(small.data, "admin.sock"),
+                                          "http://belay" + path], check=True, capture_output=True).stdout)
+    until(lambda: len(page("")["letters"]) == 100 and len(page(page("")["next"])["letters"]) == 50)
+    first = page("")
+    second = page(first["next"])
+    assert second["next"] is None
+    assert {letter["key"] for letter in first["letters"] + second["letters"]} == {f"p-{i}" for i in range(150)}
+    found = page("", "&key=p-149") # the last of them, behind two turns of looking
+    assert [letter["key"] for letter in found["letters"]] == ["p-149"] and found["next"] is None
+    story = belay_json("trace", "p-149", data=small.data)
+    assert story["messages"] and not story["truncated"]
+    states = [s["state"] for m in story["messages"] for s in m["subscriptions"]]
+    assert "dead" in states or "parked" in states
 
 
 def test_reload_is_all_or_nothing(small):

@@ -348,11 +348,11 @@ static void a_crowd_of_visits_leaves_room_for_outcomes_and_jobs(void **state)
 {
     struct fixture *f = *state;
     struct crowd c = { .f = f };
-    struct visitor *all = calloc(MAIL_CAPACITY, sizeof *all);
+    struct visitor *all = calloc(BELAY_MAIL_CAPACITY, sizeof *all);
     uint32_t n = 0;
     assert_non_null(all);
     start(f);
-    for (int status = BELAY_OK; status == BELAY_OK && n < MAIL_CAPACITY; n += status == BELAY_OK) {
+    for (int status = BELAY_OK; status == BELAY_OK && n < BELAY_MAIL_CAPACITY; n += status == BELAY_OK) {
         all[n] = (struct visitor){ .visit = { .run = n ? visitor_run : doorstop_run, .done = visitor_done },
                                    .crowd = &c };
         status = belay_runtime_visit(f->rt, &all[n].visit);
@@ -361,7 +361,7 @@ static void a_crowd_of_visits_leaves_room_for_outcomes_and_jobs(void **state)
         look_again(&c, &c.entered);
         belay_mutex_unlock(&f->mutex);
     }
-    assert_in_range(n, MAIL_OFFERED_MAX - 64, MAIL_OFFERED_MAX + 1); /* jobs that ended lie there too */
+    assert_in_range(n, BELAY_MAIL_OFFERED_MAX - 64, BELAY_MAIL_OFFERED_MAX + 1); /* jobs that ended lie there too */
     belay_mutex_lock(&f->mutex);
     c.expected = n; /* the doorstop is still in: nobody was done yet */
     c.go = true;
@@ -499,6 +499,77 @@ static void a_failed_engine_lets_everybody_go(void **state)
     close(silent);
 }
 
+/* ---- long looks ---- */
+
+struct long_look {
+    struct look look;
+    uint32_t turns, turns_max;
+};
+
+static bool long_run(struct belay_visit *v, struct belay_engine *e, belay_time now)
+{
+    struct long_look *l = BELAY_CONTAINER_OF(v, struct long_look, look.visit);
+    (void)e, (void)now;
+    belay_mutex_lock(&l->look.f->mutex);
+    uint32_t turns = ++l->turns;
+    belay_mutex_unlock(&l->look.f->mutex);
+    if (turns < l->turns_max)
+        belay_visit_again(l->look.f->rt, v);
+    return turns >= l->turns_max;
+}
+
+static void wait_over(struct look *l)
+{
+    belay_mutex_lock(&l->f->mutex);
+    while (!l->over)
+        belay_cond_wait(&l->f->cond, &l->f->mutex);
+    belay_mutex_unlock(&l->f->mutex);
+}
+
+#define LONG_LOOK(turns) \
+    { .look = { .visit = { .run = long_run, .done = look_done }, .f = f }, .turns_max = (turns) }
+
+static void a_long_look_holds_up_nobody_and_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct long_look all[3] = { LONG_LOOK(200000), LONG_LOOK(20), LONG_LOOK(30) };
+    char answer[4096];
+    start(f);
+    for (int i = 0; i < 3; i++)
+        assert_ok(belay_runtime_visit(f->rt, &all[i].look.visit));
+    post(f, "{\"id\":\"a\"}", answer, sizeof answer);
+    assert_non_null(strstr(answer, "202 Accepted"));
+    wait_over(&all[1].look);
+    wait_over(&all[2].look);
+    belay_mutex_lock(&f->mutex);
+    assert_false(all[0].look.over); /* they went in turn */
+    belay_mutex_unlock(&f->mutex);
+    wait_over(&all[0].look);
+    for (int i = 0; i < 3; i++) {
+        assert_false(all[i].look.failed);
+        assert_int_equal(all[i].turns, all[i].turns_max);
+    }
+    stop(f);
+}
+
+static void a_long_look_ends_with_the_engine(void **state)
+{
+    struct fixture *f = *state;
+    struct long_look endless[2] = { LONG_LOOK(UINT32_MAX), LONG_LOOK(UINT32_MAX) };
+    struct look fail = { .visit = { .run = fail_run, .done = look_done }, .f = f };
+    start(f);
+    for (int i = 0; i < 2; i++)
+        assert_ok(belay_runtime_visit(f->rt, &endless[i].look.visit));
+    assert_ok(visit(&fail));
+    for (int i = 0; i < 2; i++) {
+        wait_over(&endless[i].look);
+        assert_true(endless[i].look.failed);
+    }
+    wait_ended(f);
+    belay_runtime_close(f->rt);
+    belay_metrics_free(f->metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +580,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reload_takes_over_at_once_or_not_at_all, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_is_served_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_crowd_of_visits_leaves_room_for_outcomes_and_jobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_look_holds_up_nobody_and_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_look_ends_with_the_engine, setup, teardown),
         cmocka_unit_test_setup_teardown(the_figures_are_text_for_prometheus, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
