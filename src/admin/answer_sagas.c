@@ -154,7 +154,7 @@ static bool say(struct question *q, struct belay_engine *e, belay_time now, cons
     struct belay_str name;
     if (!known(q, e, &name))
         return true;
-    belay_buf_init(&json, ADMIN_OUT_BYTES_MAX);
+    belay_buf_init(&json, BELAY_ADMIN_OUT_BYTES_MAX);
     if (result) {
         struct belay_json_out o = belay_json_out(&json);
         belay_json_put(&o, result);
