@@ -2,25 +2,34 @@
 #include "base/limits.h"
 #include "config/grammar.h"
 #include "config/parts.h"
+#include "config/security.h"
 #include "connector/http/openapi.h"
 
 struct api_raw {
     struct belay_api_def def;
     const struct config_node *openapi;
-    struct {
-        struct belay_str cert, key;
+    struct tls_raw {
+        struct belay_str cert, key, client_ca;
+        int client_cert;
     } tls;
+    const struct config_node *security;
 };
+
+static const struct config_word client_cert_words[] = { { "required", 0 }, { "optional", 1 }, { 0 } };
 
 static const struct config_key tls_keys[] = {
     { "cert", CONFIG_PATH, "PEM file with the certificate and its chain.", .required = true,
-      .offset = 0, .size = sizeof(struct belay_str) },
+      CONFIG_FIELD(struct tls_raw, cert) },
     { "key", CONFIG_PATH, "PEM file with the certificate's key.", .required = true,
-      .offset = sizeof(struct belay_str), .size = sizeof(struct belay_str) },
+      CONFIG_FIELD(struct tls_raw, key) },
+    { "client_ca", CONFIG_PATH, "PEM file with the authorities whose client certificates are accepted.",
+      CONFIG_FIELD(struct tls_raw, client_ca) },
+    { "client_cert", CONFIG_WORD, "Whether a client must show one; where the document demands mutualTLS, it must in any case.",
+      .with = "client_ca", .default_ = "required", .words = client_cert_words, CONFIG_FIELD(struct tls_raw, client_cert) },
     { 0 },
 };
 static const struct config_kind kind_tls = { "api-tls", "An API's certificate.", tls_keys,
-                                             2 * sizeof(struct belay_str), .short_key = NULL };
+                                             sizeof(struct tls_raw), .short_key = NULL };
 
 static const struct config_word layer_words[]
     = { { "system", 0 }, { "process", 1 }, { "experience", 2 }, { 0 } };
@@ -35,6 +44,8 @@ static const struct config_key api_keys[] = {
     { "layer", CONFIG_CHOICE, "Where it stands among APIs: for people and graphs only.",
       .words = layer_words, CONFIG_FIELD(struct api_raw, def.layer) },
     { "tls", CONFIG_SUB, "Serve HTTPS.", CONFIG_FIELD(struct api_raw, tls), .kind = &kind_tls },
+    { "security", CONFIG_NAMED_NODE, "What proves who is calling, by the security schemes of the document.",
+      CONFIG_FIELD(struct api_raw, security), .kind = &config_kind_security },
     { "body_max", CONFIG_SIZE, "Bytes of a request's body at most; beyond it 413.",
       .default_ = "1MiB", .min = 1, .max = BELAY_MESSAGE_BYTES_MAX,
       CONFIG_FIELD(struct api_raw, def.body_bytes_max) },
@@ -81,11 +92,14 @@ static void report_openapi(struct config *c, const struct config_node *tree,
 }
 
 /* Compiled here only to learn of mistakes: the server compiles it again for itself. */
-static void check_openapi(struct config *c, const belay_json *root, const struct config_node *tree)
+static void check_openapi(struct config *c, const struct belay_api_def *def, const belay_json *root,
+                          const struct config_node *tree)
 {
     struct belay_openapi *api;
     struct belay_err err = { 0 };
-    int status = belay_openapi_compile(root, &api, &err);
+    const struct belay_openapi_opt opt = { .security = def->security, .security_count = def->security_count,
+                                           .client_certificates = def->tls_client_ca.n > 0 };
+    int status = belay_openapi_compile(root, &opt, &api, &err);
     if (!status)
         belay_openapi_free(api);
     else if (status == BELAY_NOMEM)
@@ -107,7 +121,7 @@ static void load_openapi(struct config *c, struct api_raw *raw)
     const belay_json *root = tree ? config_tape(c, tree, raw->openapi, 4 * BELAY_CONFIG_FILE_BYTES_MAX, "openapi", "document", NULL) : NULL;
     if (root && is_openapi(c, root, raw->openapi)) {
         raw->def.openapi = root;
-        check_openapi(c, root, tree);
+        check_openapi(c, &raw->def, root, tree);
     }
 }
 
@@ -117,10 +131,14 @@ static void finish_api(struct config *c, const struct config_node *node, void *t
     const struct config_node *listen = config_get(node, "listen");
     if (listen && raw->def.listen.p)
         check_listen(c, listen, raw->def.listen);
-    if (raw->openapi)
-        load_openapi(c, raw);
     raw->def.tls_cert = raw->tls.cert;
     raw->def.tls_key = raw->tls.key;
+    raw->def.tls_client_ca = raw->tls.client_ca;
+    raw->def.tls_client_optional = raw->tls.client_cert;
+    if (raw->security)
+        config_security(c, raw->security, &raw->def.security, &raw->def.security_count);
+    if (raw->openapi)
+        load_openapi(c, raw);
 }
 
 const struct config_kind config_kind_api = {

@@ -29,6 +29,7 @@ const struct config_rule config_rules[] = {
       "An expression reads a variable that is not known where it stands." },
     { "schema", false, "A JSON Schema that does not compile." },
     { "openapi", false, "An OpenAPI document that cannot be served." },
+    { "security", false, "A secret that is empty, or a security scheme that cannot be checked." },
     { "unknown-topic", false, "A topic that is not defined." },
     { "unknown-queue", false, "A queue that is not defined." },
     { "unknown-policy", false, "A policy that is not defined." },

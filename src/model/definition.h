@@ -82,6 +82,18 @@ struct belay_topic_def {
     struct belay_place place;
 };
 
+/* How callers prove who they are: what the configuration says about one security scheme of the document. */
+struct belay_security_def {
+    struct belay_str name;                    /* of the scheme */
+    const struct belay_field *keys; uint32_t key_count;   /* who -> key (apiKey) */
+    const struct belay_field *users; uint32_t user_count; /* user -> password (http basic) */
+    struct belay_str jwks_text, jwks_url;     /* tokens: one of both */
+    struct belay_str issuer;
+    const struct belay_str *audiences; uint32_t audience_count;
+    uint32_t leeway_ms, refresh_ms;
+    const struct belay_str *subjects; uint32_t subject_count; /* of certificates; none: any */
+};
+
 struct belay_api_def {
     struct belay_str name;
     struct belay_str listen;            /* "127.0.0.1:7000" */
@@ -89,6 +101,10 @@ struct belay_api_def {
     const void *openapi;                /* root of the document's tape (const belay_json *) */
     struct belay_str layer;             /* system | process | experience | "" */
     struct belay_str tls_cert, tls_key; /* paths, "" without TLS */
+    struct belay_str tls_client_ca;     /* path; "": clients show no certificate */
+    bool tls_client_optional;
+    const struct belay_security_def *security;
+    uint32_t security_count;
     size_t body_bytes_max;
     uint32_t in_flight_max;
     struct belay_place place;

@@ -167,6 +167,12 @@ static const char *tls_file(struct belay_str path)
     return path.n ? path.p : NULL; /* config ends its paths with a NUL */
 }
 
+static struct belay_openapi_opt openapi_opt(const struct belay_api_def *def)
+{
+    return (struct belay_openapi_opt){ .security = def->security, .security_count = def->security_count,
+                                       .client_certificates = def->tls_client_ca.n > 0 };
+}
+
 static int open_server(struct belay_runtime *rt, struct listener *l, const struct belay_api_def *def,
                        struct belay_err *err)
 {
@@ -174,6 +180,9 @@ static int open_server(struct belay_runtime *rt, struct listener *l, const struc
         .listen = def->listen,
         .api = def->name,
         .openapi = def->openapi,
+        .openapi_opt = openapi_opt(def),
+        .tls_client_ca = tls_file(def->tls_client_ca),
+        .tls_client_optional = def->tls_client_optional,
         .tls_cert = tls_file(def->tls_cert),
         .tls_key = tls_file(def->tls_key),
         .on_handed = on_handed,
@@ -253,7 +262,8 @@ static int replace(struct listener *l, struct belay_definitions *d, struct belay
 {
     if (l->fresh || l->definitions == d)
         return BELAY_OK;
-    int status = belay_http_server_replace(l->server, l->wanted->openapi, on_released, l->definitions, err);
+    struct belay_openapi_opt opt = openapi_opt(l->wanted);
+    int status = belay_http_server_replace(l->server, l->wanted->openapi, &opt, on_released, l->definitions, err);
     if (status != BELAY_OK)
         return belay_wrap(err, status, "api '%.*s'", BELAY_STR_ARG(l->name));
     l->definitions = belay_definitions_ref(d);

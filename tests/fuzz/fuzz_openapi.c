@@ -53,9 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const belay_json *v;
     struct belay_openapi *api;
     struct belay_err err;
+    const struct belay_openapi_opt opt = { .any_credentials = true };
     belay_arena_init(&arena, 0, BELAY_MIB(16));
     if (rest.p && rest.n < 4000 && belay_json_parse(document, &limits, &arena, &v, NULL, NULL) == BELAY_OK
-        && belay_openapi_compile(v, &api, &err) == BELAY_OK)
+        && belay_openapi_compile(v, &opt, &api, &err) == BELAY_OK)
         ask(api, rest);
     belay_arena_deinit(&arena);
     return 0;

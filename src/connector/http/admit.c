@@ -102,6 +102,23 @@ static uint32_t route(struct http_exchange *x, struct http_match *match)
     return 0;
 }
 
+static uint32_t check_security(struct http_exchange *x, struct belay_str query)
+{
+    struct http_refusal refusal;
+    if (!x->operation || !x->operation->alternative_count)
+        return 0;
+    http_security_check(&x->request, x->operation, query, x->host->clock->wall, &refusal);
+    if (!refusal.status)
+        return 0;
+    struct belay_http_problem problem = { .status = refusal.status, .detail = belay_str_c(refusal.detail),
+                                          .retry_after_s = refusal.status == 503 };
+    struct belay_field challenge = { BELAY_STR("www-authenticate"), refusal.challenge };
+    http_exchange_problem(x, &problem, refusal.challenge.n ? challenge : no_field);
+    x->state = HTTP_ANSWERED;
+    HTTP_COUNT(x->host->counters.requests_refused, 1);
+    return refusal.status;
+}
+
 static uint32_t check_content(struct http_exchange *x, bool has_body)
 {
     const struct http_operation *op = x->operation;
@@ -128,6 +145,8 @@ uint32_t http_admit_head(struct http_exchange *x, bool has_body)
     struct belay_buf errors;
     split_target(&x->request, &query);
     uint32_t refused = route(x, &match);
+    if (!refused)
+        refused = check_security(x, query);
     if (!refused)
         refused = check_content(x, has_body);
     if (refused)

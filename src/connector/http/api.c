@@ -30,6 +30,8 @@ void belay_openapi_free(struct belay_openapi *api)
         return;
     for (uint32_t i = 0; i < api->operation_count; i++)
         free_schemas(api->operations[i]);
+    for (uint32_t i = 0; i < api->scheme_count; i++)
+        http_scheme_deinit(&api->schemes[i]);
     belay_free(api->operations);
     belay_arena_deinit(&api->arena);
     belay_free(api);

@@ -5,6 +5,7 @@
 
 #include "connector/http/openapi.h"
 #include "connector/http/router.h"
+#include "connector/http/security.h"
 #include "connector/http/server.h"
 #include "connector/http/style.h"
 #include "json/schema.h"
@@ -48,6 +49,8 @@ struct http_operation {
     struct http_media_rule *media; /* none: the body is not looked at */
     uint32_t media_count;
     bool body_required;
+    struct http_alternative *alternatives; /* none: anybody may ask */
+    uint32_t alternative_count;
     bool alias; /* of one under another server's path: its rules are that one's */
     struct http_path *owner;
     struct http_operation *next; /* of the same path */
@@ -67,6 +70,8 @@ struct belay_openapi {
     struct http_router router;
     struct http_operation **operations;
     uint32_t operation_count, operation_cap;
+    struct http_scheme *schemes; /* those that operations demand */
+    uint32_t scheme_count;
     uint32_t holds; /* of requests and the server */
     void (*released)(void *arg);
     void *released_arg;

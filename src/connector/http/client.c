@@ -535,6 +535,12 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+void http_client_init_once(void)
+{
+    static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+    pthread_once(&curl_once, init_curl);
+}
+
 static int multi_new(struct belay_connection *client)
 {
     client->multi = curl_multi_init();
@@ -569,8 +575,7 @@ static int begin(struct belay_connection *client, struct belay_err *err)
 static int http_open(const struct belay_connection_config *config, belay_call_done *done, void *done_arg,
                      struct belay_connection **ret_connection, struct belay_err *err)
 {
-    static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-    pthread_once(&curl_once, init_curl);
+    http_client_init_once();
     struct belay_connection *client = belay_calloc(1, sizeof *client);
     if (!client)
         return belay_fail(err, BELAY_NOMEM, "http: out of memory");

@@ -43,4 +43,7 @@
 
 extern const struct belay_connector belay_connector_http;
 
+/* libcurl's own set-up, once in the process. Any thread. */
+void http_client_init_once(void);
+
 #endif

@@ -142,6 +142,8 @@ static int compile_operation(struct openapi_compile *c, struct place *at, const 
         status = check_path_params(c, op);
     if (!status)
         status = openapi_body(c, belay_json_get(v, BELAY_STR("requestBody")), op);
+    if (!status)
+        status = openapi_security(c, v, op);
     return status ? status : add_aliases(c, at, &prefixes, op);
 }
 
@@ -206,10 +208,11 @@ static int check_version(struct openapi_compile *c)
     return BELAY_OK;
 }
 
-int belay_openapi_compile(const belay_json *document, struct belay_openapi **ret_api,
-                          struct belay_err *err)
+int belay_openapi_compile(const belay_json *document, const struct belay_openapi_opt *opt,
+                          struct belay_openapi **ret_api, struct belay_err *err)
 {
-    struct openapi_compile c = { .document = document, .err = err };
+    static const struct belay_openapi_opt nothing;
+    struct openapi_compile c = { .document = document, .opt = opt ? opt : &nothing, .err = err };
     struct openapi_prefixes prefixes = { .items = { BELAY_STR_INIT("") }, .count = 1 };
     belay_buf_init(&c.place, BELAY_KIB(64));
     c.api = http_api_new();

@@ -17,10 +17,19 @@
 #include "json/json.h"
 
 struct belay_openapi;
+struct belay_security_def; /* model/definition.h */
 
-/* Borrows the tape. Errors: BELAY_INVALID, BELAY_UNSUPPORTED (msg names the place by JSON Pointer),
+/* What the configuration says beside the document. */
+struct belay_openapi_opt {
+    const struct belay_security_def *security; /* by scheme; borrowed as the tape is */
+    uint32_t security_count;
+    bool client_certificates; /* the server verifies those that clients show */
+    bool any_credentials;     /* a mock: credentials must be shown, and are not judged */
+};
+
+/* Borrows the tape; opt NULL: nothing is said. Errors: BELAY_INVALID, BELAY_UNSUPPORTED (msg names the place by JSON Pointer),
  * BELAY_NOMEM. */
-int belay_openapi_compile(const belay_json *document, struct belay_openapi **ret_api,
+int belay_openapi_compile(const belay_json *document, const struct belay_openapi_opt *opt, struct belay_openapi **ret_api,
                           struct belay_err *err) BELAY_MUST_CHECK;
 void belay_openapi_free(struct belay_openapi *api);
 

@@ -328,6 +328,8 @@ static void do_open(struct http_job *job)
     int uv = open->status ? 0 : uv_listen(&server->listening.stream, BACKLOG, on_connection);
     if (uv)
         open->status = refuse_uv(open->err, uv, open->listen);
+    if (!open->status && server->host.api)
+        http_security_start(server->host.api, NULL);
     if (open->status) {
         server->closing = true; /* freed when its handles are */
         close_handles(server);
@@ -339,7 +341,7 @@ static int compile_api(const struct belay_http_server_config *config, struct bel
                        struct belay_err *err)
 {
     if (config->openapi)
-        return belay_openapi_compile(config->openapi, ret_api, err);
+        return belay_openapi_compile(config->openapi, &config->openapi_opt, ret_api, err);
     if (config->routes)
         return http_api_from_routes(config->routes, config->route_count, ret_api, err);
     return BELAY_OK;
@@ -365,7 +367,7 @@ static int prepare(struct belay_http_server *server, const struct belay_http_ser
     int status = compile_api(config, &host->api, err);
     if (!status && config->tls_cert)
         status = http_tls_context_open(config->tls_cert, config->tls_key ? config->tls_key : "",
-                                       config->tls_client_ca, &server->tls, err);
+                                       config->tls_client_ca, config->tls_client_optional, &server->tls, err);
     return status;
 }
 
@@ -456,6 +458,7 @@ static void do_replace(struct http_job *job)
 {
     struct replace_job *replace = BELAY_CONTAINER_OF(job, struct replace_job, job);
     struct belay_openapi *old = replace->server->host.api;
+    http_security_start(replace->api, old);
     replace->server->host.api = replace->api;
     if (old) {
         old->released = replace->released;
@@ -468,6 +471,7 @@ static void do_replace(struct http_job *job)
 }
 
 int belay_http_server_replace(struct belay_http_server *server, const belay_json *openapi,
+                              const struct belay_openapi_opt *opt,
                               void (*released)(void *arg), void *released_arg, struct belay_err *err)
 {
     struct replace_job *replace = belay_malloc(sizeof *replace);
@@ -475,7 +479,7 @@ int belay_http_server_replace(struct belay_http_server *server, const belay_json
         return belay_fail(err, BELAY_NOMEM, "http: out of memory");
     *replace = (struct replace_job){ .job.run = do_replace, .server = server, .released = released,
                                      .released_arg = released_arg };
-    int status = belay_openapi_compile(openapi, &replace->api, err);
+    int status = belay_openapi_compile(openapi, opt, &replace->api, err);
     if (status)
         belay_free(replace);
     else

@@ -39,6 +39,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "belay/connector.h"
+#include "connector/http/openapi.h"
 #include "json/json.h"
 
 struct belay_http_io;
@@ -128,11 +129,13 @@ typedef void belay_http_on_handed(void *arg);
 struct belay_http_server_config {
     struct belay_str listen; /* "127.0.0.1:7000", "[::1]:0", "*:80", "unix:/path/to.sock" */
     struct belay_str api;    /* its name; copied */
-    const belay_json *openapi; /* 3.1 document; borrowed until closed or replaced; or NULL */
+    const belay_json *openapi; /* document; borrowed until closed or replaced; or NULL */
+    struct belay_openapi_opt openapi_opt; /* likewise */
     const struct belay_http_route *routes; /* when openapi is NULL; borrowed; NULL: all is handed over */
     uint32_t route_count;
     const char *tls_cert, *tls_key; /* PEM files; NULL: plain */
-    const char *tls_client_ca;      /* PEM; then clients must show a certificate it vouches for */
+    const char *tls_client_ca;      /* PEM; then clients must show a certificate it vouches for ... */
+    bool tls_client_optional;       /* ... or none */
     struct belay_http_limits limits;
     belay_http_on_handed *on_handed; /* NULL: nobody is to be told; its arg is on_request's */
 };
@@ -154,6 +157,7 @@ void belay_http_server_close(struct belay_http_server *server, uint32_t drain_ms
  * has been answered. On failure the old one stays and released is not called. Errors as open.
  * Not from the I/O thread. */
 int belay_http_server_replace(struct belay_http_server *server, const belay_json *openapi,
+                              const struct belay_openapi_opt *opt,
                               void (*released)(void *arg), void *released_arg,
                               struct belay_err *err) BELAY_MUST_CHECK;
 

@@ -44,7 +44,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static int demand_client(SSL_CTX *ssl, const char *client_ca, struct belay_err *err)
+static int demand_client(SSL_CTX *ssl, const char *client_ca, bool optional, struct belay_err *err)
 {
     if (!client_ca)
         return BELAY_OK;
@@ -54,7 +54,7 @@ static int demand_client(SSL_CTX *ssl, const char *client_ca, struct belay_err *
         return refuse_file(err, "client CA", client_ca);
     }
     SSL_CTX_set_client_CA_list(ssl, names);
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT), NULL);
     return BELAY_OK;
 }
 
@@ -75,7 +75,7 @@ static int load(SSL_CTX *ssl, const char *cert, const char *key, struct belay_er
     return BELAY_OK;
 }
 
-int http_tls_context_open(const char *cert, const char *key, const char *client_ca,
+int http_tls_context_open(const char *cert, const char *key, const char *client_ca, bool client_optional,
                           struct http_tls_context **ret_context, struct belay_err *err)
 {
     struct http_tls_context *context = belay_malloc(sizeof *context);
@@ -86,7 +86,7 @@ int http_tls_context_open(const char *cert, const char *key, const char *client_
     int status = context->ssl ? load(context->ssl, cert, key, err)
                               : belay_fail(err, BELAY_NOMEM, "tls: out of memory");
     if (!status)
-        status = demand_client(context->ssl, client_ca, err);
+        status = demand_client(context->ssl, client_ca, client_optional, err);
     if (status)
         http_tls_context_close(context);
     else

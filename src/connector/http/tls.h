@@ -3,15 +3,18 @@
 #ifndef BELAY_CONNECTOR_HTTP_TLS_H
 #define BELAY_CONNECTOR_HTTP_TLS_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/status.h"
 
 struct http_tls_context;
 struct http_tls;
 
-/* TLS 1.2 and later, ALPN http/1.1. client_ca may be NULL. Errors: BELAY_INVALID (names the file),
+/* TLS 1.2 and later, ALPN http/1.1. client_ca may be NULL; client_optional: who shows no
+ * certificate is let in, without a subject. Errors: BELAY_INVALID (names the file),
  * BELAY_NOMEM. */
-int http_tls_context_open(const char *cert, const char *key, const char *client_ca,
+int http_tls_context_open(const char *cert, const char *key, const char *client_ca, bool client_optional,
                           struct http_tls_context **ret_context, struct belay_err *err)
     BELAY_MUST_CHECK;
 void http_tls_context_close(struct http_tls_context *context);

@@ -26,7 +26,7 @@ static int begin(void **state)
     (void)state;
     belay_arena_init(&arena, 0, BELAY_MIB(8));
     assert_ok(belay_json_parse(BELAY_STR(DOCUMENT), NULL, &arena, &document, NULL, &err));
-    if (belay_openapi_compile(document, &api, &err))
+    if (belay_openapi_compile(document, NULL, &api, &err))
         fail_msg("%s", err.msg);
     http_bench_init(&bench, api, NULL);
     return 0;

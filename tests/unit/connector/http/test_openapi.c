@@ -41,7 +41,7 @@ static void open_bench(const char *document)
 {
     struct belay_openapi *api;
     struct belay_err err = { 0 };
-    if (belay_openapi_compile(parse(document), &api, &err))
+    if (belay_openapi_compile(parse(document), NULL, &api, &err))
         fail_msg("%s", err.msg);
     http_bench_init(&bench, api, NULL);
 }
@@ -83,7 +83,7 @@ static void operations_are_listed(void **state)
     (void)state;
     struct belay_openapi *api;
     assert_ok(belay_openapi_compile(parse("{\"openapi\":\"3.1.0\",\"servers\":[{\"url\":\"https://x.test/v1/\"}],\"paths\":{"
-                                          "\"/a\":{\"get\":{\"operationId\":\"readA\"," OK "},\"post\":{" OK "}}}}"), &api, NULL));
+                                          "\"/a\":{\"get\":{\"operationId\":\"readA\"," OK "},\"post\":{" OK "}}}}"), NULL, &api, NULL));
     assert_int_equal(belay_openapi_count(api), 2);
     struct belay_openapi_operation one = belay_openapi_at(api, 0), two = belay_openapi_at(api, 1);
     assert_str(one.id, "readA");
@@ -261,7 +261,7 @@ static void a_wrong_document_is_refused_with_its_place(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct belay_openapi *api = NULL;
         struct belay_err err = { 0 };
-        int status = belay_openapi_compile(parse(rows[i].document), &api, &err);
+        int status = belay_openapi_compile(parse(rows[i].document), NULL, &api, &err);
         if (status != rows[i].status || !strstr(err.msg, rows[i].part))
             fail_msg("%s: %s %s", rows[i].document, belay_status_name(status), err.msg);
         assert_null(api);
@@ -279,7 +279,7 @@ static void without_memory_nothing_is_compiled(void **state)
     for (uint64_t n = 0; status != BELAY_OK; n++) {
         struct belay_openapi *api = NULL;
         belay_alloc_fail_after(n);
-        status = belay_openapi_compile(document, &api, NULL);
+        status = belay_openapi_compile(document, NULL, &api, NULL);
         belay_alloc_fail_after(UINT64_MAX);
         assert_true(status == BELAY_OK || status == BELAY_NOMEM);
         if (status == BELAY_OK)

@@ -44,7 +44,7 @@ static const char *ask(const char *path, const char *rule, const char *target, c
              "\"required\":true}]}}}}", path, rule);
     struct belay_str copy = belay_arena_str(&arena, belay_str_c(text));
     assert_ok(belay_json_parse(copy, NULL, &arena, &document, NULL, &err));
-    if (belay_openapi_compile(document, &api, &err))
+    if (belay_openapi_compile(document, NULL, &api, &err))
         fail_msg("%s: %s", text, err.msg);
     http_bench_init(&bench, api, NULL);
     snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", target, field);
@@ -195,7 +195,7 @@ static void ten_thousand_parameters_are_too_many(void **state)
     const belay_json *document;
     struct belay_err err = { 0 };
     assert_ok(belay_json_parse(BELAY_STR("{\"openapi\":\"3.1.0\",\"paths\":{\"/c\":{\"get\":{}}}}"), NULL, &arena, &document, NULL, &err));
-    assert_ok(belay_openapi_compile(document, &api, &err));
+    assert_ok(belay_openapi_compile(document, NULL, &api, &err));
     http_bench_init(&bench, api, NULL);
     snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
     http_bench_feed(&bench, belay_str_c(text), 0);

@@ -484,9 +484,9 @@ static void a_replaced_api_serves_new_requests_and_lets_old_ones_end(void **stat
     int fd = dial();
     say(fd, GET("/old"));
     wait_for(&handed, 1);
-    assert_int_equal(belay_http_server_replace(server, belay_json_get(api_with(&arena, "/x"), BELAY_STR("info")),
+    assert_int_equal(belay_http_server_replace(server, belay_json_get(api_with(&arena, "/x"), BELAY_STR("info")), NULL,
                                                released, NULL, &err), BELAY_INVALID);
-    assert_ok(belay_http_server_replace(server, api_with(&arena, "/new"), released, NULL, &err));
+    assert_ok(belay_http_server_replace(server, api_with(&arena, "/new"), NULL, released, NULL, &err));
     say(fd, GET("/old") GET("/new"));
     wait_for(&handed, 2);
     assert_int_equal(atomic_load(&released_count), before);

@@ -49,7 +49,7 @@ static void bench_open(struct http_bench *b, const struct belay_http_limits *lim
 {
     struct belay_openapi *api;
     struct belay_err err = { 0 };
-    if (belay_openapi_compile(document, &api, &err))
+    if (belay_openapi_compile(document, NULL, &api, &err))
         fail_msg("%s", err.msg);
     http_bench_init(b, api, limits);
 }
