@@ -15,7 +15,7 @@ static int fail_errno(struct belay_err *err, const char *path)
                       strerror_r(number, reason, sizeof reason));
 }
 
-static int read_stream(FILE *f, const char *path, struct belay_buf *out, struct belay_err *err)
+int config_read_stream(FILE *f, const char *path, struct belay_buf *out, struct belay_err *err)
 {
     for (;;) {
         char *to = belay_buf_reserve(out, 4096);
@@ -31,7 +31,7 @@ static int read_stream(FILE *f, const char *path, struct belay_buf *out, struct 
     }
 }
 
-static int read_disk(const char *path, struct belay_buf *out, struct belay_err *err)
+int config_read_disk(const char *path, struct belay_buf *out, struct belay_err *err)
 {
     struct stat st;
     if (stat(path, &st) != 0)
@@ -41,7 +41,7 @@ static int read_disk(const char *path, struct belay_buf *out, struct belay_err *
     FILE *f = fopen(path, "rb");
     if (!f)
         return fail_errno(err, path);
-    int status = read_stream(f, path, out, err);
+    int status = config_read_stream(f, path, out, err);
     fclose(f);
     return status;
 }
@@ -50,7 +50,7 @@ int config_read_bytes(struct config *c, const char *path, struct belay_buf *out,
                       struct belay_err *err)
 {
     return c->opt->read ? c->opt->read(c->opt->read_arg, path, out, err)
-                        : read_disk(path, out, err);
+                        : config_read_disk(path, out, err);
 }
 
 static struct config_file *file_new(struct config *c, const char *path)

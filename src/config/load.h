@@ -5,6 +5,8 @@
 #ifndef BELAY_CONFIG_LOAD_H
 #define BELAY_CONFIG_LOAD_H
 
+#include <stdio.h>
+
 #include "config/node.h"
 #include "expr/expr.h"
 #include "json/schema.h"
@@ -71,7 +73,11 @@ struct config_set *config_set_new(void);
 
 /* ---- files (files.c) ---- */
 
-/* Appends a file's bytes. Errors: as opt->read. */
+/* Appends a file's bytes; path is for people. Errors: BELAY_NOTFOUND, BELAY_IO, BELAY_INVALID (no
+ * regular file), BELAY_LIMIT (out's), BELAY_NOMEM. */
+int config_read_disk(const char *path, struct belay_buf *out, struct belay_err *err);
+int config_read_stream(FILE *f, const char *path, struct belay_buf *out, struct belay_err *err);
+/* By opt->read, where there is one. Errors: as that. */
 int config_read_bytes(struct config *c, const char *path, struct belay_buf *out,
                       struct belay_err *err);
 /* A path written in a file, seen from that file's folder. */

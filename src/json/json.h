@@ -74,6 +74,13 @@ int belay_json_parse(struct belay_str text, const struct belay_json_limits *limi
                      struct belay_arena *arena, const belay_json **ret_root,
                      struct belay_json_place *ret_place, struct belay_err *err) BELAY_MUST_CHECK;
 
+/* Line and column of a byte; offset <= text.n. */
+struct belay_json_place belay_json_place_at(struct belay_str text, size_t offset);
+/* Where the value that a pointer names was written. text is what root was parsed from. False: there is
+ * no such value. */
+bool belay_json_place_of(struct belay_str text, const belay_json *root, struct belay_str pointer,
+                         struct belay_json_place *ret_place);
+
 /* The node after the whole value at v (its next sibling, if there is one). */
 static inline const belay_json *belay_json_next(const belay_json *v)
 {

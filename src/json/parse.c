@@ -244,20 +244,6 @@ static void run(struct parser *s)
         want(s, scan_space(s->bad, s->end), "nothing after the value");
 }
 
-static struct belay_json_place place_of(const char *text, const char *at)
-{
-    struct belay_json_place place = { 1, 1, (size_t)(at - text) };
-    for (const char *p = text; p < at; p++) {
-        if (*p == '\n') {
-            place.line++;
-            place.column = 1;
-        } else if (((unsigned char)*p & 0xc0) != 0x80) {
-            place.column++;
-        }
-    }
-    return place;
-}
-
 /* "'x'", "the end of the text" ... */
 static const char *found(const struct parser *s, char text[32])
 {
@@ -277,7 +263,8 @@ static int report(const struct parser *s, struct belay_json_place *ret_place, st
     char text[32];
     if (s->status == BELAY_NOMEM)
         return belay_fail(err, BELAY_NOMEM, "JSON: %s", s->what);
-    struct belay_json_place place = place_of(s->text, s->bad);
+    size_t offset = (size_t)(s->bad - s->text);
+    struct belay_json_place place = belay_json_place_at(belay_str(s->text, offset), offset);
     if (ret_place)
         *ret_place = place;
     if (s->what)
