@@ -12,9 +12,9 @@
  *   held --lane free--> waiting (due now)   `--letter(skip)--> dead --replay--> waiting
  *
  * Cursor + exceptions.  Of a subscription `cursor` is the lowest sequence that is neither settled nor
- * an exception; `settled` holds the ranges above it that are done or exceptions; `started` those whose
- * attempt was recorded.  Only exceptions (waiting, held, parked, dead) have rows of their own.
- *   EXCEPTION sub,seq      state, attempts, due, lane, progress, definition, history  (waiting, parked)
+ * an exception; `settled` holds the ranges above it that are done or exceptions; `started` those of which
+ * an attempt is, or was, under way.  Only exceptions (waiting, held, parked, dead) have rows of their own.
+ *   EXCEPTION sub,seq      state, attempts, due, lane, progress, definition, history; a small message itself
  *   DUE       sub,due,seq  kept until the outcome; in flight is known in memory only
  *   LANE      sub,lane     head sequence, held count, key text; exists while the lane is in trouble
  *   HELD      sub,lane,first  delta-coded run of held sequences

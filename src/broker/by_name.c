@@ -32,7 +32,7 @@ enum belay_message_state belay_broker_state_of(struct belay_broker *b, struct be
         attempts = e->d.attempt;
     } else if (exception_get(b, sub->id, sequence, &x)) {
         state = of_exception(&x);
-        attempts = x.total + (x.begun > x.ended ? x.begun : x.ended);
+        attempts = x.total + exception_begun(sub, sequence, &x);
     } else if (!cursor_settled(sub, sequence)) {
         state = BELAY_MESSAGE_QUEUED;
         attempts = ranges_contains(&sub->started, sequence);

@@ -25,6 +25,7 @@ static int broken(struct check *c, const char *invariant, const char *what, uint
 static int check_ranges(struct check *c)
 {
     const struct ranges *r = &c->sub->settled;
+    struct exception x;
     c->first = belay_store_first_sequence(c->b->store, c->sub->topic_id);
     if (c->sub->cursor < c->first)
         return broken(c, "G1", "the log it needs was given up", c->sub->cursor);
@@ -35,8 +36,9 @@ static int check_ranges(struct check *c)
     }
     for (uint32_t i = 0; i < c->sub->started.count; i++)
         for (uint64_t s = c->sub->started.items[i].first; s < c->sub->started.items[i].end; s++)
-            if (cursor_settled(c->sub, s))
-                return broken(c, "I1", "started, though settled or an exception", s);
+            if (cursor_settled(c->sub, s)
+                && (!exception_get(c->b, c->sub->id, s, &x) || x.state != EXCEPTION_WAITING))
+                return broken(c, "I1", "started, though settled or a letter", s);
     return BELAY_OK;
 }
 
@@ -58,14 +60,17 @@ static int check_exception(struct check *c, uint64_t sequence, const struct exce
         return broken(c, "I2", "in a lane of which it is not the head", sequence);
     if ((x->state == EXCEPTION_WAITING) != has(c, BELAY_TABLE_DUE, key_due(id, x->due, sequence)))
         return broken(c, "I5", "its row of DUE does not fit its state", sequence);
-    if (x->progress != has(c, BELAY_TABLE_EXCEPTION, key_exception(id, sequence, PART_PROGRESS)))
+    if ((x->progress && !exception_has_inside(x, INSIDE_PROGRESS))
+        != has(c, BELAY_TABLE_EXCEPTION, key_exception(id, sequence, PART_PROGRESS)))
         return broken(c, "rows", "its progress row does not fit", sequence);
     for (uint8_t part = LETTER_FACTS; part <= LETTER_MESSAGE; part++)
         if (x->letter != has(c, BELAY_TABLE_LETTER, key_letter(id, sequence, part)))
             return broken(c, "rows", "its letter's rows do not fit", sequence);
     if (x->state != EXCEPTION_WAITING && !x->letter)
         return broken(c, "rows", "parked or dead without a letter", sequence);
-    if (x->state == EXCEPTION_WAITING && !x->letter && sequence < c->first)
+    if (x->letter && exception_has_inside(x, INSIDE_MESSAGE))
+        return broken(c, "rows", "a letter with its message twice", sequence);
+    if (x->state == EXCEPTION_WAITING && !x->letter && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < c->first)
         return broken(c, "G1", "the log it needs was given up", sequence);
     return BELAY_OK;
 }

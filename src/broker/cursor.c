@@ -12,7 +12,7 @@
 #define RANGE_BYTES (2 * BELAY_VARINT_MAX)
 #define GATHER_BYTES (2 * ((size_t)GATHER_RANGES_MAX * RANGE_BYTES + 64)) /* an ack and a start record */
 
-uint64_t cursor_settle(struct belay_subscription *sub, uint64_t first, uint64_t end)
+uint64_t cursor_cover(struct belay_subscription *sub, uint64_t first, uint64_t end)
 {
     first = first < sub->cursor ? sub->cursor : first;
     if (first >= end)
@@ -28,10 +28,15 @@ uint64_t cursor_settle(struct belay_subscription *sub, uint64_t first, uint64_t 
             ranges_remove(&sub->settled, 0, sub->cursor);
         }
     }
-    if (sub->started.count)
-        ranges_remove(&sub->started, first, end);
     sub->dirty = sub->topic->low_dirty = true;
     return added;
+}
+
+uint64_t cursor_settle(struct belay_subscription *sub, uint64_t first, uint64_t end)
+{
+    if (sub->started.count)
+        ranges_remove(&sub->started, first, end);
+    return cursor_cover(sub, first, end);
 }
 
 bool cursor_settled(const struct belay_subscription *sub, uint64_t sequence)

@@ -1,20 +1,27 @@
 /* exception.c - the rows of a message that departed from the order: waiting, parked or dead.
  *
- *   EXCEPTION sub,seq,META      state, attempts, due, lane        HISTORY,n  one failed attempt
- *             sub,seq,PROGRESS  what its run achieved; also of a message that is no exception (yet)
+ *   EXCEPTION sub,seq,META      state, attempts, due, lane; where they fit: the first failed attempt, what its
+ *                               run achieved, and the message itself
+ *             sub,seq,HISTORY,n another failed attempt
+ *             sub,seq,PROGRESS  a large progress; or that of a message that is no exception (yet)
  *   DUE       sub,due,seq       of a waiting one
  *   LETTER    sub,seq,FACTS     and MESSAGE: of a letter, also while it is replayed
+ *
+ * Most exceptions fail once or a few times, have little progress and a small message: one row, which is written
+ * when the message fails, read when it is due, and deleted when it is done.
  */
 #include "broker/impl.h"
 
-enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8 };
+enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8, FLAG_INSIDE = 16 /* 32, 64 */ };
 
-#define META_BYTES_MAX (BELAY_KEY_BYTES_MAX + 160)
+#define EXCEPTION_VERSION 2
+#define META_BYTES_MAX (BELAY_KEY_BYTES_MAX + 160 + INSIDE_BYTES_MAX)
 
-static bool decode(struct belay_str value, struct exception *ret_x)
+/* parts: NULL, or views of what lies inside. */
+static bool decode(struct belay_str value, struct exception *ret_x, struct belay_str parts[INSIDE_COUNT])
 {
     struct belay_unpack u = belay_unpack_init(value);
-    bool known = belay_unpack_u8(&u) == ROW_VERSION;
+    bool known = belay_unpack_u8(&u) == EXCEPTION_VERSION;
     struct exception x = { .state = belay_unpack_u8(&u) };
     uint8_t flags = belay_unpack_u8(&u);
     x.keyed = flags & FLAG_KEYED;
@@ -29,18 +36,65 @@ static bool decode(struct belay_str value, struct exception *ret_x)
     x.first_attempt_at = belay_unpack_svarint(&u);
     x.accepted_at = belay_unpack_svarint(&u);
     x.definition = unpack_hash(&u);
-    x.lane = unpack_hash(&u);
     key_text_set(&x.key, belay_unpack_str(&u));
+    if (x.keyed)
+        x.lane = belay_hash128(key_text_str(&x.key));
+    x.inside = flags / FLAG_INSIDE;
+    for (unsigned i = 0; i < INSIDE_COUNT; i++) {
+        struct belay_str part = exception_has_inside(&x, i) ? belay_unpack_str(&u) : BELAY_STR_NONE;
+        x.inside_bytes[i] = (uint16_t)part.n;
+        if (parts)
+            parts[i] = part;
+    }
     *ret_x = x;
     return known && belay_unpack_done(&u);
 }
 
-bool exception_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x)
+static bool get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x,
+                struct belay_str parts[INSIDE_COUNT])
 {
     struct row_key key = key_exception(sub, sequence, PART_META);
     struct belay_str value;
     return belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value)
-           && decode(value, ret_x);
+           && decode(value, ret_x, parts);
+}
+
+bool exception_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x)
+{
+    return get(b, sub, sequence, ret_x, NULL);
+}
+
+struct belay_str exception_inside(struct belay_broker *b, uint32_t sub, uint64_t sequence, enum inside part)
+{
+    struct exception x;
+    struct belay_str parts[INSIDE_COUNT];
+    return get(b, sub, sequence, &x, parts) ? parts[part] : BELAY_STR_NONE;
+}
+
+bool exception_give(struct exception *x, enum inside part, struct belay_str value)
+{
+    size_t bytes = value.n;
+    for (unsigned i = 0; i < INSIDE_COUNT; i++)
+        bytes += i == part ? 0 : x->inside_bytes[i];
+    if (bytes > INSIDE_BYTES_MAX)
+        return false;
+    x->inside |= (uint8_t)(1u << part);
+    x->inside_bytes[part] = (uint16_t)value.n;
+    x->given[part] = value;
+    return true;
+}
+
+void exception_take_out(struct exception *x, enum inside part)
+{
+    x->inside &= (uint8_t)~(1u << part);
+    x->inside_bytes[part] = 0;
+    x->given[part] = BELAY_STR_NONE;
+}
+
+uint32_t exception_begun(const struct belay_subscription *sub, uint64_t sequence, const struct exception *x)
+{
+    uint32_t begun = x->begun > x->ended ? x->begun : x->ended;
+    return begun + (sub->started.count && ranges_contains(&sub->started, sequence));
 }
 
 bool exception_next(struct belay_broker *b, uint32_t sub, uint64_t *sequence, struct exception *ret_x)
@@ -53,11 +107,26 @@ bool exception_next(struct belay_broker *b, uint32_t sub, uint64_t *sequence, st
                               row_key_str(&prefix), &key, &value))
             return false;
         at = belay_load_be64(key.p + 4);
-        if (key.p[12] == PART_META && decode(value, ret_x)) {
+        if (key.p[12] == PART_META && decode(value, ret_x, NULL)) {
             *sequence = at;
             return true;
         }
     }
+}
+
+static void pack_inside(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
+                        struct belay_buf *out)
+{
+    struct exception old;
+    struct belay_str parts[INSIDE_COUNT];
+    bool keeps = false;
+    for (unsigned i = 0; i < INSIDE_COUNT; i++)
+        keeps = keeps || (exception_has_inside(x, i) && !x->given[i].p);
+    bool there = keeps && get(b, sub, sequence, &old, parts);
+    BELAY_ASSERT(there == keeps);
+    for (unsigned i = 0; i < INSIDE_COUNT; i++)
+        if (exception_has_inside(x, i))
+            belay_pack_str(out, x->given[i].p ? x->given[i] : parts[i]);
 }
 
 void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -66,10 +135,11 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     struct row_key key = key_exception(sub->id, sequence, PART_META);
     char bytes[META_BYTES_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
-    belay_pack_u8(&out, ROW_VERSION);
+    belay_pack_u8(&out, EXCEPTION_VERSION);
     belay_pack_u8(&out, (uint8_t)x->state);
     belay_pack_u8(&out, (uint8_t)((x->keyed ? FLAG_KEYED : 0) | (x->loner ? FLAG_LONER : 0)
-                                  | (x->letter ? FLAG_LETTER : 0) | (x->progress ? FLAG_PROGRESS : 0)));
+                                  | (x->letter ? FLAG_LETTER : 0) | (x->progress ? FLAG_PROGRESS : 0)
+                                  | x->inside * FLAG_INSIDE));
     belay_pack_varint(&out, x->begun);
     belay_pack_varint(&out, x->ended);
     belay_pack_varint(&out, x->total);
@@ -78,11 +148,11 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     belay_pack_svarint(&out, x->first_attempt_at);
     belay_pack_svarint(&out, x->accepted_at);
     pack_hash(&out, x->definition);
-    pack_hash(&out, x->lane);
     belay_pack_str(&out, key_text_str(&x->key));
+    pack_inside(b, sub->id, sequence, x, &out);
     BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
     belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), belay_buf_view(&out));
-    if (x->state != EXCEPTION_DEAD && sequence < sub->pin_low)
+    if (x->state != EXCEPTION_DEAD && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < sub->pin_low)
         sub->pin_low = sequence;
 }
 
@@ -112,11 +182,9 @@ void exception_remove(struct belay_broker *b, struct belay_subscription *sub, ui
     struct row_key key = key_exception(sub->id, sequence, PART_META);
     bool head = x->keyed && !x->loner && x->state != EXCEPTION_DEAD;
     belay_state_del(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key));
-    if (x->progress) {
-        key = key_exception(sub->id, sequence, PART_PROGRESS);
-        belay_state_del(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key));
-    }
-    for (uint32_t i = 0; i < x->history; i++) {
+    if (x->progress && !exception_has_inside(x, INSIDE_PROGRESS))
+        progress_put(b, sub->id, sequence, BELAY_STR_NONE);
+    for (uint32_t i = exception_has_inside(x, INSIDE_FAILURE); i < x->history; i++) {
         if (i == 1 && x->history > BELAY_LETTER_ATTEMPTS_MAX)
             i = x->history - (BELAY_LETTER_ATTEMPTS_MAX - 1);
         key = key_history(sub->id, sequence, i);
@@ -140,7 +208,8 @@ void exception_add_history(struct belay_broker *b, struct belay_subscription *su
                            struct exception *x, struct belay_str packed)
 {
     struct row_key key = key_history(sub->id, sequence, x->history);
-    belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), packed);
+    if (x->history || !exception_give(x, INSIDE_FAILURE, packed))
+        belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), packed);
     x->history++;
     if (x->history > BELAY_LETTER_ATTEMPTS_MAX) {
         key = key_history(sub->id, sequence, x->history - BELAY_LETTER_ATTEMPTS_MAX);
@@ -148,14 +217,36 @@ void exception_add_history(struct belay_broker *b, struct belay_subscription *su
     }
 }
 
-void exception_put_progress(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
-                            struct belay_str packed)
+void progress_put(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct belay_str packed)
 {
-    struct row_key key = key_exception(sub->id, sequence, PART_PROGRESS);
+    struct row_key key = key_exception(sub, sequence, PART_PROGRESS);
     if (packed.p)
         belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), packed);
     else
         belay_state_del(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key));
+}
+
+void exception_put_progress(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                            struct exception *x, enum progress_now now, struct belay_str packed)
+{
+    struct row_key key = key_exception(sub->id, sequence, PART_PROGRESS);
+    bool was_inside = exception_has_inside(x, INSIDE_PROGRESS), row = false;
+    if (now == PROGRESS_SAME && !was_inside) {
+        row = belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &packed);
+        BELAY_ASSERT(row);
+    }
+    x->progress = now == PROGRESS_NEW || now == PROGRESS_SAME;
+    if (!x->progress)
+        exception_take_out(x, INSIDE_PROGRESS);
+    else if (now == PROGRESS_NEW || row) {
+        exception_take_out(x, INSIDE_PROGRESS);
+        if (!exception_give(x, INSIDE_PROGRESS, packed) && !row)
+            belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), packed);
+    }
+    exception_put(b, sub, sequence, x);
+    bool obsolete = now != PROGRESS_NONE && !was_inside && (!x->progress || exception_has_inside(x, INSIDE_PROGRESS));
+    if (obsolete)
+        progress_put(b, sub->id, sequence, BELAY_STR_NONE);
 }
 
 void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay_time first_attempt_at,
@@ -168,12 +259,13 @@ void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay
     belay_buf_put_str(out, progress);
 }
 
-bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct belay_hash128 *ret_definition,
-                  belay_time *ret_first_attempt_at, struct belay_str *ret_progress)
+bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool exception,
+                  struct belay_hash128 *ret_definition, belay_time *ret_first_attempt_at,
+                  struct belay_str *ret_progress)
 {
     struct row_key key = key_exception(sub, sequence, PART_PROGRESS);
-    struct belay_str value;
-    if (!belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
+    struct belay_str value = exception ? exception_inside(b, sub, sequence, INSIDE_PROGRESS) : BELAY_STR_NONE;
+    if (!value.p && !belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
         return false;
     struct belay_unpack u = belay_unpack_init(value);
     bool known = belay_unpack_u8(&u) == ROW_VERSION;
@@ -192,7 +284,7 @@ bool exception_pins(struct belay_broker *b, uint32_t sub, const struct exception
     struct lane_row row;
     if (x->state == EXCEPTION_DEAD)
         return false;
-    if (!x->letter)
+    if (!x->letter && !exception_has_inside(x, INSIDE_MESSAGE))
         return true;
     /* What its lane holds lies above it: it stands for them. */
     return x->keyed && !x->loner && lane_row_get(b, sub, x->lane, &row) && row.held;

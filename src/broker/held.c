@@ -177,7 +177,7 @@ void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct
         lane_row_put(b, sub->id, lane, &row);
         sub->n.held--;
         if (sub->went_back)
-            x.begun = x.progress = progress_get(b, sub->id, row.head, &x.definition, &x.first_attempt_at, &progress);
+            x.begun = x.progress = progress_get(b, sub->id, row.head, false, &x.definition, &x.first_attempt_at, &progress);
         exception_set_state(sub, &x, EXCEPTION_WAITING);
         exception_put(b, sub, row.head, &x);
         due_put(b, sub, now, row.head);
@@ -298,7 +298,7 @@ void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct 
         sub->n.held--;
         lane_row_put(b, sub->id, lane, &row);
         if (sub->went_back)
-            exception_put_progress(b, sub, sequence, BELAY_STR_NONE);
+            progress_put(b, sub->id, sequence, BELAY_STR_NONE);
         return;
     }
 }

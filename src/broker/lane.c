@@ -77,7 +77,7 @@ static void keep_attempt(struct belay_broker *b, struct belay_subscription *sub,
     struct belay_str value;
     if (ranges_contains(&sub->started, sequence)
         && !belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
-        exception_put_progress(b, sub, sequence, belay_str(nothing, sizeof nothing));
+        progress_put(b, sub->id, sequence, belay_str(nothing, sizeof nothing));
 }
 
 int apply_hold(struct belay_broker *b, struct belay_unpack *u)

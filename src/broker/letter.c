@@ -29,8 +29,10 @@ static int take_history(struct belay_broker *b, uint32_t sub, uint64_t sequence,
         return BELAY_NOMEM;
     for (uint32_t i = 0; i < kept; i++) {
         struct row_key key = key_history(sub, sequence, i ? x->history - kept + i : 0);
-        struct belay_str value;
-        if (belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value)
+        struct belay_str value = BELAY_STR_NONE;
+        if (i == 0 && exception_has_inside(x, INSIDE_FAILURE))
+            value = exception_inside(b, sub, sequence, INSIDE_FAILURE);
+        if ((value.p || belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
             && take_attempt(value, &history[n]))
             n++;
     }
@@ -58,7 +60,7 @@ static int take_progress(struct belay_broker *b, uint32_t sub, uint64_t sequence
     belay_time first;
     struct belay_str progress;
     letter->definition = x->definition;
-    if (!x->progress || !progress_get(b, sub, sequence, &definition, &first, &progress) || !progress.n)
+    if (!x->progress || !progress_get(b, sub, sequence, true, &definition, &first, &progress) || !progress.n)
         return BELAY_OK;
     letter->progress = belay_arena_str(arena, progress);
     return letter->progress.p ? BELAY_OK : BELAY_NOMEM;
@@ -159,7 +161,7 @@ int belay_broker_trouble(struct belay_broker *b, struct belay_subscription *sub,
         return BELAY_NOTFOUND;
     struct belay_letter letter = { .subscription = sub->name, .topic = sub->topic->name, .sequence = sequence,
                                    .parked = x.state == EXCEPTION_PARKED, .first_attempt_at = x.first_attempt_at,
-                                   .attempts = x.total + x.begun };
+                                   .attempts = x.total + exception_begun(sub, sequence, &x) };
     int status = take_history(b, sub->id, sequence, &x, arena, &letter);
     if (status != BELAY_OK)
         return status;
@@ -209,14 +211,13 @@ int apply_replay(struct belay_broker *b, struct belay_unpack *u)
     x.begun = x.ended = 0;
     x.first_attempt_at = 0;
     x.due = now;
-    if (from_start && x.progress) {
-        exception_put_progress(b, sub, sequence, BELAY_STR_NONE);
-        x.progress = false;
-    }
-    if (from_start)
-        x.definition = (struct belay_hash128){ 0 };
     exception_set_state(sub, &x, EXCEPTION_WAITING);
-    exception_put(b, sub, sequence, &x);
+    if (from_start) {
+        x.definition = (struct belay_hash128){ 0 };
+        exception_put_progress(b, sub, sequence, &x, x.progress ? PROGRESS_GONE : PROGRESS_NONE, BELAY_STR_NONE);
+    } else {
+        exception_put(b, sub, sequence, &x);
+    }
     due_put(b, sub, now, sequence);
     return BELAY_OK;
 }

@@ -60,9 +60,9 @@ static int take_up(struct belay_broker *b, struct entry *e, struct belay_arena *
     struct belay_str progress;
     e->d.attempt = 2;
     e->d.interrupted = true;
-    if (!progress_get(b, e->d.sub->id, e->d.sequence, &e->d.definition, &e->d.first_attempt_at, &progress))
+    if (!progress_get(b, e->d.sub->id, e->d.sequence, false, &e->d.definition, &e->d.first_attempt_at, &progress))
         return BELAY_OK;
-    e->progress = true;
+    e->progress = e->unchanged = true;
     e->d.progress = belay_arena_str(arena, progress);
     return progress.n && !e->d.progress.p ? BELAY_NOMEM : BELAY_OK;
 }
@@ -215,8 +215,9 @@ static int exception_progress(struct belay_broker *b, struct entry *e)
     struct belay_str progress;
     struct belay_hash128 definition;
     belay_time first;
-    if (!e->progress || !progress_get(b, e->d.sub->id, e->d.sequence, &definition, &first, &progress))
+    if (!e->progress || !progress_get(b, e->d.sub->id, e->d.sequence, true, &definition, &first, &progress))
         return BELAY_OK;
+    e->unchanged = true;
     if (hash_none(e->d.definition))
         e->d.definition = definition;
     e->d.progress = belay_arena_str(&e->page->fetch.arena, progress);
@@ -289,6 +290,9 @@ static int load_bytes(struct belay_broker *b, struct entry *e)
         struct row_key key = key_letter(sub->id, e->d.sequence, LETTER_MESSAGE);
         bool there = belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &encoded);
         BELAY_ASSERT(there);
+    } else if (e->inside) {
+        encoded = exception_inside(b, sub->id, e->d.sequence, INSIDE_MESSAGE);
+        BELAY_ASSERT(encoded.p);
     } else if (belay_store_peek(b->store, sub->topic_id, e->d.sequence, 1, READ_BYTES, &item)) {
         encoded = item.encoded;
     } else {
@@ -320,10 +324,11 @@ static int load_exception(struct belay_broker *b, struct belay_subscription *sub
     e->loner = x.loner;
     e->letter = x.letter;
     e->progress = x.progress;
+    e->inside = exception_has_inside(&x, INSIDE_MESSAGE);
     e->due = x.due;
     e->hash = x.lane;
-    e->d.attempt = (x.begun > x.ended ? x.begun : x.ended) + 1;
-    e->d.interrupted = x.begun > x.ended;
+    e->d.attempt = exception_begun(sub, sequence, &x) + 1;
+    e->d.interrupted = e->d.attempt > x.ended + 1;
     e->d.first_attempt_at = x.first_attempt_at;
     e->d.definition = x.definition;
     e->page = page_new(b, sub, 2048);

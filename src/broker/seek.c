@@ -82,9 +82,15 @@ static int check_place(struct belay_broker *b, struct belay_subscription *sub, u
                       (unsigned long long)first, (unsigned long long)next - 1, (unsigned long long)sequence);
 }
 
+/* Each that is taken out of a range may make two of it. */
+static int started_reserve(struct belay_subscription *sub)
+{
+    return ranges_reserve(&sub->started, (uint32_t)ranges_size(&sub->started) + 2);
+}
+
 static int reserve_ranges(struct belay_subscription *sub, uint32_t n, struct belay_err *err)
 {
-    if (ranges_reserve(&sub->settled, n) == BELAY_OK && ranges_reserve(&sub->started, 2) == BELAY_OK)
+    if (ranges_reserve(&sub->settled, n) == BELAY_OK && started_reserve(sub) == BELAY_OK)
         return BELAY_OK;
     return belay_fail(err, BELAY_NOMEM, "no memory to seek");
 }
@@ -133,12 +139,18 @@ int belay_broker_seek(struct belay_broker *b, struct belay_subscription *sub, ui
 
 /* ---- applying ---- */
 
+/* Of what is queued: exceptions there stay what they are. */
 static void forget_progress(struct belay_broker *b, struct belay_subscription *sub, uint64_t first, uint64_t end)
 {
-    const struct range *r = ranges_from(&sub->started, first);
-    for (; r && r < sub->started.items + sub->started.count && r->first < end; r++)
-        for (uint64_t s = r->first < first ? first : r->first; s < r->end && s < end; s++)
-            exception_put_progress(b, sub, s, BELAY_STR_NONE);
+    const struct range *r;
+    for (uint64_t at = first; (r = ranges_from(&sub->started, at)) && r->first < end && at < end;) {
+        uint64_t sequence = r->first < at ? at : r->first;
+        at = sequence + 1;
+        if (sequence >= end || cursor_settled(sub, sequence))
+            continue;
+        progress_put(b, sub->id, sequence, BELAY_STR_NONE);
+        ranges_remove(&sub->started, sequence, sequence + 1);
+    }
     for (uint32_t i = sub->crash_count; i--;)
         if (sub->crashes[i].sequence >= first && sub->crashes[i].sequence < end)
             crash_forget(sub, sub->crashes[i].sequence);
@@ -149,7 +161,7 @@ static void skip(struct belay_broker *b, struct belay_subscription *sub, uint64_
     if (first >= end)
         return;
     forget_progress(b, sub, first, end);
-    sub->n.discarded += cursor_settle(sub, first, end);
+    sub->n.discarded += cursor_cover(sub, first, end);
 }
 
 static void go_back(struct belay_subscription *sub, uint64_t to)
@@ -180,7 +192,7 @@ int apply_seek(struct belay_broker *b, struct belay_unpack *u)
     uint64_t to = belay_unpack_varint(u), count = belay_unpack_varint(u), at = 0;
     if (!sub || !belay_unpack_ok(u) || count > belay_unpack_left(u))
         return BELAY_CORRUPT;
-    if (ranges_reserve(&sub->settled, (uint32_t)count + 2) != BELAY_OK || ranges_reserve(&sub->started, 2) != BELAY_OK)
+    if (ranges_reserve(&sub->settled, (uint32_t)count + 2) != BELAY_OK || started_reserve(sub) != BELAY_OK)
         return BELAY_NOMEM;
     uint64_t from = sub->cursor;
     if (back)
@@ -189,7 +201,7 @@ int apply_seek(struct belay_broker *b, struct belay_unpack *u)
         uint64_t first = at + belay_unpack_varint(u);
         at = first + belay_unpack_varint(u);
         if (back) {
-            cursor_settle(sub, first, at);
+            cursor_cover(sub, first, at);
         } else {
             skip(b, sub, from, first);
             from = at;

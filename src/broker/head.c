@@ -1,0 +1,142 @@
+#include "broker/head.h"
+
+/* Views of a packed fault may be long: a record of a retry is bounded by it and the progress. */
+#define FAULT_BYTES_MAX 2048
+
+enum { HEAD_KEYED = 1, HEAD_LONER = 2 };
+
+/* sub | sequence | flags | attempt | first_attempt_at | accepted_at | definition | [lane, key] */
+struct belay_buf *head_pack(struct belay_broker *b, struct entry *e, struct belay_hash128 definition)
+{
+    struct belay_buf *r = record_begin(b);
+    bool keyed = e->keyed;
+    belay_pack_varint(r, e->d.sub->id);
+    belay_pack_varint(r, e->d.sequence);
+    belay_pack_u8(r, (uint8_t)((keyed ? HEAD_KEYED : 0) | (e->loner ? HEAD_LONER : 0)));
+    belay_pack_varint(r, e->d.attempt);
+    belay_pack_svarint(r, e->d.first_attempt_at);
+    belay_pack_svarint(r, e->d.message.accepted_at);
+    pack_hash(r, definition);
+    if (keyed) {
+        pack_hash(r, e->hash);
+        belay_pack_str(r, e->d.lane_key);
+    }
+    return r;
+}
+
+int head_unpack(struct belay_broker *b, struct belay_unpack *u, struct head *h)
+{
+    h->sub = unpack_subscription(b, u);
+    h->sequence = belay_unpack_varint(u);
+    uint8_t flags = belay_unpack_u8(u);
+    h->attempt = (uint32_t)belay_unpack_varint(u);
+    belay_time first_attempt_at = belay_unpack_svarint(u), accepted_at = belay_unpack_svarint(u);
+    struct belay_hash128 definition = unpack_hash(u), lane = { 0 };
+    struct belay_str key = { 0 };
+    if (flags & HEAD_KEYED) {
+        lane = unpack_hash(u);
+        key = belay_unpack_str(u);
+    }
+    if (!h->sub || !belay_unpack_ok(u))
+        return BELAY_CORRUPT;
+    if (ranges_reserve(&h->sub->settled, 2) != BELAY_OK || ranges_reserve(&h->sub->started, 2) != BELAY_OK)
+        return BELAY_NOMEM;
+    h->is_new = !exception_get(b, h->sub->id, h->sequence, &h->x);
+    if (h->is_new) {
+        h->x = (struct exception){ .keyed = flags & HEAD_KEYED, .loner = flags & HEAD_LONER, .lane = lane };
+        key_text_set(&h->x.key, key);
+    }
+    h->x.first_attempt_at = first_attempt_at;
+    h->x.accepted_at = accepted_at;
+    h->x.definition = definition;
+    return BELAY_OK;
+}
+
+void head_enter(struct head *h)
+{
+    cursor_settle(h->sub, h->sequence, h->sequence + 1);
+    ranges_remove(&h->sub->started, h->sequence, h->sequence + 1);
+}
+
+struct cost head_cost(const struct belay_buf *record, const struct entry *e)
+{
+    struct cost cost = EXCEPTION_COST;
+    cost.state_bytes += record->n + e->d.lane_key.n;
+    cost.changes += 8;
+    return cost;
+}
+
+void became_exception(struct entry *e)
+{
+    if (e->exception)
+        return;
+    e->exception = true;
+    e->d.sub->fresh--;
+    e->d.sub->loaded++;
+}
+
+/* ---- progress and failure ---- */
+
+void head_pack_progress(struct belay_broker *b, struct belay_buf *r, struct entry *e,
+                          struct belay_hash128 definition, struct belay_str progress)
+{
+    struct belay_hash128 old_definition;
+    belay_time old_first;
+    struct belay_str old;
+    bool same = e->progress && progress_get(b, e->d.sub->id, e->d.sequence, e->exception, &old_definition, &old_first, &old)
+                && belay_str_eq(old, progress) && belay_hash128_eq(old_definition, definition);
+    if (same) {
+        belay_pack_u8(r, PROGRESS_SAME);
+    } else if (progress.n) {
+        belay_pack_u8(r, PROGRESS_NEW);
+        progress_pack(r, definition, e->d.first_attempt_at, progress);
+    } else {
+        belay_pack_u8(r, e->progress ? PROGRESS_GONE : PROGRESS_NONE);
+    }
+}
+
+struct told_progress head_unpack_progress(struct belay_unpack *u)
+{
+    struct told_progress told = { .now = belay_unpack_u8(u) };
+    if (told.now == PROGRESS_NEW)
+        told.packed = belay_unpack_str(u);
+    u->failed = u->failed || told.now > PROGRESS_GONE;
+    return told;
+}
+
+/* version | attempt number | fault: an entry of the history. */
+void head_pack_failure(struct belay_buf *r, struct entry *e, const struct belay_fault *fault)
+{
+    size_t at = r->n;
+    char *size = belay_buf_reserve(r, 4 + FAULT_BYTES_MAX);
+    if (!size)
+        return;
+    r->n += 4;
+    belay_pack_u8(r, ROW_VERSION);
+    belay_pack_u32(r, e->d.attempt);
+    belay_fault_pack(r, fault);
+    if (belay_buf_status(r) == BELAY_OK)
+        belay_store_u32(r->p + at, (uint32_t)(r->n - at - 4));
+}
+
+struct belay_str head_unpack_failure(struct belay_unpack *u)
+{
+    return belay_unpack_bytes(u, belay_unpack_u32(u));
+}
+
+/* ---- the delivery ---- */
+
+void delivery_end(struct belay_broker *b, struct entry *e)
+{
+    struct belay_subscription *sub = e->d.sub;
+    entry_drop(b, e);
+    if (!belay_list_empty(&sub->troubled))
+        (void)!lanes_hold(b, sub); /* refused now: fill() tries again */
+    subscription_kick(b, sub);
+}
+
+int delivery_prepare(struct belay_broker *b, struct belay_subscription *sub, struct belay_err *err)
+{
+    gather_flush(b, sub);
+    return cursor_reserve(sub, err);
+}

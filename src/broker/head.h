@@ -1,0 +1,49 @@
+/* head.h - how a record names a message that departs from the order, and what it says of its attempt.
+ *
+ *   head      sub | sequence | flags | attempt | first_attempt_at | accepted_at | definition | [lane, key]
+ *   progress  what its run achieved: new, as it was, none
+ *   failure   an entry of the history
+ *
+ * Shared by the records retry, letter and attempt.  Uses: impl.h.  Thread: engine only. */
+#ifndef BELAY_BROKER_HEAD_H
+#define BELAY_BROKER_HEAD_H
+
+#include "broker/impl.h"
+
+struct head {
+    struct belay_subscription *sub;
+    uint64_t sequence;
+    uint32_t attempt;
+    struct exception x; /* as it is, or a new one (state 0) */
+    bool is_new;
+};
+
+/* Begins the record. */
+struct belay_buf *head_pack(struct belay_broker *b, struct entry *e, struct belay_hash128 definition);
+/* The exception the record is about: as it is, with the attempt and definition of the record; or a new one.
+ * Errors: BELAY_CORRUPT, BELAY_NOMEM. */
+int head_unpack(struct belay_broker *b, struct belay_unpack *u, struct head *h) BELAY_MUST_CHECK;
+/* What applying such a record may put. */
+struct cost head_cost(const struct belay_buf *record, const struct entry *e);
+/* An exception in place of a queued message from now on, and no attempt of it under way. */
+void head_enter(struct head *h);
+
+void head_pack_progress(struct belay_broker *b, struct belay_buf *r, struct entry *e, struct belay_hash128 definition,
+                        struct belay_str progress);
+struct told_progress {
+    enum progress_now now;
+    struct belay_str packed; /* of a new one: a view of the record */
+};
+struct told_progress head_unpack_progress(struct belay_unpack *u);
+
+void head_pack_failure(struct belay_buf *r, struct entry *e, const struct belay_fault *fault);
+struct belay_str head_unpack_failure(struct belay_unpack *u);
+
+/* What apply did with the message, for the entry that stays or the lane that waits. */
+void became_exception(struct entry *e);
+/* The delivery is over: the entry goes. */
+void delivery_end(struct belay_broker *b, struct entry *e);
+/* Before a record about one message: what gathered comes first, and there is memory for the ranges. */
+int delivery_prepare(struct belay_broker *b, struct belay_subscription *sub, struct belay_err *err) BELAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,203 @@
+/* The row of a message that waits: what lies inside it, what beside it, what is left when it is gone. */
+#include "unit/broker/broker_fixture.h"
+
+static const struct belay_hash128 definition = { 1, 2 };
+
+static unsigned rows_of(struct world *w, uint32_t table)
+{
+    char from[64] = "";
+    size_t n = 1;
+    unsigned count = 0;
+    struct belay_str key, value;
+    while (belay_state_seek(belay_store_state(w->store), table, belay_str(from, n), true, BELAY_STR_NONE, &key,
+                            &value)) {
+        memcpy(from, key.p, key.n);
+        n = key.n;
+        count++;
+    }
+    return count;
+}
+
+static void retry_with(struct world *w, struct belay_delivery *d, struct belay_str progress)
+{
+    world_ok(w, belay_broker_retry(w->b, d, w->now + 10 * MS, &w->fault, progress, definition, &w->err));
+    world_settle(w);
+    pass_ms(w, 10);
+}
+
+static struct belay_str long_text(char *bytes, size_t n)
+{
+    memset(bytes, 'x', n - 1);
+    bytes[n - 1] = '\0';
+    return belay_str(bytes, n - 1);
+}
+
+static void a_small_message_waits_in_its_row_and_not_in_the_log(void **state)
+{
+    struct world *w = *state;
+    publish(w, "k", "small");
+    retry(w, take_one(w, 1), 1000);
+    for (uint64_t s = 2; s <= 40; s++) {
+        publish(w, "", "other");
+        ack(w, take_one(w, s));
+    }
+    world_settle(w);
+    belay_broker_tick(w->b, w->now);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 1);
+    assert_int_equal(w->b->topics[0]->low, 41);
+    world_reopen(w, SIM_POWER);
+    pass_ms(w, 1000);
+    struct belay_delivery *d = take_one(w, 1);
+    assert_str(d->message.body, "small");
+    assert_str(d->lane_key, "k");
+    assert_int_equal(d->attempt, 2);
+    ack(w, d);
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 0);
+}
+
+static void a_large_message_waits_in_the_log(void **state)
+{
+    struct world *w = *state;
+    static char body[BELAY_KIB(4)];
+    long_text(body, sizeof body);
+    publish(w, "k", body);
+    retry(w, take_one(w, 1), 1000);
+    publish(w, "", "other");
+    ack(w, take_one(w, 2));
+    world_settle(w);
+    belay_broker_tick(w->b, w->now);
+    assert_int_equal(w->b->topics[0]->low, 1);
+    world_reopen(w, SIM_KILL);
+    pass_ms(w, 1000);
+    struct belay_delivery *d = take_one(w, 1);
+    assert_int_equal(d->message.body.n, sizeof body - 1);
+    ack(w, d);
+    world_settle(w);
+}
+
+static void progress_moves_between_the_row_and_one_of_its_own(void **state)
+{
+    struct world *w = *state;
+    static char bytes[BELAY_KIB(8)];
+    struct belay_str large = long_text(bytes, sizeof bytes), steps[] = { BELAY_STR("a"), large, large, BELAY_STR("b"),
+                                                                         BELAY_STR_NONE, large, BELAY_STR("c") };
+    static const unsigned rows[] = { 0, 1, 1, 0, 0, 1, 0 };
+    publish(w, "k", "small");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        retry_with(w, take_one(w, 1), steps[i]);
+        assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 1 + i + rows[i]); /* and a row a further failure */
+        if (i % 2)
+            world_reopen(w, SIM_KILL);
+        struct belay_delivery *d = take_one(w, 1);
+        assert_true(belay_str_eq(d->progress, steps[i].p ? steps[i] : BELAY_STR("")));
+        assert_str(d->message.body, "small");
+        belay_broker_defer(w->b, d, w->now);
+    }
+    ack(w, take_one(w, 1));
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 0);
+}
+
+static void progress_of_a_message_in_flight_moves_into_the_row_when_it_fails(void **state)
+{
+    struct world *w = *state;
+    publish(w, "k", "small");
+    struct belay_delivery *d = take_one(w, 1);
+    world_ok(w, belay_broker_progress(w->b, d, BELAY_STR("half"), definition, &w->err));
+    world_ok(w, belay_broker_start(w->b, d, &w->err));
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 1);
+    retry_with(w, d, BELAY_STR("half"));
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 1);
+    d = take_one(w, 1);
+    assert_str(d->progress, "half");
+    uint64_t before = belay_store_position(w->store);
+    world_flush(w);
+    world_ok(w, belay_broker_progress(w->b, d, BELAY_STR("half"), definition, &w->err)); /* it is recorded already */
+    assert_true(belay_store_position(w->store) <= before);
+    world_ok(w, belay_broker_progress(w->b, d, BELAY_STR("more"), definition, &w->err));
+    world_ok(w, belay_broker_progress(w->b, d, BELAY_STR("half"), definition, &w->err)); /* it is not any more */
+    world_settle(w);
+    world_reopen(w, SIM_KILL);
+    d = take_one(w, 1);
+    assert_str(d->progress, "half");
+    ack(w, d);
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 0);
+}
+
+static void an_attempt_of_an_exception_that_a_crash_cut_short_is_interrupted(void **state)
+{
+    struct world *w = *state;
+    uint32_t attempts;
+    publish(w, "k", "small");
+    retry(w, take_one(w, 1), 0);
+    for (uint32_t attempt = 2; attempt < 5; attempt++) {
+        struct belay_delivery *d = take_one(w, 1);
+        assert_int_equal(d->attempt, attempt);
+        assert_int_equal(d->interrupted, attempt > 2);
+        world_ok(w, belay_broker_start(w->b, d, &w->err));
+        world_settle(w);
+        world_reopen(w, attempt % 2 ? SIM_POWER : SIM_KILL);
+        assert_int_equal(belay_broker_state_of(w->b, w->sub, 1, &attempts), BELAY_MESSAGE_WAITING);
+        assert_int_equal(attempts, attempt);
+    }
+    retry(w, take_one(w, 1), 0);
+    world_settle(w);
+    struct belay_delivery *d = take_one(w, 1);
+    assert_int_equal(d->attempt, 6);
+    assert_false(d->interrupted);
+    ack(w, d);
+    world_settle(w);
+    assert_int_equal(w->sub->started.count, 0);
+}
+
+/* Attempts under way of exceptions among queued messages, every other one. */
+static void a_seek_leaves_attempts_of_exceptions_alone(void **state)
+{
+    struct world *w = *state;
+    struct belay_delivery *d;
+    for (uint64_t s = 1; s <= 8; s++)
+        publish(w, "", "m");
+    for (uint64_t s = 1; s <= 8; s++) {
+        d = take_one(w, s);
+        if (s % 2)
+            retry(w, d, 0);
+        else
+            world_ok(w, belay_broker_start(w->b, d, &w->err));
+    }
+    for (uint64_t s = 1; s <= 8; s += 2) {
+        d = take_one(w, s);
+        world_ok(w, belay_broker_start(w->b, d, &w->err));
+    }
+    world_settle(w);
+    world_reopen(w, SIM_KILL);
+    world_ok(w, belay_broker_seek(w->b, w->sub, 9, BELAY_STR("test"), w->now, &w->err));
+    world_settle(w);
+    world_ok(w, belay_broker_seek(w->b, w->sub, 2, BELAY_STR("test"), w->now, &w->err));
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    for (int n = 0; n < 8; n++) {
+        d = take(w);
+        assert_non_null(d);
+        assert_int_equal(d->interrupted, d->sequence % 2);
+        assert_int_equal(d->attempt, d->sequence % 2 ? 3 : 1);
+        ack(w, d);
+    }
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(a_small_message_waits_in_its_row_and_not_in_the_log),
+        WORLD_TEST(a_large_message_waits_in_the_log),
+        WORLD_TEST(progress_moves_between_the_row_and_one_of_its_own),
+        WORLD_TEST(progress_of_a_message_in_flight_moves_into_the_row_when_it_fails),
+        WORLD_TEST(an_attempt_of_an_exception_that_a_crash_cut_short_is_interrupted),
+        WORLD_TEST(a_seek_leaves_attempts_of_exceptions_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
