@@ -25,6 +25,7 @@ MAY_USE = {
     "expr": ["json"],
     "model": ["base"],
     "policy": ["base", "model"],
+    "alert": ["base", "model"],
     "store": ["model", "platform"],
     "broker": ["store", "policy"],
     "flow": ["broker", "policy", "expr", "include"],
@@ -35,7 +36,7 @@ MAY_USE = {
     "connector/*": ["connector/common"],
     "connector": ["connector/*"],
     "config": ["model", "expr", "policy", "connector"],
-    "runtime": ["engine", "config", "connector/*", "platform", "obs"],
+    "runtime": ["engine", "alert", "config", "connector/*", "platform", "obs"],
     "admin": ["runtime", "obs"],
     "cli": ["config", "runtime", "admin"],
 }
@@ -44,6 +45,7 @@ MAY_USE = {
 # randomness and threads come to it with the event. It sees the store's ports, never the system's.
 NEVER = {
     "policy": ["platform", "obs"],
+    "alert": ["platform", "obs"],
     "broker": ["platform", "obs"],
     "flow": ["platform", "obs"],
     "saga": ["platform", "obs"],

@@ -24,6 +24,9 @@ const struct admin_route admin_routes[] = {
     { "POST", "/sagas/{saga}/{id}/retry", "sagaRetry", answer_saga_retry, false },
     { "POST", "/sagas/{saga}/{id}/skip", "sagaSkip", answer_saga_skip, false },
     { "POST", "/sagas/{saga}/{id}/abort", "sagaAbort", answer_saga_abort, false },
+    { "GET", "/alerts", "alerts", answer_alerts, false },
+    { "POST", "/alerts/rules/{rule}/silence", "alertSilence", answer_alert_silence, false },
+    { "POST", "/alerts/channels/{channel}/test", "alertTest", answer_alert_test, false },
     { "GET", "/trace/{what}", "trace", answer_trace, false },
 };
 

@@ -144,6 +144,8 @@
 #define BELAY_HTTP_LINGER_MS 2000        /* reading on after a refusal, so that it is not reset away */
 
 /* obs */
+#define BELAY_ALERTS_MAX 4096             /* rules times subjects that are in trouble at once */
+#define BELAY_ALERT_CHANNELS_MAX 16       /* of one rule: the first and its fallbacks */
 #define BELAY_METRIC_FAMILIES_MAX 256
 #define BELAY_METRIC_LABELS_MAX 4
 #define BELAY_METRIC_LABEL_BYTES_MAX 200

@@ -83,4 +83,7 @@ void belay_config_schema_write(struct belay_buf *out);
 /* docs/language.md: every mapping, key, default and rule, in Markdown. */
 void belay_config_reference_write(struct belay_buf *out);
 
+/* "200ms", "2s", "1h30m", "7d" as in the language -> ms. False: it is none. */
+bool belay_config_duration(struct belay_str text, uint64_t *ret_ms);
+
 #endif

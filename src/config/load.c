@@ -9,7 +9,7 @@
 struct file_raw {
     uint32_t belay;
     struct belay_str name;
-    const struct config_node *policies, *connections, *topics, *queues, *apis, *flows, *sagas;
+    const struct config_node *policies, *connections, *topics, *queues, *apis, *flows, *sagas, *alerts;
 };
 
 static const struct config_key file_keys[] = {
@@ -35,7 +35,8 @@ static const struct config_key file_keys[] = {
       .required = false },
     { "choreographies", CONFIG_RESERVED, .help = "" },
     { "tests", CONFIG_RESERVED, .help = "" },
-    { "alerts", CONFIG_RESERVED, .help = "" },
+    { "alerts", CONFIG_SUB_NODE, "Who is told when something is wrong, and of what; some rules are always there.",
+      CONFIG_FIELD(struct file_raw, alerts), .kind = &config_kind_alerts },
     { "schedule", CONFIG_RESERVED, .help = "" },
     { 0 },
 };
@@ -172,17 +173,32 @@ static void take_name(struct merge *m, const struct config_tree *trees)
                      "the application needs a 'name'");
 }
 
+/* What the alerts of all files need comes as one more file. */
+static void take_alerts(struct merge *m, struct file_raw *to)
+{
+    struct config_alerts_made made = { 0 };
+    const struct config_node **nodes = config_scratch(m->c, (m->count + 1) * sizeof *nodes);
+    if (!nodes)
+        return;
+    for (uint32_t i = 0; i < m->count; i++)
+        nodes[i] = m->files[i].alerts;
+    config_alerts(m->c, nodes, m->count, &made);
+    *to = (struct file_raw){ .connections = made.connections, .queues = made.queues, .flows = made.flows };
+    m->count++;
+}
+
 static void merge(struct merge *m, const struct config_tree *trees)
 {
     for (const struct config_tree *tree = trees; tree; tree = tree->next)
         m->count++;
-    m->files = config_scratch(m->c, m->count * sizeof *m->files);
+    m->files = config_scratch(m->c, (m->count + 1) * sizeof *m->files);
     if (!m->files)
         return;
     struct file_raw *to = m->files;
     for (const struct config_tree *tree = trees; tree; tree = tree->next)
         config_parse(m->c, &config_kind_file, tree->root, to++);
     take_name(m, trees);
+    take_alerts(m, to);
     if (trees)
         check_counts(m, trees);
     if (m->c->status || !make_room(m))

@@ -14,6 +14,30 @@ void config_api(struct config *c, const struct config_link *m, struct belay_api_
 void config_flow(struct config *c, const struct config_link *m, struct belay_flow_def *to);
 void config_saga(struct config *c, const struct config_link *m, struct belay_saga_def *to);
 
+/* The alerts sections of all files (NULL: none): rules into the set, and what delivers them, each a mapping of
+ * names or NULL. Without sections the built-in rules. */
+struct config_alerts_made {
+    const struct config_node *connections, *queues, *flows;
+};
+void config_alerts(struct config *c, const struct config_node *const *sections, uint32_t count,
+                   struct config_alerts_made *ret_made);
+
+/* A tree of our own making (splice.c): YAML of a literal, in which a scalar that is the name of a part ("@BODY") is
+ * replaced by that part; a member or element whose part is NULL is left out. All of it stands where `at` does.
+ * NULL: no memory. */
+struct config_part {
+    const char *name;
+    const struct config_node *node;
+};
+const struct config_node *config_splice(struct config *c, const char *yaml, const struct config_part *parts,
+                                        uint32_t part_count, const struct config_node *at);
+/* A string that stands where `at` does. NULL: no memory. */
+const struct config_node *config_text_node(struct config *c, struct belay_str text, const struct config_node *at);
+/* A mapping, and one more member of it. NULL, false: no memory. */
+struct config_node *config_map_node(struct config *c, const struct config_node *at);
+bool config_map_add(struct config *c, struct config_node *map, const struct config_node *key,
+                    const struct config_node *value);
+
 /* ---- what flows and sagas share ---- */
 
 /* A call of a flow or saga, in the set. NULL: no memory. */

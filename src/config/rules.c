@@ -35,6 +35,7 @@ const struct config_rule config_rules[] = {
     { "unknown-policy", false, "A policy that is not defined." },
     { "unknown-connection", false, "A connection that is not defined." },
     { "unknown-api", false, "An API that is not defined." },
+    { "unknown-channel", false, "An alert channel that is not defined." },
     { "unknown-operation", false, "An operation that its OpenAPI document does not have." },
     { "not-yet-supported", false, "A word that is reserved for a later version." },
     { "two-readers", false, "Two flows or sagas read one queue." },

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "config/config.h"
 
 static bool is_digit(char c)
 {
@@ -316,4 +317,9 @@ bool config_json_number(struct belay_str text, char space[CONFIG_NUMBER_TEXT_MAX
     }
     *ret_number = belay_str(space, n);
     return digit_count && is_json_number(*ret_number);
+}
+
+bool belay_config_duration(struct belay_str text, uint64_t *ret_ms)
+{
+    return config_duration(text, ret_ms);
 }

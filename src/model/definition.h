@@ -266,6 +266,41 @@ struct belay_saga_def {
     struct belay_place place;
 };
 
+/* ---- alerts ---- */
+
+/* What a rule looks at. All but EVENT are figures of one subject, looked up about once a second. */
+enum belay_alert_on {
+    BELAY_ALERT_LETTERS,     /* of a flow or saga: parked and dead; grows are told again */
+    BELAY_ALERT_PARKED,      /* of a flow: keys that wait behind a letter */
+    BELAY_ALERT_OLDEST,      /* of a flow: ms since its oldest unsettled message was accepted */
+    BELAY_ALERT_QUEUED,      /* of a flow: messages not yet handled */
+    BELAY_ALERT_WAITING,     /* of a flow: messages waiting for a retry */
+    BELAY_ALERT_PAUSED,      /* of a flow: 1 while it is paused */
+    BELAY_ALERT_SAGA_PARKED, /* of a saga: instances that wait for a person; grows are told again */
+    BELAY_ALERT_DISK_FREE,   /* bytes; subject "" */
+    BELAY_ALERT_LOST,        /* messages in no state: a bug; subject "" */
+    BELAY_ALERT_EVENT        /* of the log: how often within `within_ms`; its owner is the subject */
+};
+#define BELAY_ALERT_ON_COUNT (BELAY_ALERT_EVENT + 1)
+
+struct belay_alert_def {
+    struct belay_str name;
+    enum belay_alert_on on;
+    struct belay_str event;      /* EVENT: a name, or a beginning and "*" */
+    struct belay_str subject;    /* of this one only, or a beginning and "*"; "": of any */
+    bool below;                  /* fires below the bound, else above it */
+    double bound;
+    uint64_t for_ms;             /* it must hold so long before it fires */
+    uint64_t within_ms;          /* EVENT: the window that is counted; it is over when that was quiet */
+    uint64_t repeat_ms;          /* told again while it fires; 0: never */
+    uint64_t regroup_ms;         /* where grows are told: not more often than this */
+    bool urgent;                 /* level error, else warn */
+    struct belay_str summary;    /* one sentence: what it means */
+    struct belay_str hint;       /* a command that shows more; "{subject}" is replaced */
+    const struct belay_str *to;  /* channels: the first, and who takes over when it fails */
+    uint32_t to_count;           /* 0: the log only */
+};
+
 /* ---- the set ---- */
 
 struct belay_definitions {
@@ -277,6 +312,7 @@ struct belay_definitions {
     struct belay_api_def *apis; uint32_t api_count;
     struct belay_flow_def *flows; uint32_t flow_count;
     struct belay_saga_def *sagas; uint32_t saga_count;
+    const struct belay_alert_def *alerts; uint32_t alert_count;
     _Atomic uint32_t refs;                    /* any thread: the last one frees */
     void (*free)(struct belay_definitions *); /* by who made it: expressions, schemas, then the arena */
 };

@@ -10,6 +10,7 @@
 #include "platform/disk.h"
 #include "platform/mailbox.h"
 #include "platform/thread.h"
+#include "runtime/alerts.h"
 #include "runtime/jobs.h"
 #include "runtime/listeners.h"
 #include "runtime/outside.h"
@@ -38,6 +39,7 @@ struct belay_runtime {
     struct listeners listeners;        /* main thread; replies from the engine's */
     struct outside outside;            /* engine thread, once it runs */
     struct record record;              /* engine thread */
+    struct alerts alerts;              /* engine thread */
     struct belay_list visits;          /* under way or waiting for durability; engine thread */
     uint32_t again;                    /* of them: want another turn */
     struct belay_list requests;        /* the engine has and has not answered; engine thread */

@@ -80,11 +80,15 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     if (status == BELAY_OK)
         status = record_init(&rt->record, rt->opt.log, rt->opt.metrics, err);
     if (status == BELAY_OK)
+        status = alerts_init(&rt->alerts, rt->opt.log, rt->opt.metrics, err);
+    if (status == BELAY_OK)
         status = open_engine(rt, d, err);
     if (status == BELAY_OK)
         status = outside_set(&rt->outside, d, 0, err);
     if (status == BELAY_OK)
         status = listeners_set(rt, d, err);
+    if (status == BELAY_OK)
+        alerts_configure(&rt->alerts, d);
     if (status == BELAY_OK)
         status = belay_thread_start(&rt->thread, "engine", shard_run, rt, err);
     return status;
@@ -132,6 +136,7 @@ static void close_all(struct belay_runtime *rt)
         belay_engine_close(rt->engine);
         rt->engine = NULL;
     }
+    alerts_deinit(&rt->alerts);
     jobs_close(&rt->jobs);
     if (rt->state_open)
         rt->state.close(rt->state.self);
@@ -213,6 +218,8 @@ static bool reload_run(struct belay_visit *v, struct belay_engine *e, belay_time
     r->status = belay_engine_configure(e, r->definitions, now, &r->err);
     if (r->status != BELAY_OK && outside_set(outside, belay_engine_definitions(e), drain_ms, NULL) != BELAY_OK)
         belay_wrap(&r->err, r->status, "the connections of the new configuration stay");
+    if (r->status == BELAY_OK)
+        alerts_configure(&r->rt->alerts, r->definitions);
     return true;
 }
 
@@ -250,11 +257,9 @@ static int configure(struct belay_runtime *rt, struct belay_definitions *d, stru
     return status;
 }
 
-int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *problems, struct belay_err *err)
+static int reload(struct belay_runtime *rt, struct belay_problems *problems, struct belay_err *err)
 {
     struct belay_definitions *d;
-    if (atomic_load(&rt->stopping)) /* it would listen again */
-        return belay_fail(err, BELAY_CANCELLED, "it is stopping");
     int status = belay_config_load(rt->opt.config, &d, problems, err);
     if (status != BELAY_OK)
         return status;
@@ -273,6 +278,16 @@ int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *proble
         }
     }
     belay_definitions_unref(d);
+    return status;
+}
+
+int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *problems, struct belay_err *err)
+{
+    if (atomic_load(&rt->stopping)) /* it would listen again */
+        return belay_fail(err, BELAY_CANCELLED, "it is stopping");
+    int status = reload(rt, problems, err);
+    if (status != BELAY_OK)
+        alerts_reload_failed(&rt->alerts);
     return status;
 }
 
@@ -311,4 +326,22 @@ void belay_runtime_sample(struct belay_runtime *rt, belay_time now)
 {
     record_sample(&rt->record, rt->engine, now);
     listeners_sample(rt);
+}
+
+struct belay_alerts *belay_runtime_alerts(struct belay_runtime *rt)
+{
+    return rt->alerts.rules;
+}
+
+int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel, struct belay_str who, belay_time now,
+                             struct belay_err *err)
+{
+    return alerts_test(&rt->alerts, rt->engine, channel, who, now, err);
+}
+
+void belay_runtime_audit(struct belay_runtime *rt, belay_time now, const char *event, struct belay_str who,
+                         struct belay_str what, struct belay_str reason)
+{
+    BELAY_LOG(rt->opt.log, BELAY_LOG_INFO, now, event, belay_f_str("who", who), belay_f_str("what", what),
+              belay_f_str("reason", reason));
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alert/alert.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "obs/log.h"
@@ -83,6 +84,16 @@ int belay_runtime_visit(struct belay_runtime *rt, struct belay_visit *v) BELAY_M
 void belay_visit_again(struct belay_runtime *rt, struct belay_visit *v);
 /* Engine thread. */
 void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v);
+
+/* ---- alerts; engine thread (within a visit) ---- */
+
+struct belay_alerts *belay_runtime_alerts(struct belay_runtime *rt);
+/* Errors: BELAY_NOTFOUND (channel), BELAY_NOSPACE, BELAY_BUSY. */
+int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel, struct belay_str who, belay_time now,
+                             struct belay_err *err) BELAY_MUST_CHECK;
+/* A line that says who did what and why. event: a literal, as in the log. */
+void belay_runtime_audit(struct belay_runtime *rt, belay_time now, const char *event, struct belay_str who,
+                         struct belay_str what, struct belay_str reason);
 
 /* ---- figures that are the runtime's own (others: engine, broker, store) ---- */
 

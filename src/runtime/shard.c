@@ -181,6 +181,7 @@ static void perform(struct belay_runtime *rt)
             break;
         case BELAY_ACTION_EVENT:
             record_event(&rt->record, &a.u.event, false, now);
+            alerts_event(&rt->alerts, &a.u.event, now);
             break;
         }
     }
@@ -314,6 +315,8 @@ void shard_run(void *runtime)
         bool more = take_some(rt);
         see_stop(rt);
         more |= go_on_with_a_visit(rt);
+        if (!rt->stop_seen)
+            alerts_round(&rt->alerts, rt->engine, now_of(rt));
         more |= step(rt);
         rt->stats.loops++;
         if (belay_engine_failed(rt->engine, NULL) != BELAY_OK) {

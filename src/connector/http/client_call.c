@@ -42,7 +42,7 @@ static bool is_dots(struct belay_str segment)
  * resource than the flow named. */
 static const char *path_fault(struct belay_str path)
 {
-    if (!path.n || path.p[0] != '/')
+    if (path.n && path.p[0] != '/')
         return "must begin with /";
     for (size_t i = 0; i < path.n; i++)
         if (path.p[i] <= 0x20 || path.p[i] >= 0x7f || path.p[i] == '#')
@@ -70,6 +70,18 @@ static struct belay_str join(struct belay_arena *arena, const struct belay_str *
     return belay_str(p, n);
 }
 
+/* The call's URL: base_url and path; without a path base_url as it is. */
+static const char *build_url(struct http_call *call, struct belay_str path)
+{
+    const struct http_client_options *o = &call->client->options;
+    struct belay_str origin = belay_str_sub(o->whole_url, 0, o->origin_bytes);
+    struct belay_str rest = belay_str_sub(o->whole_url, o->origin_bytes, o->whole_url.n);
+    if (path.n)
+        return join(&call->arena, (struct belay_str[]){ o->base_url, path }, 2).p;
+    bool rooted = rest.n && rest.p[0] == '/';
+    return join(&call->arena, (struct belay_str[]){ origin, rooted ? BELAY_STR_NONE : BELAY_STR("/"), rest }, 3).p;
+}
+
 static int build_target(struct http_call *call, const struct belay_call_request *request,
                         struct belay_err *err)
 {
@@ -83,9 +95,13 @@ static int build_target(struct http_call *call, const struct belay_call_request 
     const char *fault = path_fault(path);
     if (fault)
         return belay_fail(err, BELAY_INVALID, "path: \"%.*s\" %s", BELAY_STR_ARG(path), fault);
+    if (path.n && belay_str_find(base, '?') < base.n)
+        return belay_fail(err, BELAY_INVALID, "path: nothing can be appended to a base_url with a query");
+    if (!path.n) /* such a URL often is a secret beyond its host */
+        base = belay_str_sub(base, 0, call->client->options.origin_bytes);
     struct belay_str bare = belay_str_sub(path, 0, belay_str_find(path, '?'));
     call->endpoint = join(&call->arena, (struct belay_str[]){ method, BELAY_STR(" "), base, bare }, 4);
-    call->url = join(&call->arena, (struct belay_str[]){ base, path }, 2).p;
+    call->url = build_url(call, path);
     call->method = belay_arena_str(&call->arena, method).p;
     call->body = belay_arena_str(&call->arena, request->body);
     if (!call->endpoint.p || !call->url || !call->method || !call->body.p)

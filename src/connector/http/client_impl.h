@@ -30,6 +30,8 @@ struct http_client_options {
     struct belay_arena arena;
     struct belay_str name;
     struct belay_str base_url; /* without a slash at its end */
+    struct belay_str whole_url; /* base_url as written: of a call without a path */
+    size_t origin_bytes;        /* of both, before their path */
     struct belay_str idempotency_header;
     struct belay_field *headers;
     uint32_t header_count;
@@ -43,7 +45,6 @@ struct http_client_options {
     /* Plain HTTP/1.1 that needs nothing but libcurl's connecting (wire.h), and then: */
     bool direct;
     struct belay_str host, authorization; /* fields' values; authorization may be "" */
-    size_t origin_bytes;                  /* of base_url, before its path */
 };
 
 extern const struct belay_option http_client_option_table[];

@@ -29,7 +29,8 @@ const struct belay_option http_client_option_table[] = {
 const struct belay_option http_client_param_table[] = {
     { "method", BELAY_OPTION_STRING, false, "GET", "Method of the request." },
     { "path", BELAY_OPTION_STRING, true, NULL,
-      "Begins with /, is appended to base_url, may have a query; already percent-encoded." },
+      "Begins with /, is appended to base_url, may have a query; already percent-encoded. Empty: base_url itself, "
+      "which may have a query then." },
     { 0 },
 };
 
@@ -104,10 +105,19 @@ static const char *url_fault(CURLU *url, const char *text, bool *ret_tls)
         return "must begin with http:// or https://";
     if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
         return "must not hold a password; use username and password";
-    if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
-        return "must not hold a query or a fragment";
+    if (has_part(url, CURLUPART_FRAGMENT))
+        return "must not hold a fragment";
     *ret_tls = tls;
     return NULL;
+}
+
+/* Of "https://host:port/path" and of "https://host:port?query", to before the path or query. */
+static size_t origin_bytes(struct belay_str url)
+{
+    size_t at = belay_str_find(url, ':') + 3; /* url_fault has seen scheme:// */
+    while (at < url.n && url.p[at] != '/' && url.p[at] != '?')
+        at++;
+    return at < url.n ? at : url.n;
 }
 
 static int take_base_url(struct http_client_options *o, const struct belay_connection_config *config,
@@ -127,6 +137,8 @@ static int take_base_url(struct http_client_options *o, const struct belay_conne
     if (fault)
         return refuse(err, "base_url", fault);
     o->base_url = belay_str_c(text);
+    o->whole_url = o->base_url;
+    o->origin_bytes = origin_bytes(o->base_url);
     while (o->base_url.n && o->base_url.p[o->base_url.n - 1] == '/')
         o->base_url.n--;
     return BELAY_OK;
@@ -171,15 +183,13 @@ static int take_texts(struct http_client_options *o, const struct belay_connecti
     return status;
 }
 
-/* Of "http://host:port/path" the origin and "host:port"; false where libcurl has something to decide
- * about the text. */
-static bool split_plain(struct belay_str url, size_t *ret_origin_bytes, struct belay_str *ret_host)
+/* Of "http://host:port/path" "host:port"; false where libcurl has something to decide about the text. */
+static bool split_plain(struct belay_str url, size_t origin_bytes, struct belay_str *ret_host)
 {
     const struct belay_str scheme = BELAY_STR("http://"), port = BELAY_STR(":80");
     if (!belay_str_starts(url, scheme))
         return false;
-    struct belay_str rest = belay_str_sub(url, scheme.n, url.n);
-    struct belay_str host = belay_str_sub(rest, 0, belay_str_find(rest, '/'));
+    struct belay_str host = belay_str_sub(url, scheme.n, origin_bytes - scheme.n);
     for (size_t i = 0; i < url.n; i++)
         if (url.p[i] <= ' ' || url.p[i] >= 0x7f)
             return false;
@@ -191,14 +201,13 @@ static bool split_plain(struct belay_str url, size_t *ret_origin_bytes, struct b
     }
     if (!host.n || host.p[host.n - 1] == ':')
         return false;
-    *ret_origin_bytes = scheme.n + host.n;
     *ret_host = belay_str_ends(host, port) ? belay_str_sub(host, 0, host.n - port.n) : host;
     return true;
 }
 
 static int see_direct(struct http_client_options *o, struct belay_err *err)
 {
-    if (o->proxy || o->username || !split_plain(o->base_url, &o->origin_bytes, &o->host))
+    if (o->proxy || o->username || !split_plain(o->base_url, o->origin_bytes, &o->host))
         return BELAY_OK;
     if (o->bearer) {
         o->authorization = belay_arena_printf(&o->arena, "Bearer %s", o->bearer);

@@ -463,7 +463,7 @@ static void a_call_that_is_wrong_never_happens(void **state)
 {
     static const struct {
         const char *method, *path;
-    } rows[] = { { "POST", "no-slash" }, { "POST", "" }, { "PO ST", "/x" }, { "POST", "/a b" },
+    } rows[] = { { "POST", "no-slash" }, { "PO ST", "/x" }, { "POST", "/a b" },
                  { "POST", "/a\r\nX: y" } };
     (void)state;
     struct belay_connection *c = open_with(NULL, 0, "");
@@ -482,13 +482,45 @@ static void a_call_that_is_wrong_never_happens(void **state)
     close_connection(c);
 }
 
+static void without_a_path_the_base_url_is_the_whole_of_it(void **state)
+{
+    static const struct {
+        const char *more, *line;
+    } rows[] = { { "/echo?sig=a%20b", "POST /echo?sig=a%20b HTTP/1.1" }, { "/echo/", "POST /echo/ HTTP/1.1" },
+                 { "", "POST / HTTP/1.1" }, { "?a=1", "POST /?a=1 HTTP/1.1" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char url[160];
+        snprintf(url, sizeof url, "%.*s%s", (int)strlen(base_url) - 1, base_url, rows[i].more);
+        struct belay_option_value options[] = { { .option = option("base_url"), .text = belay_str_c(url) } };
+        struct belay_connection_config config = { .name = BELAY_STR("r"), .options = options, .option_count = 1,
+                                                  .concurrency = 1, .response_bytes_max = 1 << 20 };
+        struct belay_connection *c = NULL;
+        struct belay_err err;
+        assert_ok(belay_connector_http.open(&config, recorder_done, recorder, &c, &err));
+        struct belay_call_request request = { .id = i };
+        if (strchr(rows[i].more, '?'))
+            assert_int_equal(call(c, request, "POST", "/more", &err), BELAY_INVALID);
+        assert_ok(call(c, request, "POST", "", &err));
+        struct belay_call_outcome *o = recorder_wait(recorder, request.id);
+        if (strncmp(rows[i].more, "/echo", 5) == 0)
+            contains(o->body, rows[i].line);
+        assert_true(o->status > 0);
+        assert_false(belay_str_ends(o->endpoint, BELAY_STR("b"))); /* what follows the host may be secret */
+        belay_call_outcome_free(o);
+        close_connection(c);
+        recorder_free(recorder); /* it is of one connection */
+        recorder = recorder_new();
+    }
+}
+
 static void a_wrong_option_is_named(void **state)
 {
     static const struct {
         const char *name, *text;
     } rows[] = {
         { "base_url", "ftp://x" }, { "base_url", "not a url" }, { "base_url", "http://u:p@x" },
-        { "base_url", "http://x/?q=1" }, { "ca_file", "/no/such/file.pem" }, { "client_cert", "/no/such/file.pem" },
+        { "base_url", "http://x/#part" }, { "ca_file", "/no/such/file.pem" }, { "client_cert", "/no/such/file.pem" },
         { "bearer", "a\nb" },
     };
     (void)state;
@@ -556,6 +588,7 @@ int main(void)
         TEST(a_name_is_resolved),
         TEST(calls_side_by_side_get_their_own_answers),
         TEST(a_call_that_is_wrong_never_happens),
+        TEST(without_a_path_the_base_url_is_the_whole_of_it),
         TEST(a_wrong_option_is_named),
         TEST(without_memory_a_call_is_refused_or_ends),
         TEST(what_is_idempotent_is_told_by_the_method),

@@ -1,0 +1,438 @@
+#include "alert/alert.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/list.h"
+
+#define WINDOW_SLICES 12u /* an event's window is counted in these: old ones go one by one */
+
+struct alert {
+    struct belay_list node;
+    const struct belay_alert_def *def;
+    struct belay_str subject; /* behind the struct */
+    enum belay_alert_state state;
+    bool breach, seen;
+    belay_time since, told_at;
+    double value, told_value;
+    uint64_t told;
+    /* EVENT */
+    uint32_t slices[WINDOW_SLICES];
+    int64_t slice; /* number of the newest, in slices since the epoch */
+};
+
+struct silence {
+    struct belay_list node;
+    belay_time until;
+    struct belay_str rule, subject; /* behind the struct */
+};
+
+struct belay_alerts {
+    const struct belay_alert_def *defs;
+    uint32_t def_count, count, silence_count;
+    struct belay_list alerts, silences;
+    uint64_t dropped;
+};
+
+const char *belay_alert_state_name(enum belay_alert_state state)
+{
+    static const char *const names[] = { "pending", "firing", "resolved" };
+    BELAY_ASSERT(state <= BELAY_ALERT_OVER);
+    return names[state];
+}
+
+const char *belay_alert_on_name(enum belay_alert_on on)
+{
+    static const char *const names[BELAY_ALERT_ON_COUNT] = {
+        [BELAY_ALERT_LETTERS] = "letters",         [BELAY_ALERT_PARKED] = "parked_keys",
+        [BELAY_ALERT_OLDEST] = "oldest",           [BELAY_ALERT_QUEUED] = "queued",
+        [BELAY_ALERT_WAITING] = "waiting",         [BELAY_ALERT_PAUSED] = "paused",
+        [BELAY_ALERT_SAGA_PARKED] = "sagas_parked", [BELAY_ALERT_DISK_FREE] = "disk_free",
+        [BELAY_ALERT_LOST] = "lost",               [BELAY_ALERT_EVENT] = "event",
+    };
+    BELAY_ASSERT(on < BELAY_ALERT_ON_COUNT);
+    return names[on];
+}
+
+bool belay_alert_matches(struct belay_str pattern, struct belay_str name)
+{
+    if (belay_str_ends(pattern, BELAY_STR("*")))
+        return belay_str_starts(name, belay_str_sub(pattern, 0, pattern.n - 1));
+    return belay_str_eq(pattern, name);
+}
+
+/* ---- life ---- */
+
+int belay_alerts_new(struct belay_alerts **ret_alerts, struct belay_err *err)
+{
+    struct belay_alerts *a = belay_calloc(1, sizeof *a);
+    if (!a)
+        return belay_fail(err, BELAY_NOMEM, "alerts: out of memory");
+    belay_list_init(&a->alerts);
+    belay_list_init(&a->silences);
+    *ret_alerts = a;
+    return BELAY_OK;
+}
+
+static struct alert *alert_of(struct belay_list *node)
+{
+    return BELAY_CONTAINER_OF(node, struct alert, node);
+}
+
+static void forget(struct belay_alerts *a, struct alert *x)
+{
+    BELAY_ASSERT(a->count > 0);
+    belay_list_unlink(&x->node);
+    belay_free(x);
+    a->count--;
+}
+
+static void unsilence(struct belay_alerts *a, struct silence *s)
+{
+    BELAY_ASSERT(a->silence_count > 0);
+    belay_list_unlink(&s->node);
+    belay_free(s);
+    a->silence_count--;
+}
+
+void belay_alerts_free(struct belay_alerts *a)
+{
+    if (!a)
+        return;
+    while (!belay_list_empty(&a->alerts))
+        forget(a, alert_of(a->alerts.next));
+    while (!belay_list_empty(&a->silences))
+        unsilence(a, BELAY_CONTAINER_OF(a->silences.next, struct silence, node));
+    belay_free(a);
+}
+
+static const struct belay_alert_def *rule_of(const struct belay_alert_def *defs, uint32_t count, struct belay_str name)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (belay_str_eq(defs[i].name, name))
+            return &defs[i];
+    return NULL;
+}
+
+void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def *defs, uint32_t count)
+{
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
+        struct alert *x = alert_of(n);
+        const struct belay_alert_def *def = rule_of(defs, count, x->def->name);
+        n = n->next;
+        if (def && def->on == x->def->on)
+            x->def = def;
+        else
+            forget(a, x);
+    }
+    a->defs = defs;
+    a->def_count = count;
+}
+
+/* ---- one alert ---- */
+
+static struct alert *find(const struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject)
+{
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next)
+        if (alert_of(n)->def == def && belay_str_eq(alert_of(n)->subject, subject))
+            return alert_of(n);
+    return NULL;
+}
+
+static struct alert *begin(struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject,
+                           belay_time now)
+{
+    struct alert *x = a->count < BELAY_ALERTS_MAX ? belay_calloc(1, sizeof *x + subject.n) : NULL;
+    if (!x) {
+        a->dropped++;
+        return NULL;
+    }
+    char *text = (char *)(x + 1);
+    if (subject.n)
+        memcpy(text, subject.p, subject.n);
+    x->def = def;
+    x->subject = belay_str(text, subject.n);
+    x->state = BELAY_ALERT_PENDING;
+    x->since = now;
+    belay_list_push(&a->alerts, &x->node);
+    a->count++;
+    return x;
+}
+
+/* The figure is on the wrong side of the bound. */
+static void breach(struct alert *x, double value, belay_time now)
+{
+    if (x->state == BELAY_ALERT_OVER) /* before anybody was told that it was over: it never was */
+        x->state = BELAY_ALERT_FIRING;
+    x->breach = true;
+    x->value = value;
+    if (x->state == BELAY_ALERT_PENDING && now >= belay_time_add_ms(x->since, (int64_t)x->def->for_ms))
+        x->state = BELAY_ALERT_FIRING;
+}
+
+/* It is on the right side again. */
+static void fine(struct belay_alerts *a, struct alert *x)
+{
+    x->breach = false;
+    if (x->state == BELAY_ALERT_PENDING || (x->state == BELAY_ALERT_FIRING && x->told == 0))
+        forget(a, x);
+    else
+        x->state = BELAY_ALERT_OVER;
+}
+
+static bool wrong_side(const struct belay_alert_def *def, double value)
+{
+    return def->below ? value < def->bound : value > def->bound;
+}
+
+static bool is_about(const struct belay_alert_def *def, struct belay_str subject)
+{
+    return def->subject.n == 0 || belay_alert_matches(def->subject, subject);
+}
+
+void belay_alerts_sample(struct belay_alerts *a, enum belay_alert_on on, struct belay_str subject, double value,
+                         belay_time now)
+{
+    BELAY_ASSERT(on != BELAY_ALERT_EVENT);
+    for (uint32_t i = 0; i < a->def_count; i++) {
+        const struct belay_alert_def *def = &a->defs[i];
+        if (def->on != on || !is_about(def, subject))
+            continue;
+        bool wrong = wrong_side(def, value);
+        struct alert *x = a->count || wrong ? find(a, def, subject) : NULL;
+        if (wrong && !x)
+            x = begin(a, def, subject, now);
+        if (!x)
+            continue;
+        x->seen = true;
+        if (wrong)
+            breach(x, value, now);
+        else
+            x->value = value, fine(a, x);
+    }
+}
+
+/* ---- events ---- */
+
+static int64_t slice_us(const struct belay_alert_def *def)
+{
+    int64_t us = (int64_t)def->within_ms * BELAY_US_PER_MS / (int64_t)WINDOW_SLICES;
+    return us > 0 ? us : 1;
+}
+
+/* Lets the window slide to now; what is left in it. */
+static uint64_t slide(struct alert *x, belay_time now)
+{
+    int64_t newest = now / slice_us(x->def);
+    uint64_t sum = 0;
+    if (newest - x->slice >= (int64_t)WINDOW_SLICES)
+        memset(x->slices, 0, sizeof x->slices);
+    else
+        for (int64_t s = x->slice + 1; s <= newest; s++)
+            x->slices[(uint64_t)s % WINDOW_SLICES] = 0;
+    x->slice = newest > x->slice ? newest : x->slice;
+    for (uint32_t i = 0; i < WINDOW_SLICES; i++)
+        sum += x->slices[i];
+    return sum;
+}
+
+static void count_event(struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str owner, belay_time now)
+{
+    struct alert *x = find(a, def, owner);
+    if (!x)
+        x = begin(a, def, owner, now);
+    if (!x)
+        return;
+    double sum = (double)slide(x, now) + 1;
+    uint32_t *slice = &x->slices[(uint64_t)x->slice % WINDOW_SLICES];
+    *slice += *slice < UINT32_MAX;
+    x->value = sum;
+    if (wrong_side(def, sum))
+        breach(x, sum, now);
+}
+
+void belay_alerts_event(struct belay_alerts *a, struct belay_str name, struct belay_str owner, belay_time now)
+{
+    for (uint32_t i = 0; i < a->def_count; i++) {
+        const struct belay_alert_def *def = &a->defs[i];
+        if (def->on == BELAY_ALERT_EVENT && belay_alert_matches(def->event, name) && is_about(def, owner))
+            count_event(a, def, owner, now);
+    }
+}
+
+/* Events are over when their window has become quiet. */
+static void look_at_window(struct belay_alerts *a, struct alert *x, belay_time now)
+{
+    uint64_t sum = slide(x, now);
+    if (sum == 0)
+        fine(a, x);
+    else
+        x->value = (double)sum;
+}
+
+void belay_alerts_sampled(struct belay_alerts *a, belay_time now)
+{
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
+        struct alert *x = alert_of(n);
+        n = n->next;
+        if (x->def->on == BELAY_ALERT_EVENT)
+            look_at_window(a, x, now);
+        else if (!x->seen)
+            fine(a, x);
+        else
+            x->seen = false;
+    }
+}
+
+/* ---- telling ---- */
+
+static belay_time silent_until(const struct belay_alerts *a, const struct alert *x)
+{
+    belay_time until = 0;
+    for (struct belay_list *n = a->silences.next; n != &a->silences; n = n->next) {
+        const struct silence *s = BELAY_CONTAINER_OF(n, struct silence, node);
+        bool fits = belay_str_eq(s->rule, x->def->name) && (s->subject.n == 0 || belay_str_eq(s->subject, x->subject));
+        if (fits && s->until > until)
+            until = s->until;
+    }
+    return until;
+}
+
+static bool tells_growth(const struct belay_alert_def *def)
+{
+    return def->on == BELAY_ALERT_LETTERS || def->on == BELAY_ALERT_SAGA_PARKED || def->on == BELAY_ALERT_PARKED
+           || def->on == BELAY_ALERT_EVENT;
+}
+
+static bool is_due(const struct alert *x, belay_time now)
+{
+    const struct belay_alert_def *def = x->def;
+    if (x->state != BELAY_ALERT_FIRING)
+        return x->state == BELAY_ALERT_OVER;
+    if (x->told == 0)
+        return true;
+    if (tells_growth(def) && x->value > x->told_value
+        && now >= belay_time_add_ms(x->told_at, (int64_t)def->regroup_ms))
+        return true;
+    return def->repeat_ms && now >= belay_time_add_ms(x->told_at, (int64_t)def->repeat_ms);
+}
+
+static void show(const struct belay_alerts *a, const struct alert *x, struct belay_alert *ret_alert)
+{
+    *ret_alert = (struct belay_alert){ .def = x->def, .subject = x->subject, .state = x->state, .since = x->since,
+                                       .told_at = x->told_at, .silent_until = silent_until(a, x),
+                                       .value = x->value, .told = x->told };
+}
+
+static void drop_old_silences(struct belay_alerts *a, belay_time now)
+{
+    for (struct belay_list *n = a->silences.next; n != &a->silences;) {
+        struct silence *s = BELAY_CONTAINER_OF(n, struct silence, node);
+        n = n->next;
+        if (s->until <= now)
+            unsilence(a, s);
+    }
+}
+
+bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_alert *ret_alert)
+{
+    drop_old_silences(a, now);
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
+        struct alert *x = alert_of(n);
+        n = n->next;
+        if (!is_due(x, now))
+            continue;
+        if (silent_until(a, x) <= now) {
+            show(a, x, ret_alert);
+            return true;
+        }
+        if (x->state == BELAY_ALERT_OVER) /* nobody wants to hear of it */
+            forget(a, x);
+    }
+    return false;
+}
+
+void belay_alerts_told(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time now)
+{
+    const struct belay_alert_def *def = rule_of(a->defs, a->def_count, rule);
+    struct alert *x = def ? find(a, def, subject) : NULL;
+    if (!x)
+        return;
+    if (x->state == BELAY_ALERT_OVER) {
+        forget(a, x);
+        return;
+    }
+    BELAY_ASSERT(x->state == BELAY_ALERT_FIRING);
+    x->told++;
+    x->told_at = now;
+    x->told_value = x->value;
+}
+
+/* ---- silences ---- */
+
+static struct silence *silence_of(const struct belay_alerts *a, struct belay_str rule, struct belay_str subject)
+{
+    for (struct belay_list *n = a->silences.next; n != &a->silences; n = n->next) {
+        struct silence *s = BELAY_CONTAINER_OF(n, struct silence, node);
+        if (belay_str_eq(s->rule, rule) && belay_str_eq(s->subject, subject))
+            return s;
+    }
+    return NULL;
+}
+
+int belay_alerts_silence(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time until,
+                         struct belay_err *err)
+{
+    struct silence *s = silence_of(a, rule, subject);
+    if (!rule_of(a->defs, a->def_count, rule))
+        return belay_fail(err, BELAY_NOTFOUND, "there is no alert rule '%.*s'", BELAY_STR_ARG(rule));
+    if (s && until == 0) {
+        unsilence(a, s);
+        return BELAY_OK;
+    }
+    if (!s && until && a->silence_count == BELAY_ALERTS_MAX)
+        return belay_fail(err, BELAY_LIMIT, "there are %u silences already", a->silence_count);
+    if (!s && until) {
+        s = belay_calloc(1, sizeof *s + rule.n + subject.n);
+        if (!s)
+            return belay_fail(err, BELAY_NOMEM, "alerts: out of memory");
+        char *text = (char *)(s + 1);
+        memcpy(text, rule.p, rule.n);
+        if (subject.n)
+            memcpy(text + rule.n, subject.p, subject.n);
+        s->rule = belay_str(text, rule.n);
+        s->subject = belay_str(text + rule.n, subject.n);
+        belay_list_push(&a->silences, &s->node);
+        a->silence_count++;
+    }
+    if (s)
+        s->until = until;
+    return BELAY_OK;
+}
+
+/* ---- looking ---- */
+
+bool belay_alerts_look(const struct belay_alerts *a, uint32_t index, struct belay_alert *ret_alert)
+{
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next)
+        if (index-- == 0) {
+            show(a, alert_of(n), ret_alert);
+            return true;
+        }
+    return false;
+}
+
+uint32_t belay_alerts_firing(const struct belay_alerts *a)
+{
+    uint32_t firing = 0;
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next)
+        firing += alert_of(n)->state == BELAY_ALERT_FIRING;
+    return firing;
+}
+
+uint64_t belay_alerts_dropped(const struct belay_alerts *a)
+{
+    return a->dropped;
+}

@@ -1,0 +1,73 @@
+/* alert.h - rules over figures and events -> notices: what fires, that it goes on, that it is over.
+ *
+ * An alert is one rule about one subject (a flow, a saga, "" for the whole process):
+ *
+ *           breach            held for `for_ms`                  fine
+ *   (none) --------> PENDING ------------------> FIRING --------------------> OVER --told--> (none)
+ *                       |                         |  ^                          |
+ *                       `--fine--> (none)         `--' told, told again:        `--breach--> FIRING
+ *                                                      `repeat_ms`; grown: `regroup_ms`
+ *
+ * Figures are level-triggered: whoever starts anew sees what holds and says it again, so a notice that was
+ * lost with the process is not lost for good.  An event is not: it counts when it happens.
+ * A silence keeps an alert from being told, not from being known.
+ *
+ * Sans-I/O: time comes in (monotone engine time), notices go out; belay_alerts_told makes a notice done, so that
+ * one that found no room is offered again.  Uses: model.  Thread: one owner.
+ * Bounds: BELAY_ALERTS_MAX alerts; what is beyond is counted (belay_alerts_dropped) and not told. */
+#ifndef BELAY_ALERT_ALERT_H
+#define BELAY_ALERT_ALERT_H
+
+#include "model/definition.h"
+
+struct belay_alerts;
+
+enum belay_alert_state { BELAY_ALERT_PENDING, BELAY_ALERT_FIRING, BELAY_ALERT_OVER };
+const char *belay_alert_state_name(enum belay_alert_state state); /* "pending", "firing", "resolved" */
+const char *belay_alert_on_name(enum belay_alert_on on);          /* "letters"; as the language spells it */
+
+/* One alert as it is now. Views valid until the next call that changes anything. */
+struct belay_alert {
+    const struct belay_alert_def *def;
+    struct belay_str subject;
+    enum belay_alert_state state;
+    belay_time since;      /* of the breach */
+    belay_time told_at;    /* 0: never */
+    belay_time silent_until;  /* 0: not silenced */
+    double value;          /* last seen; of events: within the window */
+    uint64_t told;         /* notices so far */
+};
+
+/* Errors: BELAY_NOMEM. */
+int belay_alerts_new(struct belay_alerts **ret_alerts, struct belay_err *err) BELAY_MUST_CHECK;
+void belay_alerts_free(struct belay_alerts *a); /* NULL is allowed */
+
+/* The rules from now on; borrowed until the next configure. An alert whose rule is still there (by name) goes
+ * on under the new one; others are forgotten. */
+void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def *defs, uint32_t count);
+
+/* One round of figures: sample each, then sampled: who was not seen in the round is fine. */
+void belay_alerts_sample(struct belay_alerts *a, enum belay_alert_on on, struct belay_str subject, double value,
+                         belay_time now);
+void belay_alerts_sampled(struct belay_alerts *a, belay_time now);
+/* Something was written to the log. */
+void belay_alerts_event(struct belay_alerts *a, struct belay_str name, struct belay_str owner, belay_time now);
+
+/* The next alert that has to be told now; false: none. state FIRING or OVER. */
+bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_alert *ret_alert);
+/* It was told (or must not be): rule and subject as next gave them. OVER: it is forgotten. */
+void belay_alerts_told(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time now);
+
+/* Not told before `until` (0: at once again). Alerts that come only then too. Errors: BELAY_NOTFOUND (rule),
+ * BELAY_LIMIT, BELAY_NOMEM. subject "": every one of the rule. */
+int belay_alerts_silence(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time until,
+                         struct belay_err *err) BELAY_MUST_CHECK;
+
+/* By index from 0, pending ones too; false at the end. */
+bool belay_alerts_look(const struct belay_alerts *a, uint32_t index, struct belay_alert *ret_alert);
+uint32_t belay_alerts_firing(const struct belay_alerts *a);
+uint64_t belay_alerts_dropped(const struct belay_alerts *a);
+/* A name of the log, or a beginning and "*". */
+bool belay_alert_matches(struct belay_str pattern, struct belay_str name);
+
+#endif

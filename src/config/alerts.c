@@ -1,0 +1,512 @@
+/* alerts: rules, and the channels they are told through.
+ *
+ * A channel is a connection, a queue and a flow like any other, made here and called alerts.CHANNEL: a notice
+ * is a durable message that is retried, goes to the next channel when its retries are exhausted, and becomes a
+ * letter when there is none left. */
+#include "base/limits.h"
+#include "config/grammar.h"
+#include "config/parts.h"
+#include "config/scalar.h"
+
+/* ---- rules ---- */
+
+static const struct config_word on_words[] = {
+    { "letters", BELAY_ALERT_LETTERS },     { "parked_keys", BELAY_ALERT_PARKED },
+    { "oldest", BELAY_ALERT_OLDEST },       { "queued", BELAY_ALERT_QUEUED },
+    { "waiting", BELAY_ALERT_WAITING },     { "paused", BELAY_ALERT_PAUSED },
+    { "sagas_parked", BELAY_ALERT_SAGA_PARKED }, { "disk_free", BELAY_ALERT_DISK_FREE },
+    { "lost", BELAY_ALERT_LOST },           { 0 },
+};
+static const struct config_word level_words[] = { { "warn", false }, { "error", true }, { 0 } };
+
+struct rule_raw {
+    struct belay_alert_def def;
+    int on, level;
+    struct belay_str event, of;
+    const struct config_node *above, *below, *to;
+    bool off;
+};
+
+static const struct config_key rule_keys[] = {
+    { "on", CONFIG_WORD, "The figure it looks at, of each flow, saga, or the whole.", .one_of = 1,
+      CONFIG_FIELD(struct rule_raw, on), .words = on_words },
+    { "event", CONFIG_STRING, "Or an event of the log that is counted: message.crashed, \"saga.*\".", .one_of = 1,
+      CONFIG_FIELD(struct rule_raw, event) },
+    { "of", CONFIG_STRING, "Of this flow or saga only; \"pay-*\" for those that begin so.",
+      CONFIG_FIELD(struct rule_raw, of) },
+    { "above", CONFIG_TEXT_NODE, .shape = "number, duration or size",
+      .help = "It fires while the figure is above this: a number, of oldest a duration, of disk_free a size (0).",
+      .one_of = 2, CONFIG_FIELD(struct rule_raw, above) },
+    { "below", CONFIG_TEXT_NODE, .shape = "number, duration or size", .help = "Or while it is below this.",
+      .one_of = 2, CONFIG_FIELD(struct rule_raw, below) },
+    { "for", CONFIG_DURATION, "How long that must hold before it fires.", .default_ = "0s",
+      CONFIG_FIELD(struct rule_raw, def.for_ms) },
+    { "within", CONFIG_DURATION, "Of an event: the time in which it is counted.", .default_ = "10m", .min = 1000,
+      CONFIG_FIELD(struct rule_raw, def.within_ms) },
+    { "repeat", CONFIG_DURATION, "Told again so often while it fires; 0: once.", .default_ = "4h",
+      CONFIG_FIELD(struct rule_raw, def.repeat_ms) },
+    { "regroup", CONFIG_DURATION, "Where there is more of it, told again after this time.", .default_ = "5m",
+      .min = 1000, CONFIG_FIELD(struct rule_raw, def.regroup_ms) },
+    { "level", CONFIG_WORD, "warn or error.", .default_ = "warn", CONFIG_FIELD(struct rule_raw, level),
+      .words = level_words },
+    { "summary", CONFIG_STRING, "One sentence: what it means.", CONFIG_FIELD(struct rule_raw, def.summary) },
+    { "hint", CONFIG_STRING, "Command that shows more; {subject} is replaced.",
+      CONFIG_FIELD(struct rule_raw, def.hint) },
+    { "to", CONFIG_TEXTS_NODE, "Channels: the first is told, the next when it fails. Without it the section's.",
+      CONFIG_FIELD(struct rule_raw, to) },
+    { "off", CONFIG_BOOL, "Do without this rule, also where it is a built-in one.", .default_ = "false",
+      CONFIG_FIELD(struct rule_raw, off) },
+    { 0 },
+};
+
+static void finish_rule(struct config *c, const struct config_node *node, void *target)
+{
+    struct rule_raw *raw = target;
+    if (raw->off)
+        return;
+    if (!config_get(node, "on") && !config_get(node, "event"))
+        config_error(c->problems, config_place(node), "one-of", "an alert rule needs 'on' or 'event'");
+    if (config_get(node, "within") && !raw->event.n)
+        config_error(c->problems, config_place(config_get(node, "within")), "goes-with", "'within' goes with 'event'");
+}
+
+static const struct config_kind kind_rule = {
+    "alert-rule", "When somebody is told.", rule_keys, sizeof(struct rule_raw), .finish = finish_rule,
+};
+
+/* What is always there; a rule of the same name takes its place. */
+static const struct {
+    const char *name, *on, *event, *above, *below, *for_, *within, *level, *summary, *hint;
+} built_in[] = {
+    { "dead-letters", "letters", NULL, "0", NULL, "0s", NULL, "error",
+      "messages could not be handled and wait in the dead-letter queue", "belay dlq ls --flow {subject}" },
+    { "stalled", "oldest", NULL, "15m", NULL, "1m", NULL, "warn", "messages are not handled in time", "belay status" },
+    { "flow-paused", "paused", NULL, "0", NULL, "5m", NULL, "warn", "the flow is paused: its messages only queue",
+      "belay flow resume {subject}" },
+    { "sagas-parked", "sagas_parked", NULL, "0", NULL, "0s", NULL, "error", "sagas wait for a person",
+      "belay saga ls {subject} --state parked" },
+    { "disk-low", "disk_free", NULL, NULL, "512MiB", "0s", NULL, "error",
+      "the disk is nearly full: soon nothing new is accepted", "belay status" },
+    { "lost", "lost", NULL, "0", NULL, "0s", NULL, "error", "messages are in no state: a fault of the program",
+      "belay status" },
+    { "crashed", NULL, "message.crashed", "0", NULL, "0s", "1h", "error",
+      "the process ended while a message of this flow was in hand", "belay dlq ls --flow {subject}" },
+    { "clock-jumped", NULL, "clock.jumped", "0", NULL, "0s", "10m", "warn", "the machine's clock was set back", NULL },
+    { "reload-failed", NULL, "config.reload_failed", "0", NULL, "0s", "10m", "warn",
+      "a changed configuration is wrong and was not taken up", "belay lint" },
+};
+#define BUILT_IN (sizeof built_in / sizeof built_in[0])
+
+/* ---- channels ---- */
+
+static const struct config_word preset_words[] = { { "none", 0 }, { "slack", 1 }, { "teams", 2 }, { "pagerduty", 3 },
+                                                   { "alertmanager", 4 }, { 0 } };
+/* What each preset posts; the notice itself without one. */
+static const char *const preset_bodies[] = {
+    NULL,
+    "{% { 'text': (status = 'resolved' ? ':white_check_mark: ' : ':rotating_light: ') & '*' & rule & '* '"
+    " & (subject ? subject & ': ' : '') & summary & (value > 1 ? ' (' & $string(value) & ')' : '')"
+    " & (hint and status = 'firing' ? '\n`' & hint & '`' : '') } %}",
+    "{% { 'type': 'message', 'attachments': [ { 'contentType': 'application/vnd.microsoft.card.adaptive',"
+    " 'content': { '$schema': 'http://adaptivecards.io/schemas/adaptive-card.json', 'type': 'AdaptiveCard',"
+    " 'version': '1.4', 'body': ["
+    " { 'type': 'TextBlock', 'weight': 'bolder', 'wrap': true, 'text': $uppercase(status) & ' ' & rule & ' ' & subject },"
+    " { 'type': 'TextBlock', 'wrap': true, 'text': summary & (hint ? '\n\n' & hint : '') } ] } } ] } %}",
+    "{% { 'routing_key': $vars.key, 'event_action': status = 'resolved' ? 'resolve' : 'trigger',"
+    " 'dedup_key': application & '/' & rule & '/' & subject,"
+    " 'payload': { 'summary': rule & (subject ? ' ' & subject : '') & ': ' & summary, 'source': application,"
+    " 'severity': level = 'error' ? 'critical' : 'warning', 'timestamp': at, 'component': subject,"
+    " 'custom_details': { 'value': value, 'hint': hint, 'since': since } } } %}",
+    "{% [ $merge([ { 'labels': { 'alertname': rule, 'subject': subject, 'severity': level,"
+    " 'application': application }, 'annotations': { 'summary': summary, 'hint': hint }, 'startsAt': since },"
+    " status = 'resolved' ? { 'endsAt': at } : {} ]) ] %}",
+};
+
+struct webhook_raw {
+    const struct config_node *url, *headers, *body, *key, *ca_file;
+    int preset;
+};
+static const struct config_key webhook_keys[] = {
+    { "url", CONFIG_TEXT_NODE, .shape = "URL", .help = "Where it is posted; may have a query.",
+      CONFIG_FIELD(struct webhook_raw, url) },
+    { "preset", CONFIG_WORD, "Shape of the body: slack, teams, pagerduty (Events API v2), alertmanager (API v2).",
+      .default_ = "none", CONFIG_FIELD(struct webhook_raw, preset), .words = preset_words },
+    { "key", CONFIG_TEXT_NODE, .shape = "text", .help = "PagerDuty's routing key; $vars.key in a body of your own.",
+      CONFIG_FIELD(struct webhook_raw, key) },
+    { "headers", CONFIG_ANY_NODE, .shape = "mapping of texts", .help = "Headers sent with it, for tokens.",
+      CONFIG_FIELD(struct webhook_raw, headers) },
+    { "body", CONFIG_VALUE_NODE, .shape = "template",
+      .help = "What is posted instead: the notice has rule, subject, status (firing, resolved), level, summary, "
+              "hint, value, since, at, application.",
+      CONFIG_FIELD(struct webhook_raw, body) },
+    { "ca_file", CONFIG_TEXT_NODE, .shape = "path of a file",
+      .help = "PEM file with the authorities to trust instead of the system's.",
+      CONFIG_FIELD(struct webhook_raw, ca_file) },
+    { 0 },
+};
+
+static void finish_webhook(struct config *c, const struct config_node *node, void *target)
+{
+    struct webhook_raw *raw = target;
+    bool pagerduty = raw->preset == 3;
+    if (!raw->url && !pagerduty)
+        config_error(c->problems, config_place(node), "missing-key", "a webhook needs 'url'");
+    if (pagerduty && !raw->key)
+        config_error(c->problems, config_place(node), "missing-key", "the preset pagerduty needs 'key', its routing key");
+    if (raw->preset && raw->body)
+        config_error(c->problems, config_place(raw->body), "one-of", "'preset' and 'body' exclude each other");
+}
+
+static const struct config_kind kind_webhook = {
+    "alert-webhook", "An HTTP POST.", webhook_keys, sizeof(struct webhook_raw), .short_key = "url",
+    .finish = finish_webhook,
+};
+
+struct channel_raw {
+    const struct config_node *webhook, *log, *retry;
+};
+static const struct config_key log_keys[] = { { 0 } };
+static const struct config_kind kind_log = { "alert-log", "Nothing but the log.", log_keys, 1, .short_key = NULL };
+
+static const struct config_key channel_keys[] = {
+    { "webhook", CONFIG_SUB_NODE, "Posts it to a URL.", .one_of = 1, CONFIG_FIELD(struct channel_raw, webhook),
+      .kind = &kind_webhook },
+    { "log", CONFIG_SUB_NODE, "Only the log, where every notice stands anyway: { }.", .one_of = 1,
+      CONFIG_FIELD(struct channel_raw, log), .kind = &kind_log },
+    { "retry", CONFIG_SUB_NODE, "How a notice is repeated before the next channel takes over (8 attempts, 1s to 2m).",
+      CONFIG_FIELD(struct channel_raw, retry), .kind = &config_kind_retry },
+    { 0 },
+};
+static const struct config_kind kind_channel = {
+    "alert-channel", "A way to tell somebody.", channel_keys, sizeof(struct channel_raw), .groups_needed = 1u << 1,
+};
+
+struct alerts_raw {
+    const struct config_node *channels, *rules, *to;
+    bool built_in;
+};
+static const struct config_key alerts_keys[] = {
+    { "channels", CONFIG_NAMED_NODE, "Ways to tell somebody.", CONFIG_FIELD(struct alerts_raw, channels),
+      .kind = &kind_channel },
+    { "rules", CONFIG_NAMED_NODE, "When somebody is told.", CONFIG_FIELD(struct alerts_raw, rules), .kind = &kind_rule },
+    { "to", CONFIG_TEXTS_NODE, "Channels of rules that name none, the built-in ones too.",
+      CONFIG_FIELD(struct alerts_raw, to) },
+    { "built_in", CONFIG_BOOL, "Whether the built-in rules hold.", .default_ = "true",
+      CONFIG_FIELD(struct alerts_raw, built_in) },
+    { 0 },
+};
+const struct config_kind config_kind_alerts = {
+    "alerts", "Who is told when something is wrong.", alerts_keys, sizeof(struct alerts_raw), .short_key = NULL,
+};
+
+/* ---- what a channel becomes ---- */
+
+static const char connection_yaml[] =
+    "{ http: { base_url: '@URL', headers: '@HEADERS', ca_file: '@CA' }, timeout: 10s, concurrency: 4,\n"
+    "  idempotency: { header: Idempotency-Key } }\n";
+
+static const char send_yaml[] =
+    "- set: { key: '@KEY' }\n"
+    "- name: send\n"
+    "  call: { connection: '@NAME', method: POST, path: '', headers: { content-type: application/json }, body: '@BODY' }\n";
+
+static const char log_yaml[] = "- log: { level: warn, message: '{% rule %} {% subject %}: {% summary %}' }\n";
+
+static const char flow_yaml[] =
+    "from: { queue: '@NAME' }\n"
+    "lanes: { key: \"{% rule & '|' & subject %}\", concurrency: 4, on_exhausted: skip }\n"
+    "steps: '@STEPS'\n"
+    "retry: '@RETRY'\n"
+    "on_error: '@ON_ERROR'\n";
+
+static const char retry_yaml[] = "{ max_attempts: 8, initial: 1s, multiplier: 2, max: 2m, jitter: full }\n";
+
+static const char on_error_yaml[] =
+    "- when: '*'\n"
+    "  steps:\n"
+    "    - log:\n"
+    "        level: error\n"
+    "        message: 'an alert could not be told: {% rule %} {% subject %}: {% summary %}'\n"
+    "        fields: { reason: '{% $error.description %}', next: '{% fallback[0] %}' }\n"
+    "    - choose:\n"
+    "        - when: '{% $count(fallback) > 0 %}'\n"
+    "          steps:\n"
+    "            - publish: { queue: 'alerts.{% fallback[0] %}', body: \"{% $merge([$, { 'fallback': [fallback[[1..15]]] }]) %}\" }\n"
+    "        - otherwise:\n"
+    "            - dead_letter: { reason: 'no channel is left to tell this alert through', skip: true }\n";
+
+struct making {
+    struct config *c;
+    struct config_node *connections, *queues, *flows;
+};
+
+static const struct config_node *splice(struct making *m, const char *yaml, const struct config_part *parts,
+                                        uint32_t count, const struct config_node *at)
+{
+    return config_splice(m->c, yaml, parts, count, at);
+}
+
+static const struct config_node *webhook_steps(struct making *m, const struct config_node *name,
+                                               const struct config_node *node)
+{
+    struct webhook_raw raw = { 0 };
+    struct config *c = m->c;
+    config_parse(c, &kind_webhook, node, &raw);
+    const char *preset = preset_bodies[raw.preset];
+    const struct config_node *url = raw.url, *body = raw.body;
+    if (!url)
+        url = config_text_node(c, BELAY_STR("https://events.pagerduty.com/v2/enqueue"), node);
+    if (preset)
+        body = config_text_node(c, belay_str_c(preset), node);
+    const struct config_part parts[] = { { "@NAME", name }, { "@URL", url },   { "@HEADERS", raw.headers },
+                                         { "@CA", raw.ca_file }, { "@BODY", body }, { "@KEY", raw.key } };
+    const uint32_t count = sizeof parts / sizeof parts[0];
+    if (!config_map_add(c, m->connections, name, splice(m, connection_yaml, parts, count, node)))
+        config_no_memory(c);
+    return splice(m, send_yaml, parts, count, node);
+}
+
+static void make_channel(struct making *m, const struct config_link *link)
+{
+    struct config *c = m->c;
+    struct channel_raw raw = { 0 };
+    struct belay_str text = belay_arena_printf(&c->scratch, "alerts.%.*s", BELAY_STR_ARG(link->key->text));
+    if (!text.p || !config_check_name(c, link->key, "channel"))
+        return;
+    config_parse(c, &kind_channel, link->value, &raw);
+    if (!raw.webhook && !raw.log)
+        return;
+    const struct config_node *name = config_text_node(c, text, link->key);
+    const struct config_node *steps = raw.webhook ? webhook_steps(m, name, raw.webhook)
+                                                  : splice(m, log_yaml, NULL, 0, raw.log);
+    const struct config_part parts[] = {
+        { "@NAME", name },
+        { "@STEPS", steps },
+        { "@RETRY", raw.retry ? raw.retry : splice(m, retry_yaml, NULL, 0, link->value) },
+        { "@ON_ERROR", splice(m, on_error_yaml, NULL, 0, link->value) },
+    };
+    if (c->status)
+        return;
+    const struct config_node *flow = splice(m, flow_yaml, parts, sizeof parts / sizeof parts[0], link->value);
+    if (!config_map_add(c, m->queues, name, config_map_node(c, link->value)) || !config_map_add(c, m->flows, name, flow))
+        config_no_memory(c);
+}
+
+/* ---- rules into the set ---- */
+
+struct rules {
+    struct config *c;
+    const struct alerts_raw *sections;
+    uint32_t section_count, count, max;
+    struct belay_alert_def *defs;
+};
+
+static bool is_channel(const struct rules *r, struct belay_str name, struct config_guess *g)
+{
+    for (uint32_t i = 0; i < r->section_count; i++) {
+        const struct config_node *channels = r->sections[i].channels;
+        for (const struct config_link *l = config_count(channels) ? channels->first : NULL; l; l = l->next) {
+            if (belay_str_eq(l->key->text, name))
+                return true;
+            config_guess_name(g, l->key->text);
+        }
+    }
+    return false;
+}
+
+static void take_to(struct rules *r, const struct config_node *node, struct belay_alert_def *def)
+{
+    struct config *c = r->c;
+    if (!node || !config_texts(c, node, &def->to, &def->to_count))
+        return;
+    if (def->to_count > BELAY_ALERT_CHANNELS_MAX)
+        config_error(c->problems, config_place(node), "limit", "at most %d channels", BELAY_ALERT_CHANNELS_MAX);
+    for (uint32_t i = 0; i < def->to_count; i++) {
+        struct config_guess g = config_guess(def->to[i]);
+        if (is_channel(r, def->to[i], &g))
+            continue;
+        struct belay_problem *p = config_error(c->problems, config_place(node), "unknown-channel",
+                                               "there is no alert channel '%.*s'", BELAY_STR_ARG(def->to[i]));
+        config_suggest_guess(c->problems, p, &g);
+    }
+}
+
+/* The section's own `to`, else the first that any section says. */
+static const struct config_node *default_to(const struct rules *r, const struct alerts_raw *section)
+{
+    if (section && section->to)
+        return section->to;
+    for (uint32_t i = 0; i < r->section_count; i++)
+        if (r->sections[i].to)
+            return r->sections[i].to;
+    return NULL;
+}
+
+/* "0", "15m", "512MiB", as the figure is one. */
+static bool bound_of(enum belay_alert_on on, struct belay_str text, double *ret_bound)
+{
+    uint64_t whole;
+    if (on == BELAY_ALERT_OLDEST) {
+        if (!config_duration(text, &whole))
+            return false;
+        *ret_bound = (double)whole;
+        return true;
+    }
+    if (on == BELAY_ALERT_DISK_FREE) {
+        if (!config_size(text, &whole))
+            return false;
+        *ret_bound = (double)whole;
+        return true;
+    }
+    return config_number(text, ret_bound);
+}
+
+static void take_bound(struct config *c, const struct config_node *node, struct belay_alert_def *def)
+{
+    struct belay_str text;
+    if (!node || !config_text(c, node, &text) || bound_of(def->on, text, &def->bound))
+        return;
+    config_error(c->problems, config_place(node), "type", "%s is wanted here, not '%.*s'",
+                 def->on == BELAY_ALERT_OLDEST      ? "a duration (15m)"
+                 : def->on == BELAY_ALERT_DISK_FREE ? "a size (1GiB)"
+                                                    : "a number",
+                 BELAY_STR_ARG(node->text));
+}
+
+static struct belay_alert_def *find_rule(struct rules *r, struct belay_str name)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (belay_str_eq(r->defs[i].name, name))
+            return &r->defs[i];
+    return NULL;
+}
+
+static void take_rule(struct rules *r, const struct alerts_raw *section, const struct config_link *link)
+{
+    struct config *c = r->c;
+    struct rule_raw raw = { 0 };
+    if (!config_check_name(c, link->key, "alert rule"))
+        return;
+    if (find_rule(r, link->key->text)) {
+        config_error(c->problems, config_place(link->key), "duplicate-name", "'%.*s' is defined twice",
+                     BELAY_STR_ARG(link->key->text));
+        return;
+    }
+    config_parse(c, &kind_rule, link->value, &raw);
+    struct belay_alert_def *def = &r->defs[r->count++];
+    *def = raw.def;
+    def->name = config_keep(c, link->key->text);
+    def->on = raw.event.n ? BELAY_ALERT_EVENT : (enum belay_alert_on)raw.on;
+    def->event = raw.event;
+    def->subject = raw.of;
+    def->urgent = raw.level;
+    def->below = raw.below;
+    take_bound(c, raw.above ? raw.above : raw.below, def);
+    take_to(r, raw.to ? raw.to : default_to(r, section), def);
+    if (!def->summary.n)
+        def->summary = config_keep(c, raw.event.n ? raw.event : belay_str_c(on_words[raw.on].name));
+    if (raw.off)
+        def->on = BELAY_ALERT_ON_COUNT; /* holds the name; taken out at the end */
+}
+
+static void take_built_in(struct rules *r)
+{
+    struct config *c = r->c;
+    for (size_t i = 0; i < BUILT_IN; i++) {
+        struct belay_alert_def def = { .name = belay_str_c(built_in[i].name), .on = BELAY_ALERT_EVENT };
+        if (find_rule(r, def.name))
+            continue;
+        for (const struct config_word *w = on_words; built_in[i].on && w->name; w++)
+            if (strcmp(w->name, built_in[i].on) == 0)
+                def.on = (enum belay_alert_on)w->value;
+        const char *bound = built_in[i].above ? built_in[i].above : built_in[i].below;
+        def.below = built_in[i].below;
+        bound_of(def.on, belay_str_c(bound), &def.bound);
+        config_duration(belay_str_c(built_in[i].for_), &def.for_ms);
+        def.within_ms = 600000;
+        if (built_in[i].within)
+            config_duration(belay_str_c(built_in[i].within), &def.within_ms);
+        def.repeat_ms = 4 * 3600000;
+        def.regroup_ms = 5 * 60000;
+        def.urgent = strcmp(built_in[i].level, "error") == 0;
+        def.event = belay_str_c(built_in[i].event ? built_in[i].event : "");
+        def.summary = belay_str_c(built_in[i].summary);
+        def.hint = belay_str_c(built_in[i].hint ? built_in[i].hint : "");
+        const struct config_node *to = default_to(r, NULL);
+        if (to)
+            config_texts(c, to, &def.to, &def.to_count);
+        r->defs[r->count++] = def;
+    }
+}
+
+static void take_rules(struct rules *r)
+{
+    struct config *c = r->c;
+    bool all = true;
+    for (uint32_t i = 0; i < r->section_count; i++) {
+        const struct alerts_raw *s = &r->sections[i];
+        all = all && s->built_in;
+        if (s->to) {
+            struct belay_alert_def unused = { 0 };
+            take_to(r, s->to, &unused);
+        }
+        for (const struct config_link *l = config_count(s->rules) ? s->rules->first : NULL; l; l = l->next)
+            take_rule(r, s, l);
+    }
+    if (all)
+        take_built_in(r);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->defs[i].on < BELAY_ALERT_ON_COUNT)
+            r->defs[kept++] = r->defs[i];
+    c->set->d.alerts = r->defs;
+    c->set->d.alert_count = kept;
+}
+
+/* A mapping of names or nothing; says so where it is neither. */
+static const struct config_node *names_of(struct config *c, const struct config_node *node)
+{
+    if (node && node->kind != CONFIG_MAP && !config_is_null(node))
+        config_error(c->problems, config_place(node), "type", "a mapping of names is wanted here, not %s",
+                     config_kind_text(node));
+    return node && node->kind == CONFIG_MAP ? node : NULL;
+}
+
+static void make_channels(struct making *m, const struct alerts_raw *sections, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        for (const struct config_link *l = sections[i].channels ? sections[i].channels->first : NULL;
+             l && !m->c->status; l = l->next)
+            make_channel(m, l);
+}
+
+void config_alerts(struct config *c, const struct config_node *const *sections, uint32_t count,
+                   struct config_alerts_made *ret_made)
+{
+    struct alerts_raw *raw = config_scratch(c, (count + 1) * sizeof *raw);
+    struct rules r = { .c = c, .sections = raw };
+    const struct config_node *at = NULL;
+    if (!raw)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!sections[i] || config_is_null(sections[i]))
+            continue;
+        struct alerts_raw *to = &raw[r.section_count++];
+        at = sections[i];
+        config_parse(c, &config_kind_alerts, at, to);
+        to->channels = names_of(c, to->channels);
+        to->rules = names_of(c, to->rules);
+        r.max += config_count(to->rules);
+    }
+    r.defs = CONFIG_ARRAY(c, struct belay_alert_def, r.max + BUILT_IN);
+    if (!r.defs)
+        return;
+    take_rules(&r);
+    if (!at)
+        return;
+    struct making m = { c, config_map_node(c, at), config_map_node(c, at), config_map_node(c, at) };
+    if (c->status)
+        return;
+    make_channels(&m, raw, r.section_count);
+    *ret_made = (struct config_alerts_made){ m.connections, m.queues, m.flows };
+}

@@ -1,0 +1,255 @@
+#include "runtime/alerts.h"
+
+#include <stdio.h>
+
+#include "json/json.h"
+
+#define ROUND_US BELAY_US_PER_S
+#define NOTICE_BYTES_MAX BELAY_KIB(64)
+#define TELL_MAX 64 /* notices of one round */
+
+static const struct belay_str own = BELAY_STR_INIT("alerts."); /* of our own queues and flows */
+
+int alerts_init(struct alerts *a, struct belay_log *log, struct belay_metrics *metrics, struct belay_err *err)
+{
+    static const struct belay_metric_def firing = { "belay_alerts_firing", "Alerts that fire now.", BELAY_METRIC_GAUGE,
+                                                    BELAY_UNIT_ONE, { 0 }, 0 };
+    static const struct belay_metric_def told = { "belay_alert_notices_total", "Notices of alerts, resolved ones too.",
+                                                  BELAY_METRIC_COUNTER, BELAY_UNIT_ONE, { 0 }, 0 };
+    struct belay_family *family;
+    a->log = log;
+    int status = belay_metrics_define(metrics, &firing, &family, err);
+    if (status != BELAY_OK)
+        return status;
+    a->firing = belay_gauge_of(family, NULL);
+    status = belay_metrics_define(metrics, &told, &family, err);
+    if (status != BELAY_OK)
+        return status;
+    a->told = belay_counter_of(family, NULL);
+    return belay_alerts_new(&a->rules, err);
+}
+
+void alerts_deinit(struct alerts *a)
+{
+    belay_alerts_free(a->rules);
+    if (a->definitions)
+        belay_definitions_unref(a->definitions);
+    a->rules = NULL;
+    a->definitions = NULL;
+}
+
+void alerts_configure(struct alerts *a, struct belay_definitions *d)
+{
+    struct belay_definitions *before = a->definitions;
+    a->definitions = belay_definitions_ref(d);
+    belay_alerts_configure(a->rules, d->alerts, d->alert_count);
+    if (before)
+        belay_definitions_unref(before);
+}
+
+void alerts_reload_failed(struct alerts *a)
+{
+    atomic_fetch_add(&a->reloads_failed, 1);
+}
+
+static belay_time forward(struct alerts *a, belay_time now)
+{
+    a->now = now > a->now ? now : a->now;
+    return a->now;
+}
+
+void alerts_event(struct alerts *a, const struct belay_action_event *event, belay_time now)
+{
+    belay_alerts_event(a->rules, belay_str_c(event->name), event->owner, forward(a, now));
+}
+
+/* ---- looking ---- */
+
+static void sample_subscriptions(struct alerts *a, struct belay_broker *b, belay_time now)
+{
+    struct belay_subscription_stats s;
+    uint64_t lost = 0;
+    for (uint32_t i = 0; belay_broker_subscription_stats(b, i, &s); i++) {
+        bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
+        uint64_t settled_later = s.parked + s.dead + s.held; /* they have a rule of their own */
+        bool moving = s.backlog + s.in_flight + s.waiting > 0 || settled_later == 0;
+        belay_alerts_sample(a->rules, BELAY_ALERT_LETTERS, s.name, (double)(s.parked + s.dead), now);
+        belay_alerts_sample(a->rules, BELAY_ALERT_PARKED, s.name, (double)s.parked, now);
+        belay_alerts_sample(a->rules, BELAY_ALERT_OLDEST, s.name,
+                            none || !moving ? 0 : (double)((now - s.oldest_at) / BELAY_US_PER_MS), now);
+        belay_alerts_sample(a->rules, BELAY_ALERT_QUEUED, s.name, (double)s.backlog, now);
+        belay_alerts_sample(a->rules, BELAY_ALERT_WAITING, s.name, (double)s.waiting, now);
+        belay_alerts_sample(a->rules, BELAY_ALERT_PAUSED, s.name, s.paused.n > 0, now);
+        lost += s.lost;
+    }
+    belay_alerts_sample(a->rules, BELAY_ALERT_LOST, BELAY_STR_NONE, (double)lost, now);
+}
+
+static void sample(struct alerts *a, struct belay_engine *e, belay_time now)
+{
+    struct belay_str name;
+    struct belay_saga_stats saga;
+    struct belay_store_stats store;
+    sample_subscriptions(a, belay_engine_broker(e), now);
+    for (uint32_t i = 0; belay_sagas_stats(belay_engine_sagas(e), i, &name, &saga); i++)
+        belay_alerts_sample(a->rules, BELAY_ALERT_SAGA_PARKED, name, (double)saga.parked, now);
+    belay_store_stats(belay_engine_store(e), &store);
+    belay_alerts_sample(a->rules, BELAY_ALERT_DISK_FREE, BELAY_STR_NONE, (double)store.disk_free_bytes, now);
+    for (uint32_t n = atomic_exchange(&a->reloads_failed, 0); n > 0; n--)
+        belay_alerts_event(a->rules, BELAY_STR("config.reload_failed"), BELAY_STR_NONE, now);
+    belay_alerts_sampled(a->rules, now);
+}
+
+/* ---- telling ---- */
+
+struct notice {
+    struct belay_str rule, subject, summary, hint;
+    const char *status, *on;
+    bool urgent;
+    double value;
+    belay_time since, at;
+    const struct belay_str *to;
+    uint32_t to_count;
+};
+
+static void put_text(struct belay_json_out *o, const char *name, struct belay_str text)
+{
+    belay_json_key(o, name);
+    belay_json_put_str(o, text);
+}
+
+static void put_time(struct belay_json_out *o, const char *name, belay_time t)
+{
+    char text[BELAY_TIME_TEXT_BYTES];
+    belay_time_text(t, text);
+    put_text(o, name, belay_str_c(text));
+}
+
+/* "belay dlq ls --flow {subject}" with the subject in it. */
+static void put_hint(struct belay_json_out *o, struct belay_str hint, struct belay_str subject)
+{
+    char text[2 * BELAY_NAME_BYTES_MAX + 256];
+    const struct belay_str place = BELAY_STR("{subject}");
+    size_t at = 0;
+    while (at < hint.n && !belay_str_starts(belay_str_sub(hint, at, hint.n), place))
+        at++;
+    int n = at < hint.n ? snprintf(text, sizeof text, "%.*s%.*s%.*s", (int)at, hint.p, BELAY_STR_ARG(subject),
+                                   (int)(hint.n - at - place.n), hint.p + at + place.n)
+                        : snprintf(text, sizeof text, "%.*s", BELAY_STR_ARG(hint));
+    put_text(o, "hint", belay_str(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1));
+}
+
+static void write_notice(struct belay_buf *out, const struct alerts *a, const struct notice *n)
+{
+    struct belay_json_out o = belay_json_out(out);
+    belay_json_begin_object(&o);
+    put_text(&o, "rule", n->rule);
+    put_text(&o, "subject", n->subject);
+    put_text(&o, "status", belay_str_c(n->status));
+    put_text(&o, "level", n->urgent ? BELAY_STR("error") : BELAY_STR("warn"));
+    put_text(&o, "summary", n->summary);
+    put_hint(&o, n->hint, n->subject);
+    put_text(&o, "on", belay_str_c(n->on));
+    belay_json_key(&o, "value");
+    belay_json_put_double(&o, n->value);
+    put_time(&o, "since", n->since);
+    put_time(&o, "at", n->at);
+    put_text(&o, "application", a->definitions->name);
+    belay_json_key(&o, "fallback");
+    belay_json_begin_array(&o);
+    for (uint32_t i = 1; i < n->to_count; i++)
+        belay_json_put_str(&o, n->to[i]);
+    belay_json_end_array(&o);
+    belay_json_end_object(&o);
+}
+
+/* Into the queue of its first channel. */
+static int publish(const struct alerts *a, struct belay_engine *e, const struct notice *n, struct belay_err *err)
+{
+    char queue[BELAY_NAME_BYTES_MAX + 8], key[2 * BELAY_NAME_BYTES_MAX + 2], id[33];
+    struct belay_buf body;
+    int queue_n = snprintf(queue, sizeof queue, "alerts.%.*s", BELAY_STR_ARG(n->to[0]));
+    int key_n = snprintf(key, sizeof key, "%.*s|%.*s", BELAY_STR_ARG(n->rule), BELAY_STR_ARG(n->subject));
+    struct belay_str k = belay_str(key, key_n < (int)sizeof key ? (size_t)key_n : sizeof key - 1);
+    belay_message_derive_id(k, belay_str_c(n->status), (uint64_t)n->at, id);
+    belay_buf_init(&body, NOTICE_BYTES_MAX);
+    write_notice(&body, a, n);
+    int status = belay_buf_status(&body);
+    if (status == BELAY_OK) {
+        const struct belay_message m = { .id = belay_str(id, 32), .source = BELAY_STR("/alerts"), .key = k,
+                                         .type = BELAY_STR("alert"), .correlationid = belay_str(id, 32), .time = n->at,
+                                         .datacontenttype = BELAY_STR("application/json"),
+                                         .body = belay_buf_view(&body) };
+        status = belay_broker_publish(belay_engine_broker(e), belay_str(queue, (size_t)queue_n), &m, n->at, NULL, err);
+    } else {
+        belay_fail(err, status, "a notice of an alert");
+    }
+    belay_buf_deinit(&body);
+    return status;
+}
+
+static void write_log(const struct alerts *a, const struct notice *n, belay_time now)
+{
+    bool over = strcmp(n->status, "resolved") == 0;
+    enum belay_log_level level = over ? BELAY_LOG_INFO : n->urgent ? BELAY_LOG_ERROR : BELAY_LOG_WARN;
+    BELAY_LOG(a->log, level, now, over ? "alert.resolved" : "alert.firing", belay_f_str("rule", n->rule),
+              belay_f_str("subject", n->subject), belay_f_str("summary", n->summary), belay_f_double("value", n->value),
+              belay_f_time("since", n->since), belay_f_str("to", n->to_count ? n->to[0] : BELAY_STR_NONE));
+}
+
+static void log_waits(struct alerts *a, const struct notice *n, const struct belay_err *err, belay_time now)
+{
+    if (!a->waits)
+        BELAY_LOG(a->log, BELAY_LOG_ERROR, now, "alert.waits", belay_f_str("rule", n->rule),
+                  belay_f_str("subject", n->subject), belay_f_str("summary", n->summary), belay_f_err(err));
+    a->waits = true;
+}
+
+/* False: there was no room; it is offered again. */
+static bool tell(struct alerts *a, struct belay_engine *e, const struct belay_alert *x, belay_time now)
+{
+    const struct belay_alert_def *def = x->def;
+    /* What is wrong with a channel's own flow is for the log: told through channels it would go round. */
+    bool aloud = def->to_count > 0 && !belay_str_starts(x->subject, own);
+    const struct notice n = { .rule = def->name, .subject = x->subject, .summary = def->summary, .hint = def->hint,
+                              .status = belay_alert_state_name(x->state), .on = belay_alert_on_name(def->on),
+                              .urgent = def->urgent, .value = x->value, .since = x->since, .at = now, .to = def->to,
+                              .to_count = aloud ? def->to_count : 0 };
+    struct belay_err err;
+    belay_err_clear(&err);
+    int status = aloud ? publish(a, e, &n, &err) : BELAY_OK;
+    if (status != BELAY_OK && status != BELAY_NOTFOUND) {
+        log_waits(a, &n, &err, now);
+        return false;
+    }
+    a->waits = false;
+    write_log(a, &n, now);
+    belay_counter_add_owned(a->told, 1);
+    return true;
+}
+
+void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
+{
+    struct belay_alert x;
+    belay_time now = forward(a, wall);
+    if (!a->definitions || now - a->round_at < ROUND_US)
+        return;
+    a->round_at = now;
+    sample(a, e, now);
+    for (int i = 0; i < TELL_MAX && belay_alerts_next(a->rules, now, &x) && tell(a, e, &x, now); i++)
+        belay_alerts_told(a->rules, x.def->name, x.subject, now);
+    belay_gauge_set(a->firing, belay_alerts_firing(a->rules));
+}
+
+int alerts_test(struct alerts *a, struct belay_engine *e, struct belay_str channel, struct belay_str who, belay_time now,
+                struct belay_err *err)
+{
+    const struct notice n = { .rule = BELAY_STR("test"), .subject = who, .status = "firing", .on = "event", .value = 1,
+                              .summary = BELAY_STR("somebody tests this channel; nothing is wrong"), .since = now,
+                              .at = now, .to = &channel, .to_count = 1 };
+    int status = publish(a, e, &n, err);
+    if (status == BELAY_NOTFOUND)
+        return belay_fail(err, status, "there is no alert channel '%.*s'; it is defined under alerts: channels:",
+                          BELAY_STR_ARG(channel));
+    return status;
+}

@@ -1,0 +1,158 @@
+#include "config/config.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "unit/config/files.h"
+
+#define HEAD "belay: 1\nname: a\n"
+
+static const struct belay_alert_def *rule(const struct mem_config *m, const char *name)
+{
+    for (uint32_t i = 0; m->d && i < m->d->alert_count; i++)
+        if (belay_str_eq(m->d->alerts[i].name, belay_str_c(name)))
+            return &m->d->alerts[i];
+    return NULL;
+}
+
+static const char *problems(struct mem_config *m)
+{
+    static char text[4096];
+    struct belay_buf out;
+    belay_buf_init(&out, sizeof text);
+    mem_write_problems(m, &out);
+    snprintf(text, sizeof text, "%s", out.p);
+    belay_buf_deinit(&out);
+    return text;
+}
+
+static void without_a_word_the_built_in_rules_hold(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(&m, HEAD);
+    assert_ok(m.status);
+    const struct belay_alert_def *letters = rule(&m, "dead-letters"), *disk = rule(&m, "disk-low");
+    assert_non_null(letters);
+    assert_int_equal(letters->on, BELAY_ALERT_LETTERS);
+    assert_true(letters->urgent && letters->bound == 0 && letters->to_count == 0);
+    assert_true(disk->below && disk->bound == 512.0 * 1024 * 1024);
+    assert_true(rule(&m, "stalled")->bound == 900000);
+    assert_int_equal(rule(&m, "crashed")->within_ms, 3600000);
+    assert_int_equal(m.d->flow_count, 0);
+    mem_free(&m);
+}
+
+static void a_channel_becomes_a_connection_a_queue_and_a_flow(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(&m, HEAD "alerts:\n"
+                           "  to: ops\n"
+                           "  channels:\n"
+                           "    ops: { webhook: { url: 'https://hooks.example/${SECRET}?v=1', preset: slack } }\n"
+                           "    page: { webhook: { preset: pagerduty, key: '${SECRET}' }, retry: { max_attempts: 3 } }\n"
+                           "    quiet: { log: {} }\n");
+    assert_string_equal(problems(&m), "");
+    assert_ok(m.status);
+    assert_non_null(belay_definitions_connection(m.d, BELAY_STR("alerts.ops")));
+    assert_true(belay_definitions_topic(m.d, BELAY_STR("alerts.page"))->queue);
+    const struct belay_flow_def *page = belay_definitions_flow(m.d, BELAY_STR("alerts.page"));
+    assert_int_equal(page->retry.max_attempts, 3);
+    assert_int_equal(belay_definitions_flow(m.d, BELAY_STR("alerts.ops"))->retry.max_attempts, 8);
+    assert_int_equal(belay_definitions_flow(m.d, BELAY_STR("alerts.quiet"))->has_calls, false);
+    assert_true(belay_str_eq(rule(&m, "dead-letters")->to[0], BELAY_STR("ops")));
+    /* What is kept of the flow must not hold the secret. */
+    assert_null(strstr(page->text.p, "hush"));
+    assert_non_null(strstr(page->text.p, "${SECRET}"));
+    mem_free(&m);
+}
+
+static void a_rule_says_what_when_and_to_whom(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(&m, HEAD "alerts:\n"
+                           "  channels: { a: { log: {} }, b: { log: {} } }\n"
+                           "  rules:\n"
+                           "    slow: { on: oldest, of: pay-*, above: 90s, for: 10s, level: error, to: [b, a] }\n"
+                           "    disk-low: { on: disk_free, below: 2GiB }\n"
+                           "    undone: { event: \"saga.*\", above: 3, within: 5m, summary: sagas go wrong }\n"
+                           "    stalled: { off: true }\n");
+    assert_string_equal(problems(&m), "");
+    const struct belay_alert_def *slow = rule(&m, "slow"), *undone = rule(&m, "undone");
+    assert_true(slow->bound == 90000 && slow->urgent && slow->to_count == 2);
+    assert_true(belay_str_eq(slow->subject, BELAY_STR("pay-*")));
+    assert_true(rule(&m, "disk-low")->bound == 2.0 * 1024 * 1024 * 1024);
+    assert_int_equal(undone->on, BELAY_ALERT_EVENT);
+    assert_int_equal(undone->within_ms, 300000);
+    assert_true(undone->bound == 3);
+    assert_null(rule(&m, "stalled"));
+    assert_non_null(rule(&m, "dead-letters"));
+    mem_free(&m);
+}
+
+static void the_built_in_rules_can_be_left_out(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(&m, HEAD "alerts: { built_in: false }\n");
+    assert_ok(m.status);
+    assert_int_equal(m.d->alert_count, 0);
+    mem_free(&m);
+}
+
+static void mistakes_are_named_where_they_are(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        { "alerts:\n  rules: { r: { on: letters, to: opps } }\n  channels: { ops: { log: {} } }\n",
+          "belay.yaml:4:34: error: there is no alert channel 'opps'" },
+        { "alerts:\n  rules: { r: { above: 1 } }\n", "belay.yaml:4:15: error: an alert rule needs 'on' or 'event'" },
+        { "alerts:\n  rules: { r: { on: oldest, above: soon } }\n", "4:36: error: a duration (15m) is wanted here" },
+        { "alerts:\n  channels: { c: { webhook: { preset: pagerduty } } }\n", "needs 'key'" },
+        { "alerts:\n  channels: { c: { webhook: {} } }\n", "a webhook needs 'url'" },
+        { "alerts:\n  channels: { c: {} }\n", "belay.yaml:4:18: error:" },
+        { "alerts:\n  channels:\n    c:\n      webhook: { url: 'http://x', body: '{% $sum( %}' }\n",
+          "belay.yaml:6:51: error:" },
+        { "alerts:\n  rules: { r: { on: letters, within: 5m } }\n", "'within' goes with 'event'" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mem_config m;
+        char text[512];
+        snprintf(text, sizeof text, HEAD "%s", rows[i].text);
+        mem_load_text(&m, text);
+        assert_int_equal(m.status, BELAY_INVALID);
+        if (!strstr(problems(&m), rows[i].want))
+            fail_msg("%s\nwanted: %s", problems(&m), rows[i].want);
+        mem_free(&m);
+    }
+}
+
+static void without_memory_it_says_so(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n < 4000; n += 1 + n / 20) {
+        struct mem_config m;
+        belay_alloc_fail_after(n);
+        mem_load_text(&m, HEAD "alerts: { channels: { ops: { webhook: 'http://x/y' } }, to: ops }\n");
+        belay_alloc_fail_after(UINT64_MAX);
+        assert_true(m.status == BELAY_OK || m.status == BELAY_NOMEM || m.problems.error_count);
+        mem_free(&m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_word_the_built_in_rules_hold),
+        cmocka_unit_test(a_channel_becomes_a_connection_a_queue_and_a_flow),
+        cmocka_unit_test(a_rule_says_what_when_and_to_whom),
+        cmocka_unit_test(the_built_in_rules_can_be_left_out),
+        cmocka_unit_test(mistakes_are_named_where_they_are),
+        cmocka_unit_test(without_memory_it_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
