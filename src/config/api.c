@@ -34,18 +34,30 @@ static const struct config_kind kind_tls = { "api-tls", "An API's certificate.",
 static const struct config_word layer_words[]
     = { { "system", 0 }, { "process", 1 }, { "experience", 2 }, { 0 } };
 
+static const struct config_word responses_words[] = { { "log", BELAY_RESPONSES_LOG },
+                                                      { "enforce", BELAY_RESPONSES_ENFORCE },
+                                                      { "off", BELAY_RESPONSES_OFF },
+                                                      { 0 } };
+
 static const struct config_key api_keys[] = {
     { "listen", CONFIG_STRING,
       "Address and port: \"127.0.0.1:7000\", \"0.0.0.0:80\", \"[::1]:7000\".", .required = true,
       CONFIG_FIELD(struct api_raw, def.listen) },
     { "openapi", CONFIG_TEXT_NODE, .shape = "path of a file",
-      .help = "File of the OpenAPI 3.1 document (YAML or JSON): it routes and validates.",
+      .help = "File of the OpenAPI 3.1 or 3.0 document (YAML or JSON, perhaps with others by $ref): it routes and validates.",
       .required = true, CONFIG_FIELD(struct api_raw, openapi) },
     { "layer", CONFIG_CHOICE, "Where it stands among APIs: for people and graphs only.",
       .words = layer_words, CONFIG_FIELD(struct api_raw, def.layer) },
     { "tls", CONFIG_SUB, "Serve HTTPS.", CONFIG_FIELD(struct api_raw, tls), .kind = &kind_tls },
     { "security", CONFIG_NAMED_NODE, "What proves who is calling, by the security schemes of the document.",
       CONFIG_FIELD(struct api_raw, security), .kind = &config_kind_security },
+    { "responses", CONFIG_WORD,
+      "Answers that are not as the document has them: log counts and logs them, enforce makes them a 500 besides (for tests), off does not look.",
+      .default_ = "log", .words = responses_words, CONFIG_FIELD(struct api_raw, def.responses) },
+    { "document_path", CONFIG_STRING, "Where the document is served as JSON (and as YAML, where it ends in .json); none: nowhere.",
+      .default_ = "/openapi.json", CONFIG_FIELD(struct api_raw, def.document_path) },
+    { "page_path", CONFIG_STRING, "Where a page for people is served; none: nowhere.",
+      .default_ = "/docs", CONFIG_FIELD(struct api_raw, def.page_path) },
     { "body_max", CONFIG_SIZE, "Bytes of a request's body at most; beyond it 413.",
       .default_ = "1MiB", .min = 1, .max = BELAY_MESSAGE_BYTES_MAX,
       CONFIG_FIELD(struct api_raw, def.body_bytes_max) },
@@ -125,6 +137,14 @@ static void load_openapi(struct config *c, struct api_raw *raw)
     }
 }
 
+static void finish_path(struct config *c, const struct config_node *node, struct belay_str *path)
+{
+    if (belay_str_eq(*path, BELAY_STR("none")))
+        *path = BELAY_STR_NONE;
+    else if (path->n && path->p[0] != '/')
+        config_error(c->problems, config_place(node), "type", "a path begins with /; or none");
+}
+
 static void finish_api(struct config *c, const struct config_node *node, void *target)
 {
     struct api_raw *raw = target;
@@ -135,6 +155,8 @@ static void finish_api(struct config *c, const struct config_node *node, void *t
     raw->def.tls_key = raw->tls.key;
     raw->def.tls_client_ca = raw->tls.client_ca;
     raw->def.tls_client_optional = raw->tls.client_cert;
+    finish_path(c, config_get(node, "document_path"), &raw->def.document_path);
+    finish_path(c, config_get(node, "page_path"), &raw->def.page_path);
     if (raw->security)
         config_security(c, raw->security, &raw->def.security, &raw->def.security_count);
     if (raw->openapi)

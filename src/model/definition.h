@@ -105,6 +105,8 @@ struct belay_api_def {
     bool tls_client_optional;
     const struct belay_security_def *security;
     uint32_t security_count;
+    int responses;                      /* enum belay_responses (connector/http) */
+    struct belay_str document_path, page_path; /* published there; "": not */
     size_t body_bytes_max;
     uint32_t in_flight_max;
     struct belay_place place;

@@ -1,6 +1,7 @@
 #include "runtime/listeners.h"
 
 #include "base/alloc.h"
+#include "platform/clock.h"
 #include "runtime/impl.h"
 
 struct listener {
@@ -92,6 +93,13 @@ static void on_handed(void *arg)
     belay_mailbox_wake(rt->mail);
 }
 
+/* I/O thread. */
+static void on_notice(void *arg, const struct belay_http_notice *n)
+{
+    struct belay_runtime *rt = arg;
+    record_notice(&rt->record, n, belay_clock_wall(belay_clock_posix()));
+}
+
 void listeners_reply(struct api_request *x, const struct belay_action_reply *reply)
 {
     if (!reply->problem) {
@@ -170,7 +178,9 @@ static const char *tls_file(struct belay_str path)
 static struct belay_openapi_opt openapi_opt(const struct belay_api_def *def)
 {
     return (struct belay_openapi_opt){ .security = def->security, .security_count = def->security_count,
-                                       .client_certificates = def->tls_client_ca.n > 0 };
+                                       .client_certificates = def->tls_client_ca.n > 0,
+                                       .responses = (enum belay_responses)def->responses,
+                                       .document_path = def->document_path, .page_path = def->page_path };
 }
 
 static int open_server(struct belay_runtime *rt, struct listener *l, const struct belay_api_def *def,
@@ -186,6 +196,7 @@ static int open_server(struct belay_runtime *rt, struct listener *l, const struc
         .tls_cert = tls_file(def->tls_cert),
         .tls_key = tls_file(def->tls_key),
         .on_handed = on_handed,
+        .on_notice = on_notice,
         .limits = { .body_bytes_max = def->body_bytes_max, .requests_max = def->in_flight_max },
     };
     int status = belay_http_server_open(rt->listeners.io, &config, on_request, rt, &l->server, err);

@@ -13,6 +13,9 @@ int record_init(struct record *r, struct belay_log *log, struct belay_metrics *m
     static const struct belay_metric_def requests = {
         "belay_api_replies_total", "Answers to API requests, by status.", BELAY_METRIC_COUNTER,
         BELAY_UNIT_ONE, { "status" }, 0 };
+    static const struct belay_metric_def invalid = {
+        "belay_api_responses_invalid_total", "Answers that were not as the API's document has them.",
+        BELAY_METRIC_COUNTER, BELAY_UNIT_ONE, { 0 }, 0 };
     static const struct belay_metric_def step = {
         "belay_engine_step_seconds", "Length of an engine step.", BELAY_METRIC_HISTOGRAM,
         BELAY_UNIT_MICROSECONDS, { 0 }, 0 };
@@ -24,6 +27,11 @@ int record_init(struct record *r, struct belay_log *log, struct belay_metrics *m
     int status = belay_metrics_define(metrics, &events, &r->events, err);
     if (status == BELAY_OK)
         status = belay_metrics_define(metrics, &requests, &r->requests, err);
+    if (status == BELAY_OK) {
+        status = belay_metrics_define(metrics, &invalid, &family, err);
+        if (status == BELAY_OK)
+            r->invalid_responses = belay_counter_of(family, NULL);
+    }
     if (status == BELAY_OK)
         status = belay_metrics_define(metrics, &step, &family, err);
     if (status == BELAY_OK) {
@@ -85,6 +93,20 @@ void record_event(struct record *r, const struct belay_action_event *event, bool
         if (is_log || event->fields[i].value.n) /* what an event does not know is left out */
             fields[n++] = belay_f_str(plain_name(event->fields[i].name, names[i]), event->fields[i].value);
     belay_log_write(r->log, event->level, now, is_log ? "flow.log" : event->name, fields, n);
+}
+
+void record_notice(struct record *r, const struct belay_http_notice *n, belay_time now)
+{
+    struct belay_log_ids ids = { .correlation = n->correlationid };
+    if (n->kind == BELAY_HTTP_DEPRECATED_USED) {
+        BELAY_LOG(r->log, BELAY_LOG_WARN, now, "api.deprecated", belay_f_ids(&ids), belay_f_str("api", n->api),
+                  belay_f_str("operation", n->operation_id), belay_f_str("requests", n->detail));
+        return;
+    }
+    belay_counter_add(r->invalid_responses, 1);
+    BELAY_LOG(r->log, BELAY_LOG_WARN, now, "api.response_invalid", belay_f_ids(&ids), belay_f_str("api", n->api),
+              belay_f_str("operation", n->operation_id), belay_f_uint("status", n->status),
+              belay_f_str("faults", n->detail));
 }
 
 void record_step(struct record *r, uint64_t duration_us)

@@ -17,6 +17,7 @@ struct record {
     struct belay_family *events, *requests, *gauges[RECORD_GAUGES_MAX];
     struct belay_family *traffic[RECORD_TRAFFIC], *responses;
     struct belay_histogram *step, *request;
+    struct belay_counter *invalid_responses; /* the I/O thread's */
     struct belay_counter *replies[600]; /* of requests, by status; NULL: not found yet */
 };
 
@@ -29,6 +30,8 @@ int gauges_define(struct record *r, struct belay_err *err) BELAY_MUST_CHECK;
 int traffic_define(struct record *r, struct belay_err *err) BELAY_MUST_CHECK;
 /* A `log` step's line (is_log) or an event of the engine: a line and a count. */
 void record_event(struct record *r, const struct belay_action_event *event, bool is_log, belay_time now);
+/* What a server noticed; I/O thread. */
+void record_notice(struct record *r, const struct belay_http_notice *notice, belay_time now);
 void record_step(struct record *r, uint64_t duration_us);
 /* An answered request: status, time since its head was complete. */
 void record_reply(struct record *r, uint32_t status, uint64_t duration_us);

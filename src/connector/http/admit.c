@@ -1,6 +1,8 @@
 /* admit.c - decides whether a request may pass: route, content type, parameters, body, limits. */
 #include "base/assert.h"
 #include "connector/http/problem.h"
+#include "connector/http/publish.h"
+#include "connector/http/responses.h"
 #include "connector/http/session.h"
 #include "connector/http/text.h"
 #include "connector/http/validate.h"
@@ -87,8 +89,10 @@ static uint32_t route(struct http_exchange *x, struct http_match *match)
     if (!x->host->api)
         return 0;
     int status = http_router_find(&x->host->api->router, r->path, &x->arena, match);
-    if (status == BELAY_NOTFOUND)
-        return refuse(x, 404, "no such path");
+    if (status == BELAY_NOTFOUND) {
+        uint32_t published = http_publish(x);
+        return published ? published : refuse(x, 404, "no such path");
+    }
     if (status)
         return status == BELAY_NOMEM ? refuse(x, 503, "out of memory")
                                      : refuse(x, 400, "the path is not percent-encoded UTF-8");
@@ -99,6 +103,8 @@ static uint32_t route(struct http_exchange *x, struct http_match *match)
     x->api = x->host->api;
     http_api_hold(x->api);
     r->operation_id = x->operation->id;
+    if (x->operation->deprecated)
+        http_deprecated_tell(x);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "connector/http/responses.h"
 
 struct belay_openapi *http_api_new(void)
 {
@@ -14,10 +15,20 @@ struct belay_openapi *http_api_new(void)
     return api;
 }
 
+static void free_response(struct http_response_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->media_count; i++)
+        belay_schema_free(rule->media[i].schema);
+    for (uint32_t i = 0; i < rule->header_count; i++)
+        belay_schema_free(rule->headers[i].schema);
+}
+
 static void free_schemas(struct http_operation *op)
 {
     if (op->alias)
         return;
+    for (uint32_t i = 0; i < op->response_count; i++)
+        free_response(&op->responses[i]);
     for (uint32_t i = 0; i < op->param_count; i++)
         belay_schema_free(op->params[i].schema);
     for (uint32_t i = 0; i < op->media_count; i++)
@@ -32,6 +43,8 @@ void belay_openapi_free(struct belay_openapi *api)
         free_schemas(api->operations[i]);
     for (uint32_t i = 0; i < api->scheme_count; i++)
         http_scheme_deinit(&api->schemes[i]);
+    for (size_t i = 0; i < 3; i++)
+        belay_buf_deinit(&api->texts[i]);
     belay_free(api->operations);
     belay_arena_deinit(&api->arena);
     belay_free(api);

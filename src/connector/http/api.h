@@ -8,6 +8,7 @@
 #include "connector/http/security.h"
 #include "connector/http/server.h"
 #include "connector/http/style.h"
+#include "base/buf.h"
 #include "json/schema.h"
 
 struct http_param_rule {
@@ -52,6 +53,12 @@ struct http_operation {
     struct http_alternative *alternatives; /* none: anybody may ask */
     uint32_t alternative_count;
     bool alias; /* of one under another server's path: its rules are that one's */
+    struct http_response_rule *responses;
+    uint32_t response_count;
+    const belay_json *source; /* in the document */
+    bool deprecated;
+    bool deprecated_told; /* the I/O thread's, as the two below */
+    uint64_t deprecated_at_ms, deprecated_count;
     struct http_path *owner;
     struct http_operation *next; /* of the same path */
 };
@@ -72,6 +79,9 @@ struct belay_openapi {
     uint32_t operation_count, operation_cap;
     struct http_scheme *schemes; /* those that operations demand */
     uint32_t scheme_count;
+    enum belay_responses responses;
+    struct belay_str document_path, page_path;
+    struct belay_buf texts[3]; /* JSON, YAML, page: publish.c's; I/O thread */
     uint32_t holds; /* of requests and the server */
     void (*released)(void *arg);
     void *released_arg;

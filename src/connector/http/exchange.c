@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "connector/http/problem.h"
+#include "connector/http/responses.h"
 #include "connector/http/session.h"
 #include "connector/http/text.h"
 
@@ -204,6 +205,7 @@ void http_exchange_problem(struct http_exchange *x, const struct belay_http_prob
         belay_buf_clear(&body);
     http_exchange_answer(x, problem->status, fields, count, belay_buf_view(&body));
     belay_buf_deinit(&body);
+    x->answer.own = true;
 }
 
 void http_exchange_refuse(struct http_exchange *x, uint32_t status, const char *detail)
@@ -223,6 +225,8 @@ void http_exchange_settle(struct http_exchange *x)
     BELAY_ASSERT(x->state == HTTP_HANDED);
     x->state = HTTP_ANSWERED;
     HTTP_COUNT(host->counters.requests, (uint32_t)-1);
+    if (x->operation && x->operation->response_count)
+        http_response_check(x);
     if (x->session)
         http_session_answered(x->session);
     else

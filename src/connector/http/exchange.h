@@ -21,6 +21,7 @@ struct http_answer {
     struct belay_str head; /* "name: value\r\n" for each field */
     struct belay_str body;
     bool drop;
+    bool own; /* a problem, which no document describes */
 };
 
 struct http_exchange {

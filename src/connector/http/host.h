@@ -45,6 +45,7 @@ struct http_host {
     void (*post)(struct http_host *host, struct http_exchange *x);
     /* A request was handed over; NULL: nobody asks. */
     void (*handed)(struct http_host *host);
+    belay_http_on_notice *notice; /* NULL: nobody asks */
     struct http_clock *clock;
     struct belay_random random;
     size_t bodies_bytes;

@@ -131,6 +131,8 @@ static int compile_operation(struct openapi_compile *c, struct place *at, const 
     if (!op)
         return openapi_no_memory(c);
     op->method = belay_str_c(method);
+    op->source = v;
+    op->deprecated = openapi_is_true(v, "deprecated");
     int status = operation_id(c, v, at->template_, op);
     if (!status)
         status = openapi_servers(c, v, &prefixes);
@@ -144,6 +146,8 @@ static int compile_operation(struct openapi_compile *c, struct place *at, const 
         status = openapi_body(c, belay_json_get(v, BELAY_STR("requestBody")), op);
     if (!status)
         status = openapi_security(c, v, op);
+    if (!status)
+        status = openapi_responses(c, v, op);
     return status ? status : add_aliases(c, at, &prefixes, op);
 }
 
@@ -203,8 +207,15 @@ static int check_version(struct openapi_compile *c)
     struct belay_str version = openapi_text(c->document, "openapi");
     if (!version.p)
         return openapi_refuse(c, BELAY_INVALID, "no OpenAPI document (the member \"openapi\" is missing)");
-    if (!belay_str_starts(version, BELAY_STR("3.1.")) && !belay_str_eq(version, BELAY_STR("3.1")))
-        return openapi_refuse(c, BELAY_UNSUPPORTED, "only OpenAPI 3.1 is understood");
+    bool three_0 = belay_str_starts(version, BELAY_STR("3.0.")) || belay_str_eq(version, BELAY_STR("3.0"));
+    if (!three_0 && !belay_str_starts(version, BELAY_STR("3.1.")) && !belay_str_eq(version, BELAY_STR("3.1")))
+        return openapi_refuse(c, BELAY_UNSUPPORTED, "only OpenAPI 3.1 and 3.0 are understood");
+    c->direction = BELAY_SCHEMA_REQUEST;
+    c->dialect = three_0 ? BELAY_SCHEMA_OPENAPI_30 : BELAY_SCHEMA_2020_12;
+    struct belay_str dialect = openapi_text(c->document, "jsonSchemaDialect");
+    if (dialect.n && !three_0 && !belay_str_starts(dialect, BELAY_STR("https://spec.openapis.org/oas/3.1/"))
+        && !belay_schema_dialect_find(dialect, &c->dialect))
+        return openapi_refuse(c, BELAY_UNSUPPORTED, "jsonSchemaDialect names a dialect that is not known");
     return BELAY_OK;
 }
 
@@ -223,6 +234,9 @@ int belay_openapi_compile(const belay_json *document, const struct belay_openapi
         status = compile_paths(&c, &prefixes);
     if (!status) {
         c.api->document = document;
+        c.api->responses = c.opt->responses;
+        c.api->document_path = c.opt->document_path;
+        c.api->page_path = c.opt->page_path;
         *ret_api = c.api;
     } else {
         belay_openapi_free(c.api);

@@ -1,12 +1,9 @@
-/* openapi.h - an OpenAPI 3.1 document, compiled: which operation a request is for, and whether it may
- * pass.  Uses: json.  Thread: compile on one; immutable afterwards, used by any number.
+/* openapi.h - an OpenAPI 3.1 or 3.0 document, compiled: which operation a request is for, whether it may
+ * pass, and what may be answered.  Uses: json.
+ * Thread: compile on one; then it belongs to one server.
  *
- * What is used: paths (templates, also within a segment: "/files/{name}.json"; a literal segment is
- * preferred to a template), the path part of the first server's URL as a prefix, parameters in path,
- * query and header (schema or application/json content; styles simple and form), requestBody with its
- * media types, local $ref everywhere. JSON bodies are validated against their schema, formats
- * included; others pass as bytes. What would silently not be checked (cookies, deepObject) is refused
- * at compile time when it is required. */
+ * What is used, and how, is told in docs/openapi.md. $ref leads within the document; config puts documents
+ * of several files into one. */
 #ifndef BELAY_CONNECTOR_HTTP_OPENAPI_H
 #define BELAY_CONNECTOR_HTTP_OPENAPI_H
 
@@ -19,12 +16,18 @@
 struct belay_openapi;
 struct belay_security_def; /* model/definition.h */
 
+/* What becomes of an answer that is not as the document has it: told to on_notice; replaced by a 500 besides;
+ * not looked at. */
+enum belay_responses { BELAY_RESPONSES_LOG, BELAY_RESPONSES_ENFORCE, BELAY_RESPONSES_OFF };
+
 /* What the configuration says beside the document. */
 struct belay_openapi_opt {
     const struct belay_security_def *security; /* by scheme; borrowed as the tape is */
     uint32_t security_count;
     bool client_certificates; /* the server verifies those that clients show */
     bool any_credentials;     /* a mock: credentials must be shown, and are not judged */
+    enum belay_responses responses;
+    struct belay_str document_path, page_path; /* where the document and its page are served; "": nowhere */
 };
 
 /* Borrows the tape; opt NULL: nothing is said. Errors: BELAY_INVALID, BELAY_UNSUPPORTED (msg names the place by JSON Pointer),

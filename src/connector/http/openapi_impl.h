@@ -4,7 +4,7 @@
  *   openapi_ref.c      places and $ref
  *   openapi_servers.c  what stands before every path
  *   openapi_params.c   parameters          openapi_bodies.c   request bodies
- *   openapi_security.c schemes and requirements
+ *   openapi_security.c schemes and requirements   openapi_responses.c   answers
  */
 #ifndef BELAY_CONNECTOR_HTTP_OPENAPI_IMPL_H
 #define BELAY_CONNECTOR_HTTP_OPENAPI_IMPL_H
@@ -15,6 +15,8 @@ struct openapi_compile {
     struct belay_openapi *api;
     const belay_json *document;
     const struct belay_openapi_opt *opt;
+    enum belay_schema_dialect dialect;
+    enum belay_schema_direction direction;
     struct belay_buf place; /* JSON Pointer of what is looked at */
     struct belay_err *err;
 };
@@ -53,6 +55,7 @@ int openapi_params(struct openapi_compile *c, const belay_json *list, struct htt
 int openapi_media(struct openapi_compile *c, const belay_json *content, struct http_media_rule **ret_media,
                   uint32_t *ret_count) BELAY_MUST_CHECK;
 int openapi_security(struct openapi_compile *c, const belay_json *operation, struct http_operation *op) BELAY_MUST_CHECK;
+int openapi_responses(struct openapi_compile *c, const belay_json *operation, struct http_operation *op) BELAY_MUST_CHECK;
 int openapi_body(struct openapi_compile *c, const belay_json *body, struct http_operation *op) BELAY_MUST_CHECK;
 
 #endif

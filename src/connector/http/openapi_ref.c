@@ -68,7 +68,8 @@ int openapi_follow(struct openapi_compile *c, const belay_json *v, const belay_j
 
 int openapi_schema(struct openapi_compile *c, const belay_json *schema, struct belay_schema **ret_schema)
 {
-    const struct belay_schema_opt opt = { .assert_formats = true };
+    const struct belay_schema_opt opt = { .assert_formats = true, .dialect = c->dialect,
+                                          .direction = c->direction };
     struct belay_err inner;
     belay_err_clear(&inner);
     int status = belay_schema_compile(c->document, schema, &opt, ret_schema, &inner);

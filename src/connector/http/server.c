@@ -357,6 +357,7 @@ static int prepare(struct belay_http_server *server, const struct belay_http_ser
     host->post = post_answer;
     host->handed = config->on_handed ? on_handed : NULL;
     server->on_handed = config->on_handed;
+    host->notice = config->on_notice;
     host->name.p = belay_memdup0(config->api.n ? config->api.p : "", config->api.n);
     host->name.n = config->api.n;
     if (!host->name.p)

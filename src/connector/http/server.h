@@ -122,6 +122,15 @@ struct belay_http_request {
  * answers 503 with Retry-After (err->retry_after_ms, or 1 s); any other status: 500. */
 typedef int belay_http_on_request(void *arg, struct belay_http_request *request,
                                   struct belay_err *err);
+/* Something that the operator wants to know, on the I/O thread; borrowed for the call. */
+enum belay_http_notice_kind { BELAY_HTTP_RESPONSE_INVALID, BELAY_HTTP_DEPRECATED_USED };
+struct belay_http_notice {
+    enum belay_http_notice_kind kind;
+    struct belay_str api, operation_id, correlationid;
+    uint32_t status;         /* RESPONSE_INVALID: of the answer */
+    struct belay_str detail; /* RESPONSE_INVALID: faults, JSON objects with commas; DEPRECATED: how often so far */
+};
+typedef void belay_http_on_notice(void *arg, const struct belay_http_notice *notice);
 /* On the I/O thread, after one on_request or several: what is ready has been handed over, so a
  * receiver elsewhere may be woken now, once for all of them. */
 typedef void belay_http_on_handed(void *arg);
@@ -137,6 +146,7 @@ struct belay_http_server_config {
     const char *tls_client_ca;      /* PEM; then clients must show a certificate it vouches for ... */
     bool tls_client_optional;       /* ... or none */
     struct belay_http_limits limits;
+    belay_http_on_notice *on_notice; /* NULL: nobody is to be told; its arg is on_request's */
     belay_http_on_handed *on_handed; /* NULL: nobody is to be told; its arg is on_request's */
 };
 

@@ -233,7 +233,7 @@ static void a_wrong_document_is_refused_with_its_place(void **state)
         const char *part;
     } rows[] = {
         { "{}", BELAY_INVALID, "\"openapi\" is missing" },
-        { "{\"openapi\":\"3.0.3\",\"paths\":{}}", BELAY_UNSUPPORTED, "only OpenAPI 3.1" },
+        { "{\"openapi\":\"2.0\",\"paths\":{}}", BELAY_UNSUPPORTED, "only OpenAPI 3.1" },
         { "{\"openapi\":\"3.1.0\"}", BELAY_INVALID, "/paths" },
         { "{\"openapi\":\"3.1.0\",\"servers\":[{\"url\":\"/{v}\"}],\"paths\":{}}", BELAY_INVALID, "/servers/0: a variable without" },
         { "{\"openapi\":\"3.1.0\",\"servers\":[{\"url\":\"v1\"}],\"paths\":{}}", BELAY_UNSUPPORTED, "/servers/0: a relative path" },
