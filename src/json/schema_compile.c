@@ -85,7 +85,7 @@ static int read_keyword(struct schema_compiler *c, struct belay_schema_node *n, 
 
 static void settle(struct belay_schema_node *n)
 {
-    if (n->denied)
+    if (n->denied || n->never)
         n->types = 0;
     n->plain = !n->never && !n->integer && !n->format && !n->number && !n->string && !n->array && !n->object
                && !n->general;

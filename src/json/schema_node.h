@@ -140,7 +140,7 @@ enum schema_state { SCHEMA_SEEN, SCHEMA_QUEUED, SCHEMA_COMPILED };
 struct belay_schema_node {
     uint16_t types; /* 1 << belay_json_type */
     bool integer;   /* numbers must be whole */
-    bool never;     /* the schema `false` */
+    bool never;     /* the schema `false`: types is 0 */
     bool plain;     /* nothing but `types` */
     uint8_t state, colour;
     uint8_t format; /* enum format; of strings or numbers */
@@ -169,8 +169,8 @@ struct belay_schema {
 #define SCHEMA_ALL_TYPES 0x1ff
 #define SCHEMA_NUMBER_TYPES (1 << BELAY_JSON_INT | 1 << BELAY_JSON_DOUBLE | 1 << BELAY_JSON_BIG)
 
-/* Index of the member called name, or SCHEMA_NONE. guess: tried first. */
-uint32_t schema_member_find(const struct schema_object *o, struct belay_str name, uint32_t guess);
+/* Index of the member called name, or SCHEMA_NONE. */
+uint32_t schema_member_find(const struct schema_object *o, struct belay_str name);
 uint32_t schema_member_hash(struct belay_str name);
 /* Splits a number without its sign; false: more than 19 digits. */
 bool schema_decimal(const belay_json *v, uint64_t *ret_digits, int *ret_exponent);

@@ -51,10 +51,8 @@ static inline bool same(struct belay_str a, struct belay_str b)
     return a.n == 0 || a.p[0] == b.p[0];
 }
 
-uint32_t schema_member_find(const struct schema_object *o, struct belay_str name, uint32_t guess)
+uint32_t schema_member_find(const struct schema_object *o, struct belay_str name)
 {
-    if (guess < o->member_count && same(o->members[guess].name, name))
-        return guess;
     uint32_t slot = schema_member_hash(name) & o->slot_mask;
     for (; o->slots[slot] != SCHEMA_NONE; slot = (slot + 1) & o->slot_mask)
         if (same(o->members[o->slots[slot]].name, name))
@@ -168,7 +166,9 @@ static bool eval_members(struct schema_run *r, const struct belay_schema_node *n
     struct schema_place here = { at, belay_json_first(v), 0 };
     uint32_t guess = 0;
     for (uint32_t i = 0; i < v->n; i++, here.key = belay_json_next(here.key + 1)) {
-        uint32_t found = schema_member_find(o, belay_json_str(here.key), guess);
+        struct belay_str name = belay_json_str(here.key);
+        bool next = guess < o->member_count && same(o->members[guess].name, name);
+        uint32_t found = next ? guess : schema_member_find(o, name);
         const struct belay_schema_node *member = NULL;
         if (found != SCHEMA_NONE) {
             mark(seen, found);

@@ -25,7 +25,7 @@ static uint32_t names_of(const belay_json *schema)
 
 static uint32_t intern(struct schema_object *o, struct belay_str name)
 {
-    uint32_t at = schema_member_find(o, name, 0);
+    uint32_t at = schema_member_find(o, name);
     if (at != SCHEMA_NONE)
         return at;
     BELAY_ASSERT(o->member_count < o->member_room); /* names_of() counted it */

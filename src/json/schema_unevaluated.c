@@ -57,7 +57,7 @@ static void collect_general(struct schema_run *r, const struct schema_general *g
 
 static bool names_member(const struct schema_object *o, struct belay_str name)
 {
-    uint32_t at = schema_member_find(o, name, 0);
+    uint32_t at = schema_member_find(o, name);
     if (at != SCHEMA_NONE && o->members[at].node)
         return true;
     for (uint32_t i = 0; i < o->pattern_count; i++)

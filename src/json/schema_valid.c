@@ -237,7 +237,7 @@ static bool eval_typed(struct schema_run *r, const struct belay_schema_node *n, 
 static bool eval_node(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                       const struct schema_place *at)
 {
-    if (!(n->types >> v->type & 1) || n->never || (n->integer && v->type > BELAY_JSON_INT
+    if (!(n->types >> v->type & 1) || (n->integer && v->type > BELAY_JSON_INT
                                                    && v->type <= BELAY_JSON_BIG && !schema_is_integer(v))) {
         (void)fault_type(r, n, v, at);
         return false; /* the other keywords would only say it again */
@@ -262,19 +262,26 @@ static __attribute__((noinline)) bool too_deep(struct schema_run *r, const struc
     return false;
 }
 
+/* A resource that was not the innermost so far. */
+static __attribute__((noinline)) bool enter(struct schema_run *r, const struct belay_schema_node *n,
+                                            const belay_json *v, const struct schema_place *at)
+{
+    const struct schema_scope *outer = r->scope;
+    struct schema_scope inner = { outer, n->resource };
+    r->scope = &inner;
+    bool ok = schema_eval(r, n, v, at);
+    r->scope = outer;
+    return ok;
+}
+
 bool schema_eval(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                  const struct schema_place *at)
 {
     if ((const char *)__builtin_frame_address(0) < r->floor)
         return too_deep(r, n, at);
-    if (!r->dynamic || (r->scope && r->scope->resource == n->resource))
-        return eval_node(r, n, v, at);
-    const struct schema_scope *outer = r->scope;
-    struct schema_scope inner = { outer, n->resource };
-    r->scope = &inner;
-    bool ok = eval_node(r, n, v, at);
-    r->scope = outer;
-    return ok;
+    if (r->dynamic && (!r->scope || r->scope->resource != n->resource))
+        return enter(r, n, v, at);
+    return eval_node(r, n, v, at);
 }
 
 /* ---- the whole ---- */

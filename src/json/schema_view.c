@@ -91,7 +91,7 @@ static const struct belay_schema_node *own_part(const struct belay_schema_node *
                                                    : n->array->items;
     if (!n->object)
         return NULL;
-    uint32_t at = schema_member_find(n->object, w->name, 0);
+    uint32_t at = schema_member_find(n->object, w->name);
     const struct belay_schema_node *member = at == SCHEMA_NONE ? NULL : n->object->members[at].node;
     for (uint32_t i = 0; i < n->object->pattern_count && !member; i++)
         if (pattern_match(n->object->patterns[i].pattern, w->name) == BELAY_OK)
