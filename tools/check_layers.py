@@ -73,6 +73,7 @@ HEADERS = {
     "lmdb.h": ["store"],
     "libfyaml.h": ["config"],
     "pcre2.h": ["json", "expr"],
+    "idn2.h": ["json"],
     "xxhash.h": ["base"],
     "nmmintrin.h": ["base"],
     "emmintrin.h": ["base", "json"],

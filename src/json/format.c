@@ -83,6 +83,7 @@ static const struct {
     { BELAY_STR_INIT("email"), format_email },
     { BELAY_STR_INIT("idn-email"), format_idn_email },
     { BELAY_STR_INIT("hostname"), format_hostname },
+    { BELAY_STR_INIT("idn-hostname"), format_idn_hostname },
     { BELAY_STR_INIT("ipv4"), format_ipv4 },
     { BELAY_STR_INIT("ipv6"), format_ipv6 },
     { BELAY_STR_INIT("uri"), format_uri },

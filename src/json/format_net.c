@@ -72,8 +72,10 @@ static bool is_label(struct belay_str s)
     for (size_t i = 0; i < s.n; i++)
         if (!is_digit(s.p[i]) && !is_letter(s.p[i]) && s.p[i] != '-')
             return false;
+    if (s.n < 4 || s.p[2] != '-' || s.p[3] != '-')
+        return true;
     /* "--" in third place marks an encoding, of which only "xn--" exists */
-    return s.n < 4 || s.p[2] != '-' || s.p[3] != '-' || belay_str_eq_nocase(belay_str(s.p, 2), BELAY_STR("xn"));
+    return belay_str_eq_nocase(belay_str(s.p, 2), BELAY_STR("xn")) && format_a_label(s);
 }
 
 bool format_hostname(struct belay_str s)

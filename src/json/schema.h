@@ -66,7 +66,8 @@ struct belay_schema_faults {
     size_t dropped;
 };
 
-/* True when value is valid. faults NULL: stops at the first fault. Never allocates when valid. */
+/* True when value is valid. faults NULL: stops at the first fault. Takes no heap memory when valid, but for
+ * international host names and uniqueItems over more than 512 items. */
 bool belay_schema_valid(const struct belay_schema *s, const belay_json *value,
                         struct belay_schema_faults *faults);
 

@@ -21,9 +21,6 @@ static const struct {
 } not_passed[] = {
     { "optional/format/ecmascript-regex", "ECMA 262 lookbehind is valid, including variable width",
       "a variable-width lookbehind (ES2018)", "PCRE2 10.42 has none: the pattern is refused at compile" },
-    { "optional/format/hostname", "validation of A-label (punycode) host names", NULL,
-      "A-labels are checked as labels only: needs the Unicode tables of IDNA 2008" },
-    { "optional/format/idn-hostname", NULL, NULL, "asserts nothing: needs the Unicode tables of IDNA 2008" },
 };
 
 static struct belay_arena arena;
