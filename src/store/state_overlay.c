@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/pack.h"
 
 /* Pieces of a change, rounded up: node and key at most 5/4 (48 + key) + 15, the value 5/4 + 15. */
 _Static_assert(sizeof(struct overlay_node) * 5 / 4 + 30 <= OVERLAY_CHANGE_BYTES, "reserved too little");
@@ -62,13 +63,24 @@ struct overlay_node *overlay_find(const struct overlay *o, uint32_t table, struc
     return n;
 }
 
+/* Most keys differ in their first eight bytes: no call for those. */
+static inline int compare(const struct overlay_node *n, struct belay_str key)
+{
+    if (n->key_n >= 8 && key.n >= 8) {
+        uint64_t a = belay_load_be64(n->key), b = belay_load_be64(key.p);
+        if (a != b)
+            return a < b ? -1 : 1;
+    }
+    return belay_str_cmp(overlay_key(n), key);
+}
+
 /* ---- treap: in order by key, a heap by priority ---- */
 
 static void treap_split(struct overlay_node *t, struct belay_str key, struct overlay_node **less,
                         struct overlay_node **more)
 {
     while (t) {
-        if (belay_str_cmp(overlay_key(t), key) < 0) {
+        if (compare(t, key) < 0) {
             *less = t;
             less = &t->right;
             t = *less;
@@ -102,7 +114,7 @@ static struct overlay_node *treap_join(struct overlay_node *a, struct overlay_no
 static void treap_insert(struct overlay_node **at, struct overlay_node *n)
 {
     while (*at && (*at)->priority >= n->priority)
-        at = belay_str_cmp(overlay_key(n), overlay_key(*at)) < 0 ? &(*at)->left : &(*at)->right;
+        at = compare(*at, overlay_key(n)) > 0 ? &(*at)->left : &(*at)->right;
     treap_split(*at, overlay_key(n), &n->left, &n->right);
     *at = n;
 }
@@ -110,7 +122,7 @@ static void treap_insert(struct overlay_node **at, struct overlay_node *n)
 static void treap_remove(struct overlay_node **at, struct overlay_node *n)
 {
     while (*at != n)
-        at = belay_str_cmp(overlay_key(n), overlay_key(*at)) < 0 ? &(*at)->left : &(*at)->right;
+        at = compare(*at, overlay_key(n)) > 0 ? &(*at)->left : &(*at)->right;
     *at = treap_join(n->left, n->right);
 }
 
@@ -139,7 +151,7 @@ struct overlay_node *overlay_seek(struct overlay *o, uint32_t table, struct bela
     order(o, table);
     struct overlay_node *n = o->root[table], *found = NULL;
     while (n) {
-        int c = belay_str_cmp(overlay_key(n), from);
+        int c = compare(n, from);
         if (c > 0 || (c == 0 && !after)) {
             found = n;
             n = n->left;

@@ -10,6 +10,7 @@
 
 #define BACKLOG 1024
 #define REFUSALS_MAX 128 /* connections beyond the limit that are answered with 503 at a time */
+#define HANDED_MIN 16 /* fewer are not worth a wake-up while more is ready */
 #define HANDED_MAX 64 /* so many do not wait for the rest of what is ready */
 #define HANDED_TURNS_MAX 8 /* nor longer than this */
 #define TICK_MS_MIN 10
@@ -54,12 +55,21 @@ static void on_sleeps(struct http_loop *loop)
         tell_handed(BELAY_CONTAINER_OF(io->handed.next, struct belay_http_server, handed));
 }
 
+/* As many as the receiver has already: while it makes one half durable the other is read. With all of them
+ * together the disk would wait for the last request, and then everybody for the disk. */
+static bool is_half(const struct belay_http_server *server)
+{
+    uint32_t all = atomic_load_explicit(&server->host.counters.requests, memory_order_relaxed);
+    uint32_t n = server->handed_count;
+    return n >= HANDED_MAX || (n >= HANDED_MIN && 2 * (uint64_t)n >= all);
+}
+
 static void on_handed(struct http_host *host)
 {
     struct belay_http_server *server = BELAY_CONTAINER_OF(host, struct belay_http_server, host);
     if (server->handed_count++ == 0)
         belay_list_push(&server->io->handed, &server->handed);
-    if (server->handed_count == HANDED_MAX)
+    if (is_half(server))
         tell_handed(server);
 }
 

@@ -238,6 +238,44 @@ static void a_receiver_is_told_when_nothing_else_is_ready(void **state)
         close(fds[i]);
 }
 
+static atomic_bool gate;
+
+static int on_request_at_gate(void *arg, struct belay_http_request *request, struct belay_err *err)
+{
+    for (int i = 0; i < TIMEOUT_MS && !atomic_load(&gate); i++)
+        pause_ms(1);
+    return on_request(arg, request, err);
+}
+
+/* Else all would wait for the last, and the receiver's work would begin when there is nothing left to read. */
+static void a_receiver_is_told_when_it_has_half_of_what_is_ready(void **state)
+{
+    (void)state;
+    enum { N = 48 };
+    int fds[N];
+    atomic_store(&keep, true);
+    atomic_store(&told, 0);
+    atomic_store(&gate, false);
+    struct belay_err err;
+    struct belay_http_server_config config = { .listen = BELAY_STR("127.0.0.1:0"), .api = BELAY_STR("shop"),
+                                               .on_handed = on_handed };
+    assert_ok(belay_http_server_open(io, &config, on_request_at_gate, NULL, &server, &err));
+    for (int i = 0; i < N; i++)
+        fds[i] = dial();
+    for (int i = 0; i < N; i++)
+        say(fds[i], GET("/"));
+    atomic_store(&gate, true);
+    wait_for(&handed, N);
+    wait_for(&told, 2); /* after 16 at the latest, and at the end */
+    assert_in_range(atomic_load(&told), 2, N / 8);
+    for (int i = 0; i < N; i++)
+        belay_http_reply(atomic_load(&kept[i]), 200, NULL, 0, BELAY_STR("fine"));
+    for (int i = 0; i < N; i++) {
+        hear(fds[i], "fine");
+        close(fds[i]);
+    }
+}
+
 static void a_client_that_left_costs_nothing(void **state)
 {
     (void)state;
@@ -508,6 +546,7 @@ int main(void)
         TEST(an_answer_from_another_thread_arrives),
         TEST(a_receiver_is_told_once_of_what_came_together),
         TEST(a_receiver_is_told_when_nothing_else_is_ready),
+        TEST(a_receiver_is_told_when_it_has_half_of_what_is_ready),
         TEST(a_client_that_left_costs_nothing),
         TEST(a_half_closed_client_gets_its_answer_and_then_the_end),
         TEST(slow_and_silent_clients_are_cut_off),
