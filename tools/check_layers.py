@@ -70,6 +70,8 @@ HEADERS = {
     "llhttp.h": ["connector/http"],
     "curl/": ["connector/http"],
     "openssl/": ["connector/*", "runtime"],
+    "openssl/evp.h": ["connector/*", "runtime", "expr"],
+    "expat.h": ["expr"],
     "lmdb.h": ["store"],
     "libfyaml.h": ["config"],
     "pcre2.h": ["json", "expr"],

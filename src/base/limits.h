@@ -35,6 +35,7 @@
 #define BELAY_EXPR_MATCH_STEPS_MAX 2000000 /* of one match of a regular expression */
 #define BELAY_EXPR_MATCH_DEPTH_MAX 100000
 #define BELAY_EXPR_MATCH_KIB_MAX 8192
+#define BELAY_EXPR_XML_DEPTH_MAX 256 /* elements of $parse and $serialize, one within the other */
 #define BELAY_EXPR_BYTES_DEFAULT BELAY_MIB(16)
 #define BELAY_EXPR_SOURCE_BYTES_MAX BELAY_KIB(256)
 #define BELAY_EXPR_COMPILED_BYTES_MAX BELAY_MIB(128) /* nodes are larger than their text */

@@ -9,7 +9,8 @@
 struct file_raw {
     uint32_t belay;
     struct belay_str name;
-    const struct config_node *policies, *connections, *topics, *queues, *apis, *flows, *sagas, *alerts;
+    const struct config_node *env, *tables, *policies, *connections, *topics, *queues, *apis, *flows, *sagas,
+        *alerts;
 };
 
 static const struct config_key file_keys[] = {
@@ -17,6 +18,10 @@ static const struct config_key file_keys[] = {
       CONFIG_FIELD(struct file_raw, belay) },
     { "name", CONFIG_NAME, "Name of the application; one of its files says it.",
       CONFIG_FIELD(struct file_raw, name) },
+    { "env", CONFIG_NAMED_NODE, "What expressions may read by $env('NAME').",
+      CONFIG_FIELD(struct file_raw, env), .kind = &config_kind_env },
+    { "tables", CONFIG_NAMED_NODE, "Tables that expressions look things up in: $lookupTable('NAME', key).",
+      CONFIG_FIELD(struct file_raw, tables), .kind = &config_kind_table },
     { "policies", CONFIG_NAMED_NODE, "Retry policies that connections, flows and steps name.",
       CONFIG_FIELD(struct file_raw, policies), .kind = &config_kind_policy },
     { "connections", CONFIG_NAMED_NODE, "Outside systems.",
@@ -51,12 +56,13 @@ const struct config_kind config_kind_file = {
 
 /* ---- merging ---- */
 
-enum part { POLICIES, CONNECTIONS, TOPICS, QUEUES, APIS, FLOWS, SAGAS, PARTS };
+enum part { POLICIES, ENV, TABLES, CONNECTIONS, TOPICS, QUEUES, APIS, FLOWS, SAGAS, PARTS };
 
 struct merge {
     struct config *c;
     struct file_raw *files;
     uint32_t count;
+    struct belay_expr_data *data;
     struct belay_map
         names[PARTS]; /* name -> its key's node; queues with topics, sagas with flows */
 };
@@ -64,7 +70,8 @@ struct merge {
 static const struct config_node *part_of(const struct file_raw *f, enum part part)
 {
     const struct config_node *nodes[PARTS]
-        = { f->policies, f->connections, f->topics, f->queues, f->apis, f->flows, f->sagas };
+        = { f->policies, f->env,  f->tables, f->connections, f->topics, f->queues,
+            f->apis,     f->flows, f->sagas };
     return nodes[part];
 }
 
@@ -107,6 +114,8 @@ static void take_member(struct merge *m, enum part part, const struct config_lin
     struct belay_definitions *d = &c->set->d;
     switch (part) {
     case POLICIES: config_policy(c, link, &d->policies[d->policy_count++]); break;
+    case ENV: config_env(c, link, m->data); break;
+    case TABLES: config_table(c, link, m->data); break;
     case CONNECTIONS: config_connection(c, link, &d->connections[d->connection_count++]); break;
     case TOPICS:
     case QUEUES: config_topic(c, link, part == QUEUES, &d->topics[d->topic_count++]); break;
@@ -137,6 +146,9 @@ static bool make_room(struct merge *m)
     struct config *c = m->c;
     struct belay_definitions *d = &c->set->d;
     d->policies = CONFIG_ARRAY(c, struct belay_policy_def, part_count(m, POLICIES));
+    d->expr_data = m->data = belay_expr_data_new(c->arena);
+    if (!m->data)
+        config_no_memory(c);
     d->connections = CONFIG_ARRAY(c, struct belay_connection_def, part_count(m, CONNECTIONS));
     d->topics
         = CONFIG_ARRAY(c, struct belay_topic_def, part_count(m, TOPICS) + part_count(m, QUEUES));

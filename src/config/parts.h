@@ -10,6 +10,9 @@ void config_connection(struct config *c, const struct config_link *m,
                        struct belay_connection_def *to);
 void config_topic(struct config *c, const struct config_link *m, bool queue,
                   struct belay_topic_def *to);
+/* What expressions may read of the environment, and tables (data.c). */
+void config_env(struct config *c, const struct config_link *m, struct belay_expr_data *to);
+void config_table(struct config *c, const struct config_link *m, struct belay_expr_data *to);
 void config_api(struct config *c, const struct config_link *m, struct belay_api_def *to);
 void config_flow(struct config *c, const struct config_link *m, struct belay_flow_def *to);
 void config_saga(struct config *c, const struct config_link *m, struct belay_saga_def *to);

@@ -27,6 +27,7 @@ const struct config_rule config_rules[] = {
     { "expression", false, "An expression that does not compile." },
     { "unknown-variable", false,
       "An expression reads a variable that is not known where it stands." },
+    { "table", false, "A table for expressions that cannot be used." },
     { "schema", false, "A JSON Schema that does not compile." },
     { "openapi", false, "An OpenAPI document that cannot be served." },
     { "security", false, "A secret that is empty, or a security scheme that cannot be checked." },

@@ -109,7 +109,7 @@ static void report_expression(struct config *c, const struct config_node *node,
 static bool compile(struct config *c, struct belay_str text, enum config_template_use use,
                     const struct config_node *node, const struct belay_template **ret_template)
 {
-    struct belay_template_opt opt = { .path = use == CONFIG_USE_PATH };
+    struct belay_template_opt opt = { .path = use == CONFIG_USE_PATH, .data = c->scope->expr_data };
     struct belay_expr_error error = { .code = "" };
     struct belay_err err = { 0 };
     struct config_owned *owned = CONFIG_NEW(c, struct config_owned);

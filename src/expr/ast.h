@@ -105,6 +105,7 @@ struct belay_expr {
     struct node *root;
     struct name *names; /* newest first */
     uint32_t name_count;
+    const struct belay_expr_data *data; /* may be NULL */
     const struct belay_expr *parent; /* $eval: whose names are shared */
 };
 
@@ -125,7 +126,8 @@ struct node *build_node(struct build *b, enum node_type type, uint32_t position)
 struct name *build_name(struct build *b, struct belay_str text);
 
 /* As belay_expr_compile, for a source that stands at offset in a longer text. */
-int expr_compile_at(struct belay_str source, uint32_t offset, struct belay_expr **ret_expr,
+int expr_compile_at(struct belay_str source, uint32_t offset, const struct belay_expr_data *data,
+                    struct belay_expr **ret_expr,
                     struct belay_expr_error *ret_error, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* NULL when no variable of e is called so. */

@@ -109,6 +109,12 @@ static const struct {
     { "U1005", "a regular expression takes too many steps" },
     { "U2001", "a string, number or boolean is needed here" },
     { "U2002", "{% has no %}" },
+    { "U3001", "$hash knows 'sha-256' and 'xxh128', not" },
+    { "U3002", "the formats are 'json', 'csv', 'form' and 'xml', not" },
+    { "U3003", "the text is not well formed" },
+    { "U3004", "the value cannot be written in this format" },
+    { "U3005", "the configuration's 'env' does not declare this variable" },
+    { "U3006", "the configuration has no table of this name" },
 };
 
 const char *error_text(const char *code)

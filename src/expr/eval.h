@@ -37,6 +37,7 @@ struct run {
     uint32_t depth, depth_max;
     struct belay_value input; /* $$ */
     struct belay_random *random, own_random;
+    const struct belay_expr_data *data; /* may be NULL */
     bool bound_by_eval; /* $eval ran: any name may have been bound */
     bool host_called;
     struct { /* the call that a lambda ended with, for apply to make */
@@ -171,5 +172,7 @@ struct belay_value text_value(struct text *t);
 /* As $string: the text of any value but a function (which fails with D3001). */
 struct belay_value value_to_string(struct run *run, struct belay_value v, bool pretty);
 struct belay_value string_copy(struct run *run, struct belay_str s);
+/* Any value as JSON, as it is written outside. */
+struct belay_value value_json_text(struct run *run, struct belay_value v);
 
 #endif

@@ -142,10 +142,11 @@ int expr_build(struct belay_expr *e, struct belay_arena *arena, struct belay_str
 int belay_expr_compile(struct belay_str source, struct belay_expr **ret_expr,
                        struct belay_expr_error *ret_error, struct belay_err *err)
 {
-    return expr_compile_at(source, 0, ret_expr, ret_error, err);
+    return expr_compile_at(source, 0, NULL, ret_expr, ret_error, err);
 }
 
-int expr_compile_at(struct belay_str source, uint32_t offset, struct belay_expr **ret_expr,
+int expr_compile_at(struct belay_str source, uint32_t offset, const struct belay_expr_data *data,
+                    struct belay_expr **ret_expr,
                     struct belay_expr_error *ret_error, struct belay_err *err)
 {
     struct belay_expr *e = belay_calloc(1, sizeof *e);
@@ -153,6 +154,7 @@ int expr_compile_at(struct belay_str source, uint32_t offset, struct belay_expr 
         return belay_fail(err, BELAY_NOMEM, "no memory to compile an expression");
     belay_arena_init(&e->arena, 4096, BELAY_EXPR_COMPILED_BYTES_MAX);
     e->offset = offset;
+    e->data = data;
     int status = expr_build(e, &e->arena, source, NULL, ret_error, err);
     if (status == BELAY_OK)
         *ret_expr = e;

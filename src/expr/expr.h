@@ -67,6 +67,19 @@ bool belay_expr_uses(const struct belay_expr *e, struct belay_str variable);
 bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index,
                               struct belay_str *ret_name);
 
+/* What the configuration lends to expressions: declared variables of the environment ($env) and
+ * tables ($lookupTable). Lives in arena; immutable once expressions use it. */
+struct belay_expr_data;
+/* NULL without memory. */
+struct belay_expr_data *belay_expr_data_new(struct belay_arena *arena);
+/* Borrows name and text. Error: BELAY_NOMEM. */
+int belay_expr_data_env(struct belay_expr_data *d, struct belay_str name,
+                        struct belay_str text) BELAY_MUST_CHECK;
+/* rows: an object, looked up by its members' names, or an array of objects, looked up by the text
+ * of their member `key`. Borrows all. Errors: BELAY_INVALID (err says which row), BELAY_NOMEM. */
+int belay_expr_data_table(struct belay_expr_data *d, struct belay_str name, struct belay_value rows,
+                          struct belay_str key, struct belay_err *err) BELAY_MUST_CHECK;
+
 struct belay_binding {
     struct belay_str name; /* without the $ */
     struct belay_value value;
@@ -89,6 +102,7 @@ struct belay_expr_env {
     size_t function_count;
     belay_time now;              /* $now(), $millis() */
     struct belay_random *random; /* $random(), $uuid(), $shuffle(); NULL: seeded with 0 */
+    const struct belay_expr_data *data; /* NULL: what the expression was compiled with, if any */
     uint64_t steps_max;          /* 0: BELAY_EXPR_STEPS_DEFAULT */
     uint32_t depth_max;          /* 0: BELAY_EXPR_DEPTH_DEFAULT */
 };
@@ -134,6 +148,7 @@ struct belay_value belay_value_object(struct belay_value_object *o);
 struct belay_template;
 struct belay_template_opt {
     bool path; /* percent-encode interpolated values (RFC 3986 unreserved stay) */
+    const struct belay_expr_data *data; /* for $env and $lookupTable; outlives the template */
 };
 /* Errors as belay_expr_compile; positions, here and when evaluating, count from the start of text. */
 int belay_template_compile(struct belay_str text, struct belay_template_opt opt,

@@ -72,7 +72,13 @@
     X(fromMillis,         "<n-s?s?:s>",             3)      \
     X(now,                "<s?s?:s>",               2)      \
     X(millis,             "<:n>",                   0)      \
-    X(uuid,               "<:s>",                   0)
+    /* Belay's own */                                       \
+    X(uuid,               "<:s>",                   0)      \
+    X(hash,               "<xs:s>",                 2)      \
+    X(parse,              "<s-s?o?:x>",             3)      \
+    X(serialize,          "<x-s?o?:s>",             3)      \
+    X(env,                "<s-:s>",                 1)      \
+    X(lookupTable,        "<s(sn):x>",              2)
 
 #define X(name, signature, arity) struct belay_value f_##name(struct run *run, struct call *call);
 FUNCTIONS(X)

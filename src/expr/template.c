@@ -36,8 +36,9 @@ static int nomem(struct belay_err *err)
 /* The expression that begins at offset from, and *ret_end after its %}. Whether a %} ends it or
  * lies inside a string of it only the compiler knows: the first that compiles is the end, and if
  * none does, the first one's error is told. */
-static int compile_part(struct belay_str text, size_t from, struct belay_expr **ret_expr,
-                        size_t *ret_end, struct belay_expr_error *ret_error, struct belay_err *err)
+static int compile_part(const struct belay_template *t, struct belay_str text, size_t from,
+                        struct belay_expr **ret_expr, size_t *ret_end,
+                        struct belay_expr_error *ret_error, struct belay_err *err)
 {
     struct belay_expr_error later;
     struct belay_err later_err;
@@ -48,7 +49,8 @@ static int compile_part(struct belay_str text, size_t from, struct belay_expr **
             break;
         at = (size_t)(close - text.p);
         bool first = status == BELAY_OK;
-        int result = expr_compile_at(belay_str(text.p + from, at - from), (uint32_t)from, ret_expr,
+        int result = expr_compile_at(belay_str(text.p + from, at - from), (uint32_t)from, t->opt.data,
+                                     ret_expr,
                                         first ? ret_error : &later, first ? err : &later_err);
         at += 2;
         if (result == BELAY_OK || result == BELAY_NOMEM) {
@@ -86,7 +88,7 @@ static int compile_parts(struct belay_template *t, struct belay_str text,
         struct part *part = add_part(t, &end);
         if (!part)
             return nomem(err);
-        int status = compile_part(text, at + 2, &part->expr, &at, error, err);
+        int status = compile_part(t, text, at + 2, &part->expr, &at, error, err);
         if (status)
             return status;
     }

@@ -15,6 +15,7 @@
 #include "base/time.h"
 
 struct belay_template; /* expr/expr.h */
+struct belay_expr_data;
 struct belay_schema;   /* json/schema.h */
 struct belay_call_request; /* belay/connector.h */
 
@@ -306,6 +307,7 @@ struct belay_alert_def {
 /* ---- the set ---- */
 
 struct belay_definitions {
+    const struct belay_expr_data *expr_data; /* $env and $lookupTable; opaque here */
     struct belay_arena arena;
     struct belay_str name;                    /* of the application */
     struct belay_policy_def *policies; uint32_t policy_count;

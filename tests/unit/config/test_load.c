@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/limits.h"
 #include "belay/connector.h"
 #include "expr/expr.h"
 #include "unit/config/files.h"
@@ -627,6 +628,71 @@ static void a_file_that_is_not_there_says_so(void **state)
     mem_free(&m);
 }
 
+static void expressions_read_declared_variables_and_tables(void **state)
+{
+    (void)state;
+    struct mem_config m;
+    const struct mem_file files[] = {
+        { "a/belay.yaml",
+          "belay: 1\nname: app\nenv:\n  PORT_OF: '${PORT}'\n  stage: { value: test }\n"
+          "tables:\n  vat: vat.json\n  skus: { file: skus.csv, key: sku, delimiter: ';' }\n"
+          "  zones: { file: zones.yaml, key: id }\n"
+          "topics: { t: , u: }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
+          "      - map: \"{% [$env('PORT_OF'), $env('stage'), $lookupTable('vat', 'DE'),"
+          " $lookupTable('skus', 'B').name, $lookupTable('zones', 2).z] %}\"\n"
+          "      - publish: { topic: u }\n  g:\n    from: { topic: u }\n    steps: [ log: x ]\n" },
+        { "a/vat.json", "{\"DE\":19}" },
+        { "a/skus.csv", "sku;name\nA;first\nB;\"second; \"\n" },
+        { "a/zones.yaml", "- { id: 1, z: one }\n- { id: 2, z: two }\n" },
+        { 0 } };
+    mem_load(&m, files);
+    assert_int_equal(m.status, BELAY_OK);
+    const struct belay_flow_def *f = belay_definitions_flow(m.d, BELAY_STR("f"));
+    struct belay_arena arena;
+    struct belay_value v;
+    struct belay_buf out;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    belay_buf_init(&out, BELAY_MIB(1));
+    assert_ok(belay_template_eval(f->steps[0].u.map.value, belay_value_undefined(), NULL, &arena, &v,
+                                  NULL, NULL));
+    assert_true(belay_value_write(&out, v));
+    belay_buf_put_c(&out, '\0');
+    assert_string_equal(out.p, "[\"7100\",\"test\",19,\"second; \",\"two\"]");
+    belay_buf_deinit(&out);
+    belay_arena_deinit(&arena);
+    mem_free(&m);
+}
+
+static void a_table_that_is_none_is_a_mistake_with_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        { "a,b\n1\n", "belay.yaml:3:22: error: the table cannot be used: the text is not well formed: "
+                      "line 2: 1 fields, but 2 columns [table]" },
+        { "a,b\n1,2\n1,3\n",
+          "belay.yaml:3:22: error: the table cannot be used: row 2: the key '1' is there already [table]" },
+        { "b\n1\n",
+          "belay.yaml:3:22: error: the table cannot be used: row 1 has no 'a' that could be its key [table]" },
+        { "a\n\xff\n", "belay.yaml:3:22: error: the table cannot be used: byte 2 is no UTF-8 [table]" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct mem_config m;
+        struct belay_buf out;
+        const struct mem_file files[] = {
+            { "belay.yaml", "belay: 1\nname: app\ntables: { t: { file: t.csv, key: a } }\n" },
+            { "t.csv", cases[i].text },
+            { 0 } };
+        belay_buf_init(&out, BELAY_MIB(1));
+        mem_load(&m, files);
+        mem_write_problems(&m, &out);
+        assert_non_null(strstr(out.p, cases[i].said));
+        belay_buf_deinit(&out);
+        mem_free(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -655,6 +721,8 @@ int main(void)
         cmocka_unit_test(a_folder_means_its_belay_yaml_files),
         cmocka_unit_test(a_folder_without_any_says_so),
         cmocka_unit_test(a_file_that_is_not_there_says_so),
+        cmocka_unit_test(expressions_read_declared_variables_and_tables),
+        cmocka_unit_test(a_table_that_is_none_is_a_mistake_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

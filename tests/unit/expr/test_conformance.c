@@ -117,6 +117,14 @@ static bool wants_error(const belay_json *c)
     return belay_json_get(c, BELAY_STR("code")) || belay_json_get(c, BELAY_STR("error"));
 }
 
+/* Some cases say how deep the reference may nest. It counts evaluations; we count calls too, which
+ * makes four of our levels of three of its in a function that recurses through an operator. */
+static uint32_t depth_of(const belay_json *c)
+{
+    const belay_json *depth = belay_json_get(c, BELAY_STR("depth"));
+    return depth ? (uint32_t)(belay_json_number(depth) * 4 / 3) : 0;
+}
+
 static bool passes(const belay_json *c, struct belay_arena *arena)
 {
     struct belay_expr *e = NULL;
@@ -128,6 +136,7 @@ static bool passes(const belay_json *c, struct belay_arena *arena)
     bool ok;
     memset(&error, 0, sizeof error);
     env.binding_count = bindings_of(c, bindings, 32);
+    env.depth_max = depth_of(c);
     int status = belay_expr_compile(member(c, "expr"), &e, &error, &err);
     if (status == BELAY_OK)
         status = belay_expr_eval(e, input_of(c, arena), &env, arena, &v, &error, &err);
@@ -207,6 +216,21 @@ static void read_departures(struct tally *t, struct belay_arena *arena)
     }
 }
 
+/* Half a surrogate pair is no character, so our JSON parser refuses the line that has one. In an
+ * expression it can be had all the same, by JSONata's own escape: the line with that in its place
+ * says the same. */
+static struct belay_str surrogates_escaped(struct belay_str line, struct belay_arena *arena)
+{
+    char *to = belay_arena_bytes(arena, 2 * line.n);
+    size_t n = 0;
+    for (size_t i = 0; i < line.n; i++) {
+        if (belay_str_starts(belay_str_sub(line, i, line.n), BELAY_STR("\\ud800")))
+            to[n++] = '\\';
+        to[n++] = line.p[i];
+    }
+    return belay_str(to, n);
+}
+
 static void every_official_case_comes_out_as_it_says_or_is_listed_with_a_reason(void **state)
 {
     (void)state;
@@ -226,7 +250,8 @@ static void every_official_case_comes_out_as_it_says_or_is_listed_with_a_reason(
         struct belay_str line = belay_str_split(&rest, '\n');
         if (line.n == 0)
             continue;
-        if (belay_json_parse(line, NULL, &arena, &c, NULL, NULL))
+        if (belay_json_parse(line, NULL, &arena, &c, NULL, NULL)
+            && belay_json_parse(surrogates_escaped(line, &arena), NULL, &arena, &c, NULL, NULL))
             run_case(&t, raw_id(line), NULL);
         else
             run_case(&t, member(c, "id"), c);

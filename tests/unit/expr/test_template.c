@@ -12,7 +12,7 @@ static int eval_template(const char *text, bool path, const char *json, struct b
         assert_ok(belay_json_parse(belay_str_c(json), NULL, &arena, &root, NULL, NULL));
         input = belay_value_tape(root);
     }
-    int status = belay_template_compile(belay_str_c(text), (struct belay_template_opt){ path }, &t,
+    int status = belay_template_compile(belay_str_c(text), (struct belay_template_opt){ .path = path }, &t,
                                         &last_error, &last_err);
     if (status == BELAY_OK)
         status = belay_template_eval(t, input, NULL, &arena, &v, &last_error, &last_err);

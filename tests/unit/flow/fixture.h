@@ -92,7 +92,7 @@ static inline const struct belay_template *compiled(struct fixture *f, const cha
     if (!text)
         return NULL;
     assert_true(f->template_count < TEMPLATES_MAX);
-    if (belay_template_compile(belay_str_c(text), (struct belay_template_opt){ path }, &t, NULL,
+    if (belay_template_compile(belay_str_c(text), (struct belay_template_opt){ .path = path }, &t, NULL,
                                &err))
         fail_msg("%s: %s", text, err.msg);
     f->templates[f->template_count++] = t;
