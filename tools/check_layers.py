@@ -72,6 +72,7 @@ HEADERS = {
     "openssl/": ["connector/*", "runtime"],
     "openssl/evp.h": ["connector/*", "runtime", "expr"],
     "expat.h": ["expr"],
+    "editline/": ["cli"],
     "lmdb.h": ["store"],
     "libfyaml.h": ["config"],
     "pcre2.h": ["json", "expr"],

@@ -1,36 +1,72 @@
 /* expr.c - belay expr: evaluates a JSONata expression over JSON. */
-#include <stdio.h>
-#include <string.h>
+#include "cli/expr.h"
 
-#include "cli/command.h"
-#include "expr/expr.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+#include "platform/random.h"
+
+#define BINDINGS_MAX 256
 
 static const char help[] =
     "belay expr: evaluates a JSONata expression\n\n"
-    "usage: belay expr [--json] EXPRESSION [FILE]\n\n"
+    "usage: belay expr [OPTION...] EXPRESSION [FILE]\n"
+    "       belay expr                     (a prompt, on a terminal)\n\n"
     "The input is JSON from FILE or standard input; empty input is no input.\n"
     "A result that is undefined prints nothing.\n\n"
-    "  --json   {\"result\": ...}, {\"undefined\": true} or {\"error\": {code, message, position}}\n\n"
+    "  --bindings JSON   an object: its members are variables, {\"x\": 1} is $x\n"
+    "  --json            {\"result\": ...}, {\"undefined\": true} or {\"error\": {code, message, position}}\n"
+    "  --ast             the tree that the expression is, as JSON; nothing is evaluated\n"
+    "  --explain         then where it spent its steps, the most first\n"
+    "  --timeout MS      give up after so many milliseconds (10000)\n\n"
+    "Positions are byte offsets in the expression, from 0.\n\n"
     "Exit: 0, or 1 on an error.\n\n"
     "example: echo '{\"items\":[{\"qty\":2,\"price\":3}]}' | belay expr '$sum(items.(qty * price))'\n";
 
-static bool read_all(FILE *in, struct belay_buf *b)
+bool expr_read(const char *path, struct belay_buf *out)
 {
-    for (;;) {
-        char *to = belay_buf_reserve(b, 65536);
-        size_t n = to ? fread(to, 1, 65536, in) : 0;
-        if (n == 0)
-            return to && !ferror(in);
-        b->n += n;
+    FILE *in = path ? fopen(path, "rb") : stdin;
+    if (!in) {
+        fprintf(stderr, "belay expr: cannot read %s\n", path);
+        return false;
     }
+    size_t n = 1;
+    for (char *to; n && (to = belay_buf_reserve(out, 65536)); out->n += n)
+        n = fread(to, 1, 65536, in);
+    bool ok = n == 0 && !ferror(in);
+    if (!ok)
+        fprintf(stderr, "belay expr: %s cannot be read, or is over %zu bytes\n", path ? path : "the input",
+                BELAY_JSON_BYTES_MAX);
+    if (path)
+        fclose(in);
+    return ok;
 }
 
-static int say_error(const struct belay_expr_error *e, bool json)
+/* ---- what comes out ---- */
+
+static void say_place(struct belay_str source, uint32_t position)
+{
+    size_t begin = position < source.n ? position : source.n, end = begin;
+    while (begin > 0 && source.p[begin - 1] != '\n')
+        begin--;
+    while (end < source.n && source.p[end] != '\n')
+        end++;
+    fprintf(stderr, "  %.*s\n  %*s^\n", (int)(end - begin), source.p + begin, (int)(position - begin), "");
+}
+
+static int say_error(const struct expr_session *s, struct belay_str source, const struct belay_expr_error *e)
 {
     struct belay_buf text;
-    if (!json) {
-        fprintf(stderr, "belay expr: %s at %u: %s%s%s\n", e->code, e->position, e->message, e->token[0] ? ": " : "",
-                e->token);
+    if (!s->json) {
+        fprintf(stderr, "%s%s at %u: %s%s%s\n", s->prompted ? "" : "belay expr: ", e->code, e->position, e->message,
+                e->token[0] ? ": " : "", e->token);
+        if (s->prompted)
+            say_place(source, e->position);
         return EXIT_NO;
     }
     belay_buf_init(&text, BELAY_KIB(64));
@@ -44,6 +80,10 @@ static int say_error(const struct belay_expr_error *e, bool json)
     belay_json_put_c(&o, e->message);
     belay_json_key(&o, "position");
     belay_json_put_uint(&o, e->position);
+    if (e->token[0]) {
+        belay_json_key(&o, "token");
+        belay_json_put_c(&o, e->token);
+    }
     belay_json_end_object(&o);
     belay_json_end_object(&o);
     print_buf(&text);
@@ -51,54 +91,191 @@ static int say_error(const struct belay_expr_error *e, bool json)
     return EXIT_NO;
 }
 
-static void say_result(struct belay_value value, bool json)
+/* An error that is not the evaluator's: of the host. */
+static int say_own(const struct expr_session *s, const char *code, const char *message)
+{
+    struct belay_expr_error e = { .position = 0 };
+    snprintf(e.code, sizeof e.code, "%s", code);
+    snprintf(e.message, sizeof e.message, "%s", message);
+    return say_error(s, BELAY_STR(""), &e);
+}
+
+static int say_result(const struct expr_session *s, struct belay_value value)
 {
     struct belay_buf text;
     belay_buf_init(&text, BELAY_MIB(64));
     if (value.type == BELAY_VALUE_UNDEFINED) {
-        if (json)
+        if (s->json)
             belay_buf_put_str(&text, BELAY_STR("{\"undefined\": true}"));
     } else {
-        if (json)
+        if (s->json)
             belay_buf_put_str(&text, BELAY_STR("{\"result\": "));
         (void)belay_value_write(&text, value);
-        if (json)
+        if (s->json)
             belay_buf_put_c(&text, '}');
     }
-    if (text.n)
+    int code = EXIT_OK;
+    if (belay_buf_status(&text))
+        code = say_own(s, "U1006", "the result is too large, or nested too deeply");
+    else if (text.n)
         print_buf(&text);
     belay_buf_deinit(&text);
+    return code;
 }
 
-static int evaluate(const char *source, struct belay_str input, bool json)
+static int by_steps(const void *a, const void *b)
 {
-    struct belay_expr *e;
-    struct belay_expr_error error;
+    const struct belay_expr_cost *x = a, *y = b;
+    if (x->steps != y->steps)
+        return x->steps < y->steps ? 1 : -1;
+    return x->position < y->position ? -1 : x->position > y->position;
+}
+
+/* Sorts costs; at most twenty lines. */
+static void explain(struct belay_str source, struct belay_expr_cost *costs, uint32_t n)
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < n; i++)
+        all += costs[i].steps;
+    qsort(costs, n, sizeof *costs, by_steps);
+    fprintf(stderr, "%llu steps\n%10s %6s %8s %6s\n", (unsigned long long)all, "steps", "share", "times", "at");
+    for (uint32_t i = 0; i < n && i < 20 && costs[i].steps; i++) {
+        struct belay_str rest = belay_str_sub(source, costs[i].position, 40);
+        rest.n = belay_str_find(rest, '\n') < rest.n ? belay_str_find(rest, '\n') : rest.n;
+        fprintf(stderr, "%10llu %5.1f%% %8llu %6u  %-10s %.*s\n", (unsigned long long)costs[i].steps,
+                100.0 * (double)costs[i].steps / (double)all, (unsigned long long)costs[i].times, costs[i].position,
+                costs[i].kind, BELAY_STR_ARG(rest));
+    }
+}
+
+/* ---- evaluating ---- */
+
+static volatile sig_atomic_t stop;
+
+static void on_alarm(int signal_number)
+{
+    (void)signal_number;
+    stop = 1;
+}
+
+static void limit_time(uint64_t ms, timer_t *ret_timer, bool *ret_running)
+{
+    struct itimerspec when = { .it_value = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 } };
+    stop = 0;
+    signal(SIGALRM, on_alarm);
+    *ret_running = timer_create(CLOCK_MONOTONIC, NULL, ret_timer) == 0;
+    if (*ret_running)
+        timer_settime(*ret_timer, 0, &when, NULL);
+}
+
+/* Members of a JSON object as variables. False: said. */
+static bool bind(const struct expr_session *s, struct belay_arena *arena, struct belay_binding *to, size_t *ret_count)
+{
+    const belay_json *root, *key;
     struct belay_err err;
-    struct belay_arena arena;
-    struct belay_json_place place;
+    *ret_count = 0;
+    if (!s->bindings.n)
+        return true;
+    if (belay_json_parse(s->bindings, NULL, arena, &root, NULL, &err) != BELAY_OK) {
+        fprintf(stderr, "belay expr: --bindings: %s\n", err.msg);
+        return false;
+    }
+    if (root->type != BELAY_JSON_OBJECT || root->n > BINDINGS_MAX) {
+        fprintf(stderr, "belay expr: --bindings is an object of at most %d variables\n", BINDINGS_MAX);
+        return false;
+    }
+    key = belay_json_first(root);
+    for (uint32_t i = 0; i < root->n; i++, key = belay_json_next(key + 1))
+        to[(*ret_count)++] = (struct belay_binding){ belay_json_str(key), belay_value_tape(key + 1) };
+    return true;
+}
+
+static int run_compiled(const struct expr_session *s, const struct belay_expr *e, struct belay_arena *arena)
+{
+    struct belay_binding bindings[BINDINGS_MAX];
+    struct belay_expr_error error = { .code = "" };
+    struct belay_err err;
     struct belay_value value, in = belay_value_undefined();
     const belay_json *root;
-    struct belay_expr_env env = { 0 };
-    memset(&error, 0, sizeof error);
-    if (belay_expr_compile(belay_str_c(source), &e, &error, &err) != BELAY_OK)
-        return say_error(&error, json);
-    belay_arena_init(&arena, 0, 8 * BELAY_EXPR_BYTES_DEFAULT);
-    int code = EXIT_NO;
-    if (belay_str_trim(input).n) {
-        if (belay_json_parse(input, NULL, &arena, &root, &place, &err) != BELAY_OK) {
+    struct belay_random random = { belay_entropy_u64(belay_entropy_posix()) };
+    struct belay_expr_env env = { .bindings = bindings, .random = &random, .stop = &stop };
+    timer_t timer;
+    bool timed;
+    env.now = belay_clock_wall(belay_clock_posix());
+    if (!bind(s, arena, bindings, &env.binding_count))
+        return EXIT_NO;
+    if (belay_str_trim(s->input).n) {
+        if (belay_json_parse(s->input, NULL, arena, &root, NULL, &err) != BELAY_OK) {
             fprintf(stderr, "belay expr: the input: %s\n", err.msg);
-            goto out;
+            return EXIT_NO;
         }
         in = belay_value_tape(root);
     }
-    if (belay_expr_eval(e, in, &env, &arena, &value, &error, &err) != BELAY_OK) {
-        code = say_error(&error, json);
-        goto out;
+    uint32_t nodes = belay_expr_node_count(e);
+    if (s->explain)
+        env.costs = BELAY_ARENA_ARRAY(arena, struct belay_expr_cost, nodes);
+    limit_time(s->timeout_ms, &timer, &timed);
+    int status = belay_expr_eval(e, in, &env, arena, &value, &error, &err);
+    if (timed)
+        timer_delete(timer);
+    int code = status ? say_error(s, belay_expr_source(e), &error) : say_result(s, value);
+    fflush(stdout);
+    if (env.costs)
+        explain(belay_expr_source(e), env.costs, nodes);
+    return code;
+}
+
+static int print_ast(const struct belay_expr *e)
+{
+    struct belay_buf compact, pretty;
+    struct belay_arena arena;
+    const belay_json *root;
+    belay_buf_init(&compact, BELAY_MIB(64));
+    belay_buf_init(&pretty, BELAY_MIB(256));
+    belay_arena_init(&arena, 0, BELAY_MIB(256));
+    struct belay_json_limits limits = { .depth_max = BELAY_JSON_DEPTH_MAX, .size_bytes_max = BELAY_MIB(64) };
+    belay_expr_write_ast(&compact, e);
+    int status = belay_buf_status(&compact);
+    if (!status)
+        status = belay_json_parse(belay_buf_view(&compact), &limits, &arena, &root, NULL, NULL);
+    if (!status) {
+        belay_json_write_pretty(&pretty, root);
+        print_buf(&pretty);
+    } else if (compact.n) { /* deeper than our own parser goes: on one line then */
+        print_buf(&compact);
     }
-    say_result(value, json);
-    code = EXIT_OK;
-out:
+    belay_arena_deinit(&arena);
+    belay_buf_deinit(&pretty);
+    belay_buf_deinit(&compact);
+    return EXIT_OK;
+}
+
+static bool wants_more(const char *code)
+{
+    static const char *const codes[] = { "S0203", "S0207", "S0101", "S0105", "S0106" };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (strcmp(code, codes[i]) == 0)
+            return true;
+    return false;
+}
+
+int expr_evaluate(const struct expr_session *s, struct belay_str source, bool *more)
+{
+    struct belay_expr *e;
+    struct belay_expr_error error = { .code = "" };
+    struct belay_err err;
+    struct belay_arena arena;
+    int status = belay_expr_compile(source, &e, &error, &err);
+    if (status == BELAY_NOMEM)
+        return say_own(s, "U1004", err.msg);
+    if (status && more && wants_more(error.code)) {
+        *more = true;
+        return EXIT_NO;
+    }
+    if (status)
+        return say_error(s, source, &error);
+    belay_arena_init(&arena, 0, 8 * BELAY_EXPR_BYTES_DEFAULT);
+    int code = s->ast ? print_ast(e) : run_compiled(s, e, &arena);
     belay_arena_deinit(&arena);
     belay_expr_free(e);
     return code;
@@ -106,28 +283,30 @@ out:
 
 static int run(int argc, char **argv)
 {
-    bool json = false;
-    const struct option_spec specs[] = { { "json", NULL, &json } };
+    struct expr_session s = { .timeout_ms = 10000 };
+    const char *bindings = NULL, *timeout = NULL;
+    const struct option_spec specs[] = { { "json", NULL, &s.json },           { "ast", NULL, &s.ast },
+                                         { "explain", NULL, &s.explain },     { "bindings", &bindings, NULL },
+                                         { "timeout", &timeout, NULL } };
     char **operands;
-    int count;
-    if (!options_parse(argc, argv, specs, 1, &operands, &count))
-        return EXIT_USAGE_;
-    if (count < 1 || count > 2)
-        return usage_error("expr", "which expression?");
-    FILE *in = count == 2 ? fopen(operands[1], "rb") : stdin;
+    int count, code = EXIT_NO;
     struct belay_buf input;
-    if (!in) {
-        fprintf(stderr, "belay expr: cannot read %s\n", operands[1]);
-        return EXIT_NO;
-    }
+    if (!options_parse(argc, argv, specs, sizeof specs / sizeof *specs, &operands, &count)
+        || !option_is_number("expr", "timeout", timeout))
+        return EXIT_USAGE_;
+    if (count > 2)
+        return usage_error("expr", "one expression and one file, please");
+    s.bindings = belay_str_c(bindings ? bindings : "");
+    s.timeout_ms = timeout ? strtoull(timeout, NULL, 10) : s.timeout_ms;
+    if (count == 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        return expr_prompt(&s);
+    if (count == 0)
+        return usage_error("expr", "which expression?");
     belay_buf_init(&input, BELAY_JSON_BYTES_MAX);
-    int code = EXIT_NO;
-    if (read_all(in, &input))
-        code = evaluate(operands[0], belay_buf_view(&input), json);
-    else
-        fprintf(stderr, "belay expr: the input cannot be read, or is over %zu bytes\n", BELAY_JSON_BYTES_MAX);
-    if (in != stdin)
-        fclose(in);
+    bool read = s.ast || (count == 1 && isatty(STDIN_FILENO)) || expr_read(count == 2 ? operands[1] : NULL, &input);
+    s.input = belay_buf_view(&input);
+    if (read)
+        code = expr_evaluate(&s, belay_str_c(operands[0]), NULL);
     belay_buf_deinit(&input);
     return code;
 }

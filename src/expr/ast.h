@@ -83,6 +83,7 @@ struct signature;
 
 struct node {
     uint8_t type, op, flags, reserved;
+    uint32_t id; /* of the nodes of one expression, in the order they were made */
     uint32_t position, depth;
     uint32_t n; /* of items */
     struct node *a, *b, *c;
@@ -104,7 +105,7 @@ struct belay_expr {
     uint32_t offset; /* of source in the text it stands in (a template): errors count from there */
     struct node *root;
     struct name *names; /* newest first */
-    uint32_t name_count;
+    uint32_t name_count, node_count;
     const struct belay_expr_data *data; /* may be NULL */
     const struct belay_expr *parent; /* $eval: whose names are shared */
 };
@@ -121,6 +122,8 @@ struct build {
 /* All return NULL, or false, after setting b's error. */
 struct node *build_fail(struct build *b, const char *code, uint32_t position,
                         struct belay_str token);
+/* "path", "function" ... as the reference calls them. */
+const char *node_kind(const struct node *node);
 struct node *build_nomem(struct build *b);
 struct node *build_node(struct build *b, enum node_type type, uint32_t position);
 struct name *build_name(struct build *b, struct belay_str text);

@@ -107,6 +107,8 @@ static const struct {
     { "U1003", "the expression is too long" },
     { "U1004", "the expression takes too much memory" },
     { "U1005", "a regular expression takes too many steps" },
+    { "U1006", "the result is too large" },
+    { "U1007", "the expression takes too long" },
     { "U2001", "a string, number or boolean is needed here" },
     { "U2002", "{% has no %}" },
     { "U3001", "$hash knows 'sha-256' and 'xxh128', not" },

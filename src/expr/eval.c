@@ -335,6 +335,37 @@ static struct belay_value eval_finish(struct run *run, const struct node *node,
     return v;
 }
 
+static inline struct belay_value eval_whole(struct run *run, const struct node *node,
+                                            struct belay_value input, struct frame *frame)
+{
+    struct belay_value v = eval_type(run, node, input, frame);
+    if (__builtin_expect(node->flags & NODE_FINISH, 0) && !value_failed(v))
+        v = eval_finish(run, node, v, frame);
+    return v;
+}
+
+/* eval_whole() for a run that may be stopped from outside, or wants to know where its steps go. */
+static struct belay_value eval_watched(struct run *run, const struct node *node,
+                                       struct belay_value input, struct frame *frame)
+{
+    const struct belay_expr_env *env = run->env;
+    if (env->stop && *env->stop)
+        return run_fail(run, "U1007", node->position, BELAY_STR_NONE);
+    if (!env->costs || node->id >= run->expr->node_count) /* of $eval: its caller's */
+        return eval_whole(run, node, input, frame);
+    uint64_t outer = run->inner, before = run->steps_left;
+    run->inner = 0;
+    struct belay_value v = eval_whole(run, node, input, frame);
+    uint64_t spent = before - run->steps_left + 1; /* and the one of evaluating it at all */
+    struct belay_expr_cost *cost = &env->costs[node->id];
+    cost->steps += spent - run->inner;
+    cost->times++;
+    cost->position = node->position;
+    cost->kind = node_kind(node);
+    run->inner = outer + spent;
+    return v;
+}
+
 struct belay_value eval(struct run *run, const struct node *node, struct belay_value input,
                         struct frame *frame)
 {
@@ -342,9 +373,9 @@ struct belay_value eval(struct run *run, const struct node *node, struct belay_v
         return run_fail(run, "U1001", node->position, BELAY_STR_NONE);
     run->steps_left--;
     run->depth++;
-    struct belay_value v = eval_type(run, node, input, frame);
-    if (__builtin_expect(node->flags & NODE_FINISH, 0) && !value_failed(v))
-        v = eval_finish(run, node, v, frame);
+    struct belay_value v = __builtin_expect(run->watched, 0)
+                               ? eval_watched(run, node, input, frame)
+                               : eval_whole(run, node, input, frame);
     run->depth--;
     if (v.type == BELAY_VALUE_ARRAY) {
         if (node->flags & NODE_KEEP_ARRAY)
@@ -393,6 +424,8 @@ int belay_expr_eval(const struct belay_expr *e, struct belay_value input,
     run.arena = arena;
     run.env = env;
     run.input = input;
+    run.expr = e;
+    run.watched = env->stop || env->costs;
     run.data = e->data ? e->data : env->data;
     run.random = env->random ? env->random : &run.own_random;
     run.steps_left = env->steps_max ? env->steps_max : BELAY_EXPR_STEPS_DEFAULT;

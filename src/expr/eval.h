@@ -32,12 +32,15 @@ struct belay_value_tuple {
 
 struct run {
     struct belay_arena *arena;
+    const struct belay_expr *expr;
     const struct belay_expr_env *env;
     uint64_t steps_left;
     uint32_t depth, depth_max;
     struct belay_value input; /* $$ */
     struct belay_random *random, own_random;
     const struct belay_expr_data *data; /* may be NULL */
+    bool watched; /* env has `stop` or `costs` */
+    uint64_t inner; /* watched: steps of what the node in hand evaluated */
     bool bound_by_eval; /* $eval ran: any name may have been bound */
     bool host_called;
     struct { /* the call that a lambda ended with, for apply to make */

@@ -44,6 +44,7 @@ struct node *build_node(struct build *b, enum node_type type, uint32_t position)
     if (!node)
         return build_nomem(b);
     node->type = (uint8_t)type;
+    node->id = b->expr->node_count++;
     node->position = position;
     node->depth = 1;
     return node;
@@ -124,6 +125,7 @@ int expr_build(struct belay_expr *e, struct belay_arena *arena, struct belay_str
     e->source = belay_arena_str(arena, source);
     e->parent = parent;
     e->name_count = 0;
+    e->node_count = parent ? parent->node_count : 0; /* ids of $eval are none of its caller's */
     if (!e->source.p)
         build_nomem(&b);
     else if (source.n > BELAY_EXPR_SOURCE_BYTES_MAX)
@@ -169,6 +171,11 @@ void belay_expr_free(struct belay_expr *e)
         return;
     belay_arena_deinit(&e->arena);
     belay_free(e);
+}
+
+uint32_t belay_expr_node_count(const struct belay_expr *e)
+{
+    return e->node_count;
 }
 
 struct belay_str belay_expr_source(const struct belay_expr *e)

@@ -5,6 +5,8 @@
 #ifndef BELAY_EXPR_EXPR_H
 #define BELAY_EXPR_EXPR_H
 
+#include <signal.h> /* allow: signal.h - sig_atomic_t, which a handler may set */
+
 #include "base/arena.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -80,6 +82,20 @@ int belay_expr_data_env(struct belay_expr_data *d, struct belay_str name,
 int belay_expr_data_table(struct belay_expr_data *d, struct belay_str name, struct belay_value rows,
                           struct belay_str key, struct belay_err *err) BELAY_MUST_CHECK;
 
+/* The tree as JSON: {"type": "path", "steps": [...]}; failure sticks to out. */
+void belay_expr_write_ast(struct belay_buf *out, const struct belay_expr *e);
+/* Names of the built-in functions, in no particular order; p NULL beyond the last. */
+struct belay_str belay_expr_builtin(uint32_t index);
+
+/* Where an evaluation spends its steps: one for each node, by belay_expr_node_count. */
+struct belay_expr_cost {
+    uint64_t steps; /* its own, not those of what it evaluates */
+    uint64_t times;
+    uint32_t position;
+    const char *kind; /* "path", "function"; NULL: never evaluated */
+};
+uint32_t belay_expr_node_count(const struct belay_expr *e);
+
 struct belay_binding {
     struct belay_str name; /* without the $ */
     struct belay_value value;
@@ -105,6 +121,9 @@ struct belay_expr_env {
     const struct belay_expr_data *data; /* NULL: what the expression was compiled with, if any */
     uint64_t steps_max;          /* 0: BELAY_EXPR_STEPS_DEFAULT */
     uint32_t depth_max;          /* 0: BELAY_EXPR_DEPTH_DEFAULT */
+    /* For a host with a clock, and for those who want to know: both make it slower. */
+    const volatile sig_atomic_t *stop; /* set, it ends the evaluation with U1007; may be NULL */
+    struct belay_expr_cost *costs;     /* zeroed, belay_expr_node_count of them; or NULL */
 };
 
 /* Evaluates over input ($; UNDEFINED for none). Memory from arena, whose limit bounds the size.

@@ -63,6 +63,8 @@ struct belay_value_function {
     } u;
 };
 
+/* The name of the indexth; p NULL beyond the last. */
+struct belay_str builtin_name(uint32_t index);
 /* NULL when there is none of that name. */
 const struct builtin *builtin_find(struct belay_str name);
 

@@ -59,13 +59,16 @@ static struct belay_value decode(struct run *run, struct belay_value v, const ch
         text_put(&t, keep ? p : &c, keep ? 3 : 1);
         p += 3;
     }
-    for (const char *p = t.p, *end = t.p + t.n; p < end;) {
+    struct belay_value decoded = text_value(&t);
+    if (value_failed(decoded))
+        return decoded;
+    for (const char *p = decoded.u.s, *end = p + decoded.n; p < end;) {
         size_t n = belay_utf8_len(p, end);
         if (n == 0)
             return run_fail_value(run, "D3140", NO_POSITION, v);
         p += n;
     }
-    return text_value(&t);
+    return decoded;
 }
 
 #define COMPONENT "-_.!~*'()"

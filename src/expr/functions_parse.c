@@ -94,13 +94,14 @@ static struct belay_value form_decode(struct run *run, struct belay_str s)
         }
         text_put(&t, &c, 1);
     }
-    for (const char *p = t.p, *end = t.p + t.n; t.n && p < end;) {
+    struct belay_value v = text_value(&t);
+    for (const char *p = v.u.s, *end = p + v.n; !value_failed(v) && p < end;) {
         size_t n = belay_utf8_len(p, end);
         if (n == 0)
             return format_fail(run, "U3003", "'%.*s' is no UTF-8", BELAY_STR_ARG(s));
         p += n;
     }
-    return text_value(&t);
+    return v;
 }
 
 bool format_add(struct run *run, struct belay_value_object *o, struct belay_value name,

@@ -70,6 +70,8 @@ static void form_data_repeats_names(void **state)
     (void)state;
     assert_expr("$parse('a=1&b=x+y%26&a=2&c&=z&d=%', 'form')", NULL,
                 "{\"a\":[\"1\",\"2\"],\"b\":\"x y&\",\"c\":\"\",\"\":\"z\",\"d\":\"%\"}");
+    assert_expr("$parse('a&=', 'form') ", NULL, "{\"a\":\"\",\"\":\"\"}");
+    assert_expr("$decodeUrl('')", NULL, "\"\"");
     assert_expr("$parse('a=%ff', 'form')", NULL, "U3003");
     assert_expr("$serialize({'a b': ['1', true, 2.5], 'c': '\xc3\xa9&'}, 'form')", NULL,
                 "\"a+b=1&a+b=true&a+b=2.5&c=%C3%A9%26\"");
