@@ -169,7 +169,8 @@ static bool put_field(struct text *t, struct belay_value v, const struct csv_opt
         return false;
     if (!first)
         text_put(t, &opt->delimiter, 1);
-    bool quote = first && s.n == 0; /* a row of one empty field would be an empty line */
+    /* A row of one empty field would be an empty line; a mark at the very beginning would go. */
+    bool quote = first && (s.n == 0 || belay_str_starts(s, BELAY_STR("\xef\xbb\xbf")));
     for (size_t i = 0; i < s.n; i++)
         quote = quote || s.p[i] == opt->delimiter || strchr("\"\r\n", s.p[i]);
     if (!quote) {

@@ -60,6 +60,7 @@ static void csv_is_written_as_it_is_read(void **state)
     assert_expr("$serialize([[1, null], ['']], 'csv')", NULL, "\"1,\\r\\n\\\"\\\"\\r\\n\"");
     assert_expr("($x := [{'a': '', 'b': 'l\nm'}]; $parse($serialize($x, 'csv'), 'csv') = $x)", NULL,
                 "true");
+    assert_expr("$serialize([['\\uFEFFx']], 'csv')", NULL, "\"\\\"\xef\xbb\xbfx\\\"\\r\\n\"");
     assert_expr("$serialize([{'a': [1]}], 'csv')", NULL, "U3004");
     assert_expr("$serialize([{'a': 1}, 2], 'csv')", NULL, "U3004");
     assert_expr("$serialize(7, 'csv')", NULL, "U3004");
