@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -23,6 +24,14 @@ uint64_t bench_cpu_us(void)
     getrusage(RUSAGE_SELF, &u);
     return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000u
            + (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+/* Of this thread, microseconds of CPU. */
+static uint64_t thread_cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
 /* How often another was put in this thread's place although it wanted to go on. */
@@ -160,9 +169,13 @@ void bench_engine_turn(struct bench_engine *b, bool may_sleep)
     take_mail(b);
     belay_time began = belay_clock_monotonic(belay_clock_posix());
     long others = preempted();
+    uint64_t cpu = thread_cpu_us();
     bool more = belay_engine_step(b->engine, bench_now());
     uint64_t took = (uint64_t)(belay_clock_monotonic(belay_clock_posix()) - began);
+    cpu = thread_cpu_us() - cpu;
     b->steps++;
+    if (cpu > b->step_cpu_us_worst)
+        b->step_cpu_us_worst = cpu;
     if (took > b->step_us_worst)
         b->step_us_worst = took;
     if (took > b->step_own_us_worst && preempted() == others)

@@ -18,6 +18,7 @@ struct bench_engine {
     struct belay_definitions *definitions;
     uint64_t step_us_worst;     /* by the clock */
     uint64_t step_own_us_worst; /* of steps that no other process interrupted */
+    uint64_t step_cpu_us_worst; /* CPU of this thread */
     uint64_t steps;
     struct outside outside;
     /* Instead of the connection, when set: a call that may go. Its outcome is told after the turn, not from

@@ -100,6 +100,7 @@ void belay_broker_recovered(struct belay_broker *b, belay_time now)
         sub->next_due = 0;
         subscription_kick(b, sub);
     }
+    sweep_recovered(b);
     retention_tick(b);
 }
 

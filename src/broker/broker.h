@@ -16,7 +16,7 @@
  * an attempt is, or was, under way.  Only exceptions (waiting, held, parked, dead) have rows of their own.
  *   EXCEPTION sub,seq      state, attempts, due, lane, progress, definition, history; a small message itself
  *   DUE       sub,due,seq  kept until the outcome; in flight is known in memory only
- *   LANE      sub,lane     head sequence, held count, key text; exists while the lane is in trouble
+ *   LANE      sub,lane     head sequence, held count, key text; says nothing once its head is gone and it holds none
  *   HELD      sub,lane,first  delta-coded run of held sequences
  *   LETTER    sub,seq      the message itself, history, fingerprint, payload hash
  *

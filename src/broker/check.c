@@ -137,6 +137,8 @@ static int check_lanes(struct check *c)
         struct lane_row row;
         struct exception x;
         from = key_lane(c->sub->id, lane);
+        if (!lane_in_trouble(c->b, c->sub->id, lane, &row))
+            continue;
         c->lanes++;
         if (!lane_row_get(c->b, c->sub->id, lane, &row) || !exception_get(c->b, c->sub->id, row.head, &x)
             || x.state == EXCEPTION_DEAD || !belay_hash128_eq(x.lane, lane))
@@ -169,6 +171,7 @@ static int check_counters(struct check *c)
 /* I3 */
 static int check_lane_in_memory(struct check *c, struct lane *lane)
 {
+    struct lane_row row;
     uint32_t n = 0;
     uint64_t last = 0;
     for (struct belay_list *node = lane->pending.next; node != &lane->pending; node = node->next, n++) {
@@ -181,7 +184,7 @@ static int check_lane_in_memory(struct check *c, struct lane *lane)
     }
     if (n != lane->pending_count)
         return broken(c, "I3", "the lane's count is wrong", last);
-    if (lane->trouble != has(c, BELAY_TABLE_LANE, key_lane(c->sub->id, lane->hash)))
+    if (lane->trouble != lane_in_trouble(c->b, c->sub->id, lane->hash, &row))
         return broken(c, "I2", "memory and state differ about a lane's trouble", last);
     if (lane->trouble && lane->busy && !lane->busy->exception)
         return broken(c, "I3", "in flight though its lane is in trouble", lane->busy->d.sequence);

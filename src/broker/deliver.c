@@ -165,6 +165,8 @@ belay_time belay_broker_wake_at(const struct belay_broker *b)
     belay_time at = node ? node->key : BELAY_TIME_NEVER;
     if (b->ring_count)
         return b->now;
+    if (b->sweeping && b->now + SWEEP_PERIOD_US < at)
+        at = b->now + SWEEP_PERIOD_US;
     at = b->scheduled_due < at ? b->scheduled_due : at;
     return b->retention_at < at ? b->retention_at : at;
 }
@@ -187,4 +189,5 @@ void belay_broker_tick(struct belay_broker *b, belay_time now)
     schedule_tick(b);
     retention_tick(b);
     idempotency_tick(b);
+    sweep_tick(b);
 }

@@ -279,7 +279,7 @@ bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool 
     return true;
 }
 
-bool exception_pins(struct belay_broker *b, uint32_t sub, const struct exception *x)
+bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x)
 {
     struct lane_row row;
     if (x->state == EXCEPTION_DEAD)
@@ -287,7 +287,7 @@ bool exception_pins(struct belay_broker *b, uint32_t sub, const struct exception
     if (!x->letter && !exception_has_inside(x, INSIDE_MESSAGE))
         return true;
     /* What its lane holds lies above it: it stands for them. */
-    return x->keyed && !x->loner && lane_row_get(b, sub, x->lane, &row) && row.held;
+    return sub->n.held && x->keyed && !x->loner && lane_row_get(b, sub->id, x->lane, &row) && row.held;
 }
 
 /* ---- due ---- */

@@ -1,6 +1,7 @@
 /* held.c - a lane in trouble and the messages it holds, as rows (docs/internals/broker.md).
  *
- *   LANE sub,lane         head, held count, first run and what was taken of it, last run, key text
+ *   LANE sub,lane         head, held count, first run and what was taken of it, last run, key text;
+ *                         stays a while when the trouble is over (sweep.c), and says nothing then
  *   HELD sub,lane,first   version | u64 last | delta varints: a run of held sequences, `first` being its key
  *
  * Runs are appended at the end and taken from the front; a taken prefix is remembered in the lane's row,
@@ -47,11 +48,23 @@ void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     belay_state_put(b->state, BELAY_TABLE_LANE, row_key_str(&key), belay_buf_view(&out));
 }
 
+static bool is_its_head(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t sequence)
+{
+    struct exception x;
+    return exception_get(b, sub, sequence, &x) && x.state != EXCEPTION_DEAD && x.keyed && !x.loner
+           && belay_hash128_eq(x.lane, lane);
+}
+
+bool lane_in_trouble(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row)
+{
+    return lane_row_get(b, sub, lane, ret_row) && (ret_row->held || is_its_head(b, sub, lane, ret_row->head));
+}
+
 void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
                   struct belay_str key, uint64_t head)
 {
     struct lane_row row;
-    if (lane_row_get(b, sub->id, lane, &row)) {
+    if (lane_in_trouble(b, sub->id, lane, &row)) {
         BELAY_ASSERT(row.head == head);
         return;
     }
@@ -183,9 +196,8 @@ void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct
         due_put(b, sub, now, row.head);
         return;
     }
-    struct row_key key = key_lane(sub->id, lane);
-    belay_state_del(b->state, BELAY_TABLE_LANE, row_key_str(&key));
     sub->n.lanes_in_trouble--;
+    lane_over(b, sub);
     struct lane *l = lane_find(sub, lane);
     if (l) {
         l->trouble = false;

@@ -28,8 +28,19 @@
 #define PAGE_CHUNK_BYTES (READ_BYTES + BELAY_KIB(32))
 #define WINDOW_BYTES_MAX BELAY_MIB(16) /* of pages, all subscriptions */
 #define FETCHES_MAX 64        /* reads of exceptions under way */
+#define SWEEP_PERIOD_US BELAY_US_PER_MS /* between two bites where no step comes by itself */
 #define SPILL_AFTER_US 5000   /* a lane busy for so long with one message makes room for others */
 #define BUCKETS 32            /* idempotency: classes x slots */
+
+/* A key of a table (rows.c). */
+struct row_key {
+    uint8_t bytes[32];
+    size_t n;
+};
+static inline struct belay_str row_key_str(const struct row_key *k)
+{
+    return belay_str((const char *)k->bytes, k->n);
+}
 
 /* ---- durable, resident ---- */
 
@@ -97,6 +108,9 @@ struct belay_subscription {
     belay_time retry_at;          /* something was refused: look again then */
     uint64_t settled_before;      /* while a seek is applied */
     uint64_t pin_low;             /* no exception below it needs the topic's log */
+    uint64_t lanes_over;          /* rows of LANE that say nothing any more, since the last sweep began */
+    bool sweeping;
+    struct row_key swept;         /* rows of LANE up to this key were looked at */
     belay_time oldest_read_at;    /* accepted_at of the first message last read at the cursor */
     struct belay_list ring_node;
     struct belay_heap_node wake;
@@ -194,6 +208,7 @@ struct belay_broker {
     belay_time spill_after_us;   /* SPILL_AFTER_US; less in tests */
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
+    uint32_t sweeping;           /* subscriptions whose lanes are being swept, or should be */
     belay_time retention_at;     /* next look at retention by time */
 };
 
@@ -382,14 +397,6 @@ struct exception {
     struct key_text key;
 };
 
-struct row_key {
-    uint8_t bytes[32];
-    size_t n;
-};
-static inline struct belay_str row_key_str(const struct row_key *k)
-{
-    return belay_str((const char *)k->bytes, k->n);
-}
 struct row_key key_id(uint32_t id);
 struct row_key key_exception(uint32_t sub, uint64_t sequence, enum exception_part part);
 struct row_key key_history(uint32_t sub, uint64_t sequence, uint32_t number);
@@ -440,7 +447,7 @@ bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool 
 void due_put(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence);
 void due_del(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence);
 /* May the exception need its topic's log? */
-bool exception_pins(struct belay_broker *b, uint32_t sub, const struct exception *x);
+bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x);
 /* Bytes that removing or moving an exception may put (its lane's next head). */
 #define EXCEPTION_COST \
     ((struct cost){ 4 * BELAY_KEY_BYTES_MAX + 2048 + INSIDE_BYTES_MAX, 16 + 2 * BELAY_LETTER_ATTEMPTS_MAX })
@@ -456,6 +463,8 @@ struct lane_row {
     struct key_text key;
 };
 bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row);
+/* The lane has a row, and its head lives or it holds messages: a row may outlive its lane's trouble. */
+bool lane_in_trouble(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row);
 void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row);
 /* The lane is in trouble with this head. */
 void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
@@ -475,6 +484,12 @@ void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, 
 int lane_hold(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane, struct belay_err *err) BELAY_MUST_CHECK;
 /* All lanes in sub->troubled. False: some could not. */
 bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub);
+
+/* ---- rows of lanes whose trouble is over (sweep.c) ---- */
+
+void lane_over(struct belay_broker *b, struct belay_subscription *sub);
+void sweep_tick(struct belay_broker *b);
+void sweep_recovered(struct belay_broker *b);
 
 /* ---- outcomes ---- */
 

@@ -23,7 +23,7 @@ static void advance_pin(struct belay_broker *b, struct belay_subscription *sub)
             return;
         }
         sub->pin_low = at;
-        if (at >= sub->cursor || exception_pins(b, sub->id, &x))
+        if (at >= sub->cursor || exception_pins(b, sub, &x))
             return;
         sub->pin_low = at + 1;
     }

@@ -197,9 +197,8 @@ static struct lane *lane_get(struct belay_broker *b, struct belay_subscription *
         return NULL;
     }
     if (sub->n.lanes_in_trouble) {
-        struct row_key key = key_lane(sub->id, hash);
-        struct belay_str value;
-        lane->trouble = belay_state_get(b->state, BELAY_TABLE_LANE, row_key_str(&key), &value);
+        struct lane_row row;
+        lane->trouble = lane_in_trouble(b, sub->id, hash, &row);
     }
     return lane;
 }

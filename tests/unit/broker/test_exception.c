@@ -189,6 +189,61 @@ static void a_seek_leaves_attempts_of_exceptions_alone(void **state)
     assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 0);
 }
 
+/* Rows of lanes whose trouble is over, and of those that still are. */
+static void a_lane_that_got_well_leaves_no_row_for_long(void **state)
+{
+    struct world *w = *state;
+    char key[8];
+    for (uint64_t s = 1; s <= 100; s++) {
+        snprintf(key, sizeof key, "k%u", (unsigned)s % 50);
+        publish(w, key, "m");
+    }
+    for (uint64_t s = 1; s <= 50; s++)
+        retry(w, take_one(w, s), s == 50 ? 100000 : 10);
+    world_settle(w);
+    pass_ms(w, 10);
+    for (int n = 0; n < 98; n++)
+        ack(w, take(w)); /* each head, then the one it held */
+    world_settle(w);
+    assert_int_equal(w->sub->n.lanes_in_trouble, 1);
+    assert_int_equal(rows_of(w, BELAY_TABLE_LANE), 50); /* too few for a sweep */
+    world_reopen(w, SIM_POWER);
+    publish(w, "k1", "m"); /* its lane is well, whatever its row is */
+    ack(w, take_one(w, 101));
+    publish(w, "k2", "m"); /* and may be in trouble again */
+    retry(w, take_one(w, 102), 100000);
+    publish(w, "k2", "m");
+    assert_null(take(w));
+    assert_state(w, 103, BELAY_MESSAGE_HELD);
+    world_settle(w);
+    assert_int_equal(w->sub->n.lanes_in_trouble, 2);
+    pass_ms(w, 100000);
+    for (int n = 0; n < 4; n++)
+        ack(w, take(w));
+    world_settle(w);
+    for (int n = 0; n < 4; n++)
+        pass_ms(w, 1);
+    world_settle(w);
+    assert_int_equal(w->sub->n.lanes_in_trouble, 0);
+    assert_int_equal(rows_of(w, BELAY_TABLE_LANE), 0);
+    assert_int_equal(w->b->sweeping, 0);
+    assert_null(take(w));
+    assert_int_equal(belay_broker_wake_at(w->b), BELAY_TIME_NEVER);
+}
+
+static void rows_that_an_earlier_process_left_are_swept_after_a_start(void **state)
+{
+    struct world *w = *state;
+    publish(w, "k", "m");
+    retry(w, take_one(w, 1), 0);
+    ack(w, take_one(w, 1));
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_LANE), 1);
+    world_reopen(w, SIM_POWER);
+    pass_ms(w, 1);
+    assert_int_equal(rows_of(w, BELAY_TABLE_LANE), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +253,8 @@ int main(void)
         WORLD_TEST(progress_of_a_message_in_flight_moves_into_the_row_when_it_fails),
         WORLD_TEST(an_attempt_of_an_exception_that_a_crash_cut_short_is_interrupted),
         WORLD_TEST(a_seek_leaves_attempts_of_exceptions_alone),
+        WORLD_TEST(a_lane_that_got_well_leaves_no_row_for_long),
+        WORLD_TEST(rows_that_an_earlier_process_left_are_swept_after_a_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
