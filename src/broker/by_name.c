@@ -1,4 +1,5 @@
 /* by_name.c - one message, asked for by its sequence: where it is, out of the way, what crashed on it. */
+#include "base/planted.h"
 #include "broker/impl.h"
 
 const char *belay_message_state_name(enum belay_message_state state)
@@ -85,6 +86,8 @@ int belay_broker_crashed(struct belay_broker *b, uint32_t sub_id, uint64_t seque
     if (!sub || sequence >= belay_store_next_sequence(b->store, sub->topic_id)
         || belay_broker_state_of(b, sub, sequence, NULL) == BELAY_MESSAGE_DONE)
         return BELAY_OK; /* what crashed had been settled in the same breath */
+    if (BELAY_PLANTED(22))
+        return BELAY_OK;
     struct belay_buf *r = record_begin(b);
     belay_pack_varint(r, sub->id);
     belay_pack_varint(r, sequence);

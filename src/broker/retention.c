@@ -5,6 +5,7 @@
  * The low is not a record: it follows from the state and the time, and is told to the store again after
  * a restart.  An exception needs the log until its message is a letter's own.
  */
+#include "base/planted.h"
 #include "broker/impl.h"
 
 #define PIN_BITE 64                      /* exceptions looked at, a subscription and tick */
@@ -72,7 +73,9 @@ static void retain(struct belay_broker *b, struct topic *t)
         uint64_t by_time = belay_store_sequence_at(b->store, t->id, since);
         uint64_t by_bytes = t->retain_bytes ? low_by_bytes(b, t, t->low, t->retain_bytes) : 0;
         uint64_t kept = by_time > by_bytes ? by_time : by_bytes;
-        low = kept < settled ? kept : settled;
+        low = kept < settled || BELAY_PLANTED(20) ? kept : settled;
+        if (BELAY_PLANTED(21))
+            low = 0;
     }
     set_low(b, t, low);
 }

@@ -181,6 +181,8 @@ static bool may_deliver(const struct belay_engine *e)
 bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max)
 {
     size_t bytes = 0;
+    if (!engine_hand_is_known(e))
+        return false;
     for (uint32_t i = 0; i < count_max && bytes < bytes_max; i++) {
         struct belay_delivery *d = may_deliver(e) ? belay_broker_next(e->broker, e->now) : NULL;
         if (!d)

@@ -167,12 +167,18 @@ static int recover(struct belay_engine *e, struct belay_err *err)
         return status;
     belay_broker_recovered(e->broker, e->now);
     belay_sagas_recovered(e->sagas, e->now);
-    if (sub && belay_broker_find_id(e->broker, sub)) {
+    if (!sub)
+        return BELAY_OK;
+    if (belay_broker_find_id(e->broker, sub)) {
         status = belay_broker_crashed(e->broker, sub, sequence, e->now, err);
+        if (status == BELAY_OK)
+            e->crash_position = belay_store_position(e->store);
         tell_crash(e, belay_broker_find_id(e->broker, sub), sequence);
         if (status == BELAY_NOTFOUND || status == BELAY_BUSY || status == BELAY_NOSPACE)
             status = BELAY_OK; /* it was settled, or there is no room to count */
     }
+    if (!e->crash_position)
+        engine_hand_empty(e);
     return status;
 }
 

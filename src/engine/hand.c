@@ -1,6 +1,7 @@
 /* The message in hand, noted in a page of memory that outlives the process: what is found there when
  * the store is opened is what crashed it.  One note costs three stores; a run without calls needs no
- * record of its attempt. */
+ * record of its attempt.  It stays there until the crash is counted and that is durable; nothing is
+ * delivered before: or a message that kills the process at once would do so for ever. */
 #include "engine/impl.h"
 
 #include <stdatomic.h>
@@ -37,7 +38,8 @@ int engine_hand_open(struct belay_engine *e, uint32_t *ret_sub, uint64_t *ret_se
     bool found = h->magic == HAND_MAGIC && h->sub && h->check == check_of(h->sub, h->sequence);
     *ret_sub = found ? h->sub : 0;
     *ret_sequence = found ? h->sequence : 0;
-    *e->hand = (struct engine_hand){ .magic = HAND_MAGIC };
+    if (!found)
+        *e->hand = (struct engine_hand){ .magic = HAND_MAGIC };
     return BELAY_OK;
 }
 
@@ -54,6 +56,17 @@ void engine_hand_empty(struct belay_engine *e)
 {
     atomic_signal_fence(memory_order_seq_cst);
     e->hand->sub = 0;
+}
+
+bool engine_hand_is_known(struct belay_engine *e)
+{
+    if (e->crash_position == 0)
+        return true;
+    if (belay_store_durable(e->store) < e->crash_position)
+        return false;
+    engine_hand_empty(e);
+    e->crash_position = 0;
+    return true;
 }
 
 void engine_hand_close(struct belay_engine *e)

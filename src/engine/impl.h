@@ -194,6 +194,7 @@ struct belay_engine {
 
     struct belay_file *hand_file;
     struct engine_hand *hand;
+    uint64_t crash_position; /* of what says whom the last process died of; 0: durable, or nobody */
 
     bool stopping;
     int failed;
@@ -331,6 +332,8 @@ int engine_hand_open(struct belay_engine *e, uint32_t *ret_sub, uint64_t *ret_se
                      struct belay_err *err);
 void engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
 void engine_hand_empty(struct belay_engine *e);
+/* What the last process died of is durable: messages may be delivered. */
+bool engine_hand_is_known(struct belay_engine *e);
 void engine_hand_close(struct belay_engine *e);
 
 /* ---- sagas.c: what flows see of sagas ---- */

@@ -33,7 +33,8 @@ void saga_move_undone(struct saga_turn *t, struct saga_move *m, enum saga_step_s
     m->attempt = 0;
     m->delay_ms = 0;
     m->first_at = t->now;
-    int next = saga_undo_next(t, m, m->step);
+    bool lost = state == STEP_LEFT && BELAY_PLANTED(16); /* with it those below */
+    int next = lost ? -1 : saga_undo_next(t, m, m->step);
     if (next >= 0) {
         m->state = SAGA_COMPENSATING;
         m->at = (uint8_t)next;

@@ -61,7 +61,9 @@ int store_read_commit(struct window *w, const struct planned *at, const uint8_t 
     const uint8_t *p;
     size_t n, want = (size_t)blocks_up(e->length_bytes);
     struct commit c;
-    for (int again = 0; again < 2; again++) {
+    /* A damaged segment may end before a commit that the state remembers. */
+    bool there = where_offset(e->where) + want <= at->end;
+    for (int again = 0; there && again < 2; again++) {
         struct belay_file *file = at->cached && !again ? segment_cached(at->segment) : at->segment->file;
         int status = journal_window_get(w, file, where_offset(e->where), want, at->end, &p, &n, err);
         if (status != BELAY_OK)

@@ -8,7 +8,9 @@
 /*  api placeOrder -> orders -> saga fulfil -> work -> flow ship -> shipments -> saga
  *  api postEvent  -> events -> flow handle (two calls a message, lanes by key)
  *                         `-> flow pipe   -> copies -> flow echo -> echoes, 3 s later
- *                             (effects inside the store: exactly once)
+ *                         |   (effects inside the store: exactly once)
+ *                         `-> flow read   -> reads, kept for 20 s -> flow count -> counts
+ *                             (people make `read` seek, and pause `count` beyond the retention)
  *  api quote      -> a synchronous call
  *  api peek       -> $saga
  *  timer tick     -> ticks */
@@ -27,6 +29,8 @@ static const char app_text[] =
     "  events: { retain: 30d }\n"
     "  copies: { retain: 30d }\n"
     "  echoes: { retain: 30d }\n"
+    "  reads: { retain: 20s }\n"
+    "  counts: { retain: 30d }\n"
     "queues:\n"
     "  work: {}\n"
     "  ticks: {}\n"
@@ -87,6 +91,16 @@ static const char app_text[] =
     "    lanes: { concurrency: 4 }\n"
     "    steps:\n"
     "      - publish: { topic: echoes, delay: 3s }\n"
+    "  read:\n"
+    "    from: { topic: events, start: earliest }\n"
+    "    lanes: { concurrency: 8 }\n"
+    "    steps:\n"
+    "      - publish: { topic: reads, key: '{% lane %}' }\n"
+    "  count:\n"
+    "    from: { topic: reads, start: earliest }\n"
+    "    lanes: { concurrency: 8 }\n"
+    "    steps:\n"
+    "      - publish: { topic: counts, key: '{% lane %}' }\n"
     "  ship:\n"
     "    from: { queue: work }\n"
     "    lanes: { key: '{% order_id %}', concurrency: 8, on_exhausted: park_key }\n"
@@ -123,18 +137,26 @@ static const char app_text[] =
     " body: '{% { \"order\": order_id } %}' }\n"
     "        compensate:\n"
     "          call: { connection: warehouse, method: DELETE, path: '/reservations/{% order_id %}' }\n"
+    "          retry: { max_attempts: 2, initial: 200ms, max: 1s }\n"
     "      - name: charge\n"
     "        call: { connection: payments, method: POST, path: /charges,"
     " body: '{% { \"order\": order_id, \"amount\": amount } %}' }\n"
     "        resolve: { connection: payments, method: GET, path: '/charges/{% order_id %}' }\n"
     "        compensate:\n"
     "          call: { connection: payments, method: POST, path: '/charges/{% order_id %}/refund' }\n"
+    "          retry: { max_attempts: 2, initial: 200ms, max: 1s }\n"
     "      - name: ship\n"
     "        publish: { queue: work }\n"
     "        await: { topic: shipments, match: '{% order_id %}', timeout: 10m,"
     " fail_when: \"{% outcome = 'failed' %}\" }\n"
     "        compensate:\n"
-    "          call: { connection: warehouse, method: DELETE, path: '/shipments/{% order_id %}' }\n";
+    "          call: { connection: warehouse, method: DELETE, path: '/shipments/{% order_id %}' }\n"
+    "          retry: { max_attempts: 2, initial: 200ms, max: 1s }\n"
+    "        pivot: true\n"
+    "      - name: book\n"
+    "        timeout: 60s\n"
+    "        retry: { max_attempts: 1000, initial: 200ms, multiplier: 2, max: 5s, jitter: none }\n"
+    "        call: { connection: warehouse, method: PUT, path: '/bookings/{% order_id %}' }\n";
 
 static const char openapi_text[] =
     "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"sim\",\"version\":\"1\"},\"paths\":{"

@@ -31,6 +31,7 @@ void sim_check_step(struct sim_world *w)
     struct belay_err err;
     if (w->life == SIM_DEAD)
         return;
+    sim_crashes_look(w);
     if (belay_engine_check(w->engine, &err) != BELAY_OK)
         sim_violation(w, "invariant", "%s", err.msg);
 }
@@ -98,6 +99,8 @@ struct tally {
     uint32_t events[SIM_LANES_MAX][SIM_EVENTS_MAX];
     int64_t last[SIM_LANES_MAX];
     bool any_order;
+    struct sim_count *count; /* NULL: nobody wants it */
+    uint64_t sequence;
 };
 
 static void tally_message(struct sim_world *w, const char *topic, struct tally *t,
@@ -121,6 +124,10 @@ static void tally_message(struct sim_world *w, const char *topic, struct tally *
         sim_violation(w, "G7", "%s holds a message nobody sent: %.*s", topic, BELAY_STR_ARG(body));
     size_t at = (size_t)(lane - w->lanes);
     t->events[at][n->u.i]++;
+    if (t->count) {
+        t->count->times[at][n->u.i]++;
+        t->count->last_at[at][n->u.i] = t->sequence;
+    }
     if (n->u.i <= t->last[at] && !t->any_order)
         sim_violation(w, "G2", "%s: %s-%lld comes after %s-%lld", topic, lane->name,
                       (long long)n->u.i, lane->name, (long long)t->last[at]);
@@ -139,7 +146,8 @@ static bool tally_topic(struct sim_world *w, const char *topic, bool rotten, str
     uint32_t number = belay_broker_topic_id(belay_engine_broker(w->engine), belay_str_c(topic));
     uint64_t first = belay_store_first_sequence(s, number);
     uint64_t next = belay_store_next_sequence(s, number);
-    *t = (struct tally){ .last = { -1, -1, -1, -1 }, .any_order = strcmp(topic, "echoes") == 0 };
+    bool any_order = strcmp(topic, "echoes") == 0 || strcmp(topic, "counts") == 0;
+    *t = (struct tally){ .last = { -1, -1, -1, -1 }, .any_order = any_order, .count = t->count };
     while (first < next) {
         bool done = false;
         struct belay_fetch f = { .topic = number, .first = first, .count_max = 64,
@@ -162,6 +170,7 @@ static bool tally_topic(struct sim_world *w, const char *topic, bool rotten, str
             if (belay_message_decode(f.items[i].encoded, &f.arena, &m, &err) != BELAY_OK)
                 sim_violation(w, "G7", "%s/%llu: %s", topic, (unsigned long long)f.items[i].sequence,
                               err.msg);
+            t->sequence = f.items[i].sequence;
             tally_message(w, topic, t, m.body, &f.arena);
             first = f.items[i].sequence + 1;
         }
@@ -170,9 +179,16 @@ static bool tally_topic(struct sim_world *w, const char *topic, bool rotten, str
     return true;
 }
 
+void sim_count_topic(struct sim_world *w, const char *topic, struct sim_count *ret_count)
+{
+    struct tally t = { .count = ret_count };
+    *ret_count = (struct sim_count){ 0 };
+    tally_topic(w, topic, false, &t);
+}
+
 static void check_topics(struct sim_world *w)
 {
-    struct tally orders, events, copies, echoes;
+    struct tally orders = { 0 }, events = { 0 }, copies = { 0 }, echoes = { 0 };
     tally_topic(w, "orders", false, &orders);
     tally_topic(w, "events", false, &events);
     tally_topic(w, "copies", false, &copies);
@@ -199,7 +215,7 @@ static void check_topics(struct sim_world *w)
 void sim_check_rotten(struct sim_world *w)
 {
     static const char *const topics[] = { "orders", "events", "copies", "echoes" };
-    struct tally t;
+    struct tally t = { 0 };
     for (size_t i = 0; i < 4; i++)
         tally_topic(w, topics[i], true, &t);
 }
@@ -219,15 +235,17 @@ static void check_order(struct sim_world *w, const struct sim_order *o)
         sim_violation(w, "SAGA", "the view of %s is no JSON: %s", o->id, err.msg);
     struct belay_str state = belay_json_str(belay_json_get(root, BELAY_STR("state")));
     bool completed = belay_str_eq_nocase(state, BELAY_STR("completed"));
+    bool booked = o->booked || o->book_skipped;
     bool whole = o->reserved && !o->unreserved && o->charged && !o->refunded && o->shipped
-                 && !o->unshipped;
-    bool nothing = o->reserved == o->unreserved && o->charged == o->refunded
-                   && o->shipped == o->unshipped;
+                 && !o->unshipped && booked;
+    bool nothing = (o->reserved == o->unreserved || o->left_reserved)
+                   && (o->charged == o->refunded || o->left_charged)
+                   && (o->shipped == o->unshipped || o->left_shipped) && !o->book_asked;
     sim_trace(w, "%s: %.*s", o->id, BELAY_STR_ARG(state));
     if (completed ? !whole : !nothing)
-        sim_violation(w, "G5", "%s is %.*s, but reserved %d-%d charged %d-%d shipped %d-%d", o->id,
+        sim_violation(w, "G5", "%s is %.*s, but reserved %d-%d charged %d-%d shipped %d-%d booked %d", o->id,
                       BELAY_STR_ARG(state), o->reserved, o->unreserved, o->charged, o->refunded,
-                      o->shipped, o->unshipped);
+                      o->shipped, o->unshipped, o->booked);
     if (completed && (o->declined || o->unshippable))
         sim_violation(w, "G5", "%s is completed, which cannot be", o->id);
     belay_buf_deinit(&view);
@@ -258,4 +276,5 @@ void sim_check_end(struct sim_world *w)
         check_order(w, &w->orders[i]);
     check_lanes(w);
     check_topics(w);
+    sim_seeks_check(w);
 }

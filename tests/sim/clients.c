@@ -24,6 +24,8 @@ static void order_init(struct sim_world *w, uint32_t i)
     snprintf(key, sizeof key, "key-o%u", i);
     o->declined = sim_chance(w, 150);
     o->unshippable = !o->declined && sim_chance(w, 200);
+    o->unbookable = sim_chance(w, 100);
+    o->stuck = sim_chance(w, 100);
     snprintf(body, sizeof body, "{\"order_id\":\"%s\",\"amount\":%u}", o->id, 10 + i);
     wish_init(&o->wish, "placeOrder", key, body);
 }

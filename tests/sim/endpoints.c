@@ -40,7 +40,7 @@ static void charge(struct sim_world *w, struct sim_order *o, const char *key)
 
 static void refund(struct sim_world *w, struct sim_order *o)
 {
-    if (o->shipped && !o->unshipped)
+    if (o->shipped && !o->unshipped && !o->left_shipped)
         sim_violation(w, "G5", "%s is refunded before its shipment is undone", o->id);
     o->undoing = true;
     if (o->charged)
@@ -49,9 +49,9 @@ static void refund(struct sim_world *w, struct sim_order *o)
 
 static void unreserve(struct sim_world *w, struct sim_order *o)
 {
-    if (o->charged && !o->refunded)
+    if (o->charged && !o->refunded && !o->left_charged)
         sim_violation(w, "G5", "%s is unreserved before its charge is undone", o->id);
-    if (o->shipped && !o->unshipped)
+    if (o->shipped && !o->unshipped && !o->left_shipped)
         sim_violation(w, "G5", "%s is unreserved before its shipment is undone", o->id);
     o->undoing = true;
     if (o->reserved)
@@ -68,6 +68,10 @@ static void unship(struct sim_order *o)
 static void order_effect(struct sim_world *w, struct sim_call *c, struct sim_order *o)
 {
     bool deleting = strcmp(c->method, "DELETE") == 0;
+    if (o->book_asked && (deleting || strstr(c->path, "/refund")))
+        sim_violation(w, "G5", "%s goes back over its pivot", o->id);
+    if (strncmp(c->path, "/bookings/", 10) == 0)
+        o->booked = true;
     if (strncmp(c->path, "/reservations/", 14) == 0) {
         if (deleting) {
             unreserve(w, o);
@@ -178,6 +182,18 @@ static void check_lane(struct sim_world *w, const struct sim_call *c, struct sub
         s->event->second_asked = true;
 }
 
+/* Past the pivot, as the warehouse sees it; its step has a minute, in which 200 ms doubling up to 5 s are
+ * sixteen attempts, a few more where the process dies. */
+static void check_booking(struct sim_world *w, const struct sim_call *c, struct sim_order *o)
+{
+    if (strncmp(c->path, "/bookings/", 10) != 0)
+        return;
+    forward(w, o, "booking");
+    o->book_asked = true;
+    if (++o->book_calls > 40 + 2 * w->crashes)
+        sim_violation(w, "SAGA", "%s is asked to be booked for longer than its step may take", o->id);
+}
+
 static bool refused_for_good(struct sim_world *w, const struct sim_call *c, const struct subject *s)
 {
     if (s->event)
@@ -186,6 +202,7 @@ static bool refused_for_good(struct sim_world *w, const struct sim_call *c, cons
         return false;
     bool put = strcmp(c->method, "PUT") == 0;
     return (s->order->declined && strcmp(c->path, "/charges") == 0)
+           || (s->order->unbookable && strncmp(c->path, "/bookings/", 10) == 0)
            || (s->order->unshippable && put && strncmp(c->path, "/shipments/", 11) == 0);
 }
 
@@ -210,6 +227,8 @@ static void plan(struct sim_world *w, struct sim_call *c, const struct subject *
         set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 404);
     } else if (refused_for_good(w, c, s)) {
         set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 422);
+    } else if (s->order && s->order->stuck && strncmp(c->path, "/bookings/", 10) == 0) {
+        set(c, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
     } else if (n < w->faults * 4 / 10) {
         bool silent = sim_chance(w, 500);
         set(c, silent ? BELAY_CLASS_UNKNOWN_OUTCOME : BELAY_CLASS_TRANSIENT,
@@ -257,6 +276,8 @@ void sim_endpoint_call(struct sim_world *w, const struct belay_connection_def *c
     find_subject(w, c, &s);
     if (s.event)
         check_lane(w, c, &s);
+    if (s.order)
+        check_booking(w, c, s.order);
     plan(w, c, &s);
     shape(w, c);
     uint64_t latency = sim_chance(w, 50) ? 1500 * SIM_MS : 20 * SIM_MS;

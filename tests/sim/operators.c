@@ -1,4 +1,4 @@
-/* People: they look at letters and parked sagas, and change the configuration. */
+/* People: they look at letters, and change the configuration. */
 #include <stdio.h>
 #include <string.h>
 
@@ -74,6 +74,7 @@ static int settle(struct sim_world *w, const struct found *f, uint64_t how, stru
         return belay_broker_letter_discard(b, f->sub, f->sequence, BELAY_STR("of no use"),
                                            BELAY_STR("sim"), now, err);
     }
+    w->pipe_replays += strcmp(f->name, "pipe") == 0;
     sim_trace(w, "replay %s/%llu", f->name, (unsigned long long)f->sequence);
     return belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
 }
@@ -93,27 +94,6 @@ static bool replayable(const struct found *f)
     return f->parked || strcmp(f->name, "ship") != 0;
 }
 
-static bool settle_saga(struct sim_world *w)
-{
-    struct belay_sagas *s = belay_engine_sagas(w->engine);
-    struct belay_str id = BELAY_STR_NONE, state;
-    char after[32] = "";
-    while (belay_sagas_list(s, BELAY_STR("fulfil"), belay_str_c(after), &id, &state)) {
-        char name[32];
-        snprintf(name, sizeof name, "%.*s", BELAY_STR_ARG(id));
-        if (belay_str_eq_nocase(state, BELAY_STR("parked"))) {
-            struct belay_err err;
-            sim_trace(w, "settle %s", name);
-            int status = belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(name), &(struct belay_saga_word){ .how = BELAY_SETTLE_RETRY, .who = BELAY_STR("sim") }, sim_clock(w), &err);
-            if (!sim_may_fail(w, status))
-                sim_violation(w, "SAGA", "%s: %s", name, err.msg);
-            return true;
-        }
-        snprintf(after, sizeof after, "%s", name);
-    }
-    return false;
-}
-
 static void reload(struct sim_world *w)
 {
     struct belay_err err;
@@ -131,13 +111,17 @@ static void reload(struct sim_world *w)
 void sim_operators_act(struct sim_world *w)
 {
     struct found f;
-    uint64_t n = sim_below(w, 10);
+    uint64_t n = sim_below(w, 14);
     if (n == 0) {
         reload(w);
     } else if (n == 1) {
-        settle_saga(w);
+        sim_persons_act(w);
+    } else if (n <= 4) {
+        sim_seeks_act(w);
     } else if (find_letter(w, sim_below(w, 4), &f)) {
         uint64_t how = sim_below(w, 4);
+        if (how == 1 && strcmp(f.name, "pipe") == 0)
+            how = 2; /* what it is to copy must be in copies in the end */
         if (how != 1 && !replayable(&f))
             return;
         settle_letter(w, &f, how);
@@ -155,5 +139,6 @@ bool sim_operators_clear(struct sim_world *w)
         if (skip > 200)
             break;
     }
-    return settle_saga(w) || any;
+    sim_seeks_clear(w);
+    return sim_persons_act(w) || any;
 }

@@ -14,7 +14,14 @@ set(planted
   "12:a_step_of_unknown_outcome_that_is_not_compensated"
   "13:a_last_commit_that_recovery_takes_for_durable"
   "14:engine_time_that_is_not_recorded"
-  "15:a_segment_used_again_while_somebody_needs_it")
+  "15:a_segment_used_again_while_somebody_needs_it"
+  "16:a_skipped_compensation_that_takes_those_below_along"
+  "17:a_pivot_that_is_none"
+  "18:a_step_that_takes_all_the_time_it_wants"
+  "19:a_seek_that_leaves_what_was_read_ahead"
+  "20:retention_that_takes_what_nobody_has_settled"
+  "21:retention_that_takes_nothing"
+  "22:a_crash_in_hand_that_is_not_counted")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

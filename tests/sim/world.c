@@ -123,6 +123,7 @@ static void start(struct sim_world *w)
             return;
         }
         sim_trace(w, "start failed: %s", status == BELAY_OK ? "disk" : err.msg);
+        w->stumbles++;
         if (status == BELAY_NOSPACE)
             sim_disk_set_capacity(w->disk, 0); /* a person makes room */
         else if (!stumbles)
@@ -166,6 +167,10 @@ static void take_actions(struct sim_world *w)
 {
     struct belay_action a;
     while (w->life != SIM_DEAD && belay_engine_action(w->engine, &a)) {
+        if (!w->calm && sim_chance(w, 1)) { /* between two effects of one step */
+            die(w, some_death(w));
+            return;
+        }
         switch (a.kind) {
         case BELAY_ACTION_CALL:
             if (a.u.call.cancel)
@@ -187,7 +192,15 @@ static void take_actions(struct sim_world *w)
 
 static void step(struct sim_world *w)
 {
+    if (w->life == SIM_DEAD)
+        return;
     belay_engine_step(w->engine, sim_clock(w));
+    if (w->dying) {
+        w->dying = false;
+        die(w, SIM_KILL);
+        sim_crashes_check(w);
+        return;
+    }
     take_actions(w);
 }
 
@@ -291,9 +304,9 @@ static void tick(struct sim_world *w)
         done = sim_endpoints_answer(w);
     else if (n < 720)
         done = w->life == SIM_ALIVE && sim_clients_act(w);
-    else if (n < 730 && w->life == SIM_ALIVE && !w->calm)
+    else if (n < 735 && w->life == SIM_ALIVE && !w->calm)
         sim_operators_act(w);
-    else if (n < 730 + w->faults / 6 && !w->calm)
+    else if (n < 735 + w->faults / 6 && !w->calm)
         something_bad(w);
     else
         step(w);
@@ -328,6 +341,7 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
     w->segment_bytes = BELAY_KIB(64) << sim_below(w, 3);
     w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
     w->faults = (uint32_t)sim_below(w, 61);
+    sim_crashes_init(w);
     sim_clients_init(w);
 }
 

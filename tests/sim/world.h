@@ -4,7 +4,10 @@
  *   world.c      what happens next; the engine's life and deaths
  *   endpoints.c  outside systems: they do work, lose answers, fail, and keep a ledger of their own
  *   clients.c    callers of the APIs with idempotency keys, who ask again until they are answered
- *   operators.c  people: letters, parked sagas, reloads
+ *   operators.c  people: letters, reloads
+ *   persons.c    people: what they say about sagas
+ *   crashes.c    the process dies with a message in hand
+ *   seeks.c      people: seeks and pauses, and what must come of them
  *   checks.c     G1-G8 against the ledgers
  *   trace.c      what happened, hashed and readable
  *
@@ -57,8 +60,13 @@ struct sim_order {
     struct sim_wish wish;
     char id[16];
     bool declined, unshippable; /* its card, its goods: permanent refusals */
+    bool unbookable, stuck;     /* past the pivot: refused for good; busy until a person sees to it */
     /* of the endpoints */
     bool reserved, unreserved, charged, refunded, shipped, unshipped;
+    bool booked, book_asked;
+    uint32_t book_calls;       /* since a person said something about it */
+    bool book_skipped;         /* a person may have said so; what follows likewise */
+    bool left_reserved, left_charged, left_shipped;
     bool undoing;              /* a compensation was seen */
     char charge_key[80];
 };
@@ -76,6 +84,13 @@ struct sim_lane {
     char name[16];
     uint32_t count;
     struct sim_event events[SIM_EVENTS_MAX];
+};
+
+/* What people did with the subscription `read`, and what is sure of it. */
+struct sim_seeks {
+    uint64_t back[SIM_LANES_MAX * SIM_EVENTS_MAX + 1]; /* by sequence: may have been handed out again */
+    bool skipped[SIM_LANES_MAX * SIM_EVENTS_MAX + 1];  /* may have been passed over since it was last sure */
+    uint64_t sure_to, sure_mark; /* from there on again, behind that place of counts; 0: nothing */
 };
 
 struct sim_quote {
@@ -129,6 +144,11 @@ struct sim_world {
     struct sim_quote quotes[SIM_QUOTES_MAX];
     uint32_t order_count, lane_count, quote_count;
     uint32_t quotes_made;
+    struct sim_seeks seeks;
+    bool dying;                /* inside of a step: dead when it returns */
+    uint64_t poison;           /* message of events that kills `pipe`; 0: none */
+    bool poison_durable;
+    uint64_t poison_deaths, pipe_replays, stumbles;
 };
 
 struct sim_result {
@@ -184,6 +204,25 @@ void sim_endpoint_cancel(struct sim_world *w, uint64_t id);
 bool sim_endpoints_answer(struct sim_world *w);
 belay_time sim_endpoints_wake_at(const struct sim_world *w);
 void sim_endpoints_cut_off(struct sim_world *w);
+
+/* A word on some saga; calm: what is parked must come to its end. False: nothing is parked. */
+bool sim_persons_act(struct sim_world *w);
+
+void sim_seeks_act(struct sim_world *w);
+/* In the calm: nothing stays paused. */
+void sim_seeks_clear(struct sim_world *w);
+void sim_seeks_check(struct sim_world *w);
+void sim_crashes_init(struct sim_world *w);
+void sim_crashes_look(struct sim_world *w);
+void sim_crashes_check(struct sim_world *w);
+/* Everything is durable that was done so far; false: the disk is about to end it. */
+bool sim_make_sure(struct sim_world *w);
+/* How often each event is in a topic, and where it is first at or behind `from`. */
+struct sim_count {
+    uint32_t times[SIM_LANES_MAX][SIM_EVENTS_MAX];
+    uint64_t last_at[SIM_LANES_MAX][SIM_EVENTS_MAX];
+};
+void sim_count_topic(struct sim_world *w, const char *topic, struct sim_count *ret_count);
 
 void sim_operators_act(struct sim_world *w);
 /* In the calm: everything that waits for a person is settled. True: something was. */

@@ -4,6 +4,7 @@
 #include "platform/disk_fault.h"
 #include "store/commit.h"
 #include "store/segment.h"
+#include "store/store_impl.h"
 #include "unit/store/store_fixture.h"
 #include "unit/tempdir.h"
 
@@ -111,6 +112,20 @@ static void a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail(v
         assert_fetched(f, 1, 1, COMMITS - matters);
         fixture_free(f);
     }
+}
+
+/* Of a segment that ends early for its damage: the state remembers more than there is. */
+static void a_commit_beyond_the_end_of_its_segment_is_corruption(void **state)
+{
+    struct belay_err err = { 0 };
+    struct window w = { 0 };
+    const uint8_t *p = NULL;
+    const struct planned at
+        = { .extent = { .where = 3 * (uint64_t)BELAY_BLOCK_BYTES, .length_bytes = 700 },
+            .end = 3 * (uint64_t)BELAY_BLOCK_BYTES };
+    (void)state;
+    assert_int_equal(store_read_commit(&w, &at, &p, &err), BELAY_CORRUPT);
+    assert_null(p);
 }
 
 static void a_segment_that_is_missing_is_corruption(void **state)
@@ -362,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_flip_in_the_segment_header_is_corruption_or_another_version),
         cmocka_unit_test(a_flip_in_the_last_commit_is_the_end_of_the_tail),
         cmocka_unit_test(a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail),
+        cmocka_unit_test(a_commit_beyond_the_end_of_its_segment_is_corruption),
         cmocka_unit_test(a_segment_that_is_missing_is_corruption),
         cmocka_unit_test(a_rotten_commit_is_never_fetched),
         cmocka_unit_test(the_check_finds_what_recovery_would),
