@@ -58,6 +58,7 @@
 #define BELAY_OVERLAY_CHANGES_MAX 8192             /* of each: a checkpoint dirties a page for each */
 #define BELAY_TAIL_CACHE_BYTES BELAY_MIB(8)        /* bodies kept in memory behind the append */
 #define BELAY_STATE_KEY_BYTES_MAX 511
+#define BELAY_STATE_VERIFY_ROWS_MAX 20000          /* a start looks at all rows of a state up to here */
 #define BELAY_STATE_MAP_BYTES ((size_t)128 << 30) /* address space of the checkpoint, not memory */
 
 /* broker */

@@ -23,7 +23,7 @@ static const char help[] =
     "  --drain SECONDS     how long a stop waits for what is in flight (10)\n"
     "  --store-max SIZE    bound of the data directory, e.g. 10GiB\n\n"
     "SIGHUP reads the configuration again: all or nothing. SIGTERM and SIGINT stop gracefully.\n"
-    "Exit: 0 stopped, 78 the configuration is wrong, 74 the disk failed, 1 otherwise.\n\n"
+    "Exit: 0 stopped, 78 the configuration or the choice of --data is wrong, 74 the disk failed, 1 otherwise.\n\n"
     "example: belay run --data /var/lib/belay --health 127.0.0.1:7070 examples/order-fulfilment\n";
 
 struct options {
@@ -159,6 +159,8 @@ static int exit_code(int status)
     case BELAY_CONFLICT:
     case BELAY_UNSUPPORTED:
     case BELAY_DENIED:
+    case BELAY_LOCKED:
+    case BELAY_VERSION:
         return EXIT_CONFIG_;
     case BELAY_IO:
     case BELAY_CORRUPT:
@@ -172,6 +174,10 @@ static int exit_code(int status)
 static int fail(int status, const struct belay_err *err)
 {
     fprintf(stderr, "belay run: %s\n", err->msg);
+    if (status == BELAY_VERSION)
+        fprintf(stderr, "belay run: another version of Belay wrote this store, this is " BELAY_VERSION_STRING
+                        ". Start it with that version or a later one, or name another --data. The store is kept"
+                        " as it is.\n");
     return exit_code(status);
 }
 

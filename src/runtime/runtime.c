@@ -119,6 +119,18 @@ static bool store_is_idle(struct belay_runtime *rt)
     return belay_store_idle(belay_engine_store(rt->engine));
 }
 
+/* After an orderly stop the last commit has a witness, and the next start nothing to apply (decision 0200). */
+static void last_checkpoint(struct belay_runtime *rt)
+{
+    struct belay_err err;
+    if (!rt->stop_seen || rt->failed != BELAY_OK)
+        return;
+    int status = belay_store_checkpoint(belay_engine_store(rt->engine), &err);
+    if (status != BELAY_OK)
+        BELAY_LOG(rt->opt.log, BELAY_LOG_WARN, belay_clock_wall(rt->opt.clock), "runtime.no_checkpoint",
+                  belay_f_err(&err));
+}
+
 /* The engine's thread has ended or never ran. */
 static void close_all(struct belay_runtime *rt)
 {
@@ -133,6 +145,7 @@ static void close_all(struct belay_runtime *rt)
     listeners_deinit(rt);
     if (rt->engine) {
         wait_until(rt, store_is_idle);
+        last_checkpoint(rt);
         belay_engine_close(rt->engine);
         rt->engine = NULL;
     }

@@ -14,6 +14,7 @@ struct place { /* of a commit */
 
 struct check {
     struct belay_disk *disk;
+    const struct belay_state_backend *backend;
     struct journal journal;
     struct belay_state *state;
     struct topic_logs topics;
@@ -207,6 +208,8 @@ static void check_all(struct check *c)
         c->journal.trimmed = store_trimmed(&c->topics, c->state);
     else
         say(c, false, "state", "%s", err.msg);
+    if (c->backend->verify && c->backend->verify(c->backend->self, &err) != BELAY_OK)
+        say(c, false, "state", "%s", err.msg);
     check_journal(c);
     if (check_topics(c, &err) != BELAY_OK)
         say(c, false, "state", "%s", err.msg);
@@ -215,7 +218,7 @@ static void check_all(struct check *c)
 int belay_store_check(struct belay_disk *disk, const struct belay_state_backend *state,
                       struct belay_buf *report, bool json, struct belay_err *err)
 {
-    struct check c = { .disk = disk, .report = report, .json = json };
+    struct check c = { .disk = disk, .backend = state, .report = report, .json = json };
     int status = topic_logs_init(&c.topics);
     if (status != BELAY_OK)
         return belay_fail(err, status, "check: out of memory");

@@ -131,3 +131,28 @@ int store_checkpoint_now(struct belay_store *s, uint64_t position, struct belay_
         status = finish(s, err);
     return status;
 }
+
+/* The one that waits for room, where there is one. */
+static int finish_frozen(struct belay_store *s, struct belay_err *err)
+{
+    struct checkpoint *c = &s->checkpoint;
+    int status = BELAY_OK;
+    if (c->frozen && !c->committed)
+        status = belay_state_checkpoint_run(s->state, err);
+    return c->frozen && status == BELAY_OK ? finish(s, err) : status;
+}
+
+int belay_store_checkpoint(struct belay_store *s, struct belay_err *err)
+{
+    uint64_t last = s->journal.next_number - 1;
+    BELAY_ASSERT(belay_store_idle(s));
+    int status = belay_store_failed(s, err);
+    if (status != BELAY_OK)
+        return status;
+    if ((s->pending && s->pending->records > 0) || s->journal.durable < last)
+        return belay_fail(err, BELAY_BUSY, "not everything is durable");
+    status = finish_frozen(s, err);
+    if (status == BELAY_OK && belay_state_position(s->state) < last)
+        status = store_checkpoint_now(s, last, err);
+    return status == BELAY_EMPTY ? BELAY_OK : status; /* no row changed since the last one */
+}

@@ -344,6 +344,8 @@ static int find_start(struct scan *s, struct segment **ret_seg, struct belay_err
             start = seg;
         else if (!start)
             return corrupt(seg, 0, err, "commits before this segment's first are missing");
+        if (n->prev == &s->j->live && begins > s->j->trimmed) /* topics still have messages there */
+            return corrupt(seg, 0, err, "commits before this segment's first are missing, with messages that are needed");
     }
     *ret_seg = start;
     return BELAY_OK;

@@ -74,6 +74,8 @@ struct belay_state_backend {
                   void *arg, struct belay_err *err);
     /* Engine thread, after a commit ended: reads see it from now on. */
     int (*refresh)(void *self, struct belay_err *err);
+    /* Every row is there and can be found. NULL: there is nothing that could be wrong. Errors: BELAY_CORRUPT. */
+    int (*verify)(void *self, struct belay_err *err);
     void (*close)(void *self);
 };
 

@@ -7,6 +7,7 @@
  * Byte layout: docs/format/checkpoint.md. */
 #include <errno.h>
 #include <lmdb.h>
+#include <signal.h> /* allow: signal.h - what on_stumble raises */
 #include <stdio.h>
 #include <sys/statvfs.h> /* allow: sys/statvfs.h - the disk below LMDB's own file */
 #include <unistd.h>      /* allow: unistd.h - the size of LMDB's own file */
@@ -222,6 +223,19 @@ static int change_row(struct lmdb *l, MDB_cursor *cursor, const struct belay_sta
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+static int count_rows(struct lmdb *l, MDB_txn *txn, uint64_t *ret_rows)
+{
+    uint64_t rows = 0;
+    int rc = 0;
+    for (uint32_t table = 0; rc == 0 && table < STATE_TABLES; table++) {
+        MDB_stat stat;
+        if (known(table) && (rc = mdb_stat(txn, l->dbi[table], &stat)) == 0)
+            rows += stat.ms_entries;
+    }
+    *ret_rows = rows;
+    return rc;
+}
+
 static int change_all(struct lmdb *l, MDB_txn *txn,
                       bool (*next)(void *arg, struct belay_state_change *ret), void *arg)
 {
@@ -268,6 +282,7 @@ static int lmdb_commit(void *self, uint64_t position,
 {
     struct lmdb *l = self;
     MDB_txn *txn;
+    uint64_t rows;
     int rc = mdb_txn_begin(l->env, NULL, 0, &txn);
     if (rc)
         return fail(err, rc, "begin");
@@ -276,6 +291,10 @@ static int lmdb_commit(void *self, uint64_t position,
         rc = meta_put(txn, l->meta, BELAY_STR("position"), position);
     if (rc == 0)
         rc = meta_put(txn, l->meta, BELAY_STR("position-crc"), position_crc(position));
+    if (rc == 0)
+        rc = count_rows(l, txn, &rows);
+    if (rc == 0)
+        rc = meta_put(txn, l->meta, BELAY_STR("rows"), rows);
     if (rc == 0)
         rc = mdb_txn_commit(txn);
     else
@@ -332,6 +351,61 @@ static int open_tables(struct lmdb *l, MDB_txn *txn)
     return rc;
 }
 
+/* Pages have no checksum, and one that lost its way takes rows with it that nobody misses: so they are counted,
+ * and each is looked for by its key, too. */
+static int verify_table(struct lmdb *l, uint32_t table, struct belay_err *err)
+{
+    MDB_stat stat;
+    MDB_cursor *cursor;
+    MDB_val k, v, found;
+    struct belay_str ignored;
+    uint64_t rows = 0;
+    int rc = mdb_stat(l->reader, l->dbi[table], &stat), status = BELAY_OK;
+    if (rc == 0)
+        rc = mdb_cursor_open(l->reader, l->dbi[table], &cursor);
+    if (rc)
+        return fail(err, rc, "verify");
+    while (rc == 0 && status == BELAY_OK && rows <= stat.ms_entries
+           && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+        rows++;
+        status = unwrap(table, &k, &v, &ignored, err);
+        if (status == BELAY_OK && (rc = mdb_get(l->reader, l->dbi[table], &k, &found)) == MDB_NOTFOUND)
+            rc = MDB_CORRUPTED;
+        else if (rc == 0 && found.mv_data != v.mv_data)
+            rc = MDB_CORRUPTED;
+    }
+    mdb_cursor_close(cursor);
+    if (status == BELAY_OK && rc != MDB_NOTFOUND && rc != 0)
+        return fail(err, rc, "verify");
+    if (status == BELAY_OK && rows != stat.ms_entries)
+        return belay_fail(err, BELAY_CORRUPT, "checkpoint: state/data.mdb has %llu rows of %llu in table %u",
+                          (unsigned long long)rows, (unsigned long long)stat.ms_entries, table);
+    return status;
+}
+
+static int verify(struct lmdb *l, uint64_t rows_max, struct belay_err *err)
+{
+    uint64_t rows, wanted;
+    int rc = count_rows(l, l->reader, &rows), status = BELAY_OK;
+    wanted = rows; /* a store of an older build does not say */
+    if (rc == 0)
+        rc = meta_get(l->reader, l->meta, BELAY_STR("rows"), &wanted);
+    if (rc)
+        return fail(err, rc, "verify");
+    if (rows != wanted || (rows && l->position == 0))
+        return belay_fail(err, BELAY_CORRUPT, "checkpoint: state/data.mdb has %llu rows of %llu",
+                          (unsigned long long)rows, (unsigned long long)wanted);
+    for (uint32_t table = 0; rows <= rows_max && status == BELAY_OK && table < STATE_TABLES; table++)
+        if (known(table))
+            status = verify_table(l, table, err);
+    return status;
+}
+
+static int lmdb_verify(void *self, struct belay_err *err)
+{
+    return verify(self, UINT64_MAX, err);
+}
+
 /* Creates what is missing; writes nothing where nothing is. */
 static int prepare(struct lmdb *l, struct belay_err *err)
 {
@@ -356,10 +430,20 @@ static int prepare(struct lmdb *l, struct belay_err *err)
     return rc ? fail(err, rc, "create tables") : BELAY_OK;
 }
 
+/* LMDB does not check its pages. Where it stumbles over a damaged one it asserts, and there is no way back out of
+ * it; what lies behind the end of its file is a SIGBUS, so this is made one too (cli/main.c says what it means). */
+static void on_stumble(MDB_env *env, const char *what)
+{
+    (void)env, (void)what;
+    raise(SIGBUS); /* allow: raise - the program's handler ends it with a word and a status */
+}
+
 static int open_env(struct lmdb *l, const char *path, uint64_t map_bytes)
 {
     int dead;
     int rc = mdb_env_create(&l->env);
+    if (rc == 0)
+        rc = mdb_env_set_assert(l->env, on_stumble);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(l->env, STATE_TABLES + 1);
     if (rc == 0)
@@ -387,6 +471,8 @@ int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_sta
         rc = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->reader);
         status = rc ? fail(err, rc, "begin reading") : lmdb_refresh(l, err);
     }
+    if (status == BELAY_OK)
+        status = verify(l, BELAY_STATE_VERIFY_ROWS_MAX, err);
     if (status != BELAY_OK) {
         lmdb_close(l);
         return status;
@@ -397,6 +483,7 @@ int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_sta
                                                  .seek = lmdb_seek,
                                                  .commit = lmdb_commit,
                                                  .refresh = lmdb_refresh,
+                                                 .verify = lmdb_verify,
                                                  .close = lmdb_close };
     return BELAY_OK;
 }

@@ -72,6 +72,10 @@ struct belay_store_opt {
  * BELAY_NOSPACE, BELAY_NOMEM. */
 int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret_store,
                      struct belay_err *err) BELAY_MUST_CHECK;
+/* A stop's last act, blocking: the state as of the last commit, which from then on has a witness. No job in
+ * flight (belay_store_idle), everything durable. On failure nothing is lost: recovery reads the journal.
+ * Errors: BELAY_BUSY (something is pending), why the store failed, BELAY_NOSPACE, BELAY_NOMEM, BELAY_IO. */
+int belay_store_checkpoint(struct belay_store *s, struct belay_err *err) BELAY_MUST_CHECK;
 /* No job may be in flight (belay_store_idle). Frees; writes nothing. */
 void belay_store_close(struct belay_store *s);
 bool belay_store_idle(const struct belay_store *s);

@@ -160,6 +160,74 @@ def test_a_journal_without_its_beginning_is_no_new_store(world, how):
     refused(world, "first commits is missing")
 
 
+def stop_orderly(world):
+    world.belay.terminate()
+    assert world.belay.wait(20) == 0
+    return os.path.join(world.folder, "store")
+
+
+def newest_segment(store):
+    """The live one with the highest incarnation: (path, commits in it)."""
+    best = (0, None, 0)
+    for name in os.listdir(os.path.join(store, "journal")):
+        path = os.path.join(store, "journal", name)
+        with open(path, "rb") as f:
+            data = f.read()
+        incarnation = int.from_bytes(data[24:32], "little")
+        salt, at, ends = data[32:40], 4096, []
+        while data[at:at + 4] == b"BLYC" and data[at + 8:at + 16] == salt:
+            ends.append(at)
+            at += (int.from_bytes(data[at + 40:at + 44], "little") + 4095) // 4096 * 4096
+        if ends and incarnation > best[0]:
+            best = (incarnation, path, ends[-1])
+    return best[1], best[2]
+
+
+def test_after_an_orderly_stop_damage_to_the_last_commit_is_named(world):
+    place_some(world)
+    path, last = newest_segment(stop_orderly(world))
+    flip(path, last + 80)
+    refused(world, os.path.basename(path) + " at byte")
+
+
+def test_after_an_orderly_stop_the_newest_segment_is_missed(world):
+    place_some(world)
+    path, _ = newest_segment(stop_orderly(world))
+    os.unlink(path)
+    refused(world, "journal")
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def test_a_store_of_another_version_says_what_to_do(world):
+    place_some(world, 3)
+    store = stop_orderly(world)
+    path, _ = newest_segment(store)
+    with open(path, "r+b") as f:
+        header = bytearray(f.read(512))
+        header[8:12] = (7).to_bytes(4, "little")
+        header[4:8] = crc32c(header[8:]).to_bytes(4, "little")
+        f.seek(0)
+        f.write(header)
+    before = open(path, "rb").read()
+    code, _, err = belay("run", "--data", store, demo.EXAMPLE, env=world.env)
+    assert code == 78, (code, err)
+    assert "another format" in err and "Start it with that version or a later one" in err
+    assert open(path, "rb").read() == before
+
+
+def test_a_store_in_use_is_refused_and_says_by_whom(world):
+    code, _, err = belay("run", "--data", os.path.join(world.folder, "store"), demo.EXAMPLE, env=world.env)
+    assert code == 78 and f"pid {world.belay.pid}" in err
+
+
 def test_damage_anywhere_in_the_state_is_found_or_harmless(world):
     ids = place_some(world)
     world.belay.terminate()

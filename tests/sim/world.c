@@ -337,7 +337,7 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
         status = belay_state_model_open(&w->model, &err);
     BELAY_ASSERT(status == BELAY_OK);
     w->state = (struct belay_state_backend){ w, state_position, state_get, state_seek, state_commit,
-                                             state_refresh, state_close };
+                                             state_refresh, NULL, state_close };
     w->segment_bytes = BELAY_KIB(64) << sim_below(w, 3);
     w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
     w->faults = (uint32_t)sim_below(w, 61);

@@ -85,6 +85,106 @@ static void a_flip_in_the_last_commit_is_the_end_of_the_tail(void **state)
     }
 }
 
+/* ---- after a stop that said goodbye ---- */
+
+/* As damaged_begin, with the checkpoint of an orderly stop. */
+static struct fixture *stopped_begin(uint64_t offset[COMMITS + 1])
+{
+    struct fixture *f = fixture_new(true, false);
+    f->opt.segment_bytes = 64 * 1024;
+    assert_ok(fixture_open(f));
+    offset[0] = BELAY_BLOCK_BYTES;
+    for (int i = 1; i <= COMMITS; i++) {
+        publish(f, 1, 300);
+        fixture_flush(f);
+        offset[i] = offset[i - 1] + blocks_up(commit_bytes(300));
+    }
+    assert_ok(belay_store_checkpoint(f->store, &f->err));
+    struct belay_store_stats stats;
+    belay_store_stats(f->store, &stats);
+    assert_int_equal(stats.checkpoint_position, belay_store_durable(f->store));
+    assert_ok(belay_store_checkpoint(f->store, &f->err)); /* nothing to do */
+    fixture_die(f, SIM_POWER);
+    return f;
+}
+
+static void after_an_orderly_stop_the_last_commit_has_a_witness(void **state)
+{
+    uint64_t offset[COMMITS + 1];
+    struct fixture *f = stopped_begin(offset);
+    (void)state;
+    for (uint64_t i = 0; i < commit_bytes(300); i++) {
+        uint64_t at = offset[COMMITS - 1] + i;
+        assert_true(sim_disk_flip(f->disk, "journal/00000001.seg", at, (unsigned)at));
+        if (fixture_open(f) != BELAY_CORRUPT)
+            fail_msg("byte %llu", (unsigned long long)i);
+        assert_non_null(strstr(f->err.msg, "journal/00000001.seg at byte "));
+        assert_true(sim_disk_flip(f->disk, "journal/00000001.seg", at, (unsigned)at));
+    }
+    assert_ok(fixture_open(f));
+    assert_fetched(f, 1, 1, COMMITS);
+    publish(f, 1, 700);
+    fixture_flush(f);
+    fixture_reopen(f, SIM_POWER);
+    assert_fetched(f, 1, 1, COMMITS);
+    assert_int_equal(belay_store_next_sequence(f->store, 1), COMMITS + 2);
+    fixture_free(f);
+}
+
+static void after_an_orderly_stop_no_segment_can_go_unnoticed(void **state)
+{
+    (void)state;
+    for (uint32_t id = 1;; id++) {
+        struct fixture *f = fixture_new(true, false);
+        struct belay_store_stats stats;
+        char name[SEGMENT_NAME_BYTES];
+        f->opt.segment_bytes = 64 * 1024;
+        assert_ok(fixture_open(f));
+        for (int i = 0; i < 60; i++) {
+            publish(f, 1, 5000);
+            fixture_flush(f);
+        }
+        belay_store_stats(f->store, &stats);
+        assert_ok(belay_store_checkpoint(f->store, &f->err));
+        fixture_die(f, SIM_POWER);
+        segment_name(id, name);
+        bool live = id <= stats.segments - stats.segments_free;
+        if (live) {
+            assert_ok(belay_disk_unlink(f->disk, name, NULL));
+            struct belay_buf report;
+            belay_buf_init(&report, 100000);
+            f->disk->look = true;
+            if (belay_store_check(f->disk, &f->backend, &report, false, &f->err) != BELAY_CORRUPT)
+                fail_msg("%s of %u", name, (unsigned)stats.segments);
+            f->disk->look = false;
+            belay_buf_deinit(&report);
+            /* A start reads neither the middle nor what was applied; whoever fetches from there is told. */
+            bool outer = id == 1 || id + 1 > stats.segments - stats.segments_free;
+            int status = fixture_open(f);
+            if (outer && status != BELAY_CORRUPT)
+                fail_msg("%s of %u opens", name, (unsigned)stats.segments);
+        }
+        fixture_free(f);
+        if (!live) {
+            assert_true(id > 4);
+            return;
+        }
+    }
+}
+
+static void a_checkpoint_waits_for_what_is_not_durable(void **state)
+{
+    struct fixture *f = fixture_new(true, true);
+    (void)state;
+    assert_ok(fixture_open(f));
+    publish(f, 1, 300);
+    assert_int_equal(belay_store_checkpoint(f->store, &f->err), BELAY_BUSY);
+    fixture_flush(f);
+    sim_jobs_finish(&f->queue);
+    assert_ok(belay_store_checkpoint(f->store, &f->err));
+    fixture_free(f);
+}
+
 static void lose_sector(struct belay_disk *disk, uint64_t at)
 {
     uint8_t *block = belay_disk_alloc_aligned(BELAY_BLOCK_BYTES);
@@ -376,6 +476,9 @@ int main(void)
         cmocka_unit_test(a_flip_in_a_commit_that_was_durable_is_corruption_with_a_name),
         cmocka_unit_test(a_flip_in_the_segment_header_is_corruption_or_another_version),
         cmocka_unit_test(a_flip_in_the_last_commit_is_the_end_of_the_tail),
+        cmocka_unit_test(after_an_orderly_stop_the_last_commit_has_a_witness),
+        cmocka_unit_test(after_an_orderly_stop_no_segment_can_go_unnoticed),
+        cmocka_unit_test(a_checkpoint_waits_for_what_is_not_durable),
         cmocka_unit_test(a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail),
         cmocka_unit_test(a_commit_beyond_the_end_of_its_segment_is_corruption),
         cmocka_unit_test(a_segment_that_is_missing_is_corruption),
