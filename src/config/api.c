@@ -1,6 +1,7 @@
 /* apis, and the OpenAPI documents they serve. */
 #include "base/limits.h"
 #include "config/grammar.h"
+#include "config/openapi.h"
 #include "config/parts.h"
 #include "config/security.h"
 #include "connector/http/openapi.h"
@@ -129,7 +130,7 @@ static void load_openapi(struct config *c, struct api_raw *raw)
     if (!path.p)
         return;
     raw->def.openapi_path = config_keep(c, path);
-    const struct config_node *tree = config_read_tree(c, path, raw->openapi);
+    const struct config_node *tree = config_openapi_tree(c, path, raw->openapi);
     const belay_json *root = tree ? config_tape(c, tree, raw->openapi, 4 * BELAY_CONFIG_FILE_BYTES_MAX, "openapi", "document", NULL) : NULL;
     if (root && is_openapi(c, root, raw->openapi)) {
         raw->def.openapi = root;

@@ -66,6 +66,11 @@ int belay_config_load(const struct belay_config_opt *opt,
                       struct belay_definitions **ret_definitions, struct belay_problems *problems,
                       struct belay_err *err) BELAY_MUST_CHECK;
 
+/* Reads an OpenAPI document of one or several files as one: *ret_document is its tape, which lives as long as
+ * the caller's reference *ret_owner. Errors: BELAY_INVALID (problems say), BELAY_NOMEM. */
+int belay_config_openapi(const char *path, struct belay_definitions **ret_owner, const void **ret_document,
+                         struct belay_problems *problems, struct belay_err *err) BELAY_MUST_CHECK;
+
 /* Compiles one flow or saga again from its stored text (belay_flow_def.text, belay_saga_def.text),
  * for work that began under a definition that is not the current one: its connections are looked up
  * in current, ${} by opt (paths unused). Topics and APIs that are gone meanwhile are no error: work

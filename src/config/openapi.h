@@ -1,0 +1,16 @@
+/* openapi.h - an OpenAPI document of one or several files, read as one.  Private to config.
+ * Thread: one owner.
+ *
+ * A $ref to another file becomes one within: the file's tree is put under "x-files", by its path as seen from
+ * the document, and references in it are made to lead there, too. So router, schemas and whoever reads the
+ * published document see a single one. What lies under an $id of its own keeps its references; nothing is
+ * fetched from a network. */
+#ifndef BELAY_CONFIG_OPENAPI_H
+#define BELAY_CONFIG_OPENAPI_H
+
+#include "config/load.h"
+
+/* NULL: a problem was told. */
+const struct config_node *config_openapi_tree(struct config *c, struct belay_str path, const struct config_node *from);
+
+#endif
