@@ -8,21 +8,26 @@
 
 #define DEPRECATED_WINDOW_MS 3600000
 
+/* "200" is the status, "2XX" its class. On the way of every answer: no formatting. */
+static bool is_range(struct belay_str key, char first)
+{
+    return key.n == 3 && key.p[0] == first && (key.p[1] | 0x20) == 'x' && (key.p[2] | 0x20) == 'x';
+}
+
 const struct http_response_rule *http_response_rule(const struct http_operation *op, uint32_t status)
 {
-    char exact[4], range[4] = "0XX";
-    const struct http_response_rule *found = NULL;
-    snprintf(exact, sizeof exact, "%03u", status % 1000);
-    range[0] = exact[0];
+    const char exact[3] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10), (char)('0' + status % 10) };
+    const struct http_response_rule *range = NULL, *otherwise = NULL;
     for (uint32_t i = 0; i < op->response_count; i++) {
         const struct http_response_rule *rule = &op->responses[i];
-        if (belay_str_eq(rule->key, belay_str_c(exact)))
+        if (rule->key.n == 3 && memcmp(rule->key.p, exact, 3) == 0)
             return rule;
-        if (belay_str_eq_nocase(rule->key, belay_str_c(range))
-            || (!found && belay_str_eq(rule->key, BELAY_STR("default"))))
-            found = rule;
+        if (is_range(rule->key, exact[0]))
+            range = rule;
+        else if (belay_str_eq(rule->key, BELAY_STR("default")))
+            otherwise = rule;
     }
-    return found;
+    return range ? range : otherwise;
 }
 
 /* The value of a field in "name: value\r\n...": the first; p NULL: absent. */
