@@ -111,7 +111,7 @@ static void add_members(struct look *l, const belay_json *list, unsigned nesting
     if (count)
         memcpy(all, s->members, count * sizeof *all);
     const belay_json *key = belay_json_first(list);
-    for (uint32_t i = 0; i < list->n; i++, key = belay_json_next(belay_json_next(key))) {
+    for (uint32_t i = 0; i < list->n && l->budget; i++, key = belay_json_next(belay_json_next(key))) {
         if (http_shape_member(s, belay_json_str(key)))
             continue;
         all[count].name = belay_json_str(key);
