@@ -53,7 +53,7 @@ static struct belay_value groups_value(struct run *run, const struct belay_str *
     if (!a)
         return run_nomem(run);
     for (uint32_t i = 0; i < n; i++)
-        a->items[a->n++] = belay_value_str(groups[i]);
+        a->items[a->n++] = groups[i].p ? belay_value_str(groups[i]) : UNDEFINED; /* took no part */
     return value_array(a);
 }
 

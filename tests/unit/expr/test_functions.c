@@ -118,6 +118,9 @@ static void many_names_stay_fast_and_in_order(void **state)
 static void replacements_can_name_groups(void **state)
 {
     (void)state;
+    assert_expr("$match('ac', /a(b)?(c)/).groups", NULL, "[null,\"c\"]");
+    assert_expr("$replace('ac', /a(b)?(c)/, '[$1$2]')", NULL, "\"[c]\"");
+    assert_expr("$replace('ac', /a(b)?(c)/, function($m) { $m.groups[1] })", NULL, "\"c\"");
     assert_expr("$replace('265USD', /([0-9]+)USD/, '$$$1')", NULL, "\"$265\"");
     assert_expr("$replace('abc', /(.)(.)(.)/, '$3$2$1$0$4')", NULL, "\"cbaabc\"");
     assert_expr("$replace('a.b.c', '.', '$0', 1)", NULL, "\"a$0b.c\"");
