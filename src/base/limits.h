@@ -20,6 +20,11 @@
 #define BELAY_SCHEMA_BYTES_MAX BELAY_MIB(64)    /* compiled */
 #define BELAY_SCHEMA_NODES_MAX 100000           /* subschemas of one compiled schema and its documents */
 #define BELAY_SCHEMA_DEPTH_MAX 200              /* schemas for one value, one within the other */
+#define BELAY_SCHEMA_STEPS_MIN 2000000           /* schemas asked in one validation, and so many more ... */
+#define BELAY_SCHEMA_STEPS_PER_VALUE 100         /* ... for each value in the instance */
+#define BELAY_SCHEMA_COSTLY_MAX 64               /* patterns that are tried in vain in one validation */
+#define BELAY_SCHEMA_KEYWORDS_MAX 10000          /* members of one schema */
+#define BELAY_SCHEMA_RESOURCES_MAX 4096          /* documents, $ids and anchors of one compiled schema */
 #define BELAY_SCHEMA_STACK_MAX BELAY_KIB(512)    /* that a validation may use */
 #define BELAY_SCHEMA_NAMES_MAX 1024             /* members that one schema names */
 #define BELAY_SCHEMA_FAULTS_DEFAULT 100

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { WARNINGS_MAX = 100 };
+
 struct validation {
     const struct schema_options *options;
     struct belay_library *library;
@@ -53,6 +55,8 @@ static void unknown_keyword(void *arg, struct belay_str schema, struct belay_str
 {
     struct validation *v = arg;
     char text[200];
+    if (v->unknown++ >= WARNINGS_MAX)
+        return;
     snprintf(text, sizeof text, "the keyword \"%.*s\" is not known and changes nothing", BELAY_STR_ARG(keyword));
     struct belay_buf pointer;
     belay_buf_init(&pointer, BELAY_KIB(64));
@@ -61,7 +65,6 @@ static void unknown_keyword(void *arg, struct belay_str schema, struct belay_str
     say_at(belay_library_place(v->library, v->document, belay_buf_view(&pointer)),
            v->options->strict ? "error" : "warning", belay_str_c(text));
     belay_buf_deinit(&pointer);
-    v->unknown++;
 }
 
 static bool dialect_of(const char *name, enum belay_schema_dialect *ret_dialect)

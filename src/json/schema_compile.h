@@ -13,7 +13,7 @@ struct schema_compiler {
     struct belay_schema_opt opt;
     struct belay_map nodes;          /* source's address -> node */
     struct belay_schema_node *queue; /* to be compiled */
-    uint32_t node_count;
+    uint32_t node_count, name_count; /* name: a document, an $id, an anchor */
     struct belay_err *err;
 };
 

@@ -18,11 +18,21 @@ struct schema_scope {
     const struct schema_resource *resource;
 };
 
+/* What is left of a validation's bounds; shared by all its runs.  Once it gave up nothing more is asked,
+ * and whatever `not` makes of that, the value is not valid.  A pattern that is too costly does not hold;
+ * but what is said by its not holding cannot be said. */
+struct schema_bounds {
+    const char *floor; /* the stack may not grow below */
+    uint64_t steps;
+    const char *gave_up; /* why; NULL: it did not */
+    uint32_t unsure;     /* patterns that were too costly */
+};
+
 struct schema_run {
     struct belay_schema_faults *faults; /* NULL: stop at the first */
     struct belay_schema_faults *notes;  /* NULL: nobody asks what is deprecated */
     const struct schema_scope *scope;
-    const char *floor;                  /* the stack may not grow below */
+    struct schema_bounds *bounds;
     bool dynamic;
 };
 
@@ -44,6 +54,10 @@ bool schema_eval_array(struct schema_run *r, const struct belay_schema_node *n, 
                        const struct schema_place *at);
 bool schema_eval_object(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                         const struct schema_place *at);
+/* How a pattern matches; one that is too costly counts as such. */
+int schema_match(struct schema_run *r, const struct pattern *p, struct belay_str text);
+/* Takes steps for what no schema counts: a long list of values. */
+void schema_charge(struct schema_run *r, uint64_t steps);
 /* Whether a number is whole, and whether it is a multiple. */
 bool schema_is_integer(const belay_json *v);
 bool schema_is_multiple(const belay_json *v, uint64_t digits, int exponent);

@@ -145,11 +145,14 @@ static bool eval_unnamed(struct schema_run *r, const struct belay_schema_node *n
 {
     const struct schema_object *o = n->object;
     bool ok = true;
-    for (uint32_t i = 0; i < o->pattern_count && (ok || r->faults); i++)
-        if (pattern_match(o->patterns[i].pattern, belay_json_str(key)) == BELAY_OK) {
-            known = true;
+    for (uint32_t i = 0; i < o->pattern_count && (ok || r->faults); i++) {
+        int status = schema_match(r, o->patterns[i].pattern, belay_json_str(key));
+        known = known || status == BELAY_OK;
+        if (status == BELAY_OK)
             ok = schema_eval(r, o->patterns[i].node, key + 1, here) && ok;
-        }
+        else if (status != BELAY_NOTFOUND)
+            ok = schema_fault(r, n, "patternProperties", here, "its name is too costly to match with a pattern") && false;
+    }
     if ((ok || r->faults) && !known && o->additional)
         ok = eval_additional(r, n, key, here) && ok;
     if ((ok || r->faults) && o->names)

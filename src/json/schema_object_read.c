@@ -121,25 +121,29 @@ int schema_read_required(struct schema_compiler *c, struct belay_schema_node *n,
     return status;
 }
 
-/* Whether the schema of a member, or what it refers to, denies it. */
-static bool denied(const struct belay_schema_node *n, unsigned depth)
+/* Whether the schema of a member, or what it refers to, denies it; *left: more than so many are not
+ * asked. */
+static bool denied(const struct belay_schema_node *n, unsigned *left)
 {
-    if (!n || depth > BELAY_SCHEMA_DEPTH_MAX)
+    if (!n || *left == 0)
         return false;
+    --*left;
     if (n->denied || !n->general)
         return n->denied != NULL;
-    bool found = denied(n->general->ref, depth + 1);
+    bool found = denied(n->general->ref, left);
     for (uint32_t i = 0; i < n->general->all.count && !found; i++)
-        found = denied(n->general->all.items[i], depth + 1);
+        found = denied(n->general->all.items[i], left);
     return found;
 }
 
 void schema_object_relax(struct schema_object *o)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < o->required_count; i++)
-        if (!denied(o->members[o->required[i]].node, 0))
+    for (uint32_t i = 0; i < o->required_count; i++) {
+        unsigned left = BELAY_SCHEMA_DEPTH_MAX;
+        if (!denied(o->members[o->required[i]].node, &left))
             o->required[kept++] = o->required[i];
+    }
     o->required_count = kept;
     mask_required(o);
 }

@@ -83,13 +83,21 @@ static int node_new(struct schema_compiler *c, const belay_json *v, struct schem
     return BELAY_OK;
 }
 
-static struct schema_resource *resource_new(struct schema_compiler *c, const belay_json *document,
-                                            const belay_json *root, struct belay_str uri,
-                                            struct schema_rules rules)
+/* Whether there may be one more document, $id or anchor: each look-up passes all of them. */
+static int count_name(struct schema_compiler *c)
 {
-    struct schema_resource *r = BELAY_ARENA_NEW(&c->schema->arena, struct schema_resource);
+    if (++c->name_count <= BELAY_SCHEMA_RESOURCES_MAX)
+        return BELAY_OK;
+    return belay_fail(c->err, BELAY_LIMIT, "more than %d documents, $ids and anchors", BELAY_SCHEMA_RESOURCES_MAX);
+}
+
+static int resource_new(struct schema_compiler *c, const belay_json *document, const belay_json *root,
+                        struct belay_str uri, struct schema_rules rules, struct schema_resource **ret_resource)
+{
+    int status = count_name(c);
+    struct schema_resource *r = status ? NULL : BELAY_ARENA_NEW(&c->schema->arena, struct schema_resource);
     if (!r)
-        return NULL;
+        return status ? status : schema_no_memory(c);
     r->document = document;
     r->root = root;
     r->uri = uri;
@@ -98,7 +106,8 @@ static struct schema_resource *resource_new(struct schema_compiler *c, const bel
     while (*at)
         at = &(*at)->next;
     *at = r;
-    return r;
+    *ret_resource = r;
+    return BELAY_OK;
 }
 
 struct belay_str schema_text_of(const belay_json *schema, const char *keyword)
@@ -111,9 +120,10 @@ struct belay_str schema_text_of(const belay_json *schema, const char *keyword)
 
 static int anchor_add(struct schema_compiler *c, struct belay_schema_node *n, struct belay_str name, bool dynamic)
 {
-    struct schema_anchor *a = BELAY_ARENA_NEW(&c->schema->arena, struct schema_anchor);
+    int status = count_name(c);
+    struct schema_anchor *a = status ? NULL : BELAY_ARENA_NEW(&c->schema->arena, struct schema_anchor);
     if (!a)
-        return schema_no_memory(c);
+        return status ? status : schema_no_memory(c);
     *a = (struct schema_anchor){ n->resource->anchors, name, n, dynamic };
     n->resource->anchors = a;
     return BELAY_OK;
@@ -147,9 +157,10 @@ static int resource_name(struct schema_compiler *c, struct belay_schema_node *n,
         parent->uri = uri;
         return BELAY_OK;
     }
-    struct schema_resource *own = resource_new(c, parent->document, n->source, uri, n->rules);
-    if (!own)
-        return schema_no_memory(c);
+    struct schema_resource *own = NULL;
+    int status = resource_new(c, parent->document, n->source, uri, n->rules, &own);
+    if (status)
+        return status;
     own->main = parent->main;
     n->resource = own;
     return BELAY_OK;
@@ -234,6 +245,8 @@ static int scan_keywords(struct schema_compiler *c, const struct belay_schema_no
 static int scan_new(struct schema_compiler *c, struct belay_schema_node *n)
 {
     const belay_json *v = n->source;
+    if (v->type == BELAY_JSON_OBJECT && v->n > BELAY_SCHEMA_KEYWORDS_MAX)
+        return schema_refuse(c, n, BELAY_LIMIT, "more than %d members in one schema", BELAY_SCHEMA_KEYWORDS_MAX);
     if (v->type == BELAY_JSON_TRUE || v->type == BELAY_JSON_FALSE)
         return BELAY_OK;
     if (v->type != BELAY_JSON_OBJECT)
@@ -266,9 +279,10 @@ int schema_open_main(struct schema_compiler *c, const belay_json *root, const be
 {
     struct belay_str uri = c->opt.base_uri.p ? c->opt.base_uri : BELAY_STR("");
     struct schema_rules rules = schema_rules_of((uint8_t)c->opt.dialect, c->opt.assert_formats);
-    struct schema_resource *r = resource_new(c, root, root, uri, rules);
-    if (!r)
-        return schema_no_memory(c);
+    struct schema_resource *r = NULL;
+    int status = resource_new(c, root, root, uri, rules, &r);
+    if (status)
+        return status;
     r->main = true;
     return schema_scan(c, schema, (struct schema_home){ r, rules }, ret_node);
 }
@@ -291,10 +305,9 @@ static int resource_load(struct schema_compiler *c, const struct belay_schema_no
     if (!document)
         return schema_refuse(c, from, BELAY_INVALID, "the reference to %.*s leads to no known document",
                              BELAY_STR_ARG(uri));
-    struct schema_resource *r = resource_new(c, document, document, uri, from->rules);
-    if (!r)
-        return schema_no_memory(c);
-    int status = schema_scan(c, document, (struct schema_home){ r, from->rules }, &ignored);
+    struct schema_resource *r = NULL;
+    int status = resource_new(c, document, document, uri, from->rules, &r);
+    status = status ? status : schema_scan(c, document, (struct schema_home){ r, from->rules }, &ignored);
     if (status == BELAY_OK)
         *ret_resource = r;
     return status;

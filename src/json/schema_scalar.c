@@ -200,10 +200,20 @@ static bool fault_length(struct schema_run *r, const struct belay_schema_node *n
                         less ? "fewer than the" : "more than the", limit);
 }
 
+int schema_match(struct schema_run *r, const struct pattern *p, struct belay_str text)
+{
+    int status = pattern_match(p, text);
+    if (status != BELAY_OK && status != BELAY_NOTFOUND) {
+        if (++r->bounds->unsure == BELAY_SCHEMA_COSTLY_MAX)
+            r->bounds->steps = 0;
+    }
+    return status;
+}
+
 static bool eval_pattern(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                          const struct schema_place *at)
 {
-    int status = pattern_match(n->string->pattern, belay_json_str(v));
+    int status = schema_match(r, n->string->pattern, belay_json_str(v));
     if (status == BELAY_OK)
         return true;
     (void)schema_fault(r, n, "pattern", at,

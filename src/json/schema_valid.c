@@ -22,8 +22,9 @@ static bool fault_type(struct schema_run *r, const struct belay_schema_node *n, 
                         belay_json_type_name(v), list ? "one of " : "", BELAY_STR_ARG(wanted));
 }
 
-static bool in_enumeration(const belay_json *list, const belay_json *v)
+static bool in_enumeration(struct schema_run *r, const belay_json *list, const belay_json *v)
 {
+    schema_charge(r, list->n / 8);
     const belay_json *item = belay_json_first(list);
     for (uint32_t i = 0; i < list->n; i++, item = belay_json_next(item))
         if (item->type == v->type || belay_json_is_number(v))
@@ -43,7 +44,7 @@ static bool eval_values(struct schema_run *r, const struct belay_schema_node *n,
                           BELAY_STR_ARG(schema_text(r, g->constant))))
             return false;
     }
-    if (g->enumeration && !in_enumeration(g->enumeration, v)) {
+    if (g->enumeration && !in_enumeration(r, g->enumeration, v)) {
         ok = false;
         if (!schema_fault(r, n, "enum", at, "%.*s is not one of %.*s", BELAY_STR_ARG(schema_text(r, v)),
                           BELAY_STR_ARG(schema_text(r, g->enumeration))))
@@ -56,7 +57,7 @@ static bool eval_values(struct schema_run *r, const struct belay_schema_node *n,
 
 bool schema_holds_for(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v)
 {
-    struct schema_run quiet = { .scope = r->scope, .dynamic = r->dynamic, .floor = r->floor };
+    struct schema_run quiet = { .scope = r->scope, .dynamic = r->dynamic, .bounds = r->bounds };
     return schema_eval(&quiet, n, v, NULL);
 }
 
@@ -151,11 +152,22 @@ static bool eval_any(struct schema_run *r, const struct belay_schema_node *n, co
     return false;
 }
 
+/* Where it matters that a schema does not hold: a pattern in it that could not be tried to the end says
+ * neither. False: said. */
+static bool sure(struct schema_run *r, const struct belay_schema_node *n, const char *keyword, uint32_t unsure_before,
+                 const struct schema_place *at)
+{
+    if (r->bounds->unsure == unsure_before)
+        return true;
+    (void)schema_fault(r, n, keyword, at, "a pattern in it is too costly to match");
+    return false;
+}
+
 static bool eval_one(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                      const struct schema_place *at)
 {
     const struct schema_list *l = &n->general->one;
-    uint32_t fits = SCHEMA_NONE;
+    uint32_t fits = SCHEMA_NONE, unsure = r->bounds->unsure;
     for (uint32_t i = 0; i < l->count; i++) {
         if (!holds_at(r, l->items[i], v, at))
             continue;
@@ -167,7 +179,7 @@ static bool eval_one(struct schema_run *r, const struct belay_schema_node *n, co
         fits = i;
     }
     if (fits != SCHEMA_NONE)
-        return true;
+        return sure(r, n, "oneOf", unsure, at);
     (void)fault_none(r, n, "oneOf", l, v, at);
     return false;
 }
@@ -184,11 +196,24 @@ const struct belay_schema_node *schema_dynamic_target(const struct schema_run *r
     return target;
 }
 
-static bool eval_condition(struct schema_run *r, const struct schema_general *g, const belay_json *v,
+static bool eval_condition(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                            const struct schema_place *at)
 {
-    const struct belay_schema_node *then = holds_at(r, g->if_, v, at) ? g->then : g->else_;
-    return !then || schema_eval(r, then, v, at);
+    const struct schema_general *g = n->general;
+    uint32_t unsure = r->bounds->unsure;
+    bool holds = holds_at(r, g->if_, v, at);
+    const struct belay_schema_node *then = holds ? g->then : g->else_;
+    return (holds || sure(r, n, "if", unsure, at)) && (!then || schema_eval(r, then, v, at));
+}
+
+static bool eval_not(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
+                     const struct schema_place *at)
+{
+    uint32_t unsure = r->bounds->unsure;
+    if (!schema_holds_for(r, n->general->not_, v))
+        return sure(r, n, "not", unsure, at);
+    (void)schema_fault(r, n, "not", at, "%.*s is what is not allowed here", BELAY_STR_ARG(schema_text(r, v)));
+    return false;
 }
 
 static bool eval_general(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
@@ -209,12 +234,9 @@ static bool eval_general(struct schema_run *r, const struct belay_schema_node *n
     if ((ok || r->faults) && g->one.count)
         ok = eval_one(r, n, v, at) && ok;
     if ((ok || r->faults) && g->if_)
-        ok = eval_condition(r, g, v, at) && ok;
-    if ((ok || r->faults) && g->not_ && schema_holds_for(r, g->not_, v)) {
-        (void)schema_fault(r, n, "not", at, "%.*s is what is not allowed here",
-                           BELAY_STR_ARG(schema_text(r, v)));
-        ok = false;
-    }
+        ok = eval_condition(r, n, v, at) && ok;
+    if ((ok || r->faults) && g->not_)
+        ok = eval_not(r, n, v, at) && ok;
     return ok;
 }
 
@@ -253,12 +275,27 @@ static bool eval_node(struct schema_run *r, const struct belay_schema_node *n, c
     return ok;
 }
 
-/* The caller's stack is not ours to fill: a value may be as deep as the parser allows, and each of its
- * levels be seen by as many schemas, one within the other, as the compiler allows. */
-static __attribute__((noinline)) bool too_deep(struct schema_run *r, const struct belay_schema_node *n,
-                                               const struct schema_place *at)
+/* ---- bounds ---- */
+
+void schema_charge(struct schema_run *r, uint64_t steps)
 {
-    (void)schema_fault(r, n, NULL, at, "the value is nested too deeply for this schema");
+    struct schema_bounds *b = r->bounds;
+    b->steps = b->steps > steps ? b->steps - steps : 0;
+}
+
+/* The caller's stack is not ours to fill: a value may be as deep as the parser allows, and each of its
+ * levels be seen by as many schemas, one within the other, as the compiler allows. And schemas that refer
+ * to one another twice double the work at each step. */
+static __attribute__((noinline)) bool give_up(struct schema_run *r, const struct belay_schema_node *n,
+                                              const struct schema_place *at)
+{
+    struct schema_bounds *b = r->bounds;
+    if (!b->gave_up) {
+        b->gave_up = b->steps ? "the value is nested too deeply for this schema"
+                              : "the value takes too long to validate by this schema";
+        (void)schema_fault(r, n, NULL, at, "%s", b->gave_up);
+    }
+    b->steps = 0;
     return false;
 }
 
@@ -277,8 +314,9 @@ static __attribute__((noinline)) bool enter(struct schema_run *r, const struct b
 bool schema_eval(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
                  const struct schema_place *at)
 {
-    if ((const char *)__builtin_frame_address(0) < r->floor)
-        return too_deep(r, n, at);
+    if ((const char *)__builtin_frame_address(0) < r->bounds->floor || r->bounds->steps == 0)
+        return give_up(r, n, at);
+    r->bounds->steps--;
     if (r->dynamic && (!r->scope || r->scope->resource != n->resource))
         return enter(r, n, v, at);
     return eval_node(r, n, v, at);
@@ -286,22 +324,35 @@ bool schema_eval(struct schema_run *r, const struct belay_schema_node *n, const 
 
 /* ---- the whole ---- */
 
-static struct schema_run run_of(const struct belay_schema *s)
+static struct schema_bounds bounds_for(const belay_json *value)
 {
     const char *here = __builtin_frame_address(0);
-    return (struct schema_run){ .dynamic = s->dynamic, .floor = here - BELAY_SCHEMA_STACK_MAX };
+    uint64_t values = (uint64_t)(belay_json_next(value) - value);
+    uint64_t steps = BELAY_SCHEMA_STEPS_MIN + BELAY_SCHEMA_STEPS_PER_VALUE * values;
+    return (struct schema_bounds){ here - BELAY_SCHEMA_STACK_MAX, steps, NULL, 0 };
+}
+
+/* Why it gave up, where nobody has said so: the second pass may have come to another end. */
+static void say_gave_up(struct schema_run *r, const struct belay_schema *s, const char *why)
+{
+    if (r->faults && why && r->faults->count + r->faults->dropped == 0)
+        (void)schema_fault(r, s->root, NULL, NULL, "%s", why);
 }
 
 bool belay_schema_valid(const struct belay_schema *s, const belay_json *value,
                         struct belay_schema_faults *faults)
 {
     BELAY_ASSERT(s && value);
-    struct schema_run r = run_of(s);
-    if (schema_eval(&r, s->root, value, NULL))
-        return true;
+    struct schema_bounds bounds = bounds_for(value);
+    struct schema_run r = { .dynamic = s->dynamic, .bounds = &bounds };
+    bool ok = schema_eval(&r, s->root, value, NULL) && !bounds.gave_up;
+    const char *why = bounds.gave_up;
+    if (ok || !faults)
+        return ok;
     r.faults = faults;
-    if (faults)
-        (void)!schema_eval(&r, s->root, value, NULL);
+    bounds = bounds_for(value);
+    (void)!schema_eval(&r, s->root, value, NULL);
+    say_gave_up(&r, s, why);
     return false;
 }
 
@@ -313,8 +364,8 @@ bool belay_schema_has_deprecated(const struct belay_schema *s)
 void belay_schema_deprecated(const struct belay_schema *s, const belay_json *value,
                              struct belay_schema_faults *notes)
 {
-    struct schema_run r = run_of(s);
-    r.notes = notes;
+    struct schema_bounds bounds = bounds_for(value);
+    struct schema_run r = { .dynamic = s->dynamic, .bounds = &bounds, .notes = notes };
     if (s->deprecated)
         (void)!schema_eval(&r, s->root, value, NULL);
 }

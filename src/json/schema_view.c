@@ -1,8 +1,9 @@
 /* What a schema admits, without a value to ask about: a walk over the schemas that see the same value.
- * It goes no deeper than a few references: who coerces text wants what is obvious. */
+ * It visits a few hundred of them at most: who coerces text wants what is obvious, and schemas that refer
+ * to one another twice double at each step. */
 #include "json/schema_node.h"
 
-enum { VIEW_DEPTH_MAX = 16 };
+enum { VISITS_MAX = 256 };
 
 const struct belay_schema_node *belay_schema_root(const struct belay_schema *s)
 {
@@ -16,7 +17,7 @@ struct admits {
     bool integer;
 };
 
-static struct admits admitted(const struct belay_schema_node *n, unsigned depth);
+static struct admits admitted(const struct belay_schema_node *n, unsigned *left);
 
 static struct admits both(struct admits a, struct admits b)
 {
@@ -24,11 +25,11 @@ static struct admits both(struct admits a, struct admits b)
 }
 
 /* What one of a list admits. */
-static struct admits either(const struct schema_list *l, unsigned depth)
+static struct admits either(const struct schema_list *l, unsigned *left)
 {
     struct admits all = { 0, true };
     for (uint32_t i = 0; i < l->count; i++) {
-        struct admits one = admitted(l->items[i], depth);
+        struct admits one = admitted(l->items[i], left);
         all.types |= one.types;
         if (one.types & SCHEMA_NUMBER_TYPES)
             all.integer = all.integer && one.integer;
@@ -48,29 +49,31 @@ static unsigned types_of_values(const struct schema_general *g)
     return types & SCHEMA_NUMBER_TYPES ? types | SCHEMA_NUMBER_TYPES : types; /* 1 is 1.0 */
 }
 
-static struct admits admitted(const struct belay_schema_node *n, unsigned depth)
+static struct admits admitted(const struct belay_schema_node *n, unsigned *left)
 {
     struct admits a = { n->types, n->integer };
     const struct schema_general *g = n->general;
     if (n->never)
         return (struct admits){ 0, false };
-    if (!g || depth > VIEW_DEPTH_MAX)
+    if (!g || *left == 0)
         return a;
+    --*left;
     a.types &= types_of_values(g);
     if (g->ref)
-        a = both(a, admitted(g->ref, depth + 1));
+        a = both(a, admitted(g->ref, left));
     for (uint32_t i = 0; i < g->all.count; i++)
-        a = both(a, admitted(g->all.items[i], depth + 1));
+        a = both(a, admitted(g->all.items[i], left));
     if (g->any.count)
-        a = both(a, either(&g->any, depth + 1));
+        a = both(a, either(&g->any, left));
     if (g->one.count)
-        a = both(a, either(&g->one, depth + 1));
+        a = both(a, either(&g->one, left));
     return a;
 }
 
 unsigned belay_schema_types(const struct belay_schema_node *n, bool *ret_integer)
 {
-    struct admits a = n ? admitted(n, 0) : (struct admits){ SCHEMA_ALL_TYPES, false };
+    unsigned left = VISITS_MAX;
+    struct admits a = n ? admitted(n, &left) : (struct admits){ SCHEMA_ALL_TYPES, false };
     if (ret_integer)
         *ret_integer = a.integer && (a.types & SCHEMA_NUMBER_TYPES);
     return a.types;
@@ -100,29 +103,32 @@ static const struct belay_schema_node *own_part(const struct belay_schema_node *
 }
 
 static const struct belay_schema_node *part_of(const struct belay_schema_node *n, const struct wanted *w,
-                                               unsigned depth)
+                                               unsigned *left)
 {
     const struct schema_general *g = n->general;
     const struct belay_schema_node *found = own_part(n, w);
-    if (found || !g || depth > VIEW_DEPTH_MAX)
+    if (found || !g || *left == 0)
         return found;
+    --*left;
     const struct schema_list *lists[] = { &g->all, &g->any, &g->one };
     if (g->ref)
-        found = part_of(g->ref, w, depth + 1);
+        found = part_of(g->ref, w, left);
     for (int list = 0; list < 3; list++)
         for (uint32_t i = 0; i < lists[list]->count && !found; i++)
-            found = part_of(lists[list]->items[i], w, depth + 1);
+            found = part_of(lists[list]->items[i], w, left);
     return found;
 }
 
 const struct belay_schema_node *belay_schema_member(const struct belay_schema_node *n, struct belay_str name)
 {
     struct wanted w = { .name = name.p ? name : BELAY_STR("") };
-    return n ? part_of(n, &w, 0) : NULL;
+    unsigned left = VISITS_MAX;
+    return n ? part_of(n, &w, &left) : NULL;
 }
 
 const struct belay_schema_node *belay_schema_item(const struct belay_schema_node *n, size_t index)
 {
     struct wanted w = { .index = index };
-    return n ? part_of(n, &w, 0) : NULL;
+    unsigned left = VISITS_MAX;
+    return n ? part_of(n, &w, &left) : NULL;
 }

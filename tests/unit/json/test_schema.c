@@ -322,6 +322,62 @@ static void a_value_too_deep_for_the_stack_is_a_fault(void **state)
     belay_buf_deinit(&value);
 }
 
+/* ---- bounds ---- */
+
+/* Schemas that refer to one another twice: each step doubles the work. */
+static void work_that_doubles_has_an_end(void **state)
+{
+    (void)state;
+    struct belay_buf schema;
+    belay_buf_init(&schema, BELAY_MIB(1));
+    belay_buf_printf(&schema, "{\"not\":{\"$ref\":\"#/$defs/0\"},\"$defs\":{");
+    for (int i = 0; i < 60; i++)
+        belay_buf_printf(&schema, "\"%d\":{\"anyOf\":[{\"$ref\":\"#/$defs/%d\"},{\"$ref\":\"#/$defs/%d\"}]},", i, i + 1, i + 1);
+    belay_buf_printf(&schema, "\"60\":{\"type\":\"null\"}}}");
+    belay_buf_put_c(&schema, '\0');
+    assert_non_null(strstr(faults_of(schema.p, "1"), "the value takes too long to validate by this schema"));
+    struct belay_schema *s = compile(schema.p);
+    assert_int_equal(belay_schema_types(belay_schema_root(s), NULL), 0x1ff);
+    belay_schema_free(s);
+    belay_buf_deinit(&schema);
+}
+
+static void too_many_names_or_members_are_refused(void **state)
+{
+    (void)state;
+    struct belay_buf schema;
+    int status;
+    belay_buf_init(&schema, BELAY_MIB(1));
+    for (int i = 0; i < 5000; i++)
+        belay_buf_printf(&schema, "%s{\"$anchor\":\"a%d\"}", i ? "," : "{\"anyOf\":[", i);
+    belay_buf_put(&schema, "]}", 3);
+    assert_non_null(strstr(refusal_of(schema.p, &status), "more than 4096 documents, $ids and anchors"));
+    assert_int_equal(status, BELAY_LIMIT);
+    belay_buf_clear(&schema);
+    for (int i = 0; i < 10001; i++)
+        belay_buf_printf(&schema, "%c\"type\":\"null\"", i ? ',' : '{');
+    belay_buf_put(&schema, "}", 2);
+    assert_non_null(strstr(refusal_of(schema.p, &status), "more than 10000 members in one schema"));
+    assert_int_equal(status, BELAY_LIMIT);
+    belay_buf_deinit(&schema);
+}
+
+#define COSTLY "{\"pattern\":\"^(a+)+$\"}"
+#define TEXT "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\""
+
+static void what_a_costly_pattern_leaves_open_is_not_valid(void **state)
+{
+    (void)state;
+    assert_true(valid("{\"anyOf\":[" COSTLY ",{\"type\":\"string\"}]}", TEXT));
+    assert_false(valid("{\"anyOf\":[" COSTLY ",{\"type\":\"null\"}]}", TEXT));
+    assert_string_equal(faults_of("{\"not\":" COSTLY "}", TEXT), " | /not | a pattern in it is too costly to match");
+    assert_string_equal(faults_of("{\"oneOf\":[" COSTLY ",true]}", TEXT), " | /oneOf | a pattern in it is too costly to match");
+    assert_string_equal(faults_of("{\"if\":" COSTLY ",\"else\":true}", TEXT), " | /if | a pattern in it is too costly to match");
+    assert_string_equal(faults_of("{\"patternProperties\":{\"^(a+)+$\":false}}", "{" TEXT ":1}"),
+                        "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab | /patternProperties | "
+                        "its name is too costly to match with a pattern");
+}
+
 static const belay_json *resolve_one(void *arg, struct belay_str uri)
 {
     return belay_str_eq(uri, BELAY_STR("http://example.com/schemas/qty.json")) ? arg : NULL;
@@ -459,6 +515,9 @@ int main(void)
         TEST(a_wrong_schema_is_refused_with_its_place),
         TEST(a_chain_of_schemas_for_one_value_has_an_end),
         TEST(a_value_too_deep_for_the_stack_is_a_fault),
+        TEST(work_that_doubles_has_an_end),
+        TEST(too_many_names_or_members_are_refused),
+        TEST(what_a_costly_pattern_leaves_open_is_not_valid),
         TEST(a_schema_within_an_openapi_document_finds_its_components),
         TEST(another_document_is_asked_for_and_named_in_faults),
         TEST(large_objects_and_arrays_are_handled),
