@@ -10,7 +10,7 @@
 
 #define BACKLOG 1024
 #define REFUSALS_MAX 128 /* connections beyond the limit that are answered with 503 at a time */
-#define HANDED_MIN 16 /* fewer are not worth a wake-up while more is ready */
+#define HANDED_MIN 32 /* fewer are not worth a wake-up and a commit while more is ready */
 #define HANDED_MAX 64 /* so many do not wait for the rest of what is ready */
 #define HANDED_TURNS_MAX 8 /* nor longer than this */
 #define TICK_MS_MIN 10

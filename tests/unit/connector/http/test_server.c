@@ -266,7 +266,7 @@ static void a_receiver_is_told_when_it_has_half_of_what_is_ready(void **state)
         say(fds[i], GET("/"));
     atomic_store(&gate, true);
     wait_for(&handed, N);
-    wait_for(&told, 2); /* after 16 at the latest, and at the end */
+    wait_for(&told, 2); /* after 32 at the latest, and at the end */
     assert_in_range(atomic_load(&told), 2, N / 8);
     for (int i = 0; i < N; i++)
         belay_http_reply(atomic_load(&kept[i]), 200, NULL, 0, BELAY_STR("fine"));
