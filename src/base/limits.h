@@ -60,7 +60,7 @@
 #define BELAY_SEGMENT_BYTES_FIRST BELAY_MIB(1)      /* made while a start waits for it */
 #define BELAY_DISK_KEEP_BYTES BELAY_MIB(32)         /* no segment takes the disk's last: checkpoint, archive */
 #define BELAY_OVERLAY_BYTES_MAX BELAY_MIB(8)       /* the active overlay; the frozen one as much */
-#define BELAY_OVERLAY_CHANGES_MAX 8192             /* of each: a checkpoint dirties a page for each */
+#define BELAY_OVERLAY_CHANGES_MAX 6144             /* of each: a checkpoint dirties a page for each */
 #define BELAY_TAIL_CACHE_BYTES BELAY_MIB(8)        /* bodies kept in memory behind the append */
 #define BELAY_STATE_KEY_BYTES_MAX 511
 #define BELAY_STATE_VERIFY_ROWS_MAX 20000          /* a start looks at all rows of a state up to here */
