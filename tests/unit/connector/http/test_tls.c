@@ -1,5 +1,7 @@
 /* TLS on both sides at once: our server, our client, certificates made here. */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -398,6 +400,130 @@ static void a_kept_tls_connection_is_used_again(void **state)
     assert_int_equal(call_twice(records, 0), 1);
 }
 
+/* ---- clients that do to our server what nobody should ---- */
+
+static int dial(void)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    a.sin_port = htons(belay_http_server_port(server));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ 5, 0 }, sizeof(struct timeval));
+    return fd;
+}
+
+/* The other side ends it within the 5 s of dial, whatever it says before. */
+static void assert_ends(int fd)
+{
+    char buffer[4096];
+    ssize_t n;
+    while ((n = read(fd, buffer, sizeof buffer)) > 0)
+        ;
+    assert_true(n == 0 || errno == ECONNRESET);
+    close(fd);
+}
+
+static void assert_served(void)
+{
+    struct recorder *before = recorder;
+    recorder = recorder_new();
+    struct belay_call_outcome *o = post("https", authority.cert_path, NULL, BELAY_STR("{}"));
+    if (!o->ok)
+        fail_msg("%.*s", BELAY_STR_ARG(o->description));
+    belay_call_outcome_free(o);
+    recorder_free(recorder);
+    recorder = before;
+}
+
+static void serve_hasty(void)
+{
+    struct belay_http_server_config config = { .listen = BELAY_STR("127.0.0.1:0"), .api = BELAY_STR("tls"),
+                                               .tls_cert = served.cert_path, .tls_key = served.key_path,
+                                               .limits = { .header_timeout_ms = 300 } };
+    struct belay_err err = { 0 };
+    if (belay_http_server_open(io, &config, on_request, NULL, &server, &err))
+        fail_msg("%s", err.msg);
+}
+
+static void garbage_instead_of_a_handshake_ends_that_connection_alone(void **state)
+{
+    static const char *const noise[] = { "GET / HTTP/1.1\r\nhost: x\r\n\r\n", "\x16\x03\x01\xff\xff garbage",
+                                         "\x15\x03\x03\x00\x02\x02\x28", "\x80\x2e\x01\x00\x02", "\n" };
+    (void)state;
+    serve_hasty();
+    for (size_t i = 0; i < sizeof noise / sizeof noise[0]; i++) {
+        int fd = dial();
+        size_t n = i == 2 ? 7 : i == 3 ? 5 : strlen(noise[i]);
+        assert_int_equal(write(fd, noise[i], n), n);
+        assert_ends(fd);
+    }
+    assert_served();
+}
+
+static void a_handshake_that_dawdles_is_ended(void **state)
+{
+    (void)state;
+    serve_hasty();
+    int silent = dial(), dripping = dial();
+    char byte = 0x16;
+    for (int i = 0; i < 40 && write(dripping, &byte, 1) == 1; i++) {
+        byte = i ? 1 : 3; /* a record that is never whole */
+        usleep(20000);
+        if (recv(dripping, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
+            break;
+    }
+    assert_ends(silent);
+    assert_ends(dripping);
+    assert_served();
+}
+
+static SSL *shake_hands(SSL_CTX *context, int fd)
+{
+    SSL *ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    assert_int_equal(SSL_connect(ssl), 1);
+    return ssl;
+}
+
+static void a_renegotiation_is_refused(void **state)
+{
+    char buffer[4096];
+    (void)state;
+    serve(NULL);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION); /* 1.3 has none */
+    SSL *ssl = shake_hands(context, dial());
+    int asked = SSL_renegotiate(ssl) == 1 ? SSL_do_handshake(ssl) : 0;
+    const char request[] = "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    int wrote = SSL_write(ssl, request, sizeof request - 1);
+    int got = wrote > 0 ? SSL_read(ssl, buffer, sizeof buffer) : 0;
+    assert_true(asked != 1 || got <= 0); /* refused, or at least nothing goes on after it */
+    int fd = SSL_get_fd(ssl);
+    SSL_free(ssl);
+    close(fd);
+    SSL_CTX_free(context);
+    assert_served();
+}
+
+static void a_client_that_closes_its_half_gets_its_answer(void **state)
+{
+    char buffer[4096];
+    (void)state;
+    serve(NULL);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = shake_hands(context, dial());
+    const char request[] = "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    assert_int_equal(SSL_write(ssl, request, sizeof request - 1), sizeof request - 1);
+    SSL_shutdown(ssl); /* close_notify: it sends nothing more */
+    int got = SSL_read(ssl, buffer, sizeof buffer);
+    assert_true(got > 12 && memcmp(buffer, "HTTP/1.1 200", 12) == 0);
+    int fd = SSL_get_fd(ssl);
+    SSL_free(ssl);
+    assert_ends(fd);
+    SSL_CTX_free(context);
+    assert_served();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -411,6 +537,11 @@ int main(void)
         TEST(a_bad_certificate_is_named),
         TEST(an_answer_nobody_asked_for_is_not_the_next_calls),
         TEST(a_kept_tls_connection_is_used_again),
+        TEST(garbage_instead_of_a_handshake_ends_that_connection_alone),
+        TEST(a_handshake_that_dawdles_is_ended),
+        TEST(a_renegotiation_is_refused),
+        TEST(a_client_that_closes_its_half_gets_its_answer),
     };
+    signal(SIGPIPE, SIG_IGN); /* as the program does */
     return cmocka_run_group_tests(tests, begin_all, end_all);
 }
