@@ -17,6 +17,8 @@ struct trace {
     struct belay_str topic;
     uint32_t letter_subscription, looks;
     uint64_t letter_sequence; /* of the last one seen */
+    uint32_t waiting_subscription;
+    uint64_t waiting_sequence;
     bool showing, truncated;
 };
 
@@ -133,18 +135,54 @@ static bool is_kept(struct trace *t, struct belay_str topic, uint64_t sequence)
 }
 
 static void end(struct trace *t);
+static void show_letters(void *arg, struct belay_engine *e);
+
+static void show_apart(struct trace *t, struct belay_subscription *sub, struct belay_str topic, uint64_t sequence,
+                       const struct belay_message *m)
+{
+    bool is_wanted;
+    if (is_kept(t, topic, sequence) || !wanted(t, m, &is_wanted) || !is_wanted)
+        return;
+    begin_message(t, topic, sequence, m);
+    belay_json_key(&t->out, "subscriptions");
+    belay_json_begin_array(&t->out);
+    show_state(t, sub, sequence);
+    belay_json_end_array(&t->out);
+    belay_json_end_object(&t->out);
+}
+
+/* So has a small message that waits for a retry. */
+static void show_waiting(void *arg, struct belay_engine *e)
+{
+    struct trace *t = arg;
+    struct belay_broker *b = belay_engine_broker(e);
+    struct belay_message m;
+    bool more = true;
+    size_t bytes = 0;
+    for (uint32_t i = 0; more && !t->truncated && i < BELAY_ADMIN_BITE && bytes < BELAY_ADMIN_BITE_BYTES; i++) {
+        struct belay_arena_mark mark = belay_arena_mark(&t->q->arena);
+        more = belay_broker_waiting_next(b, &t->waiting_subscription, &t->waiting_sequence, &t->q->arena, &m);
+        if (more) {
+            struct belay_subscription *sub = belay_broker_find_id(b, t->waiting_subscription);
+            bytes += m.body.n;
+            if (sub)
+                show_apart(t, sub, belay_subscription_topic(sub), t->waiting_sequence, &m);
+            t->truncated |= ++t->looks == BELAY_ADMIN_LOOKS_MAX;
+        }
+        belay_arena_rewind(&t->q->arena, mark);
+    }
+    if (more && !t->truncated) {
+        question_again(t->q, show_waiting, t);
+        return;
+    }
+    t->looks = 0;
+    show_letters(t, e);
+}
 
 static void show_letter(struct trace *t, uint32_t subscription, uint64_t sequence, const struct belay_letter *letter)
 {
-    bool is_wanted;
-    if (is_kept(t, letter->topic, sequence) || !wanted(t, &letter->message, &is_wanted) || !is_wanted)
-        return;
-    begin_message(t, letter->topic, sequence, &letter->message);
-    belay_json_key(&t->out, "subscriptions");
-    belay_json_begin_array(&t->out);
-    show_state(t, belay_broker_find_id(belay_engine_broker(t->engine), subscription), sequence);
-    belay_json_end_array(&t->out);
-    belay_json_end_object(&t->out);
+    struct belay_subscription *sub = belay_broker_find_id(belay_engine_broker(t->engine), subscription);
+    show_apart(t, sub, letter->topic, sequence, &letter->message);
 }
 
 /* A letter has its message with it: the topic may have let go of it long ago, a queue does so at once. */
@@ -211,7 +249,7 @@ static void next_topic(void *arg)
     }
     if (!belay_broker_topic_stats(belay_engine_broker(t->engine), t->topic_index++, &stats)) {
         if (t->showing) {
-            show_letters(t, t->engine);
+            show_waiting(t, t->engine);
             return;
         }
         t->showing = true;

@@ -92,6 +92,7 @@ int belay_broker_resume(struct belay_broker *b, struct belay_subscription *sub, 
 struct belay_subscription *belay_broker_find(struct belay_broker *b, struct belay_str name);
 struct belay_subscription *belay_broker_find_id(struct belay_broker *b, uint32_t id);
 struct belay_str belay_subscription_name(const struct belay_subscription *sub);
+struct belay_str belay_subscription_topic(const struct belay_subscription *sub);
 uint32_t belay_subscription_id(const struct belay_subscription *sub);
 /* To a sequence. Forward discards what is skipped (reason); back requeues only what is done. */
 int belay_broker_seek(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -229,6 +230,10 @@ int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *s
 int belay_broker_trouble(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                          struct belay_arena *arena, struct belay_letter *ret_letter,
                          belay_time *ret_due) BELAY_MUST_CHECK;
+/* Messages that wait for a retry and lie in their own row: their topic may have let go of them. After (sub_id,
+ * sequence), in order; false at the end. *ret_message's memory is from arena. Start with sub id 0, sequence 0. */
+bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_t *sequence, struct belay_arena *arena,
+                               struct belay_message *ret_message);
 /* Again, with fresh attempts, from the failed step (or from the start); keeps its place in its lane and
  * its history. Errors: BELAY_NOTFOUND, BELAY_NOSPACE. */
 int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,

@@ -99,6 +99,35 @@ static int take_letter(struct belay_broker *b, struct belay_subscription *sub, u
     return status;
 }
 
+bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_t *sequence, struct belay_arena *arena,
+                               struct belay_message *ret_message)
+{
+    struct row_key from = key_exception(*sub_id, *sequence, PART_META);
+    const struct row_key prefix = { .n = 0 };
+    struct belay_str key, value;
+    while (belay_state_seek(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&from), true, row_key_str(&prefix), &key,
+                            &value)) {
+        uint32_t id = belay_load_be32(key.p);
+        uint64_t at = belay_load_be64(key.p + 4);
+        bool meta = key.p[12] == PART_META;
+        struct exception x;
+        BELAY_ASSERT(key.n <= sizeof from.bytes);
+        memcpy(from.bytes, key.p, key.n); /* key and value live until the next look */
+        from.n = key.n;
+        if (!meta || !exception_get(b, id, at, &x) || x.state != EXCEPTION_WAITING
+            || !exception_has_inside(&x, INSIDE_MESSAGE))
+            continue;
+        struct belay_err err;
+        value = belay_arena_str(arena, exception_inside(b, id, at, INSIDE_MESSAGE));
+        if (!value.p || belay_message_decode(value, arena, ret_message, &err) != BELAY_OK)
+            return false;
+        *sub_id = id;
+        *sequence = at;
+        return true;
+    }
+    return false;
+}
+
 static bool is_letter(const struct exception *x)
 {
     return x->state == EXCEPTION_PARKED || x->state == EXCEPTION_DEAD;

@@ -58,6 +58,11 @@ struct belay_subscription *unpack_subscription(struct belay_broker *b, struct be
     return sub;
 }
 
+struct belay_str belay_subscription_topic(const struct belay_subscription *sub)
+{
+    return sub->topic->name;
+}
+
 struct belay_str belay_subscription_name(const struct belay_subscription *sub)
 {
     return sub->name;

@@ -32,6 +32,21 @@ static struct belay_str long_text(char *bytes, size_t n)
     return belay_str(bytes, n - 1);
 }
 
+/* What the log let go of is found by those who look for it. */
+static void find_waiting(struct world *w, uint64_t sequence, const char *body)
+{
+    struct belay_arena arena;
+    struct belay_message m;
+    uint32_t sub = 0;
+    uint64_t at = 0;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    assert_true(belay_broker_waiting_next(w->b, &sub, &at, &arena, &m));
+    assert_int_equal(at, sequence);
+    assert_str(m.body, body);
+    assert_false(belay_broker_waiting_next(w->b, &sub, &at, &arena, &m));
+    belay_arena_deinit(&arena);
+}
+
 static void a_small_message_waits_in_its_row_and_not_in_the_log(void **state)
 {
     struct world *w = *state;
@@ -45,6 +60,7 @@ static void a_small_message_waits_in_its_row_and_not_in_the_log(void **state)
     belay_broker_tick(w->b, w->now);
     assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 1);
     assert_int_equal(w->b->topics[0]->low, 41);
+    find_waiting(w, 1, "small");
     world_reopen(w, SIM_POWER);
     pass_ms(w, 1000);
     struct belay_delivery *d = take_one(w, 1);
