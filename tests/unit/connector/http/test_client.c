@@ -72,7 +72,7 @@ static int call(struct belay_connection *c, struct belay_call_request request, c
     request.params = params;
     request.param_count = 2;
     if (!request.timeout_ms)
-        request.timeout_ms = 3000;
+        request.timeout_ms = 20000; /* a busy machine is no failure */
     return belay_connector_http.call(c, &request, err);
 }
 
