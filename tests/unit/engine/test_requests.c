@@ -62,7 +62,7 @@ static void answers_that_wait_together_stay_apart(void **state)
 {
     struct bench *b = *state;
     struct bench_request r[8];
-    char key[8], body[32];
+    char key[16], body[32];
     for (int i = 0; i < 8; i++) {
         snprintf(key, sizeof key, "k%d", i);
         snprintf(body, sizeof body, "{\"id\":\"x%d\"}", i);
