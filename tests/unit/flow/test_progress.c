@@ -75,6 +75,51 @@ static void cut_off_anywhere_it_ends_the_same(void **state)
     }
 }
 
+/* What version 1 wrote before the third call, with publications, logs, variables, results and a reply
+ * (docs/format/progress.md). Such bytes lie in journals: they stay readable, and so does what we write now by
+ * whoever reads version 1. GOLDEN=1 writes the file anew. */
+#define GOLDEN_V1 BELAY_SOURCE_DIR "/tests/unit/flow/golden/progress.v1"
+
+static void what_version_1_wrote_is_read_and_written(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_choice_def choice;
+    char whole[1024], resumed[1024], golden[1024];
+    const struct belay_call_outcome answers[]
+        = { ok("{\"n\":[1,{\"x\":1.5}]}"), ok("2"), ok("\"done\"") };
+    struct drive d;
+    long_flow(f, &choice);
+    effects_of(f, answers, 3, whole, sizeof whole);
+    const struct belay_call_outcome until_there[] = { answers[0], answers[1], crash() };
+    drive_init(&d, f, until_there, 3);
+    assert_true(attempt(f, &d));
+    belay_buf_clear(&f->trace);
+    if (getenv("GOLDEN")) { /* allow: getenv - a test's own */
+        FILE *out = fopen(GOLDEN_V1, "wb");
+        assert_true(out && fwrite(d.progress.p, 1, d.progress.n, out) == d.progress.n);
+        fclose(out);
+    }
+    FILE *in = fopen(GOLDEN_V1, "rb");
+    assert_non_null(in);
+    size_t n = fread(golden, 1, sizeof golden, in);
+    fclose(in);
+    assert_int_equal(n, d.progress.n);
+    assert_memory_equal(golden, d.progress.p, n);
+    drive_deinit(&d);
+
+    drive_init(&d, f, &answers[2], 1); /* another process goes on from the file */
+    belay_buf_put(&d.progress, golden, n);
+    d.attempt = 2;
+    d.interrupted = true;
+    assert_false(attempt(f, &d));
+    drive_deinit(&d);
+    belay_buf_put_c(&f->trace, '\0');
+    const char *end = strstr(f->trace.p, "publish ");
+    assert_non_null(end);
+    snprintf(resumed, sizeof resumed, "%s", end);
+    assert_string_equal(resumed, whole);
+}
+
 static void the_first_call_keeps_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -325,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(cut_off_anywhere_it_ends_the_same),
+        TEST(what_version_1_wrote_is_read_and_written),
         TEST(the_first_call_keeps_nothing),
         TEST(too_much_to_keep_is_a_letter_before_the_call),
         TEST(a_step_that_is_gone_is_a_letter),
