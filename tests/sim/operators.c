@@ -120,8 +120,8 @@ void sim_operators_act(struct sim_world *w)
         sim_seeks_act(w);
     } else if (find_letter(w, sim_below(w, 4), &f)) {
         uint64_t how = sim_below(w, 4);
-        if (how == 1 && strcmp(f.name, "pipe") == 0)
-            how = 2; /* what it is to copy must be in copies in the end */
+        if (strcmp(f.name, "pipe") == 0)
+            how = 2; /* what it is to copy must be in copies in the end, and in order */
         if (how != 1 && !replayable(&f))
             return;
         settle_letter(w, &f, how);
