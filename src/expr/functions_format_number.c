@@ -367,7 +367,7 @@ static void put_number(struct text *t, const struct part *p, const struct symbol
         double max = pow(10, p->scale), min = pow(10, (double)p->scale - 1);
         for (; d < min; exponent--)
             d *= 10;
-        for (; d >= max; exponent++)
+        for (; d > max; exponent++) /* 10^scale stays, as in the reference: 100000 is 10.0e4 */
             d /= 10;
     }
     if (p->minus)

@@ -57,6 +57,8 @@ static void numbers_round_and_convert_as_the_reference_does(void **state)
     assert_expr("$formatBase(255, 16)", NULL, "\"ff\"");
     assert_expr("$formatBase(-7, 2)", NULL, "\"-111\"");
     assert_expr("$formatNumber(2.5, '0') & ' ' & $formatNumber(0.125, '0.00')", NULL, "\"3 0.13\"");
+    assert_expr("$formatNumber(100000, '0.0e0') & ' ' & $formatNumber(1234, '0.0e0')", NULL,
+                "\"10.0e4 1.2e3\"");
     assert_expr("$formatNumber(999999.996, '#,##0.00')", NULL, "\"1,000,000.00\"");
     assert_expr("$formatNumber(1e308, '0\xe2\x80\xb0')", NULL, "D1001");
     assert_expr("$string(1e21) & $string(1e-7) & $string(-0)", NULL, "\"1e+211e-70\"");
