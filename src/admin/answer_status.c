@@ -80,18 +80,27 @@ static void subscriptions(struct belay_json_out *o, struct belay_broker *b, bela
 
 static void connections(struct belay_json_out *o, struct belay_engine *e)
 {
-    struct belay_str name;
-    uint32_t in_flight, concurrency;
-    uint64_t calls, failed;
+    struct belay_connection_stats c;
     belay_json_key(o, "connections");
     belay_json_begin_array(o);
-    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &name, &in_flight, &concurrency, &calls, &failed); i++) {
+    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &c); i++) {
         belay_json_begin_object(o);
-        put_text(o, "name", name);
-        put(o, "in_flight", in_flight);
-        put(o, "concurrency", concurrency);
-        put(o, "calls", calls);
-        put(o, "failed", failed);
+        put_text(o, "name", c.name);
+        put(o, "in_flight", c.in_flight);
+        put(o, "concurrency", c.concurrency);
+        belay_json_key(o, "automatic");
+        belay_json_put_bool(o, c.automatic);
+        put(o, "calls", c.calls);
+        put(o, "failed", c.failed);
+        put(o, "retries", c.retries);
+        put(o, "retries_in_flight", c.retries_in_flight);
+        put(o, "postponed", c.postponed);
+        put(o, "waiting", c.waiting);
+        put_text(o, "held_by", belay_str_c(c.held_by));
+        put_text(o, "breaker", belay_str_c(c.breaker));
+        put(o, "failed_percent", c.failed_percent);
+        if (c.open_until != BELAY_TIME_NEVER)
+            show_time(o, "open_until", c.open_until);
         belay_json_end_object(o);
     }
     belay_json_end_array(o);

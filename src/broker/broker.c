@@ -134,6 +134,7 @@ static apply_fn *const applies[] = {
     [RECORD_IDEM_PUT - BELAY_RECORD_BROKER] = apply_idem_put,
     [RECORD_IDEM_FORGET - BELAY_RECORD_BROKER] = apply_idem_forget,
     [RECORD_IDEM_DROP - BELAY_RECORD_BROKER] = apply_idem_drop,
+    [RECORD_POSTPONE - BELAY_RECORD_BROKER] = apply_postpone,
 };
 
 /* The only place where durable state changes: from a record just appended, or one read at recovery. */

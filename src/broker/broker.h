@@ -167,6 +167,9 @@ int belay_broker_letter(struct belay_broker *b, struct belay_delivery *d, const 
 void belay_broker_flush(struct belay_broker *b);
 /* Not handled, no attempt used up (endpoint busy, shutting down): again from `not_before`, not durable. */
 void belay_broker_defer(struct belay_broker *b, struct belay_delivery *d, belay_time not_before);
+/* A delivery that waited for its retry waits longer, durably; its attempt has not begun. Ends the delivery.
+ * Errors: BELAY_BUSY, BELAY_NOSPACE (nothing happened), BELAY_CONFLICT (it waited for no retry). */
+int belay_broker_postpone(struct belay_broker *b, struct belay_delivery *d, belay_time due, struct belay_err *err) BELAY_MUST_CHECK;
 /* Earliest time at which next() may have something that it has not now; BELAY_TIME_NEVER. */
 belay_time belay_broker_wake_at(const struct belay_broker *b);
 /* Due schedule entries are published, retention and idempotency expiry done, in bites; call each step. */

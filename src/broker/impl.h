@@ -233,6 +233,7 @@ enum record_type {
     RECORD_IDEM_PUT,
     RECORD_IDEM_FORGET,
     RECORD_IDEM_DROP,
+    RECORD_POSTPONE,
     RECORD_END
 };
 #define RECORD_VERSION 1
@@ -269,6 +270,7 @@ int apply_settle(struct belay_broker *b, struct belay_unpack *u);
 int apply_retry(struct belay_broker *b, struct belay_unpack *u);
 int apply_letter(struct belay_broker *b, struct belay_unpack *u);
 int apply_attempt(struct belay_broker *b, struct belay_unpack *u);
+int apply_postpone(struct belay_broker *b, struct belay_unpack *u);
 int apply_progress(struct belay_broker *b, struct belay_unpack *u);
 int apply_hold(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay(struct belay_broker *b, struct belay_unpack *u);

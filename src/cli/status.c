@@ -52,6 +52,8 @@ static void show_connections(const belay_json *root)
     static const struct column columns[] = {
         { "CONNECTION", "name", false }, { "IN FLIGHT", "in_flight", true }, { "OF", "concurrency", true },
         { "CALLS", "calls", true },      { "FAILED", "failed", true },
+        { "RETRIES", "retries", true },  { "WAITING", "waiting", true },
+        { "FOR", "held_by", false },     { "BREAKER", "breaker", false },
     };
     const belay_json *list = belay_json_get(root, BELAY_STR("connections"));
     if (!belay_json_at(list, 0))
@@ -67,6 +69,18 @@ static void show_store(const belay_json *root)
            (unsigned long long)json_number(s, "commits"), (unsigned long long)json_number(s, "journal_bytes") >> 20,
            (unsigned long long)json_number(s, "segments"), (unsigned long long)json_number(s, "archive_bytes") >> 20,
            (unsigned long long)json_number(s, "disk_free_bytes") >> 20);
+}
+
+static void show_open_breakers(const belay_json *root)
+{
+    const belay_json *list = belay_json_get(root, BELAY_STR("connections")), *c;
+    for (size_t i = 0; (c = belay_json_at(list, i)); i++) {
+        struct belay_str until = json_text(c, "open_until");
+        if (until.n)
+            printf("! %.*s fails: its breaker is open until %.*s, then it is probed; messages wait, nothing is to be "
+                   "done here\n",
+                   BELAY_STR_ARG(json_text(c, "name")), BELAY_STR_ARG(until));
+    }
 }
 
 /* What wants somebody, and the command that shows it. */
@@ -86,6 +100,7 @@ static void show_troubles(const belay_json *root, const char *flag)
         if (json_text(s, "paused").n)
             printf("! %.*s is paused: belay flow resume %.*s%s\n", BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
     }
+    show_open_breakers(root);
     for (size_t i = 0; (s = belay_json_at(sagas, i)); i++) {
         struct belay_str name = json_text(s, "name");
         if (json_number(s, "parked"))

@@ -1,6 +1,6 @@
 /* connections, topics, queues, apis: the outside of an application. */
 #include "base/limits.h"
-#include "config/grammar.h"
+#include "config/gate.h"
 #include "config/options.h"
 #include "config/parts.h"
 #include "config/scalar.h"
@@ -14,7 +14,8 @@ struct connection_raw {
     struct {
         struct belay_str header;
     } idempotency;
-    const struct config_node *retry;
+    const struct config_node *retry, *concurrency;
+    uint32_t concurrency_max;
     const struct belay_connector *connector;
     const struct config_node *connector_key;
 };
@@ -38,13 +39,20 @@ static const struct config_key connection_keys[] = {
       CONFIG_FIELD(struct connection_raw, idempotency), .kind = &kind_honours },
     { "timeout", CONFIG_DURATION, "How long one call may take, waiting for a free slot included.",
       .default_ = "30s", .min = 1, CONFIG_FIELD(struct connection_raw, def.timeout_ms) },
-    { "concurrency", CONFIG_INT, "Calls at the same time.", .default_ = "32", .min = 1,
-      .max = 65536, CONFIG_FIELD(struct connection_raw, def.concurrency) },
+    { "concurrency", CONFIG_TEXT_NODE, .shape = "whole number or auto",
+      .help = "Calls at the same time (32); auto finds how many by their latency.",
+      CONFIG_FIELD(struct connection_raw, concurrency) },
+    { "concurrency_max", CONFIG_INT, "Calls at the same time that auto may find.",
+      .default_ = "256", .min = 1, .max = 65536, .with = "concurrency",
+      CONFIG_FIELD(struct connection_raw, concurrency_max) },
+    { "rate", CONFIG_SUB, "Calls a second; without it any number.",
+      CONFIG_FIELD(struct connection_raw, def.gate.rate), .kind = &config_kind_rate },
     { "queue_max", CONFIG_INT, "Calls that may wait for a free slot; beyond it the engine waits.",
       .default_ = "1024", .max = 1000000, CONFIG_FIELD(struct connection_raw, config.queue_max) },
-    { "retry_budget", CONFIG_NUMBER,
-      "Retries in proportion to first tries at most (0.2: one in five); 0: no bound.",
-      .default_ = "0", .max = 1, CONFIG_FIELD(struct connection_raw, def.retry_budget) },
+    { "retry_budget", CONFIG_SUB, "Bound of its retries.",
+      CONFIG_FIELD(struct connection_raw, def.gate.budget), .kind = &config_kind_budget },
+    { "breaker", CONFIG_SUB, "When it is not called for a while.",
+      CONFIG_FIELD(struct connection_raw, def.gate.breaker), .kind = &config_kind_breaker },
     { "retry", CONFIG_SUB_NODE,
       "How its calls are repeated where neither their step nor their flow or saga says; of no "
       "compensation.",
@@ -108,7 +116,8 @@ static void finish_connection(struct config *c, const struct config_node *node, 
     if (retry)
         config_retry(c, raw->retry, &BELAY_RETRY_DEFAULT, retry);
     raw->def.retry = retry;
-    raw->config.concurrency = raw->def.concurrency;
+    config_concurrency(c, raw->concurrency, raw->concurrency_max, &raw->def.gate);
+    raw->config.concurrency = raw->def.gate.concurrency;
     raw->config.idempotency_header = raw->idempotency.header;
     *config = raw->config;
     raw->def.config = config;
@@ -126,7 +135,7 @@ const struct config_kind config_kind_connection = {
 void config_connection(struct config *c, const struct config_link *m,
                        struct belay_connection_def *to)
 {
-    struct connection_raw raw = { 0 };
+    struct connection_raw raw = { .def.gate = config_gate_default };
     config_check_name(c, m->key, "connection");
     config_parse(c, &config_kind_connection, m->value, &raw);
     raw.def.name = config_keep(c, m->key->text);

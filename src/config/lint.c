@@ -1,7 +1,7 @@
 /* The warnings, by the name of their rule:
  *   unread                      a topic or queue that no flow and no saga reads
  *   unused-connection           a connection that nothing calls
- *   not-enforced                a key that is read and does nothing yet
+ *   storm                       a connection with neither a retry budget nor a breaker
  *   does-nothing                a flow without steps
  *   unanswered-operation        an operation of an API that no flow answers
  *   missing-reply               a flow from an API that never replies
@@ -102,6 +102,17 @@ static void mark_call(void *arg, const struct config_user *user, const struct be
     l->used[call->connection - l->d->connections] = true;
 }
 
+static void lint_storm(struct config *c, const struct belay_connection_def *def)
+{
+    if (def->gate.budget.share > 0 || def->gate.breaker.enabled)
+        return;
+    struct belay_problem *p
+        = config_warning(c->problems, def->place, "storm",
+                         "nothing bounds the retries of '%.*s': an outage becomes a storm",
+                         BELAY_STR_ARG(def->name));
+    config_suggest(c->problems, p, "leave 'retry_budget' or 'breaker' as it is without being said");
+}
+
 static void lint_connections(struct lint *l)
 {
     struct config_visitor v = { .arg = l, .call = mark_call };
@@ -112,10 +123,7 @@ static void lint_connections(struct lint *l)
                            "nothing calls the connection '%.*s'",
                            BELAY_STR_ARG(l->d->connections[i].name));
     for (uint32_t i = 0; i < l->d->connection_count; i++)
-        if (l->d->connections[i].retry_budget > 0)
-            config_warning(l->c->problems, l->d->connections[i].place, "not-enforced",
-                           "the retry budget of '%.*s' is not enforced by this version",
-                           BELAY_STR_ARG(l->d->connections[i].name));
+        lint_storm(l->c, &l->d->connections[i]);
 }
 
 /* ---- flows ---- */

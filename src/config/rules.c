@@ -52,7 +52,7 @@ const struct config_rule config_rules[] = {
     { "does-nothing", true, "A flow without steps: its messages are read and gone." },
     { "unread", true, "A topic or queue that nothing reads." },
     { "unused-connection", true, "A connection that nothing calls." },
-    { "not-enforced", true, "A key that is read and does nothing yet." },
+    { "storm", true, "A connection with neither a retry budget nor a breaker." },
     { "unanswered-operation", true, "An operation of an API that no flow answers." },
     { "missing-reply", true, "A flow from an API that never replies." },
     { "unknown-outcome", true,

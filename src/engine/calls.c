@@ -1,6 +1,6 @@
-/* Calls: who may call when.  A connection has slots; runs and sagas that want one take turns.  A call
- * has its slot from the grant to the outcome; the record of its intent is appended at the grant and the
- * CALL action waits for it. */
+/* Calls: from the grant to the outcome.  connections.c decides who may call when; runs and sagas that want
+ * to take turns.  A call has its slot from the grant to the outcome; the record of its intent is appended
+ * at the grant and the CALL action waits for it. */
 #include "engine/impl.h"
 
 #include "base/alloc.h"
@@ -9,72 +9,9 @@
 #define REFUSED_AGAIN_MS 50 /* after a connector said BUSY */
 #define CALL_ARENA_CHUNK 2048
 
-/* ---- connections ---- */
-
-static struct engine_connection *engine_connection_of(struct belay_engine *e, struct belay_str name)
-{
-    for (uint32_t i = 0; i < e->connection_count; i++)
-        if (belay_str_eq(engine_name(e->connections[i]), name))
-            return e->connections[i];
-    return NULL;
-}
-
-static struct engine_connection *connection_add(struct belay_engine *e, struct belay_str name)
-{
-    struct engine_connection **grown =
-        belay_realloc(e->connections, (e->connection_count + 1) * sizeof *grown);
-    if (!grown)
-        return NULL;
-    e->connections = grown;
-    struct engine_connection *c = belay_calloc(1, sizeof *c);
-    if (!c)
-        return NULL;
-    memcpy(c->name, name.p, name.n < sizeof c->name ? name.n : sizeof c->name - 1);
-    belay_list_init(&c->waiting);
-    e->connections[e->connection_count++] = c;
-    return c;
-}
-
-/* One that left the configuration stays: what calls it began under an old definition. */
-int engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d,
-                                 struct belay_err *err)
-{
-    for (uint32_t i = 0; i < d->connection_count; i++) {
-        const struct belay_connection_def *def = &d->connections[i];
-        struct engine_connection *c = engine_connection_of(e, def->name);
-        if (!c)
-            c = connection_add(e, def->name);
-        if (!c)
-            return belay_fail(err, BELAY_NOMEM, "connection %.*s", BELAY_STR_ARG(def->name));
-        c->concurrency = def->concurrency ? def->concurrency : 1;
-    }
-    return BELAY_OK;
-}
-
-/* Also one of a definition older than the process. NULL: no memory. */
-static struct engine_connection *connection_need(struct belay_engine *e,
-                                                 const struct belay_connection_def *def)
-{
-    struct engine_connection *c = engine_connection_of(e, def->name);
-    if (!c)
-        c = connection_add(e, def->name);
-    if (c && c->concurrency == 0)
-        c->concurrency = def->concurrency ? def->concurrency : 1;
-    return c;
-}
-
-bool engine_may_call(void *arg, const struct belay_connection_def *connection)
-{
-    struct belay_engine *e = arg;
-    struct engine_connection *c = connection_need(e, connection);
-    if (!c || e->stopping || e->calls_used >= BELAY_CALLS_MAX)
-        return false;
-    return c->in_flight < c->concurrency && (c->waiting_count == 0 || c->run_went_last);
-}
-
 /* ---- the table of calls ---- */
 
-static struct engine_call *call_new(struct belay_engine *e, struct engine_connection *connection)
+static struct engine_call *call_new(struct belay_engine *e, struct engine_connection *connection, bool retry)
 {
     if (e->call_free == NO_INDEX) {
         if (e->call_count >= BELAY_CALLS_MAX)
@@ -97,11 +34,11 @@ static struct engine_call *call_new(struct belay_engine *e, struct engine_connec
     e->call_free = c->next_free;
     e->calls_used++;
     c->used = true;
-    c->out = c->saga = c->orphan = c->outcome_waits = false;
+    c->out = c->saga = c->orphan = c->outcome_waits = c->ended = false;
     c->run = NULL;
     c->set = NULL;
     c->connection = connection;
-    connection->in_flight++;
+    engine_gate_begin(e, connection, retry, &c->ticket);
     return c;
 }
 
@@ -119,10 +56,17 @@ static struct engine_call *call_find(struct belay_engine *e, uint64_t id)
     return c->used && c->out && c->generation == (uint32_t)(id >> 32) ? c : NULL;
 }
 
+/* It had its outcome: its slot is free, whatever is done about what it says. */
+static void call_ended(struct belay_engine *e, struct engine_call *c, enum belay_call_end end)
+{
+    if (!c->ended)
+        engine_gate_end(e, c->connection, &c->ticket, end);
+    c->ended = true;
+}
+
 static void call_free(struct belay_engine *e, struct engine_call *c)
 {
-    BELAY_ASSERT(c->used && c->connection->in_flight > 0);
-    c->connection->in_flight--;
+    BELAY_ASSERT(c->used && c->ended);
     c->used = false;
     c->generation++;
     if (c->set)
@@ -132,6 +76,15 @@ static void call_free(struct belay_engine *e, struct engine_call *c)
     c->next_free = e->call_free;
     e->call_free = c->index;
     e->calls_used--;
+}
+
+/* As if it had never been asked for. */
+static void call_undo(struct belay_engine *e, struct engine_call *c)
+{
+    BELAY_ASSERT(!c->ended);
+    engine_gate_undo(e, c->connection, &c->ticket);
+    c->ended = true;
+    call_free(e, c);
 }
 
 /* The current definition of the connection, or the old one where it is gone. */
@@ -152,31 +105,15 @@ void engine_calls_free(struct belay_engine *e)
         belay_free(e->calls[i]);
     }
     belay_free(e->calls);
-    for (uint32_t i = 0; i < e->connection_count; i++)
-        belay_free(e->connections[i]);
-    belay_free(e->connections);
 }
 
 /* ---- runs ---- */
-
-int engine_call_want(struct belay_engine *e, struct engine_run *r)
-{
-    struct engine_connection *c = connection_need(e, belay_flow_connection(r->flow));
-    if (!c)
-        return BELAY_BUSY;
-    r->connection = c;
-    engine_run_move(e, r, RUN_QUEUED);
-    belay_list_push(&c->waiting, &r->node);
-    c->waiting_count++;
-    return BELAY_OK;
-}
 
 void engine_call_unwant(struct belay_engine *e, struct engine_run *r)
 {
     (void)e;
     BELAY_ASSERT(r->state == RUN_QUEUED);
-    belay_list_unlink(&r->node);
-    r->connection->waiting_count--;
+    engine_turn_remove(r);
 }
 
 /* What must be durable before the call. */
@@ -201,23 +138,25 @@ static int record_intent(struct belay_engine *e, struct engine_run *r, struct be
     return status;
 }
 
-/* The first in the queue gets a slot. False: it cannot now. */
+/* The run whose turn it is gets a slot. False: nobody can now. */
 static bool grant_run(struct belay_engine *e, struct engine_connection *connection)
 {
-    struct engine_run *r = BELAY_CONTAINER_OF(connection->waiting.next, struct engine_run, node);
+    bool retry;
+    struct engine_run *r = e->calls_used < BELAY_CALLS_MAX ? engine_turn_next(e, connection, &retry) : NULL;
+    if (!r)
+        return false;
     struct belay_err err;
-    struct engine_call *c = call_new(e, connection);
+    struct engine_call *c = call_new(e, connection, retry);
     int status = c ? record_intent(e, r, &err) : BELAY_BUSY;
     if (status != BELAY_OK) {
         engine_no_room(e, status, &err);
         if (c)
-            call_free(e, c);
+            call_undo(e, c);
         return false;
     }
     engine_call_unwant(e, r);
     engine_run_move(e, r, RUN_CALLING);
-    connection->run_went_last = true;
-    connection->calls++;
+    engine_turn_taken(connection, retry);
     r->call = c;
     c->run = r;
     c->request = *belay_flow_request(r->flow);
@@ -227,6 +166,36 @@ static bool grant_run(struct belay_engine *e, struct engine_connection *connecti
     return true;
 }
 
+int engine_call_want(struct belay_engine *e, struct engine_run *r)
+{
+    bool retry = belay_flow_repeats(r->flow);
+    struct engine_connection *c = engine_connection_need(e, belay_flow_connection(r->flow));
+    if (!c)
+        return BELAY_BUSY;
+    if (r->kind == RUN_REQUEST && c->gate.breaker.state == BELAY_BREAKER_OPEN && c->def.breaker.enabled
+        && e->now < c->gate.breaker.open_until) {
+        engine_request_breaker_open(e, r, c);
+        return BELAY_OK;
+    }
+    bool waits = retry && r->kind == RUN_DELIVERY && !r->started;
+    if (waits && (c->retries_waiting >= belay_gate_retries(&c->gate, &c->def) || !engine_gate_lets(e, c, true))) {
+        int status = engine_delivery_postpone(e, r, c);
+        if (status != BELAY_CONFLICT)
+            return status;
+    }
+    int status = engine_turn_push(c, r, retry);
+    if (status == BELAY_BUSY) {
+        engine_delivery_give_back(e, r);
+        return BELAY_OK;
+    }
+    if (status != BELAY_OK)
+        return status;
+    engine_run_moved(e, r, RUN_QUEUED);
+    if (retry && !e->stopping)
+        (void)grant_run(e, c); /* at once: what it takes is what the next one does not find */
+    return BELAY_OK;
+}
+
 void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orphan)
 {
     struct engine_call *c = r->call;
@@ -234,7 +203,7 @@ void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orpha
     if (!c->out) { /* nobody saw it */
         if (orphan) {
             r->call = NULL;
-            call_free(e, c);
+            call_undo(e, c);
         }
         return;
     }
@@ -298,18 +267,18 @@ static bool grant_saga(struct belay_engine *e)
 {
     struct belay_call_request request;
     const struct belay_connection_def *def;
-    if (e->calls_used >= BELAY_CALLS_MAX || !belay_sagas_next(e->sagas, e->now, &request, &def))
+    bool retry;
+    if (e->calls_used >= BELAY_CALLS_MAX || !belay_sagas_next(e->sagas, e->now, &request, &def, &retry))
         return false;
-    struct engine_connection *connection = connection_need(e, def);
-    struct engine_call *c = connection ? call_new(e, connection) : NULL;
+    struct engine_connection *connection = engine_connection_need(e, def);
+    struct engine_call *c = connection ? call_new(e, connection, retry) : NULL;
     if (!c || !copy_request(c, &request)) {
         belay_sagas_defer(e->sagas, request.id, belay_time_add_ms(e->now, REFUSED_AGAIN_MS));
         if (c)
-            call_free(e, c);
+            call_undo(e, c);
         return false;
     }
     connection->run_went_last = false;
-    connection->calls++;
     c->saga = true;
     c->token = request.id;
     c->request.id = call_id(c);
@@ -343,11 +312,20 @@ static bool tell_saga(struct belay_engine *e, struct engine_call *c,
 
 /* ---- outcomes ---- */
 
+/* An answer that says no is an answer; "too many requests" says that it is alive. */
+static enum belay_call_end end_of(const struct belay_call_outcome *o)
+{
+    if (o->ok || o->class_ == BELAY_CLASS_PERMANENT)
+        return BELAY_CALL_WELL;
+    return o->status == 429 ? BELAY_CALL_REFUSED : BELAY_CALL_FAILED;
+}
+
 static void take_outcome(struct belay_engine *e, struct engine_call *c,
-                         const struct belay_call_outcome *outcome)
+                         const struct belay_call_outcome *outcome, enum belay_call_end end)
 {
     if (!outcome->ok)
         c->connection->failed++;
+    call_ended(e, c, end);
     if (c->saga) {
         tell_saga(e, c, outcome);
         return;
@@ -368,7 +346,7 @@ void belay_engine_outcome(struct belay_engine *e, const struct belay_call_outcom
     engine_clock_tick(e, now);
     struct engine_call *c = call_find(e, outcome->id);
     if (c && !c->outcome_waits)
-        take_outcome(e, c, outcome);
+        take_outcome(e, c, outcome, end_of(outcome));
 }
 
 /* Not now: as if it had not been asked for. */
@@ -379,7 +357,7 @@ static void refused_for_now(struct belay_engine *e, struct engine_call *c)
     bool saga = c->saga;
     uint64_t token = c->token;
     e->stats.calls_refused++;
-    call_free(e, c);
+    call_undo(e, c);
     if (saga) {
         belay_sagas_defer(e->sagas, token, again);
     } else if (r) {
@@ -407,7 +385,7 @@ void belay_engine_call_refused(struct belay_engine *e, uint64_t id, int status,
         .description = belay_str_c(err ? err->msg : belay_status_text(status)),
         .endpoint = c->def->name,
     };
-    take_outcome(e, c, &outcome);
+    take_outcome(e, c, &outcome, BELAY_CALL_VOID);
 }
 
 /* ---- each step ---- */
@@ -429,15 +407,13 @@ bool engine_calls_grant(struct belay_engine *e, uint32_t count_max)
     uint32_t granted = 0;
     if (e->outcomes_waiting)
         retell_sagas(e);
+    for (uint32_t i = 0; i < e->connection_count; i++)
+        if (e->connections[i]->wake_at <= e->now)
+            e->connections[i]->wake_at = BELAY_TIME_NEVER; /* asked below */
     while (!e->stopping && granted < count_max && grant_saga(e))
         granted++;
-    for (uint32_t i = 0; i < e->connection_count; i++) {
-        struct engine_connection *c = e->connections[i];
-        while (granted < count_max && c->waiting_count && c->in_flight < c->concurrency) {
-            if (!grant_run(e, c))
-                break;
+    for (uint32_t i = 0; i < e->connection_count; i++)
+        while (granted < count_max && grant_run(e, e->connections[i]))
             granted++;
-        }
-    }
     return granted == count_max;
 }

@@ -7,6 +7,7 @@
 #define NO_ROOM_AGAIN_MS 10
 #define KEY_BUSY_AGAIN_MS 20 /* another message with the same idempotency key is at work */
 #define UNKNOWN_AGAIN_MS 1000
+#define TURNS_FULL_AGAIN_MS 100 /* a thousand of its flow wait for the connection already */
 
 static void tell(struct belay_engine *e, uint8_t level, const char *name, struct belay_str owner,
                  const struct belay_delivery *d, const struct belay_fault *fault, belay_time again_at)
@@ -257,6 +258,28 @@ static int settle_done(struct belay_engine *e, struct engine_run *r)
     if (!e->failed)
         ended(e, r);
     return BELAY_OK;
+}
+
+int engine_delivery_postpone(struct belay_engine *e, struct engine_run *r, struct engine_connection *c)
+{
+    struct belay_err err;
+    belay_time at, due;
+    (void)belay_gate_ask(&c->gate, &c->def, true, e->now, &at);
+    due = belay_gate_postpone(&c->gate, &c->def, at, e->now, &e->random);
+    int status = belay_broker_postpone(e->broker, r->delivery, due, &err);
+    if (status == BELAY_OK) {
+        c->postponed++;
+        ended(e, r);
+    } else if (status != BELAY_CONFLICT && !engine_no_room(e, status, &err)) {
+        return BELAY_OK;
+    }
+    return status;
+}
+
+void engine_delivery_give_back(struct belay_engine *e, struct engine_run *r)
+{
+    belay_broker_defer(e->broker, r->delivery, belay_time_add_ms(e->now, TURNS_FULL_AGAIN_MS));
+    ended(e, r);
 }
 
 static int settle_retry(struct belay_engine *e, struct engine_run *r)

@@ -210,6 +210,7 @@ void belay_engine_close(struct belay_engine *e)
         return;
     engine_runs_free(e);
     engine_calls_free(e);
+    engine_connections_free(e);
     if (e->sagas)
         belay_sagas_free(e->sagas);
     if (e->broker)
@@ -282,6 +283,8 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
     if (n)
         at = earlier(at, n->key);
     at = earlier(at, engine_timers_wake_at(e));
+    if (!e->stopping)
+        at = earlier(at, engine_connections_wake_at(e));
     if (e->stalled_count)
         at = earlier(at, e->stalled_until);
     if (e->outcomes_waiting)

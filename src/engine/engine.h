@@ -33,6 +33,7 @@
 #include "store/store.h"
 
 struct belay_engine;
+struct belay_gate_ticket;
 
 struct belay_engine_opt {
     struct belay_disk *disk;
@@ -47,6 +48,9 @@ struct belay_engine_opt {
      * engine as long as it is needed. kind: "flow" or "saga". Errors: BELAY_INVALID (no longer compiles). */
     int (*recompile)(void *arg, const struct belay_definitions *current, const char *kind, struct belay_str text,
                      struct belay_definitions **ret_one, struct belay_err *err);
+    /* For tests; may be NULL. Told of each call that was let through, and of those that were not made after all. */
+    void (*granted)(void *arg, const char *connection, const struct belay_gate_def *def,
+                    const struct belay_gate_ticket *ticket, bool undone, belay_time now);
     void *arg;
 };
 
@@ -168,10 +172,20 @@ struct belay_engine_stats {
     uint32_t runs_in_flight, calls_in_flight, requests_open;
 };
 void belay_engine_stats(const struct belay_engine *e, struct belay_engine_stats *ret_stats);
+struct belay_connection_stats {
+    struct belay_str name;
+    uint32_t in_flight, concurrency;      /* calls; at once, as found where that is automatic */
+    uint32_t retries_in_flight, waiting;  /* runs of flows that wait for it in memory */
+    bool automatic;
+    uint64_t calls, failed, retries;
+    uint64_t postponed;                   /* times that a retry was told to come back later */
+    const char *breaker;                  /* "closed", "open", "half open"; "off" */
+    uint32_t failed_percent;              /* of the breaker's window */
+    belay_time open_until;                /* NEVER: it is not open */
+    const char *held_by;                  /* what those that wait wait for: "breaker", "rate" ...; "" nobody waits */
+};
 /* Of one connection (index from 0; false at the end). */
-bool belay_engine_connection_stats(const struct belay_engine *e, uint32_t index, struct belay_str *ret_name,
-                                   uint32_t *ret_in_flight, uint32_t *ret_concurrency, uint64_t *ret_calls,
-                                   uint64_t *ret_failed);
+bool belay_engine_connection_stats(const struct belay_engine *e, uint32_t index, struct belay_connection_stats *ret_stats);
 /* All invariants of broker, sagas and engine: slow; for tests. Errors: BELAY_CORRUPT. */
 int belay_engine_check(struct belay_engine *e, struct belay_err *err) BELAY_MUST_CHECK;
 

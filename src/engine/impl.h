@@ -25,6 +25,7 @@
 #include "base/random.h"
 #include "base/sm.h"
 #include "engine/engine.h"
+#include "policy/gate.h"
 
 #define RECORD_CLOCK (BELAY_RECORD_ENGINE + 1)      /* time */
 #define RECORD_DEFINITION (BELAY_RECORD_ENGINE + 2) /* kind, hash, name, text */
@@ -43,13 +44,26 @@ enum engine_run_state {
     RUN_STATES
 };
 
+#define TURN_WAITING_MAX 1024u /* runs of one flow that wait for one connection; beyond it its messages stay put */
+
+struct engine_turn {              /* the runs of one flow that wait for a connection: flows take turns */
+    char flow[BELAY_NAME_BYTES_MAX + 1];
+    struct belay_list firsts, retries;
+    uint32_t count;
+};
+
 struct engine_connection {
     char name[BELAY_NAME_BYTES_MAX + 1];
-    uint32_t concurrency, in_flight;
-    struct belay_list waiting; /* runs */
-    uint32_t waiting_count;
-    uint64_t calls, failed;
-    bool run_went_last;        /* of runs and sagas, who got the last slot while both wanted one */
+    struct belay_gate_def def;
+    struct belay_gate gate;
+    struct engine_turn **turns;
+    uint32_t turn_count, next_turn;
+    uint32_t waiting_count, retries_waiting;
+    uint64_t calls, failed, retries, postponed;
+    bool run_went_last;           /* of runs and sagas, who got the last slot while both wanted one */
+    bool retry_went_last;         /* the same of retries and first tries */
+    uint8_t held_by;              /* enum belay_gate_answer: what the last one that had to wait waits for */
+    belay_time wake_at;           /* when the gate is to be asked again without an event; NEVER */
 };
 
 struct engine_call;
@@ -68,6 +82,8 @@ struct engine_run {
     struct belay_definitions *set; /* a reference */
     struct belay_delivery *delivery;
     struct engine_connection *connection; /* QUEUED, CALLING */
+    struct engine_turn *turn;             /* QUEUED */
+    bool retry;                           /* QUEUED: among the retries */
     struct engine_call *call;             /* CALLING */
     /* of a request */
     const struct belay_engine_request *request;
@@ -87,6 +103,8 @@ struct engine_run {
 struct engine_call {
     uint32_t index, generation;
     bool used, out, saga, orphan; /* orphan: nobody waits for the outcome any more */
+    bool ended;                         /* its ticket was given back: it waits only to be told */
+    struct belay_gate_ticket ticket;
     struct engine_run *run;
     struct engine_connection *connection;
     const struct belay_connection_def *def;
@@ -239,6 +257,8 @@ struct engine_run *engine_run_new(struct belay_engine *e, enum engine_run_kind k
                                   const struct belay_flow_def *def, struct belay_definitions *set);
 void engine_run_free(struct belay_engine *e, struct engine_run *r);
 void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_run_state to);
+/* The same where its node is in the list of the new state already. */
+void engine_run_moved(struct belay_engine *e, struct engine_run *r, enum engine_run_state to);
 void engine_run_timer(struct belay_engine *e, struct engine_run *r, belay_time at);
 /* Starts (or starts again) the flow. False: *err says why. */
 int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_err *err);
@@ -276,6 +296,8 @@ void engine_effects_log(struct belay_engine *e, struct engine_run *r);
 /* ---- requests.c ---- */
 int engine_request_settle(struct belay_engine *e, struct engine_run *r);
 void engine_request_again(struct belay_engine *e, struct engine_run *r);
+/* What it wants to call is not called now: 503, and when to ask again. */
+void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c);
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r);
 /* An error as the answer; nothing of the run took effect. */
 void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_t status,
@@ -285,11 +307,39 @@ void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_
 /* Hands messages to flows and sagas, so many or about so many bytes of them; false: nothing more now. */
 bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max);
 int engine_delivery_settle(struct belay_engine *e, struct engine_run *r);
+/* A retry that may not be made now: the broker has it again until later, no attempt used up. BELAY_CONFLICT: it is
+ * none that the broker can put away; BELAY_BUSY, NOSPACE: nothing happened. The run is gone when OK. */
+int engine_delivery_postpone(struct belay_engine *e, struct engine_run *r, struct engine_connection *c);
+/* Too many of its flow wait already: the broker keeps it for a moment. The run is gone. */
+void engine_delivery_give_back(struct belay_engine *e, struct engine_run *r);
 
-/* ---- calls.c ---- */
+/* ---- connections.c: the one place where it is decided who may call ---- */
 int engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d,
                                  struct belay_err *err);
-bool engine_may_call(void *arg, const struct belay_connection_def *connection);
+/* Also one of a definition older than the process. NULL: no memory. */
+struct engine_connection *engine_connection_need(struct belay_engine *e,
+                                                 const struct belay_connection_def *def);
+bool engine_may_call(void *arg, const struct belay_connection_def *connection, bool retry,
+                     belay_time *ret_at);
+/* False: not now; the connection knows when it is to be asked again. */
+bool engine_gate_lets(struct belay_engine *e, struct engine_connection *c, bool retry);
+void engine_gate_begin(struct belay_engine *e, struct engine_connection *c, bool retry,
+                       struct belay_gate_ticket *ret_ticket);
+void engine_gate_end(struct belay_engine *e, struct engine_connection *c,
+                     const struct belay_gate_ticket *ticket, enum belay_call_end end);
+void engine_gate_undo(struct belay_engine *e, struct engine_connection *c,
+                      const struct belay_gate_ticket *ticket);
+/* A run waits for its turn. BELAY_NOMEM. */
+int engine_turn_push(struct engine_connection *c, struct engine_run *r, bool retry);
+void engine_turn_remove(struct engine_run *r);
+/* The run whose turn it is, where one may call now; NULL. */
+struct engine_run *engine_turn_next(struct belay_engine *e, struct engine_connection *c, bool *ret_retry);
+/* It got its slot: the next flow is next. */
+void engine_turn_taken(struct engine_connection *c, bool retry);
+belay_time engine_connections_wake_at(const struct belay_engine *e);
+void engine_connections_free(struct belay_engine *e);
+
+/* ---- calls.c ---- */
 /* The run waits for a slot of the connection its verdict names. */
 int engine_call_want(struct belay_engine *e, struct engine_run *r);
 /* The run does not want its slot any more. */

@@ -283,6 +283,17 @@ void engine_request_deadline(struct belay_engine *e, struct engine_run *r)
     engine_request_refuse(e, r, 504, "timeout", BELAY_STR("the flow did not end in time"), 0);
 }
 
+/* Nothing was asked for: the key is free, but where it is not known what an earlier call did. */
+void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c)
+{
+    belay_time left = c->gate.breaker.open_until - e->now;
+    struct belay_str detail = belay_arena_printf(&r->arena, "%s fails and is not called for a while", c->name);
+    if (!r->interrupted)
+        forget_key(e, r);
+    engine_request_refuse(e, r, 503, "breaker-open", detail.p ? detail : BELAY_STR("breaker open"),
+                          left > 0 ? (uint32_t)(left / BELAY_US_PER_MS) + 1 : 1);
+}
+
 /* ---- arriving ---- */
 
 /* A structured header's string: "a1" and a1 are the same key. */

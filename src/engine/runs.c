@@ -37,7 +37,7 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
 {
     if (r->state == RUN_STALLED)
         e->stalled_count--;
-    if (r->state == RUN_QUEUED && to != RUN_CALLING)
+    if (r->state == RUN_QUEUED && r->turn)
         engine_call_unwant(e, r);
     belay_list_unlink(&r->node);
     belay_sm_move(states, &r->state, to);
@@ -46,6 +46,13 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
         belay_list_push(list, &r->node);
     if (to == RUN_STALLED)
         e->stalled_count++;
+}
+
+void engine_run_moved(struct belay_engine *e, struct engine_run *r, enum engine_run_state to)
+{
+    (void)e;
+    BELAY_ASSERT(r->state != RUN_STALLED && list_of(e, to) == NULL);
+    belay_sm_move(states, &r->state, to);
 }
 
 /* The node is in the heap from the beginning, so that moving it needs no memory. */

@@ -61,6 +61,8 @@ enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time n
 /* CALL: the request (views of the run; id is the engine's to set) and where it goes. */
 const struct belay_call_request *belay_flow_request(const struct belay_flow_run *run);
 const struct belay_connection_def *belay_flow_connection(const struct belay_flow_run *run);
+/* CALL: its step was tried before, in this attempt or an earlier one. */
+bool belay_flow_repeats(const struct belay_flow_run *run);
 /* What must be durable before the call, or with the retry or the letter: body, variables and
  * results so far, what was gathered, the step to go on with, unknown-outcome state. A letter's is that
  * of the step that failed, whatever on_error did; of DONE it is the end, for a verdict that cannot be

@@ -336,6 +336,11 @@ const struct belay_connection_def *belay_flow_connection(const struct belay_flow
     return run->m.connection;
 }
 
+bool belay_flow_repeats(const struct belay_flow_run *run)
+{
+    return run_attempt(run) > 1 || run->m.at->at_once > 0;
+}
+
 /* A DONE that cannot be committed becomes a letter: its replay goes on at the end. */
 static void keep_the_end(struct belay_flow_run *run)
 {

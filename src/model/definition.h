@@ -50,6 +50,39 @@ struct belay_retry_rule {
 #define BELAY_RETRY_DEFAULT                                                                    \
     ((struct belay_retry_def){ 5, 0, 200, 30000, 2.0, BELAY_JITTER_FULL, true, 0, NULL, 0 })
 
+/* ---- what a connection lets through (policy/gate.h); zero: everything ---- */
+
+struct belay_rate_def {
+    double per_second;        /* 0: any */
+    uint32_t burst;           /* 0 is 1 */
+};
+
+struct belay_budget_def {
+    double share;             /* retries to first tries at most (0.2); 0: no bound */
+    double floor;             /* retries a second that are always allowed */
+    uint32_t window_ms;       /* over which first tries are counted; 0: 10 s */
+    double concurrency;       /* share of the slots that retries may hold, one at least; 0: all of them */
+};
+
+struct belay_breaker_def {
+    bool enabled;
+    double failure_rate;      /* opens at this share of failed calls; 0: never */
+    double slow_rate;         /* and at this share of slow ones */
+    uint32_t slow_ms;         /* a call is slow beyond; 0: none is */
+    uint32_t calls_min;       /* of the window, before it is judged */
+    uint32_t window_ms;
+    uint32_t open_ms, open_max_ms; /* open for so long, twice that after each probe that failed, up to */
+    uint32_t probes;          /* calls that must succeed before it closes */
+};
+
+struct belay_gate_def {
+    uint32_t concurrency;     /* calls at once; 0 is 1. AUTO: at most */
+    bool concurrency_auto;    /* found by latency */
+    struct belay_rate_def rate;
+    struct belay_budget_def budget;
+    struct belay_breaker_def breaker;
+};
+
 struct belay_policy_def {
     struct belay_str name;
     struct belay_retry_def retry;
@@ -68,8 +101,8 @@ struct belay_connection_def {
     struct belay_str connector;         /* "http": descriptor and options are config's and runtime's */
     const void *config;                 /* struct belay_connection_config, opaque to the core */
     bool honours_key;                   /* the service honours the idempotency key */
-    uint32_t timeout_ms, concurrency;
-    double retry_budget;                /* retries to first tries at most (0.2); 0: no bound */
+    uint32_t timeout_ms;
+    struct belay_gate_def gate;         /* how many calls, how fast, and whether at all */
     const struct belay_retry_def *retry; /* of calls whose step, and flow or saga, say nothing; NULL: none */
     struct belay_place place;
     bool (*idempotent)(const struct belay_call_request *request); /* the connector's own word */

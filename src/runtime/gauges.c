@@ -7,6 +7,7 @@ enum gauge {
     G_TOPIC_MESSAGES, G_TOPIC_BYTES,
     G_BACKLOG, G_IN_FLIGHT, G_WAITING, G_HELD, G_PARKED, G_DEAD, G_DONE, G_DISCARDED, G_EXPIRED, G_OLDEST,
     G_CONNECTION_IN_FLIGHT, G_CONNECTION_CALLS, G_CONNECTION_FAILED,
+    G_CONNECTION_CONCURRENCY, G_CONNECTION_RETRIES, G_CONNECTION_POSTPONED, G_CONNECTION_WAITING, G_BREAKER,
     G_SAGA_RUNNING, G_SAGA_COMPENSATING, G_SAGA_PARKED, G_SAGA_COMPLETED, G_SAGA_COMPENSATED, G_SAGA_FAILED,
     G_STORE_DURABLE, G_STORE_JOURNAL, G_STORE_ARCHIVE, G_STORE_FREE, G_STORE_COMMITS,
     G_RUNS, G_REQUESTS, G_LOST,
@@ -35,6 +36,11 @@ static const struct {
     [G_CONNECTION_IN_FLIGHT] = { "belay_connection_in_flight", "Calls under way.", BY_CONNECTION, BELAY_UNIT_ONE },
     [G_CONNECTION_CALLS] = { "belay_connection_calls", "Calls made since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
     [G_CONNECTION_FAILED] = { "belay_connection_failed", "Calls that failed since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_CONNECTION_CONCURRENCY] = { "belay_connection_concurrency", "Calls that may be under way, as found where that is automatic.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_CONNECTION_RETRIES] = { "belay_connection_retries", "Calls that were repetitions.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_CONNECTION_POSTPONED] = { "belay_connection_postponed", "Times that a retry was told to come back later.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_CONNECTION_WAITING] = { "belay_connection_waiting", "Runs that wait for the connection in memory.", BY_CONNECTION, BELAY_UNIT_ONE },
+    [G_BREAKER] = { "belay_breaker_open", "0 closed, 1 open, 2 half open.", BY_CONNECTION, BELAY_UNIT_ONE },
     [G_SAGA_RUNNING] = { "belay_saga_running", "Sagas under way.", BY_SAGA, BELAY_UNIT_ONE },
     [G_SAGA_COMPENSATING] = { "belay_saga_compensating", "Sagas being undone.", BY_SAGA, BELAY_UNIT_ONE },
     [G_SAGA_PARKED] = { "belay_saga_parked", "Sagas waiting for a person.", BY_SAGA, BELAY_UNIT_ONE },
@@ -102,13 +108,17 @@ static void sample_subscriptions(struct record *r, struct belay_broker *b, belay
 
 static void sample_connections(struct record *r, struct belay_engine *e)
 {
-    struct belay_str name;
-    uint32_t in_flight, concurrency;
-    uint64_t calls, failed;
-    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &name, &in_flight, &concurrency, &calls, &failed); i++) {
-        set(r, G_CONNECTION_IN_FLIGHT, &name, in_flight);
-        set(r, G_CONNECTION_CALLS, &name, calls);
-        set(r, G_CONNECTION_FAILED, &name, failed);
+    struct belay_connection_stats c;
+    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &c); i++) {
+        bool open = c.open_until != BELAY_TIME_NEVER, half = c.breaker[0] == 'h';
+        set(r, G_CONNECTION_IN_FLIGHT, &c.name, c.in_flight);
+        set(r, G_CONNECTION_CALLS, &c.name, c.calls);
+        set(r, G_CONNECTION_FAILED, &c.name, c.failed);
+        set(r, G_CONNECTION_CONCURRENCY, &c.name, c.concurrency);
+        set(r, G_CONNECTION_RETRIES, &c.name, c.retries);
+        set(r, G_CONNECTION_POSTPONED, &c.name, c.postponed);
+        set(r, G_CONNECTION_WAITING, &c.name, c.waiting);
+        set(r, G_BREAKER, &c.name, open ? 1 : half ? 2 : 0);
     }
 }
 

@@ -200,10 +200,23 @@ static enum saga_act record_begun(struct saga_turn *t, enum flight purpose)
     return saga_commit(t, &m);
 }
 
-static bool may_call(const struct saga_turn *t, const struct belay_connection_def *connection)
+/* Was it tried before?  What was begun and never handed over was not. */
+static bool is_retry(const struct saga *i, enum flight purpose)
+{
+    uint32_t tries = purpose == FLIGHT_DO ? i->steps[i->at].attempts : i->attempt;
+    return tries > (i->again ? 1 : 0);
+}
+
+static bool may_call(struct saga_turn *t, const struct belay_connection_def *connection, bool retry)
 {
     const struct belay_sagas_opt *opt = &t->room->opt;
-    return !opt->may_call || opt->may_call(opt->arg, connection);
+    t->not_before = BELAY_TIME_NEVER;
+    if (!opt->may_call || opt->may_call(opt->arg, connection, retry, &t->not_before))
+        return true;
+    if (t->saga->state == SAGA_RUNNING && t->not_before != BELAY_TIME_NEVER
+        && t->saga->deadline < t->not_before)
+        t->not_before = t->saga->deadline;
+    return false;
 }
 
 /* A call takes no longer than its step may. */
@@ -223,8 +236,10 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
     struct belay_fault fault;
     struct belay_err err;
     t->connection = call->connection;
-    if (!may_call(t, call->connection))
-        return ACT_BLOCKED;
+    bool retry = is_retry(t->saga, purpose);
+    if (!may_call(t, call->connection, retry))
+        return retry && t->not_before != BELAY_TIME_NEVER ? ACT_NOT_BEFORE : ACT_BLOCKED;
+    t->retry = retry;
     int status = saga_scope(t, saga_sees_call(call), &err);
     if (status != BELAY_OK)
         return no_scope(t, status, &err);

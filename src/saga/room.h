@@ -56,6 +56,8 @@ struct saga_turn {
     struct belay_binding bindings[4];
     struct belay_call_request request;
     const struct belay_connection_def *connection;
+    belay_time not_before; /* NOT_BEFORE */
+    bool retry;            /* CALL: its step was tried before */
 };
 
 struct belay_sagas {
@@ -203,6 +205,7 @@ enum saga_act {
     ACT_AGAIN,   /* it can go on at once */
     ACT_LATER,   /* nothing before it is due, or ended */
     ACT_BLOCKED, /* turn->connection has no free slot */
+    ACT_NOT_BEFORE, /* a retry that turn->connection does not take before turn->not_before */
     ACT_NO_ROOM, /* the store or the memory has none: soon again */
     ACT_WAIT,    /* for somebody else (a message in flight): look again soon */
     ACT_GONE     /* forgotten */

@@ -60,8 +60,9 @@ struct belay_sagas_opt {
      * SAGA:DEFINITION). */
     const struct belay_saga_def *(*definition)(void *arg, struct belay_str name,
                                                struct belay_hash128 hash);
-    /* May a call to this connection begin now? (free slot) */
-    bool (*may_call)(void *arg, const struct belay_connection_def *connection);
+    /* May a call to this connection begin now? retry: its step was tried before. False: when a call of the
+     * connection ends, or at *ret_at, which is NEVER at first; a retry that has a time comes back then. */
+    bool (*may_call)(void *arg, const struct belay_connection_def *connection, bool retry, belay_time *ret_at);
     /* Told as it is appended, not at recovery; may be NULL. A saga that completed is no news. */
     void (*tell)(void *arg, const struct belay_saga_news *news);
     /* A message to a saga becomes a letter; may be NULL. */
@@ -91,11 +92,12 @@ int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, u
                       struct belay_delivery *d, belay_time now,
                       struct belay_err *err) BELAY_MUST_CHECK;
 
-/* Due work: timeouts, deadlines, publishes, retries; gives calls to make. False: nothing now. The
+/* Due work: timeouts, deadlines, publishes, retries; gives calls to make, and whether their step was tried before.
+ * False: nothing now. The
  * request's id is the sagas' token for its outcome; its intent is recorded in the pending commit
  * (perform it when durable). Views valid until the next call of this room. */
 bool belay_sagas_next(struct belay_sagas *s, belay_time now, struct belay_call_request *ret_request,
-                      const struct belay_connection_def **ret_connection);
+                      const struct belay_connection_def **ret_connection, bool *ret_retry);
 int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *outcome,
                         belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
 /* The connector would not take it (BELAY_BUSY): as if never asked. */

@@ -159,6 +159,7 @@ static void put_away(struct belay_sagas *s, struct saga_turn *t, enum saga_act a
         if (saga_gate_wait(s, t->connection->name, i, first) != BELAY_OK)
             saga_cache_delay(s, i, belay_time_add_ms(s->now, NO_ROOM_MS));
         break;
+    case ACT_NOT_BEFORE: saga_cache_delay(s, i, t->not_before); break;
     case ACT_NO_ROOM:
         s->pause_until = belay_time_add_ms(s->now, NO_ROOM_MS);
         saga_cache_delay(s, i, s->pause_until);
@@ -179,7 +180,7 @@ static struct saga *pop_ready(struct belay_sagas *s)
 }
 
 bool belay_sagas_next(struct belay_sagas *s, belay_time now, struct belay_call_request *ret_request,
-                      const struct belay_connection_def **ret_connection)
+                      const struct belay_connection_def **ret_connection, bool *ret_retry)
 {
     s->now = now;
     if (now < s->pause_until)
@@ -198,6 +199,7 @@ bool belay_sagas_next(struct belay_sagas *s, belay_time now, struct belay_call_r
         if (act == ACT_CALL) {
             *ret_request = s->turn.request;
             *ret_connection = s->turn.connection;
+            *ret_retry = s->turn.retry;
             return true;
         }
         if (act == ACT_NO_ROOM)

@@ -19,6 +19,8 @@ connections:
   warehouse:
     http: {{ base_url: "http://127.0.0.1:{warehouse}" }}
     timeout: 1s
+    breaker: false                      # letters are what these tests want
+    retry_budget: {{ share: 1, floor: 1000 }}
 apis:
   door: {{ listen: "127.0.0.1:{api}", openapi: door.yaml }}
 queues:

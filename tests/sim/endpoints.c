@@ -165,6 +165,7 @@ static void work(struct sim_world *w, struct sim_call *c)
 static void check_lane(struct sim_world *w, const struct sim_call *c, struct subject *s)
 {
     bool first = strcmp(c->path, "/first") == 0;
+    s->event->asked++;
     for (int64_t i = 0; i < s->n; i++)
         if (!s->lane->events[i].second_ok && !s->lane->events[i].left)
             sim_violation(w, "G2", "%s-%lld is handled before %s-%lld is over", s->lane->name,

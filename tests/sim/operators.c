@@ -14,7 +14,8 @@ struct found {
     int64_t n; /* of an event */
 };
 
-static void letter_of(struct found *f, const struct belay_letter *letter, struct belay_arena *arena)
+static void letter_of(struct sim_world *w, struct found *f, const struct belay_letter *letter,
+                      struct belay_arena *arena)
 {
     const belay_json *root = NULL;
     struct belay_err err;
@@ -28,6 +29,7 @@ static void letter_of(struct found *f, const struct belay_letter *letter, struct
     if (n && n->type == BELAY_JSON_INT && lane && lane->type == BELAY_JSON_STRING) {
         f->n = n->u.i;
         snprintf(f->lane, sizeof f->lane, "%.*s", BELAY_STR_ARG(belay_json_str(lane)));
+        sim_gate_check_letter(w, letter, belay_json_str(lane), f->n);
     }
 }
 
@@ -43,7 +45,7 @@ static bool find_letter(struct sim_world *w, uint64_t skip, struct found *ret)
     for (uint64_t i = 0; found && i <= skip; i++)
         found = belay_broker_letter_next(b, NULL, &ret->sub_id, &ret->sequence, &arena, &letter);
     if (found) {
-        letter_of(ret, &letter, &arena);
+        letter_of(w, ret, &letter, &arena);
         ret->sub = belay_broker_find_id(b, ret->sub_id);
     }
     belay_arena_deinit(&arena);

@@ -21,7 +21,12 @@ set(planted
   "19:a_seek_that_leaves_what_was_read_ahead"
   "20:retention_that_takes_what_nobody_has_settled"
   "21:retention_that_takes_nothing"
-  "22:a_crash_in_hand_that_is_not_counted")
+  "22:a_crash_in_hand_that_is_not_counted"
+  "30:a_breaker_that_lets_everything_through"
+  "31:a_retry_budget_without_end"
+  "32:an_attempt_used_up_by_waiting"
+  "33:a_postponed_retry_that_is_due_twice"
+  "34:a_rate_that_nobody_keeps")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

@@ -70,6 +70,7 @@ static int open_engine(struct sim_world *w, struct belay_err *err)
         .tail_cache_bytes = BELAY_KIB(16),
         .requests_max = 64,
         .recompile = sim_app_recompile,
+        .granted = sim_gate_granted,
         .arg = w,
     };
     int status = belay_engine_open(&opt, &w->engine, err);
@@ -98,6 +99,7 @@ static void die(struct sim_world *w, enum sim_death death)
     BELAY_ASSERT(sim_jobs_empty(&w->jobs));
     sim_clients_cut_off(w);
     sim_endpoints_cut_off(w);
+    sim_gates_cut_off(w);
     sim_disk_restart(w->disk, death);
     w->model_dead = false;
     w->sync_fault = false;
@@ -157,6 +159,7 @@ static void look_for_end(struct sim_world *w)
         w->engine = NULL;
         w->life = SIM_DEAD;
         sim_endpoints_cut_off(w);
+        sim_gates_cut_off(w);
         sim_disk_restart(w->disk, SIM_KILL);
     }
 }

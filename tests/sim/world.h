@@ -8,6 +8,7 @@
  *   persons.c    people: what they say about sagas
  *   crashes.c    the process dies with a message in hand
  *   seeks.c      people: seeks and pauses, and what must come of them
+ *   gates.c      what connections let through: rate, budget, attempts
  *   checks.c     G1-G8 against the ledgers
  *   trace.c      what happened, hashed and readable
  *
@@ -76,6 +77,7 @@ struct sim_event {
     bool first, second;        /* the sink did it */
     bool second_ok;            /* and the engine was told */
     bool first_asked, second_asked;
+    uint32_t asked;            /* calls that came for it */
     bool left;                 /* its lane: an operator's word */
     bool bad;                  /* the sink refuses it for good, while faults are on */
 };
@@ -117,6 +119,20 @@ struct sim_call {
     char connection[16], method[8], path[64], key[80], body[192], answer[64];
 };
 
+#define SIM_GATES_MAX 4
+#define SIM_GRANTS_MAX 4096 /* a ring */
+
+struct sim_grant {
+    belay_time at;
+    double allowed; /* of retries, a second, as it was then */
+    bool retry, undone;
+};
+struct sim_gate { /* what a connection let through since the process began */
+    char name[24];
+    struct sim_grant log[SIM_GRANTS_MAX];
+    uint64_t count;
+};
+
 enum sim_life { SIM_DEAD, SIM_ALIVE, SIM_STOPPING };
 
 struct sim_world {
@@ -138,6 +154,7 @@ struct sim_world {
     uint64_t ticks, crashes;
     uint64_t segment_bytes, journal_bytes_max;
 
+    struct sim_gate gates[SIM_GATES_MAX];
     struct belay_list requests, calls;
     struct sim_order orders[SIM_ORDERS_MAX];
     struct sim_lane lanes[SIM_LANES_MAX];
@@ -223,6 +240,12 @@ struct sim_count {
     uint64_t last_at[SIM_LANES_MAX][SIM_EVENTS_MAX];
 };
 void sim_count_topic(struct sim_world *w, const char *topic, struct sim_count *ret_count);
+/* ---- gates.c: what a connection lets through, against naive lists ---- */
+void sim_gate_granted(void *arg, const char *connection, const struct belay_gate_def *def,
+                      const struct belay_gate_ticket *ticket, bool undone, belay_time now);
+void sim_gates_cut_off(struct sim_world *w);
+/* A letter has no more attempts than calls were made for it. */
+void sim_gate_check_letter(struct sim_world *w, const struct belay_letter *letter, struct belay_str lane, int64_t n);
 
 void sim_operators_act(struct sim_world *w);
 /* In the calm: everything that waits for a person is settled. True: something was. */

@@ -66,13 +66,13 @@ static void a_connection_that_nothing_calls_is_named(void **state)
     END;
 }
 
-static void a_key_that_does_nothing_yet_is_named(void **state)
+static void a_connection_whose_retries_nothing_bounds_is_named(void **state)
 {
     BEGIN;
     assert_string_equal(
-        said(HEAD "connections: { c: { http: { base_url: http://h }, retry_budget: 0.2 } }\n", NULL, &out),
-        "3:16: nothing calls the connection 'c' [unused-connection]\n"
-        "3:16: the retry budget of 'c' is not enforced by this version [not-enforced]\n");
+        said(HEAD "connections: { c: { http: { base_url: http://h }, retry_budget: 0, breaker: false } }\n", NULL, &out),
+        "3:16: nothing bounds the retries of 'c': an outage becomes a storm [storm]\n"
+        "3:16: nothing calls the connection 'c' [unused-connection]\n");
     END;
 }
 
@@ -251,7 +251,7 @@ int main(void)
         cmocka_unit_test(what_nobody_reads_is_named),
         cmocka_unit_test(an_awaited_topic_is_read),
         cmocka_unit_test(a_connection_that_nothing_calls_is_named),
-        cmocka_unit_test(a_key_that_does_nothing_yet_is_named),
+        cmocka_unit_test(a_connection_whose_retries_nothing_bounds_is_named),
         cmocka_unit_test(a_call_that_may_not_be_repeated_asks_for_resolve),
         cmocka_unit_test(a_saga_s_message_that_nothing_undoes_is_named),
         cmocka_unit_test(a_saga_s_call_that_nothing_undoes_is_named_but_for_the_last),

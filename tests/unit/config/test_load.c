@@ -68,7 +68,7 @@ static void a_connection_has_its_options_with_the_environment_in_them(void **sta
     assert_str(config->name, "payments");
     assert_int_equal(p->timeout_ms, 2000);
     assert_int_equal(w->timeout_ms, 30000);
-    assert_int_equal(p->concurrency, 64);
+    assert_int_equal(p->gate.concurrency, 64);
     assert_int_equal(config->concurrency, 64);
     assert_int_equal(p->place.line, 5);
     assert_int_equal(p->place.column, 3);

@@ -76,8 +76,9 @@ static void more_sagas_than_memory_holds_wait_as_rows(void **state)
 }
 
 /* While one connection is full, sagas that need another go on, also those that were evicted. */
-static bool payments_are_full(void *arg, const struct belay_connection_def *connection)
+static bool payments_are_full(void *arg, const struct belay_connection_def *connection, bool retry, belay_time *ret_at)
 {
+    (void)retry, (void)ret_at;
     (void)arg;
     return connection != &payments;
 }
@@ -174,7 +175,7 @@ static void ask_failing(struct world *w, uint64_t after)
     struct belay_call_request request;
     const struct belay_connection_def *connection;
     belay_alloc_fail_after(after);
-    bool any = belay_sagas_next(w->sagas, w->now, &request, &connection);
+    bool any = belay_sagas_next(w->sagas, w->now, &request, &connection, &(bool){ false });
     belay_alloc_fail_after(UINT64_MAX);
     if (!any)
         return;

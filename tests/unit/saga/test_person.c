@@ -98,7 +98,7 @@ static void a_call_takes_no_longer_than_its_step_may(void **state)
     world_order(w, 1);
     belay_broker_tick(w->broker, w->now);
     world_deliver(w);
-    assert_true(belay_sagas_next(w->sagas, w->now, &request, &connection));
+    assert_true(belay_sagas_next(w->sagas, w->now, &request, &connection, &(bool){ false }));
     assert_in_range(request.timeout_ms, 299, 301); /* the connection's is a second */
     world_free(w);
 }

@@ -165,12 +165,12 @@ static inline struct belay_await_def *await_def(const char *topic, const char *m
 
 static const struct belay_connection_def payments = { .name = BELAY_STR_INIT("payments"),
                                                       .timeout_ms = 1000,
-                                                      .concurrency = 8,
+                                                      .gate.concurrency = 8,
                                                       .idempotent = is_idempotent };
 static const struct belay_connection_def keyed = { /* honours the idempotency key */
                                                    .name = BELAY_STR_INIT("keyed"),
                                                    .timeout_ms = 1000,
-                                                   .concurrency = 8,
+                                                   .gate.concurrency = 8,
                                                    .honours_key = true,
                                                    .idempotent = is_idempotent
 };
@@ -209,8 +209,9 @@ static inline const struct belay_saga_def *world_definition(void *arg, struct be
                : NULL;
 }
 
-static inline bool world_may_call(void *arg, const struct belay_connection_def *connection)
+static inline bool world_may_call(void *arg, const struct belay_connection_def *connection, bool retry, belay_time *ret_at)
 {
+    (void)retry, (void)ret_at;
     (void)connection;
     return ((struct world *)arg)->call_count < ((struct world *)arg)->slots;
 }
@@ -518,7 +519,7 @@ static inline void world_ask(struct world *w)
     struct belay_call_request request;
     const struct belay_connection_def *connection;
     while (w->call_count < WORLD_CALLS
-           && belay_sagas_next(w->sagas, w->now, &request, &connection)) {
+           && belay_sagas_next(w->sagas, w->now, &request, &connection, &(bool){ false })) {
         struct world_call *c = &w->calls[w->call_count++];
         c->id = request.id;
         c->connection = connection;

@@ -1,0 +1,46 @@
+/* postpone.c - what waited for its retry waits a little longer, because the outside system is not to be asked now.
+ *
+ * It stays what it is (an exception that waits, the head of its lane); only its time moves.  No attempt begins or
+ * ends with it, so that however long a breaker is open, none is used up. */
+#include "base/planted.h"
+#include "broker/impl.h"
+
+int belay_broker_postpone(struct belay_broker *b, struct belay_delivery *d, belay_time due, struct belay_err *err)
+{
+    struct entry *e = BELAY_CONTAINER_OF(d, struct entry, d);
+    struct belay_subscription *sub = d->sub;
+    if (!e->exception)
+        return belay_fail(err, BELAY_CONFLICT, "it does not wait for a retry");
+    struct belay_buf *r = record_begin(b);
+    belay_pack_varint(r, sub->id);
+    belay_pack_varint(r, d->sequence);
+    belay_pack_svarint(r, due);
+    int status = record_commit(b, RECORD_POSTPONE, EXCEPTION_COST, true, err);
+    if (status != BELAY_OK)
+        return status;
+    entry_drop(b, e);
+    subscription_kick(b, sub);
+    return BELAY_OK;
+}
+
+int apply_postpone(struct belay_broker *b, struct belay_unpack *u)
+{
+    struct belay_subscription *sub = unpack_subscription(b, u);
+    uint64_t sequence = belay_unpack_varint(u);
+    belay_time due = belay_unpack_svarint(u);
+    struct exception x;
+    if (!sub || !belay_unpack_ok(u) || !exception_get(b, sub->id, sequence, &x)
+        || x.state != EXCEPTION_WAITING)
+        return BELAY_CORRUPT;
+    if (BELAY_PLANTED(32)) { /* an attempt that was never made */
+        x.ended = ++x.begun;
+        x.total++;
+    }
+    if (!BELAY_PLANTED(33)) /* due when nobody looks */
+        due_del(b, sub, x.due, sequence);
+    x.due = due;
+    due_put(b, sub, due, sequence);
+    exception_put(b, sub, sequence, &x);
+    sub->dirty = true;
+    return BELAY_OK;
+}

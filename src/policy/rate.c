@@ -1,0 +1,43 @@
+#include "policy/rate.h"
+
+#include "base/assert.h"
+#include "base/planted.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_US 1000
+
+static int64_t interval_ns(const struct belay_rate_def *def)
+{
+    double ns = (double)NS_PER_S / def->per_second;
+    return ns < 1 ? 1 : ns > 1e15 ? INT64_C(1000000000000000) : (int64_t)ns;
+}
+
+static int64_t tolerance_ns(const struct belay_rate_def *def, int64_t interval)
+{
+    uint32_t burst = def->burst ? def->burst : 1;
+    return (int64_t)(burst - 1) * interval;
+}
+
+belay_time belay_rate_at(const struct belay_rate *r, const struct belay_rate_def *def, belay_time now)
+{
+    if (!(def->per_second > 0) || BELAY_PLANTED(34))
+        return now;
+    int64_t free_at_ns = r->full_at_ns - tolerance_ns(def, interval_ns(def));
+    if (free_at_ns <= now * NS_PER_US)
+        return now;
+    return (free_at_ns + NS_PER_US - 1) / NS_PER_US;
+}
+
+void belay_rate_take(struct belay_rate *r, const struct belay_rate_def *def, belay_time now)
+{
+    if (!(def->per_second > 0))
+        return;
+    int64_t from = now * NS_PER_US;
+    r->full_at_ns = (r->full_at_ns > from ? r->full_at_ns : from) + interval_ns(def);
+}
+
+void belay_rate_give_back(struct belay_rate *r, const struct belay_rate_def *def)
+{
+    if (def->per_second > 0)
+        r->full_at_ns -= interval_ns(def);
+}
