@@ -19,7 +19,7 @@ static const char app_text[] =
     "name: sim\n"
     "connections:\n"
     "  payments: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: Idempotency-Key },"
-    " timeout: 2s, concurrency: 4, rate: { per_second: 30, burst: 6 },"
+    " timeout: 2s, concurrency: 4, rate: { per_second: 8, burst: 2 },"
     " retry_budget: { share: 0.3, floor: 3 },"
     " breaker: { min_calls: 6, window: 5s, open: 1s, open_max: 4s } }\n"
     "  warehouse: { http: { base_url: 'http://127.0.0.1:2' }, timeout: 2s, concurrency: auto,"
