@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -105,8 +106,16 @@ class Terminal:
         return before
 
     def end(self):
-        self.type("\x04")
-        status = os.waitpid(self.pid, 0)[1]
+        """Ctrl-D until it has ended: one that comes while the terminal is between two lines is lost."""
+        deadline = time.monotonic() + 20
+        pid = 0
+        while not pid:
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+            else:
+                self.type("\x04")
+            time.sleep(0.05)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
         os.close(self.fd)
         return os.waitstatus_to_exitcode(status)
 
