@@ -6,13 +6,14 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/map.h"
 
 #define WINDOW_SLICES 12u /* an event's window is counted in these: old ones go one by one */
 
 struct alert {
     struct belay_list node;
     const struct belay_alert_def *def;
-    struct belay_str subject; /* behind the struct */
+    struct belay_str key, subject; /* behind the struct; the key ends with the subject */
     enum belay_alert_state state;
     bool breach, seen;
     belay_time since, told_at;
@@ -33,6 +34,7 @@ struct belay_alerts {
     const struct belay_alert_def *defs;
     uint32_t def_count, count, silence_count;
     struct belay_list alerts, silences;
+    struct belay_map by_key;
     uint64_t dropped;
 };
 
@@ -72,6 +74,7 @@ int belay_alerts_new(struct belay_alerts **ret_alerts, struct belay_err *err)
         return belay_fail(err, BELAY_NOMEM, "alerts: out of memory");
     belay_list_init(&a->alerts);
     belay_list_init(&a->silences);
+    belay_map_init(&a->by_key);
     *ret_alerts = a;
     return BELAY_OK;
 }
@@ -84,6 +87,8 @@ static struct alert *alert_of(struct belay_list *node)
 static void forget(struct belay_alerts *a, struct alert *x)
 {
     BELAY_ASSERT(a->count > 0);
+    void *was = belay_map_del(&a->by_key, x->key);
+    BELAY_ASSERT(was == x);
     belay_list_unlink(&x->node);
     belay_free(x);
     a->count--;
@@ -105,6 +110,7 @@ void belay_alerts_free(struct belay_alerts *a)
         forget(a, alert_of(a->alerts.next));
     while (!belay_list_empty(&a->silences))
         unsilence(a, BELAY_CONTAINER_OF(a->silences.next, struct silence, node));
+    belay_map_deinit(&a->by_key);
     belay_free(a);
 }
 
@@ -133,27 +139,47 @@ void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def
 
 /* ---- one alert ---- */
 
+/* "rule", NUL, "subject": names hold no NUL. */
+#define KEY_BYTES_MAX (2 * BELAY_NAME_BYTES_MAX + 1)
+
+static size_t write_key(const struct belay_alert_def *def, struct belay_str subject, char to[KEY_BYTES_MAX])
+{
+    memcpy(to, def->name.p, def->name.n);
+    to[def->name.n] = '\0';
+    if (subject.n)
+        memcpy(to + def->name.n + 1, subject.p, subject.n);
+    return def->name.n + 1 + subject.n;
+}
+
+static bool is_name(struct belay_str s)
+{
+    return s.n <= BELAY_NAME_BYTES_MAX;
+}
+
 static struct alert *find(const struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject)
 {
-    for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next)
-        if (alert_of(n)->def == def && belay_str_eq(alert_of(n)->subject, subject))
-            return alert_of(n);
-    return NULL;
+    char key[KEY_BYTES_MAX];
+    if (!is_name(def->name) || !is_name(subject))
+        return NULL;
+    return belay_map_get(&a->by_key, belay_str(key, write_key(def, subject, key)));
 }
 
 static struct alert *begin(struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject,
                            belay_time now)
 {
-    struct alert *x = a->count < BELAY_ALERTS_MAX ? belay_calloc(1, sizeof *x + subject.n) : NULL;
-    if (!x) {
+    bool fits = a->count < BELAY_ALERTS_MAX && is_name(def->name) && is_name(subject);
+    struct alert *x = fits ? belay_calloc(1, sizeof *x + KEY_BYTES_MAX) : NULL;
+    if (x) {
+        char *text = (char *)(x + 1);
+        x->key = belay_str(text, write_key(def, subject, text));
+        x->subject = belay_str(text + def->name.n + 1, subject.n);
+    }
+    if (!x || belay_map_put(&a->by_key, x->key, x, NULL) != BELAY_OK) {
+        belay_free(x);
         a->dropped++;
         return NULL;
     }
-    char *text = (char *)(x + 1);
-    if (subject.n)
-        memcpy(text, subject.p, subject.n);
     x->def = def;
-    x->subject = belay_str(text, subject.n);
     x->state = BELAY_ALERT_PENDING;
     x->since = now;
     belay_list_push(&a->alerts, &x->node);
