@@ -3,12 +3,6 @@
 
 #define SILENCE_MS_MAX (30ull * 24 * 3600 * 1000)
 
-static void put_text(struct belay_json_out *o, const char *name, struct belay_str text)
-{
-    belay_json_key(o, name);
-    belay_json_put_str(o, text);
-}
-
 static void show_to(struct belay_json_out *o, const struct belay_alert_def *def)
 {
     belay_json_key(o, "to");
@@ -21,11 +15,11 @@ static void show_to(struct belay_json_out *o, const struct belay_alert_def *def)
 static void show_alert(struct belay_json_out *o, const struct belay_alert *x)
 {
     belay_json_begin_object(o);
-    put_text(o, "rule", x->def->name);
-    put_text(o, "subject", x->subject);
-    put_text(o, "state", belay_str_c(belay_alert_state_name(x->state)));
-    put_text(o, "level", x->def->urgent ? BELAY_STR("error") : BELAY_STR("warn"));
-    put_text(o, "summary", x->def->summary);
+    show_text(o, "rule", x->def->name);
+    show_text(o, "subject", x->subject);
+    show_text(o, "state", belay_str_c(belay_alert_state_name(x->state)));
+    show_text(o, "level", x->def->urgent ? BELAY_STR("error") : BELAY_STR("warn"));
+    show_text(o, "summary", x->def->summary);
     belay_json_key(o, "value");
     belay_json_put_double(o, x->value);
     show_time(o, "since", x->since);
@@ -42,16 +36,16 @@ static void show_alert(struct belay_json_out *o, const struct belay_alert *x)
 static void show_rule(struct belay_json_out *o, const struct belay_alert_def *def)
 {
     belay_json_begin_object(o);
-    put_text(o, "name", def->name);
-    put_text(o, "on", def->on == BELAY_ALERT_EVENT ? def->event : belay_str_c(belay_alert_on_name(def->on)));
+    show_text(o, "name", def->name);
+    show_text(o, "on", def->on == BELAY_ALERT_EVENT ? def->event : belay_str_c(belay_alert_on_name(def->on)));
     if (def->subject.n)
-        put_text(o, "of", def->subject);
+        show_text(o, "of", def->subject);
     belay_json_key(o, def->below ? "below" : "above");
     belay_json_put_double(o, def->bound);
     belay_json_key(o, "for_ms");
     belay_json_put_uint(o, def->for_ms);
-    put_text(o, "level", def->urgent ? BELAY_STR("error") : BELAY_STR("warn"));
-    put_text(o, "summary", def->summary);
+    show_text(o, "level", def->urgent ? BELAY_STR("error") : BELAY_STR("warn"));
+    show_text(o, "summary", def->summary);
     show_to(o, def);
     belay_json_end_object(o);
 }

@@ -25,12 +25,6 @@ static void put(struct belay_json_out *o, const char *name, uint64_t value)
     belay_json_put_uint(o, value);
 }
 
-static void put_text(struct belay_json_out *o, const char *name, struct belay_str value)
-{
-    belay_json_key(o, name);
-    belay_json_put_str(o, value);
-}
-
 static void topics(struct belay_json_out *o, struct belay_broker *b)
 {
     struct belay_topic_stats t;
@@ -38,8 +32,8 @@ static void topics(struct belay_json_out *o, struct belay_broker *b)
     belay_json_begin_array(o);
     for (uint32_t i = 0; belay_broker_topic_stats(b, i, &t); i++) {
         belay_json_begin_object(o);
-        put_text(o, "name", t.name);
-        put_text(o, "kind", t.queue ? BELAY_STR("queue") : BELAY_STR("topic"));
+        show_text(o, "name", t.name);
+        show_text(o, "kind", t.queue ? BELAY_STR("queue") : BELAY_STR("topic"));
         put(o, "first", t.first);
         put(o, "next", t.next);
         put(o, "messages", t.messages);
@@ -56,9 +50,9 @@ static void subscriptions(struct belay_json_out *o, struct belay_broker *b, bela
     belay_json_begin_array(o);
     for (uint32_t i = 0; belay_broker_subscription_stats(b, i, &s); i++) {
         belay_json_begin_object(o);
-        put_text(o, "name", s.name);
-        put_text(o, "topic", s.topic);
-        put_text(o, "paused", s.paused);
+        show_text(o, "name", s.name);
+        show_text(o, "topic", s.topic);
+        show_text(o, "paused", s.paused);
         put(o, "cursor", s.cursor);
         put(o, "queued", s.backlog);
         put(o, "in_flight", s.in_flight);
@@ -85,7 +79,7 @@ static void connections(struct belay_json_out *o, struct belay_engine *e)
     belay_json_begin_array(o);
     for (uint32_t i = 0; belay_engine_connection_stats(e, i, &c); i++) {
         belay_json_begin_object(o);
-        put_text(o, "name", c.name);
+        show_text(o, "name", c.name);
         put(o, "in_flight", c.in_flight);
         put(o, "concurrency", c.concurrency);
         belay_json_key(o, "automatic");
@@ -96,8 +90,8 @@ static void connections(struct belay_json_out *o, struct belay_engine *e)
         put(o, "retries_in_flight", c.retries_in_flight);
         put(o, "postponed", c.postponed);
         put(o, "waiting", c.waiting);
-        put_text(o, "held_by", belay_str_c(c.held_by));
-        put_text(o, "breaker", belay_str_c(c.breaker));
+        show_text(o, "held_by", belay_str_c(c.held_by));
+        show_text(o, "breaker", belay_str_c(c.breaker));
         put(o, "failed_percent", c.failed_percent);
         if (c.open_until != BELAY_TIME_NEVER)
             show_time(o, "open_until", c.open_until);
@@ -114,7 +108,7 @@ static void sagas(struct belay_json_out *o, struct belay_sagas *all)
     belay_json_begin_array(o);
     for (uint32_t i = 0; belay_sagas_stats(all, i, &name, &s); i++) {
         belay_json_begin_object(o);
-        put_text(o, "name", name);
+        show_text(o, "name", name);
         put(o, "running", s.running);
         put(o, "compensating", s.compensating);
         put(o, "parked", s.parked);
@@ -174,9 +168,9 @@ bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
 {
     struct belay_json_out o = belay_json_out(&q->out);
     belay_json_begin_object(&o);
-    put_text(&o, "application", belay_engine_definitions(e)->name);
-    put_text(&o, "version", BELAY_STR(BELAY_VERSION_STRING));
-    put_text(&o, "state", belay_runtime_ready(q->admin->runtime) ? BELAY_STR("running") : BELAY_STR("stopping"));
+    show_text(&o, "application", belay_engine_definitions(e)->name);
+    show_text(&o, "version", BELAY_STR(BELAY_VERSION_STRING));
+    show_text(&o, "state", belay_runtime_ready(q->admin->runtime) ? BELAY_STR("running") : BELAY_STR("stopping"));
     engine(&o, q, e);
     topics(&o, belay_engine_broker(e));
     subscriptions(&o, belay_engine_broker(e), now);

@@ -77,6 +77,7 @@ struct belay_subscription *question_subscription(struct question *q, struct bela
 
 /* ---- pieces of JSON that several answers show (show.c) ---- */
 
+void show_text(struct belay_json_out *o, const char *name, struct belay_str text);
 void show_time(struct belay_json_out *o, const char *name, belay_time t);
 /* {"id","key",...,"headers":{},"body":...}; the body as JSON where it is, else text. */
 void show_message(struct belay_json_out *o, const struct belay_message *m, struct belay_arena *arena);

@@ -13,12 +13,17 @@ void show_time(struct belay_json_out *o, const char *name, belay_time t)
     belay_json_put_c(o, text);
 }
 
-static void show_text(struct belay_json_out *o, const char *name, struct belay_str text)
+void show_text(struct belay_json_out *o, const char *name, struct belay_str text)
 {
-    if (text.n == 0)
-        return;
     belay_json_key(o, name);
     belay_json_put_str(o, text);
+}
+
+/* What is not known is left out. */
+static void show_known(struct belay_json_out *o, const char *name, struct belay_str text)
+{
+    if (text.n)
+        show_text(o, name, text);
 }
 
 static void show_body(struct belay_json_out *o, struct belay_str body, struct belay_arena *arena)
@@ -38,15 +43,15 @@ static void show_body(struct belay_json_out *o, struct belay_str body, struct be
 void show_message(struct belay_json_out *o, const struct belay_message *m, struct belay_arena *arena)
 {
     belay_json_begin_object(o);
-    show_text(o, "id", m->id);
-    show_text(o, "source", m->source);
-    show_text(o, "type", m->type);
-    show_text(o, "subject", m->subject);
-    show_text(o, "key", m->key);
-    show_text(o, "correlationid", m->correlationid);
-    show_text(o, "causationid", m->causationid);
-    show_text(o, "traceparent", m->traceparent);
-    show_text(o, "datacontenttype", m->datacontenttype);
+    show_known(o, "id", m->id);
+    show_known(o, "source", m->source);
+    show_known(o, "type", m->type);
+    show_known(o, "subject", m->subject);
+    show_known(o, "key", m->key);
+    show_known(o, "correlationid", m->correlationid);
+    show_known(o, "causationid", m->causationid);
+    show_known(o, "traceparent", m->traceparent);
+    show_known(o, "datacontenttype", m->datacontenttype);
     show_time(o, "time", m->time);
     show_time(o, "accepted_at", m->accepted_at);
     belay_json_key(o, "headers");
@@ -64,19 +69,19 @@ void show_fault(struct belay_json_out *o, const struct belay_fault *f)
 {
     belay_json_begin_object(o);
     show_time(o, "at", f->at);
-    show_text(o, "error", belay_str_c(f->type));
+    show_known(o, "error", belay_str_c(f->type));
     belay_json_key(o, "class");
     belay_json_put_c(o, belay_class_name(f->class_));
-    show_text(o, "step", belay_str_c(f->step));
-    show_text(o, "endpoint", belay_str_c(f->endpoint));
+    show_known(o, "step", belay_str_c(f->step));
+    show_known(o, "endpoint", belay_str_c(f->endpoint));
     if (f->status) {
         belay_json_key(o, "status");
         belay_json_put_uint(o, f->status);
     }
     belay_json_key(o, "duration_us");
     belay_json_put_uint(o, f->duration_us);
-    show_text(o, "description", belay_str_c(f->description));
-    show_text(o, "excerpt", belay_str(f->excerpt, f->excerpt_n));
+    show_known(o, "description", belay_str_c(f->description));
+    show_known(o, "excerpt", belay_str(f->excerpt, f->excerpt_n));
     belay_json_end_object(o);
 }
 

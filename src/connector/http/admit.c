@@ -22,14 +22,10 @@ static uint32_t refuse_faults(struct http_exchange *x, uint32_t status, const ch
 {
     struct belay_buf members;
     belay_buf_init(&members, BELAY_MIB(1));
-    belay_buf_put_str(&members, BELAY_STR("\"errors\":["));
-    belay_buf_put_str(&members, belay_buf_view(errors));
-    belay_buf_put_c(&members, ']');
-    bool whole = !belay_buf_status(errors) && !belay_buf_status(&members);
     struct belay_http_problem problem = {
         .status = status,
         .detail = belay_str_c(detail),
-        .members = whole ? belay_buf_view(&members) : BELAY_STR_NONE,
+        .members = http_problem_errors(&members, errors),
     };
     http_exchange_problem(x, &problem, no_field);
     belay_buf_deinit(&members);

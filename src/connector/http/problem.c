@@ -100,3 +100,12 @@ void http_fault_param(struct belay_buf *errors, enum belay_http_param_in in, str
     }
     end_fault(&o, detail);
 }
+
+struct belay_str http_problem_errors(struct belay_buf *members, const struct belay_buf *errors)
+{
+    belay_buf_put_str(members, BELAY_STR("\"errors\":["));
+    belay_buf_put_str(members, belay_buf_view(errors));
+    belay_buf_put_c(members, ']');
+    bool whole = !belay_buf_status(errors) && !belay_buf_status(members);
+    return whole ? belay_buf_view(members) : BELAY_STR_NONE;
+}

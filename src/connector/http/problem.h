@@ -9,6 +9,9 @@
 void http_problem_write(struct belay_buf *out, const struct belay_http_problem *problem,
                         struct belay_str correlationid);
 
+/* members = "errors":[...] for belay_http_problem.members; a view of members, nothing where it does not fit. */
+struct belay_str http_problem_errors(struct belay_buf *members, const struct belay_buf *errors);
+
 /* One element of errors[], with the comma before it where one is needed:
  * {"pointer":"/items/0/qty","detail":"..."} */
 void http_fault_pointer(struct belay_buf *errors, struct belay_str pointer, struct belay_str detail);

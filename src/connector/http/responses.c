@@ -108,14 +108,10 @@ static void replace(struct http_exchange *x, const struct belay_buf *errors)
 {
     struct belay_buf members;
     belay_buf_init(&members, BELAY_MIB(1));
-    belay_buf_put_str(&members, BELAY_STR("\"errors\":["));
-    belay_buf_put_str(&members, belay_buf_view(errors));
-    belay_buf_put_c(&members, ']');
-    bool whole = !belay_buf_status(errors) && !belay_buf_status(&members);
     const struct belay_http_problem problem = {
         .status = 500,
         .detail = BELAY_STR("the answer is not what the API's document promises"),
-        .members = whole ? belay_buf_view(&members) : BELAY_STR_NONE,
+        .members = http_problem_errors(&members, errors),
     };
     http_exchange_problem(x, &problem, (struct belay_field){ BELAY_STR_NONE, BELAY_STR_NONE });
     belay_buf_deinit(&members);
