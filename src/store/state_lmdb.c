@@ -401,9 +401,25 @@ static int verify(struct lmdb *l, uint64_t rows_max, struct belay_err *err)
     return status;
 }
 
+/* An offset within a damaged page may lead anywhere: while all of it is walked for the first time, reading where
+ * nothing is means that, and is told as what lies behind the file's end (on_stumble). */
+static void on_wild_read(int signal_number)
+{
+    (void)signal_number;
+    raise(SIGBUS); /* allow: raise - as in on_stumble */
+}
+
+static int verify_guarded(struct lmdb *l, uint64_t rows_max, struct belay_err *err)
+{
+    void (*before)(int) = signal(SIGSEGV, on_wild_read); /* allow: signal - set back below */
+    int status = verify(l, rows_max, err);
+    signal(SIGSEGV, before == SIG_ERR ? SIG_DFL : before); /* allow: signal - what was there */
+    return status;
+}
+
 static int lmdb_verify(void *self, struct belay_err *err)
 {
-    return verify(self, UINT64_MAX, err);
+    return verify_guarded(self, UINT64_MAX, err);
 }
 
 /* Creates what is missing; writes nothing where nothing is. */
@@ -472,7 +488,7 @@ int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_sta
         status = rc ? fail(err, rc, "begin reading") : lmdb_refresh(l, err);
     }
     if (status == BELAY_OK)
-        status = verify(l, BELAY_STATE_VERIFY_ROWS_MAX, err);
+        status = verify_guarded(l, BELAY_STATE_VERIFY_ROWS_MAX, err);
     if (status != BELAY_OK) {
         lmdb_close(l);
         return status;
