@@ -68,6 +68,17 @@ static int open_engine(struct belay_runtime *rt, struct belay_definitions *d, st
     return belay_engine_configure(rt->engine, d, belay_clock_wall(rt->opt.clock), err);
 }
 
+/* What a start found that is no reason to refuse, and that nobody may miss. */
+static void tell_findings(struct belay_runtime *rt)
+{
+    struct belay_store_stats store;
+    belay_store_stats(belay_engine_store(rt->engine), &store);
+    if (store.unwitnessed)
+        BELAY_LOG(rt->opt.log, BELAY_LOG_WARN, belay_clock_wall(rt->opt.clock), "store.unwitnessed",
+                  belay_f_str("hint", BELAY_STR("journal/NEWEST was missing: had the newest segment been lost as well, "
+                                                "nobody would know")));
+}
+
 static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err)
 {
     int status = belay_disk_open_posix(rt->opt.data_dir, BELAY_DISK_CREATE, &rt->disk, err);
@@ -87,10 +98,11 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
         status = outside_set(&rt->outside, d, 0, err);
     if (status == BELAY_OK)
         status = listeners_set(rt, d, err);
-    if (status == BELAY_OK)
+    if (status == BELAY_OK) {
         alerts_configure(&rt->alerts, d);
-    if (status == BELAY_OK)
+        tell_findings(rt);
         status = belay_thread_start(&rt->thread, "engine", shard_run, rt, err);
+    }
     return status;
 }
 

@@ -47,6 +47,7 @@ void journal_deinit(struct journal *j)
     free_all(&j->live);
     free_all(&j->ready);
     free_all(&j->idle);
+    witness_close(&j->witness);
 }
 
 struct segment *journal_active(const struct journal *j)
@@ -160,6 +161,7 @@ void journal_seal(struct journal *j, struct batch *b)
         .length_bytes = (uint32_t)b->n,
         .records = b->records,
     };
+    w->first = seg->first == 0;
     seg->first = seg->first ? seg->first : b->number;
     seg->last = b->number;
     seg->used_bytes += padded;
@@ -169,8 +171,13 @@ void journal_seal(struct journal *j, struct batch *b)
 static void write_run(struct belay_job *job)
 {
     struct journal_write *w = BELAY_CONTAINER_OF(job, struct journal_write, job);
+    struct journal *j = BELAY_CONTAINER_OF(w, struct journal, write);
     commit_seal(&w->commit, w->batch->p);
-    w->status = belay_file_write(w->segment->file, w->offset, w->batch->p, blocks_up(w->batch->n),
+    w->status = BELAY_OK;
+    if (w->first && !BELAY_PLANTED(37))
+        w->status = witness_write(&j->witness, j->disk, w->segment, w->commit.number, &w->err);
+    if (w->status == BELAY_OK)
+        w->status = belay_file_write(w->segment->file, w->offset, w->batch->p, blocks_up(w->batch->n),
                                  BELAY_PLANTED(6) ? 0 : BELAY_WRITE_SYNC, &w->err);
 }
 

@@ -20,6 +20,7 @@
 #include "store/batch.h"
 #include "store/jobs.h"
 #include "store/segment.h"
+#include "store/witness.h"
 
 struct journal_write {
     struct belay_job job;
@@ -27,6 +28,7 @@ struct journal_write {
     struct segment *segment;
     struct commit commit;
     uint64_t offset;
+    bool first; /* of its segment: the witness comes before it */
     int status;
     struct belay_err err;
 };
@@ -60,6 +62,8 @@ struct journal {
     uint32_t previous; /* header CRC of the last commit */
     uint64_t bytes;    /* written since open, padded */
 
+    bool unwitnessed;       /* recovery: there were commits, and no witness of the newest segment */
+    struct witness witness; /* of whoever writes: recovery, then the commit job */
     bool writing, preparing;
     struct journal_write write;
     struct journal_prepare prepare;

@@ -14,6 +14,9 @@
  *      A full disk has no room for that segment.  Then the last commit is written again where it lies,
  *      the same bytes, and zeros over the torn rest; the journal goes on there.
  *
+ * Beside all that, the segment that took the commits last has a witness (witness.h): where it is not among the
+ * files, commits are lost that nothing else would miss.
+ *
  * Commits are visited one late, so that the last one is visited where it lies then. */
 #include <string.h>
 
@@ -145,6 +148,26 @@ static int load_segments(struct scan *s, struct belay_err *err)
     for (size_t i = 0; i < count && status == BELAY_OK; i++)
         status = load_segment(s, &entries[i], err);
     belay_free(entries);
+    return status;
+}
+
+/* The segment that took the commits last is one of them. */
+static int check_witness(struct scan *s, struct belay_err *err)
+{
+    struct journal *j = s->j;
+    int status = witness_read(j->disk, &j->witness, err);
+    bool commits = false;
+    for (struct belay_list *n = j->live.next; n != &j->live; n = n->next) {
+        commits |= segment_at(n)->first != 0;
+        if (j->witness.valid && segment_at(n)->incarnation == j->witness.incarnation)
+            return status;
+    }
+    if (status == BELAY_OK && j->witness.valid)
+        return belay_fail(err, BELAY_CORRUPT,
+                          JOURNAL_DIR "/%08u.seg is missing, or is an older one: it took the commits from %llu on ("
+                          WITNESS_NAME " says so), and some of them may have been acknowledged",
+                          (unsigned)j->witness.id, (unsigned long long)j->witness.first);
+    j->unwitnessed = commits;
     return status;
 }
 
@@ -438,6 +461,16 @@ static int go_on_there(struct scan *s, bool rewrite, struct belay_err *err)
     return status == BELAY_OK ? belay_disk_sync_dir(j->disk, JOURNAL_DIR, err) : status;
 }
 
+/* What the witness names may be an idle segment by now (nothing was written to it), which is about to be used
+ * again: from here on it names the one that was found to be the last. */
+static int witness_found(struct journal *j, struct belay_err *err)
+{
+    if (belay_list_empty(&j->live) || journal_active(j)->incarnation == j->witness.incarnation)
+        return BELAY_OK;
+    struct segment *seg = journal_active(j);
+    return witness_write(&j->witness, j->disk, seg, seg->first ? seg->first : seg->restart, err);
+}
+
 static int begin_again(struct scan *s, struct belay_err *err)
 {
     struct journal *j = s->j;
@@ -445,7 +478,10 @@ static int begin_again(struct scan *s, struct belay_err *err)
     uint64_t padded = rewrite ? blocks_up(s->held.length_bytes) : 0;
     uint64_t salt = belay_random_next(&j->random), restart = rewrite ? s->held.number : s->expected;
     struct segment *seg = NULL;
-    int status = begin_file(s, padded, &seg, err);
+    int status = witness_found(j, err);
+    if (status != BELAY_OK)
+        return status;
+    status = begin_file(s, padded, &seg, err);
     if (status == BELAY_NOSPACE && !belay_list_empty(&j->live))
         return go_on_there(s, rewrite, err);
     if (status == BELAY_OK && rewrite) {
@@ -466,6 +502,8 @@ static int begin_again(struct scan *s, struct belay_err *err)
     /* Also the names of files that a process made which was killed before it synced them. */
     if (status == BELAY_OK)
         status = belay_disk_sync_dir(j->disk, JOURNAL_DIR, err);
+    if (status == BELAY_OK)
+        status = witness_write(&j->witness, j->disk, seg, restart, err);
     if (status != BELAY_OK) {
         segment_free(seg);
         return status;
@@ -484,6 +522,8 @@ static int scan_open(struct scan *s, struct belay_err *err)
     if (!s->held_bytes)
         return belay_fail(err, BELAY_NOMEM, "recover the journal: out of memory");
     int status = load_segments(s, err);
+    if (status == BELAY_OK)
+        status = check_witness(s, err);
     if (status == BELAY_OK)
         status = drop_void(s, err);
     if (status == BELAY_OK)

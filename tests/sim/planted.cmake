@@ -26,7 +26,8 @@ set(planted
   "31:a_retry_budget_without_end"
   "32:an_attempt_used_up_by_waiting"
   "33:a_postponed_retry_that_is_due_twice"
-  "34:a_rate_that_nobody_keeps")
+  "34:a_rate_that_nobody_keeps"
+  "37:a_newest_segment_that_nobody_witnesses")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

@@ -90,6 +90,7 @@ static void die(struct sim_world *w, enum sim_death death)
 {
     sim_trace(w, "%s", death == SIM_POWER ? "power failure" : "kill -9");
     w->crashes++;
+    sim_newest_look(w);
     sim_disk_stop(w->disk);
     w->model_dead = true;
     sim_jobs_finish(&w->jobs);
@@ -114,6 +115,7 @@ static enum sim_death some_death(struct sim_world *w)
 static void start(struct sim_world *w)
 {
     struct belay_err err;
+    sim_newest_check(w);
     for (int tries = 0;; tries++) {
         bool stumbles = !w->calm && tries < 3 && sim_chance(w, 100);
         if (stumbles)

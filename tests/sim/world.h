@@ -7,6 +7,7 @@
  *   operators.c  people: letters, reloads
  *   persons.c    people: what they say about sagas
  *   crashes.c    the process dies with a message in hand
+ *   newest.c     the newest segment of the journal goes missing
  *   seeks.c      people: seeks and pauses, and what must come of them
  *   gates.c      what connections let through: rate, budget, attempts
  *   checks.c     G1-G8 against the ledgers
@@ -166,6 +167,7 @@ struct sim_world {
     uint64_t poison;           /* message of events that kills `pipe`; 0: none */
     bool poison_durable;
     uint64_t poison_deaths, pipe_replays, stumbles;
+    uint32_t newest;           /* segment that took a durable commit last, when the process died; 0: none */
 };
 
 struct sim_result {
@@ -229,6 +231,8 @@ void sim_seeks_act(struct sim_world *w);
 /* In the calm: nothing stays paused. */
 void sim_seeks_clear(struct sim_world *w);
 void sim_seeks_check(struct sim_world *w);
+void sim_newest_look(struct sim_world *w);
+void sim_newest_check(struct sim_world *w);
 void sim_crashes_init(struct sim_world *w);
 void sim_crashes_look(struct sim_world *w);
 void sim_crashes_check(struct sim_world *w);

@@ -185,6 +185,85 @@ static void a_checkpoint_waits_for_what_is_not_durable(void **state)
     fixture_free(f);
 }
 
+/* Writes over several segments; *ret_newest is the one that takes the commits. */
+static struct fixture *killed_begin(char *ret_newest)
+{
+    struct fixture *f = fixture_new(true, false);
+    f->opt.segment_bytes = 64 * 1024;
+    assert_ok(fixture_open(f));
+    for (int i = 0; i < 30; i++) {
+        publish(f, 1, 5000);
+        fixture_flush(f);
+    }
+    segment_name(journal_active(&f->store->journal)->id, ret_newest);
+    fixture_die(f, SIM_KILL);
+    return f;
+}
+
+static void after_a_kill_the_loss_of_the_newest_segment_is_named(void **state)
+{
+    char name[SEGMENT_NAME_BYTES];
+    struct fixture *f = killed_begin(name);
+    struct belay_buf report;
+    (void)state;
+    assert_ok(belay_disk_unlink(f->disk, name, NULL));
+    belay_buf_init(&report, 100000);
+    f->disk->look = true;
+    assert_int_equal(belay_store_check(f->disk, &f->backend, &report, false, &f->err), BELAY_CORRUPT);
+    f->disk->look = false;
+    assert_non_null(strstr(report.p, name));
+    belay_buf_deinit(&report);
+    assert_int_equal(fixture_open(f), BELAY_CORRUPT);
+    assert_non_null(strstr(f->err.msg, name));
+    fixture_free(f);
+}
+
+static void an_older_copy_of_the_newest_segment_is_not_taken_for_it(void **state)
+{
+    char name[SEGMENT_NAME_BYTES];
+    struct fixture *f = killed_begin(name);
+    struct belay_file *file;
+    uint8_t *block = belay_disk_alloc_aligned(BELAY_BLOCK_BYTES);
+    struct segment seg;
+    size_t n;
+    (void)state;
+    assert_ok(belay_file_open(f->disk, name, BELAY_FILE_WRITE, &file, NULL));
+    assert_ok(belay_file_read(file, 0, block, BELAY_BLOCK_BYTES, &n, NULL));
+    assert_int_equal(segment_decode(block, &seg), SEGMENT_HEADER_OK);
+    seg.incarnation += 100;
+    segment_encode(&seg, block);
+    assert_ok(belay_file_write(file, 0, block, BELAY_BLOCK_BYTES, BELAY_WRITE_SYNC, NULL));
+    belay_file_close(file);
+    belay_disk_free_aligned(block);
+    assert_int_equal(fixture_open(f), BELAY_CORRUPT);
+    fixture_free(f);
+}
+
+static void a_damaged_witness_is_refused_and_a_missing_one_is_told(void **state)
+{
+    char name[SEGMENT_NAME_BYTES];
+    struct fixture *f = killed_begin(name);
+    struct belay_store_stats stats;
+    (void)state;
+    assert_true(sim_disk_flip(f->disk, WITNESS_NAME, 17, 3));
+    assert_int_equal(fixture_open(f), BELAY_CORRUPT);
+    assert_non_null(strstr(f->err.msg, WITNESS_NAME));
+    assert_true(sim_disk_flip(f->disk, WITNESS_NAME, 17, 3));
+    assert_ok(fixture_open(f));
+    belay_store_stats(f->store, &stats);
+    assert_false(stats.unwitnessed);
+    fixture_die(f, SIM_POWER);
+    assert_ok(belay_disk_unlink(f->disk, WITNESS_NAME, NULL));
+    assert_ok(fixture_open(f));
+    belay_store_stats(f->store, &stats);
+    assert_true(stats.unwitnessed);
+    assert_fetched(f, 1, 1, 30);
+    fixture_reopen(f, SIM_POWER); /* it was made again */
+    belay_store_stats(f->store, &stats);
+    assert_false(stats.unwitnessed);
+    fixture_free(f);
+}
+
 static void lose_sector(struct belay_disk *disk, uint64_t at)
 {
     uint8_t *block = belay_disk_alloc_aligned(BELAY_BLOCK_BYTES);
@@ -478,6 +557,9 @@ int main(void)
         cmocka_unit_test(a_flip_in_the_last_commit_is_the_end_of_the_tail),
         cmocka_unit_test(after_an_orderly_stop_the_last_commit_has_a_witness),
         cmocka_unit_test(after_an_orderly_stop_no_segment_can_go_unnoticed),
+        cmocka_unit_test(after_a_kill_the_loss_of_the_newest_segment_is_named),
+        cmocka_unit_test(an_older_copy_of_the_newest_segment_is_not_taken_for_it),
+        cmocka_unit_test(a_damaged_witness_is_refused_and_a_missing_one_is_told),
         cmocka_unit_test(a_checkpoint_waits_for_what_is_not_durable),
         cmocka_unit_test(a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail),
         cmocka_unit_test(a_commit_beyond_the_end_of_its_segment_is_corruption),
