@@ -94,7 +94,8 @@ static void answer_ping(struct belay_http_request *http)
     belay_http_reply(http, 200, &header, 1, BELAY_STR("{\"ping\":\"pong\"}"));
 }
 
-static int ask(struct belay_admin *admin, struct belay_http_request *http, struct belay_err *err)
+static int ask(struct belay_admin *admin, struct belay_http_request *http, const struct admin_token *token,
+               struct belay_err *err)
 {
     const struct admin_route *route = route_of(http->operation_id);
     if (route && !route->answer) {
@@ -114,6 +115,7 @@ static int ask(struct belay_admin *admin, struct belay_http_request *http, struc
     belay_arena_init(&q->arena, 0, BELAY_ADMIN_OUT_BYTES_MAX);
     belay_arena_init(&q->kept, 0, BELAY_ADMIN_OUT_BYTES_MAX);
     belay_buf_init(&q->out, BELAY_ADMIN_OUT_BYTES_MAX);
+    q->who = who_asks(http, token, &q->kept);
     int status = q->route ? belay_runtime_visit(admin->runtime, &q->visit) : BELAY_NOTFOUND;
     if (status != BELAY_OK) {
         free_question(q);
@@ -124,32 +126,17 @@ static int ask(struct belay_admin *admin, struct belay_http_request *http, struc
 
 /* ---- who may come in ---- */
 
-static bool same_secret(struct belay_str a, struct belay_str b)
-{
-    unsigned char difference = a.n != b.n;
-    for (size_t i = 0; i < a.n; i++)
-        difference |= (unsigned char)(a.p[i] ^ b.p[b.n ? i % b.n : 0]);
-    return difference == 0;
-}
-
-static bool allowed(const struct belay_admin *admin, const struct belay_http_request *http)
-{
-    static const struct belay_str scheme = BELAY_STR_INIT("Bearer ");
-    struct belay_str given = belay_http_header(http, BELAY_STR("authorization"));
-    return belay_str_starts(given, scheme) && admin->token.n
-           && same_secret(belay_str_sub(given, scheme.n, given.n), admin->token);
-}
-
 static int on_local_request(void *arg, struct belay_http_request *http, struct belay_err *err)
 {
-    return ask(arg, http, err);
+    return ask(arg, http, NULL, err);
 }
 
 static int on_tcp_request(void *arg, struct belay_http_request *http, struct belay_err *err)
 {
     struct belay_admin *admin = arg;
-    if (allowed(admin, http))
-        return ask(admin, http, err);
+    const struct admin_token *token = token_of(admin, http);
+    if (token)
+        return ask(admin, http, token, err);
     struct belay_field header = { BELAY_STR("www-authenticate"), BELAY_STR("Bearer realm=\"belay\"") };
     belay_http_reply(http, 401, &header, 1, BELAY_STR_NONE);
     return BELAY_OK;
@@ -194,7 +181,7 @@ static int serve_all(struct belay_admin *admin, const struct belay_admin_opt *op
         return belay_fail(err, BELAY_LIMIT, "the path of the data directory is too long for a socket in it");
     int status = serve(admin, belay_str(path, (size_t)n), "admin socket", false, on_local_request, err);
     if (status == BELAY_OK && opt->tcp_listen.n) {
-        if (opt->token.n == 0)
+        if (admin->token_count == 0)
             return belay_fail(err, BELAY_INVALID, "the admin API over TCP needs a token: --admin-token FILE");
         status = serve(admin, opt->tcp_listen, "admin", false, on_tcp_request, err);
     }
@@ -209,9 +196,11 @@ int belay_admin_open(const struct belay_admin_opt *opt, struct belay_admin **ret
     if (!admin)
         return belay_fail(err, BELAY_NOMEM, "no memory for the admin API");
     admin->runtime = opt->runtime;
-    admin->token = belay_str(belay_memdup0(opt->token.p, opt->token.n), opt->token.n);
-    int status = admin->token.p ? belay_http_io_open(&admin->io, err)
-                                : belay_fail(err, BELAY_NOMEM, "no memory for the admin API");
+    admin->token_text = belay_str(belay_memdup0(opt->token.p, opt->token.n), opt->token.n);
+    int status = admin->token_text.p ? tokens_parse(admin, err)
+                                     : belay_fail(err, BELAY_NOMEM, "no memory for the admin API");
+    if (status == BELAY_OK)
+        status = belay_http_io_open(&admin->io, err);
     if (status == BELAY_OK)
         status = serve_all(admin, opt, err);
     if (status != BELAY_OK) {
@@ -246,6 +235,6 @@ void belay_admin_close(struct belay_admin *admin)
     wait_closed(admin);
     if (admin->io)
         belay_http_io_close(admin->io);
-    belay_free((char *)(uintptr_t)admin->token.p);
+    belay_free((char *)(uintptr_t)admin->token_text.p);
     belay_free(admin);
 }

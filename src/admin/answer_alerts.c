@@ -88,7 +88,7 @@ bool answer_alert_silence(struct question *q, struct belay_engine *e, belay_time
     int status = belay_alerts_silence(belay_runtime_alerts(q->admin->runtime), rule, question_text(q, "subject"), until,
                                       &q->err);
     if (status == BELAY_OK)
-        belay_runtime_audit(q->admin->runtime, now, until ? "alert.silenced" : "alert.unsilenced", question_who(q), rule,
+        belay_runtime_audit(q->admin->runtime, now, until ? "alert.silenced" : "alert.unsilenced", q->who, rule,
                             reason);
     return question_done(q, status);
 }
@@ -96,6 +96,6 @@ bool answer_alert_silence(struct question *q, struct belay_engine *e, belay_time
 bool answer_alert_test(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)e;
-    return question_done(q, belay_runtime_alert_test(q->admin->runtime, question_param(q, "channel"), question_who(q),
+    return question_done(q, belay_runtime_alert_test(q->admin->runtime, question_param(q, "channel"), q->who,
                                                      now, &q->err));
 }

@@ -3,7 +3,9 @@
 
 #include "admin/impl.h"
 
-static void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena, bool whole)
+/* whole: with its message, history and trail; NULL: a line of a list. */
+static void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena,
+                        struct belay_engine *whole)
 {
     char fingerprint[17];
     const struct belay_fault *last = l->history_count ? &l->history[l->history_count - 1].fault : NULL;
@@ -46,6 +48,9 @@ static void show_letter(struct belay_json_out *o, const struct belay_letter *l, 
         for (uint32_t i = 0; i < l->history_count; i++)
             show_fault(o, &l->history[i].fault);
         belay_json_end_array(o);
+        char id[24];
+        int n = snprintf(id, sizeof id, "%llu", (unsigned long long)l->sequence);
+        show_trail(o, whole, BELAY_TRAIL_LETTER, l->subscription, belay_str(id, (size_t)n), arena);
     }
     belay_json_end_object(o);
 }
@@ -121,7 +126,7 @@ static void fill_page(void *arg, struct belay_engine *e)
             p->looks--;
             bytes += letter.message.body.n;
             if (wanted(q, &letter)) {
-                show_letter(&p->out, &letter, &q->arena, false);
+                show_letter(&p->out, &letter, &q->arena, NULL);
                 p->left--;
             }
         }
@@ -176,41 +181,63 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     if (status != BELAY_OK)
         return question_failed(q, status);
     struct belay_json_out o = belay_json_out(&q->out);
-    show_letter(&o, &letter, &q->arena, true);
+    show_letter(&o, &letter, &q->arena, e);
     return true;
+}
+
+/* What a person does to one letter: it and its entry in the trail happen both or neither. */
+static bool do_to_letter(struct question *q, struct belay_engine *e, belay_time now, const char *verb,
+                         int (*act)(struct question *q, struct belay_broker *b, struct belay_subscription *sub,
+                                    uint64_t sequence, belay_time now))
+{
+    uint64_t sequence;
+    struct belay_broker *b = belay_engine_broker(e);
+    struct belay_subscription *sub = target(q, e, &sequence);
+    if (!sub)
+        return true;
+    struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_LETTER, belay_subscription_name(sub),
+                                                    question_param(q, "sequence"), verb);
+    int status = belay_trail_begin(b, &entry, 0, 0, &q->err);
+    if (status == BELAY_OK)
+        status = act(q, b, sub, sequence, now);
+    if (status == BELAY_OK)
+        status = question_did(q, e, &entry, now);
+    return question_done(q, status);
+}
+
+static int replay(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                  belay_time now)
+{
+    const belay_json *from_start = question_member(q, "from_start");
+    bool anew = from_start && from_start->type == BELAY_JSON_TRUE;
+    return belay_broker_letter_replay(b, sub, sequence, anew, now, &q->err);
+}
+
+static int release(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                   belay_time now)
+{
+    return belay_broker_letter_release(b, sub, sequence, now, &q->err);
+}
+
+static int discard(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                   belay_time now)
+{
+    return belay_broker_letter_discard(b, sub, sequence, question_text(q, "reason"), q->who, now, &q->err);
 }
 
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now)
 {
-    uint64_t sequence;
-    struct belay_subscription *sub = target(q, e, &sequence);
-    const belay_json *from_start = question_member(q, "from_start");
-    if (!sub)
-        return true;
-    bool anew = from_start && from_start->type == BELAY_JSON_TRUE;
-    return question_done(
-        q, belay_broker_letter_replay(belay_engine_broker(e), sub, sequence, anew, now, &q->err));
+    return do_to_letter(q, e, now, "replay", replay);
 }
 
 bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now)
 {
-    uint64_t sequence;
-    struct belay_subscription *sub = target(q, e, &sequence);
-    if (!sub)
-        return true;
-    return question_done(
-        q, belay_broker_letter_release(belay_engine_broker(e), sub, sequence, now, &q->err));
+    return do_to_letter(q, e, now, "release", release);
 }
 
 bool answer_letter_discard(struct question *q, struct belay_engine *e, belay_time now)
 {
-    uint64_t sequence;
-    struct belay_str reason = question_text(q, "reason");
-    struct belay_subscription *sub = target(q, e, &sequence);
-    if (!sub)
-        return true;
-    if (reason.n == 0)
+    if (question_text(q, "reason").n == 0)
         return question_fail(q, BELAY_INVALID, "say why: a discard needs a \"reason\"");
-    return question_done(q, belay_broker_letter_discard(belay_engine_broker(e), sub, sequence, reason,
-                                                        question_who(q), now, &q->err));
+    return do_to_letter(q, e, now, "discard", discard);
 }

@@ -124,12 +124,16 @@ bool answer_saga(struct question *q, struct belay_engine *e, belay_time now)
     return status == BELAY_OK ? true : question_failed(q, status);
 }
 
-/* What was said, of what, and by whom: it is in the instance's history and in the log as well. */
-static bool said(struct question *q, int status, struct belay_str saga, const char *word)
+/* What was said, of what, and by whom. It is in the instance's history too, which says it where the trail has no room. */
+static bool said(struct question *q, struct belay_engine *e, belay_time now, int status, struct belay_str saga,
+                 const char *word)
 {
     struct belay_json_out o = belay_json_out(&q->out);
     if (status != BELAY_OK)
         return question_failed(q, status);
+    struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_SAGA, saga, question_param(q, "id"), word);
+    if (question_did(q, e, &entry, now) != BELAY_OK)
+        belay_err_clear(&q->err);
     belay_json_begin_object(&o);
     belay_json_key(&o, "done");
     belay_json_put_bool(&o, true);
@@ -140,7 +144,7 @@ static bool said(struct question *q, int status, struct belay_str saga, const ch
     belay_json_key(&o, "word");
     belay_json_put_c(&o, word);
     belay_json_key(&o, "by");
-    belay_json_put_str(&o, question_who(q));
+    belay_json_put_str(&o, q->who);
     belay_json_end_object(&o);
     return true;
 }
@@ -148,7 +152,7 @@ static bool said(struct question *q, int status, struct belay_str saga, const ch
 static bool say(struct question *q, struct belay_engine *e, belay_time now, const char *text,
                 enum belay_settle how)
 {
-    struct belay_saga_word word = { .how = how, .who = question_who(q), .reason = question_text(q, "reason") };
+    struct belay_saga_word word = { .how = how, .who = q->who, .reason = question_text(q, "reason") };
     const belay_json *result = question_member(q, "result");
     struct belay_buf json;
     struct belay_str name;
@@ -164,7 +168,7 @@ static bool say(struct question *q, struct belay_engine *e, belay_time now, cons
     if (status == BELAY_OK)
         status = belay_sagas_settle(belay_engine_sagas(e), name, question_param(q, "id"), &word, now, &q->err);
     belay_buf_deinit(&json);
-    return said(q, status, name, text);
+    return said(q, e, now, status, name, text);
 }
 
 bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time now)
@@ -192,7 +196,7 @@ bool answer_saga_abort(struct question *q, struct belay_engine *e, belay_time no
     struct belay_str name;
     if (!known(q, e, &name))
         return true;
-    int status = belay_sagas_abort(belay_engine_sagas(e), name, question_param(q, "id"), question_who(q),
+    int status = belay_sagas_abort(belay_engine_sagas(e), name, question_param(q, "id"), q->who,
                                    question_text(q, "reason"), now, &q->err);
-    return said(q, status, name, "abort");
+    return said(q, e, now, status, name, "abort");
 }

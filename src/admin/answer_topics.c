@@ -61,37 +61,60 @@ bool answer_messages(struct question *q, struct belay_engine *e, belay_time now)
     return false;
 }
 
-bool answer_pause(struct question *q, struct belay_engine *e, belay_time now)
+/* What a person does to a subscription: it and its entry in the trail happen both or neither. */
+static bool do_to_flow(struct question *q, struct belay_engine *e, belay_time now, const char *verb,
+                       int (*act)(struct question *q, struct belay_broker *b, struct belay_subscription *sub,
+                                  belay_time now))
 {
-    (void)now;
+    struct belay_broker *b = belay_engine_broker(e);
     struct belay_subscription *sub = question_subscription(q, e);
-    struct belay_str reason = question_text(q, "reason");
     if (!sub)
         return true;
-    if (reason.n == 0)
+    struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_FLOW, belay_subscription_name(sub), BELAY_STR(""), verb);
+    int status = belay_trail_begin(b, &entry, BELAY_KIB(1), 1, &q->err);
+    if (status == BELAY_OK)
+        status = act(q, b, sub, now);
+    if (status == BELAY_OK)
+        status = question_did(q, e, &entry, now);
+    return question_done(q, status);
+}
+
+static int pause_it(struct question *q, struct belay_broker *b, struct belay_subscription *sub, belay_time now)
+{
+    (void)now;
+    return belay_broker_pause(b, sub, question_text(q, "reason"), &q->err);
+}
+
+static int resume_it(struct question *q, struct belay_broker *b, struct belay_subscription *sub, belay_time now)
+{
+    (void)now;
+    return belay_broker_resume(b, sub, &q->err);
+}
+
+static int seek_it(struct question *q, struct belay_broker *b, struct belay_subscription *sub, belay_time now)
+{
+    return belay_broker_seek(b, sub, (uint64_t)question_member(q, "sequence")->u.i, question_text(q, "reason"), now,
+                             &q->err);
+}
+
+bool answer_pause(struct question *q, struct belay_engine *e, belay_time now)
+{
+    if (question_text(q, "reason").n == 0)
         return question_fail(q, BELAY_INVALID, "say why: a pause needs a \"reason\"");
-    return question_done(q, belay_broker_pause(belay_engine_broker(e), sub, reason, &q->err));
+    return do_to_flow(q, e, now, "pause", pause_it);
 }
 
 bool answer_resume(struct question *q, struct belay_engine *e, belay_time now)
 {
-    (void)now;
-    struct belay_subscription *sub = question_subscription(q, e);
-    if (!sub)
-        return true;
-    return question_done(q, belay_broker_resume(belay_engine_broker(e), sub, &q->err));
+    return do_to_flow(q, e, now, "resume", resume_it);
 }
 
 bool answer_seek(struct question *q, struct belay_engine *e, belay_time now)
 {
-    struct belay_subscription *sub = question_subscription(q, e);
     const belay_json *to = question_member(q, "sequence");
-    struct belay_str reason = question_text(q, "reason");
-    if (!sub)
-        return true;
     if (!to || to->type != BELAY_JSON_INT || to->u.i < 1)
         return question_fail(q, BELAY_INVALID, "where to: \"sequence\" must be a number from 1");
-    if (reason.n == 0)
+    if (question_text(q, "reason").n == 0)
         return question_fail(q, BELAY_INVALID, "say why: a seek needs a \"reason\"");
-    return question_done(q, belay_broker_seek(belay_engine_broker(e), sub, (uint64_t)to->u.i, reason, now, &q->err));
+    return do_to_flow(q, e, now, "seek", seek_it);
 }

@@ -8,17 +8,26 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "broker/trail.h"
 #include "connector/http/server.h"
 #include "json/json.h"
 
 #define ADMIN_SERVERS_MAX 3
+
+#define ADMIN_TOKENS_MAX 64
+
+struct admin_token {
+    struct belay_str name, secret; /* views of token_text */
+};
 
 struct belay_admin {
     struct belay_runtime *runtime;
     struct belay_http_io *io;
     struct belay_http_server *servers[ADMIN_SERVERS_MAX];
     uint32_t server_count;
-    struct belay_str token; /* belay_memdup0 */
+    struct belay_str token_text; /* belay_memdup0 */
+    struct admin_token tokens[ADMIN_TOKENS_MAX];
+    uint32_t token_count;
     _Atomic uint32_t alive; /* servers that have not said closed */
 };
 
@@ -41,6 +50,7 @@ struct question {
     struct belay_admin *admin;
     struct belay_http_request *http;
     const struct admin_route *route;
+    struct belay_str who;       /* for audit records; in kept */
     struct belay_arena arena;   /* what is read is forgotten again */
     struct belay_arena kept;    /* until the end */
     void (*go_on)(void *arg, struct belay_engine *e); /* what question_again waits for; NULL */
@@ -70,10 +80,28 @@ uint32_t question_count(const struct question *q);
 /* A member of the JSON body; NULL. */
 const belay_json *question_member(const struct question *q, const char *name);
 struct belay_str question_text(const struct question *q, const char *name);
-/* Who asks, for audit: the X-Belay-User header, else the way he came. */
-struct belay_str question_who(const struct question *q);
+
+/* ---- who asks (who.c) ---- */
+
+/* Lines of TOKEN or NAME TOKEN. Errors: BELAY_INVALID, BELAY_LIMIT. */
+int tokens_parse(struct belay_admin *admin, struct belay_err *err) BELAY_MUST_CHECK;
+/* The one that the request bears; NULL: none of them. */
+const struct admin_token *token_of(const struct belay_admin *admin, const struct belay_http_request *http);
+/* For audit records: the unix user at the other end of the socket, or the token's name; with a name that was said
+ * (X-Belay-User) "NAME (by USER)". Not empty; at most BELAY_TRAIL_WHO_BYTES_MAX. token: NULL on the unix socket. */
+struct belay_str who_asks(const struct belay_http_request *http, const struct admin_token *token, struct belay_arena *arena);
+
+/* ---- looking at the question ---- */
+
 /* The subscription named by the path's {flow}; NULL: failed. */
 struct belay_subscription *question_subscription(struct question *q, struct belay_engine *e);
+
+/* An entry of the trail about what the question asks for, by who asks. */
+struct belay_trail_entry question_entry(const struct question *q, enum belay_trail_kind kind, struct belay_str owner,
+                                        struct belay_str id, const char *verb);
+
+/* It was done, after belay_trail_begin: into the trail and the log. Returns status of the adding. */
+int question_did(struct question *q, struct belay_engine *e, const struct belay_trail_entry *entry, belay_time now) BELAY_MUST_CHECK;
 
 /* ---- pieces of JSON that several answers show (show.c) ---- */
 
@@ -82,6 +110,11 @@ void show_time(struct belay_json_out *o, const char *name, belay_time t);
 /* {"id","key",...,"headers":{},"body":...}; the body as JSON where it is, else text. */
 void show_message(struct belay_json_out *o, const struct belay_message *m, struct belay_arena *arena);
 void show_fault(struct belay_json_out *o, const struct belay_fault *f);
+/* {"at","who","did","what","owner","id","reason","detail"} */
+void show_entry(struct belay_json_out *o, const struct belay_trail_entry *entry);
+/* "trail": what persons did to one thing, oldest first; at most BELAY_ADMIN_PAGE_MAX entries. */
+void show_trail(struct belay_json_out *o, struct belay_engine *e, enum belay_trail_kind kind, struct belay_str owner,
+                struct belay_str id, struct belay_arena *arena);
 void show_hash(struct belay_json_out *o, const char *name, struct belay_hash128 h);
 
 /* ---- answers ---- */
@@ -110,6 +143,7 @@ bool answer_saga_abort(struct question *q, struct belay_engine *e, belay_time no
 bool answer_alerts(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alert_silence(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alert_test(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_trail(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_trace(struct question *q, struct belay_engine *e, belay_time now);
 
 #endif

@@ -73,12 +73,6 @@ struct belay_str question_text(const struct question *q, const char *name)
     return member && member->type == BELAY_JSON_STRING ? belay_json_str(member) : BELAY_STR_NONE;
 }
 
-struct belay_str question_who(const struct question *q)
-{
-    struct belay_str user = belay_http_header(q->http, BELAY_STR("x-belay-user"));
-    return user.n ? user : q->http->peer;
-}
-
 struct belay_subscription *question_subscription(struct question *q, struct belay_engine *e)
 {
     struct belay_str name = question_param(q, "flow");

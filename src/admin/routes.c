@@ -27,6 +27,7 @@ const struct admin_route admin_routes[] = {
     { "GET", "/alerts", "alerts", answer_alerts, false },
     { "POST", "/alerts/rules/{rule}/silence", "alertSilence", answer_alert_silence, false },
     { "POST", "/alerts/channels/{channel}/test", "alertTest", answer_alert_test, false },
+    { "GET", "/trail", "trail", answer_trail, false },
     { "GET", "/trace/{what}", "trace", answer_trace, false },
 };
 

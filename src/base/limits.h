@@ -71,6 +71,10 @@
 #define BELAY_SUBSCRIPTIONS_MAX 4096
 #define BELAY_LANE_CONCURRENCY_DEFAULT 32
 #define BELAY_LANE_READ_AHEAD_MAX 1024
+#define BELAY_TRAIL_ENTRIES_MAX 100000                 /* what persons did: the last so many ... */
+#define BELAY_TRAIL_KEEP_MS (90ull * 24 * 3600 * 1000) /* ... of so long */
+#define BELAY_TRAIL_WHO_BYTES_MAX 256
+#define BELAY_TRAIL_TEXT_BYTES_MAX 1024                /* of a reason, of a detail */
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
 
 /* policy */

@@ -13,6 +13,7 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
     b->incarnation = 1;
     b->read_ahead_max = BELAY_LANE_READ_AHEAD_MAX;
     b->spill_after_us = SPILL_AFTER_US;
+    b->trail_entries_max = BELAY_TRAIL_ENTRIES_MAX;
     b->scheduled_next = 1;
     b->scheduled_due = b->retention_at = BELAY_TIME_NEVER;
     belay_map_init(&b->topics_by_name);
@@ -135,6 +136,7 @@ static apply_fn *const applies[] = {
     [RECORD_IDEM_FORGET - BELAY_RECORD_BROKER] = apply_idem_forget,
     [RECORD_IDEM_DROP - BELAY_RECORD_BROKER] = apply_idem_drop,
     [RECORD_POSTPONE - BELAY_RECORD_BROKER] = apply_postpone,
+    [RECORD_TRAIL - BELAY_RECORD_BROKER] = apply_trail,
 };
 
 /* The only place where durable state changes: from a record just appended, or one read at recovery. */
@@ -177,7 +179,8 @@ int record_reserve(struct belay_broker *b, size_t bytes, uint32_t records, struc
         b->unit.changes -= cost.changes;
         return BELAY_OK;
     }
-    return belay_state_reserve(b->state, cost.state_bytes, cost.changes, err);
+    /* What is left of the unit holds on: a reservation takes the place of the one before. */
+    return belay_state_reserve(b->state, cost.state_bytes + b->unit.state_bytes, cost.changes + b->unit.changes, err);
 }
 
 /* What the outcome's record may have beside the message: a fault, a key, numbers. */

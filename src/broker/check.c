@@ -230,5 +230,6 @@ int belay_broker_check(struct belay_broker *b, struct belay_err *err)
                 return status;
         }
     }
-    return belay_state_error(b->state, err);
+    int status = trail_check(b, err);
+    return status == BELAY_OK ? belay_state_error(b->state, err) : status;
 }

@@ -190,4 +190,5 @@ void belay_broker_tick(struct belay_broker *b, belay_time now)
     retention_tick(b);
     idempotency_tick(b);
     sweep_tick(b);
+    trail_tick(b);
 }

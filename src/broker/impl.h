@@ -210,6 +210,8 @@ struct belay_broker {
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
     uint32_t sweeping;           /* subscriptions whose lanes are being swept, or should be */
     belay_time retention_at;     /* next look at retention by time */
+    belay_time trail_at;         /* next look at the oldest entry of the trail */
+    uint64_t trail_entries_max;  /* BELAY_TRAIL_ENTRIES_MAX; less in tests */
 };
 
 enum record_type {
@@ -234,6 +236,7 @@ enum record_type {
     RECORD_IDEM_FORGET,
     RECORD_IDEM_DROP,
     RECORD_POSTPONE,
+    RECORD_TRAIL,
     RECORD_END
 };
 #define RECORD_VERSION 1
@@ -271,6 +274,7 @@ int apply_retry(struct belay_broker *b, struct belay_unpack *u);
 int apply_letter(struct belay_broker *b, struct belay_unpack *u);
 int apply_attempt(struct belay_broker *b, struct belay_unpack *u);
 int apply_postpone(struct belay_broker *b, struct belay_unpack *u);
+int apply_trail(struct belay_broker *b, struct belay_unpack *u);
 int apply_progress(struct belay_broker *b, struct belay_unpack *u);
 int apply_hold(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay(struct belay_broker *b, struct belay_unpack *u);
@@ -515,5 +519,7 @@ void retention_tick(struct belay_broker *b);
 /* Makes room for bytes more in a topic with retain_bytes; false: it is full of unsettled messages. */
 bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes);
 void idempotency_tick(struct belay_broker *b);
+void trail_tick(struct belay_broker *b);
+int trail_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

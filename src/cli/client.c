@@ -1,8 +1,8 @@
 #include "cli/client.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,9 +14,10 @@
 
 static void put_request(struct belay_buf *b, const char *target, const char *body)
 {
-    const struct passwd *user = getpwuid(getuid());
-    belay_buf_printf(b, "%s %s HTTP/1.1\r\nhost: belay\r\nconnection: close\r\nx-belay-user: %s\r\n",
-                     body ? "POST" : "GET", target, user ? user->pw_name : "unknown");
+    const char *as = getenv("BELAY_AS");
+    belay_buf_printf(b, "%s %s HTTP/1.1\r\nhost: belay\r\nconnection: close\r\n", body ? "POST" : "GET", target);
+    if (as && *as && !strpbrk(as, "\r\n"))
+        belay_buf_printf(b, "x-belay-user: %s\r\n", as);
     if (body)
         belay_buf_printf(b, "content-type: application/json\r\ncontent-length: %zu\r\n", strlen(body));
     belay_buf_printf(b, "\r\n%s", body ? body : "");

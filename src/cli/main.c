@@ -1,6 +1,7 @@
 /* main.c - the commands, and which one is meant. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +12,6 @@ static const struct command *const commands[] = {
     &command_run,  &command_lint,  &command_status, &command_dlq,    &command_topic, &command_flow,
     &command_saga, &command_alert, &command_trace, &command_store,  &command_schema, &command_expr,
     &command_mock,
-    &command_mock,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -21,7 +21,8 @@ static void help(FILE *to)
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(to, "  %-8s %s\n", commands[i]->name, commands[i]->about);
     fprintf(to, "\n  --version   the version\n"
-                "  --help      this; belay COMMAND --help tells more, with examples\n\n"
+                "  --help      this; belay COMMAND --help tells more, with examples\n"
+                "  --as NAME   who asks, for the audit trail, beside the user who runs it; or BELAY_AS\n\n"
                 "example: belay run examples/order-fulfilment\n");
 }
 
@@ -71,8 +72,32 @@ static bool wants_help(int argc, char **argv)
     return false;
 }
 
+/* --as NAME belongs to every command that asks the admin API: the name goes into audit records, beside that of the
+ * user who runs it. False: it has no value. */
+static bool take_as(int *argc, char **argv)
+{
+    for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        bool apart = strcmp(argv[i], "--as") == 0, joined = strncmp(argv[i], "--as=", 5) == 0;
+        if (!apart && !joined)
+            continue;
+        const char *name = joined ? argv[i] + 5 : argv[i + 1];
+        int n = joined ? 1 : 2;
+        if (!name || !*name)
+            return false;
+        setenv("BELAY_AS", name, 1);
+        memmove(argv + i, argv + i + n, (size_t)(*argc - i - n + 1) * sizeof *argv);
+        *argc -= n;
+        return true;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!take_as(&argc, argv)) {
+        fprintf(stderr, "belay: --as needs a name\n");
+        return EXIT_USAGE_;
+    }
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE_;

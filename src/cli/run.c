@@ -18,7 +18,7 @@ static const char help[] =
     "  --data DIR          the data directory (belay-data), made when it is not there\n"
     "  --health ADDRESS    serves /ping, /ready and /metrics there, e.g. 127.0.0.1:7070\n"
     "  --admin ADDRESS     serves the admin API over TCP too; needs --admin-token\n"
-    "  --admin-token FILE  the bearer token is in this file\n"
+    "  --admin-token FILE  the bearer token is in this file; or lines of NAME TOKEN, names go into the audit trail\n"
     "  --log-level LEVEL   debug, info (default), warn, error\n"
     "  --drain SECONDS     how long a stop waits for what is in flight (10)\n"
     "  --store-max SIZE    bound of the data directory, e.g. 10GiB\n\n"

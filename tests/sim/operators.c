@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/impl.h" /* a short trail, so that it comes to its end */
+#include "broker/trail.h"
 #include "sim/app.h"
 #include "sim/world.h"
 
@@ -61,7 +63,7 @@ static void left(struct sim_world *w, const struct found *f)
         ev->left = true;
 }
 
-static int settle(struct sim_world *w, const struct found *f, uint64_t how, struct belay_err *err)
+static int act(struct sim_world *w, const struct found *f, uint64_t how, struct belay_err *err)
 {
     struct belay_broker *b = belay_engine_broker(w->engine);
     belay_time now = sim_clock(w);
@@ -79,6 +81,24 @@ static int settle(struct sim_world *w, const struct found *f, uint64_t how, stru
     w->pipe_replays += strcmp(f->name, "pipe") == 0;
     sim_trace(w, "replay %s/%llu", f->name, (unsigned long long)f->sequence);
     return belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
+}
+
+/* With its entry in the trail: room for both was made sure of, so the entry cannot be refused. */
+static int settle(struct sim_world *w, const struct found *f, uint64_t how, struct belay_err *err)
+{
+    static const char *const verbs[] = { "release", "discard", "replay", "replay" };
+    struct belay_broker *b = belay_engine_broker(w->engine);
+    char id[24];
+    snprintf(id, sizeof id, "%llu", (unsigned long long)f->sequence);
+    struct belay_trail_entry entry = { .kind = BELAY_TRAIL_LETTER, .owner = belay_str_c(f->name), .id = belay_str_c(id),
+                                       .who = BELAY_STR("sim"), .verb = belay_str_c(verbs[how]) };
+    b->trail_entries_max = 8;
+    int status = belay_trail_begin(b, &entry, 0, 0, err);
+    if (status == BELAY_OK)
+        status = act(w, f, how, err);
+    if (status == BELAY_OK && belay_trail_add(b, &entry, sim_clock(w), err) != BELAY_OK)
+        sim_violation(w, "TRAIL", "an act without its entry: %s", err->msg);
+    return status;
 }
 
 static void settle_letter(struct sim_world *w, const struct found *f, uint64_t how)

@@ -245,12 +245,24 @@ void http_conn_tick(struct http_conn *c)
 
 /* ---- accepting ---- */
 
+/* As the kernel noted it when the other side connected. */
+static void name_user(struct http_conn *c)
+{
+    struct ucred user;
+    socklen_t n = sizeof user;
+    int fd;
+    if (uv_fileno(&c->uv.handle, &fd) == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &n) == 0)
+        snprintf(c->peer, sizeof c->peer, "uid %u", (unsigned)user.uid);
+}
+
 static void name_peer(struct http_conn *c)
 {
     struct sockaddr_storage address;
     int n = sizeof address;
     char host[48] = "?";
     snprintf(c->peer, sizeof c->peer, "unix");
+    if (c->server->is_unix)
+        name_user(c);
     if (c->server->is_unix || uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *)&address, &n))
         return;
     bool v6 = address.ss_family == AF_INET6;

@@ -111,7 +111,7 @@ struct belay_http_request {
     struct belay_str correlationid; /* X-Correlation-ID, else made here (a UUID) */
     struct belay_str traceparent;   /* "" when absent or malformed */
     struct belay_str idempotency_key; /* the header's text as sent; "" */
-    struct belay_str peer;          /* "127.0.0.1:5312", "unix" */
+    struct belay_str peer;          /* "127.0.0.1:5312"; of a unix socket "uid 1000" */
     struct belay_str peer_subject;  /* of a verified client certificate; "" */
     struct belay_http_auth auth;    /* who asks, as the document's security demanded it */
     belay_time received;            /* wall clock, when its head was complete */

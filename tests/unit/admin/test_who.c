@@ -1,0 +1,97 @@
+/* Who asks: what is proven is never hidden by what is said. */
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "admin/impl.h"
+#include "unit/test.h"
+
+static struct belay_str asks(const char *peer, const char *said, const char *token, struct belay_arena *arena)
+{
+    static struct belay_field field;
+    struct admin_token t = { belay_str_c(token ? token : ""), BELAY_STR("secret") };
+    field = (struct belay_field){ BELAY_STR("x-belay-user"), belay_str_c(said) };
+    struct belay_http_request http = { .peer = belay_str_c(peer), .headers = &field, .header_count = *said ? 1 : 0 };
+    return who_asks(&http, token ? &t : NULL, arena);
+}
+
+static void the_user_of_the_socket_is_named(void **state)
+{
+    (void)state;
+    struct belay_arena arena;
+    char peer[32];
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    const struct passwd *me = getpwuid(getuid());
+    snprintf(peer, sizeof peer, "uid %u", (unsigned)getuid());
+    if (me)
+        assert_true(belay_str_eq(asks(peer, "", NULL, &arena), belay_str_c(me->pw_name)));
+    assert_str(asks("uid 3999999999", "", NULL, &arena), "uid 3999999999");
+    assert_str(asks("127.0.0.1:99", "", NULL, &arena), "127.0.0.1:99");
+    assert_str(asks("", "", NULL, &arena), "unknown");
+    belay_arena_deinit(&arena);
+}
+
+static void a_name_that_is_said_stands_beside_the_proven_one(void **state)
+{
+    (void)state;
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    assert_str(asks("uid 3999999999", "alice", NULL, &arena), "alice (by uid 3999999999)");
+    assert_str(asks("1.2.3.4:5", "alice", "night-shift", &arena), "alice (by night-shift)");
+    assert_str(asks("1.2.3.4:5", "night-shift", "night-shift", &arena), "night-shift");
+    assert_str(asks("1.2.3.4:5", "a\nb\x1b[2J", "ops", &arena), "a?b?[2J (by ops)");
+    belay_arena_deinit(&arena);
+}
+
+static void no_name_is_too_long_for_the_trail(void **state)
+{
+    (void)state;
+    struct belay_arena arena;
+    char said[1001] = { 0 };
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    for (int i = 0; i < 500; i++)
+        memcpy(said + 2 * i, "\xc3\xa4", 2);
+    struct belay_str who = asks("1.2.3.4:5", said, said, &arena);
+    assert_true(who.n <= BELAY_TRAIL_WHO_BYTES_MAX);
+    assert_true(((unsigned char)who.p[who.n - 2] & 0xc0) == 0x80); /* the last ae is whole, then ")" */
+    belay_arena_deinit(&arena);
+}
+
+static int parse(struct belay_admin *admin, const char *text)
+{
+    struct belay_err err;
+    *admin = (struct belay_admin){ .token_text = belay_str_c(text) };
+    return tokens_parse(admin, &err);
+}
+
+static void tokens_may_have_names(void **state)
+{
+    (void)state;
+    struct belay_admin admin;
+    struct belay_field field = { BELAY_STR("authorization"), BELAY_STR("Bearer 2222222222222222") };
+    struct belay_http_request http = { .headers = &field, .header_count = 1 };
+    assert_ok(parse(&admin, "# who may come in\nnight-shift 1111111111111111\n\nconsole\t2222222222222222\r\n"));
+    assert_int_equal(admin.token_count, 2);
+    assert_str(token_of(&admin, &http)->name, "console");
+    field.value = BELAY_STR("Bearer 222222222222222");
+    assert_null(token_of(&admin, &http));
+    field.value = BELAY_STR("Bearer ");
+    assert_null(token_of(&admin, &http));
+    assert_ok(parse(&admin, "1111111111111111"));
+    assert_str(admin.tokens[0].name, "token");
+    assert_int_equal(parse(&admin, "night-shift 1234"), BELAY_INVALID);
+    assert_int_equal(parse(&admin, "a 1111111111111111 b"), BELAY_INVALID);
+    assert_ok(parse(&admin, ""));
+    assert_int_equal(admin.token_count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_user_of_the_socket_is_named),
+        cmocka_unit_test(a_name_that_is_said_stands_beside_the_proven_one),
+        cmocka_unit_test(no_name_is_too_long_for_the_trail),
+        cmocka_unit_test(tokens_may_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
