@@ -62,7 +62,7 @@ crash:
 bench:
 	@tools/need bench/run "benchmark"
 	@tools/install-deps build bench
-	@tools/build release bench
+	@tools/build release belay_programs bench
 	@bench/run
 
 run: all

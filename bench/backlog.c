@@ -17,7 +17,7 @@ static const char yaml[] =
     "name: bench-backlog\n"
     "connections:\n"
     "  nowhere: { http: { base_url: \"http://127.0.0.1:9\" }, concurrency: 512, timeout: 30s,\n"
-    "             idempotency: { header: Idempotency-Key } }\n"
+    "             breaker: false, retry_budget: { share: 0, concurrency: 1 }, idempotency: { header: Idempotency-Key } }\n"
     "topics:\n"
     "  in: {}\n"
     "  failing: {}\n"
@@ -38,6 +38,7 @@ static const char yaml[] =
 #define BODY_BYTES_MAX 4096
 #define AHEAD 2048            /* published and not tried yet, of those that will fail */
 #define OVER_US 60000000      /* the minute over which they are due */
+#define STILL_US 60000000     /* nothing moves for so long: it never will */
 #define LATE_CELLS 100000     /* of 0.1 ms */
 #define CALLS_MAX 4096
 
@@ -229,6 +230,21 @@ static uint64_t retries(const struct bench *b)
     return s.retries;
 }
 
+/* A store that stands still is told, not waited for. */
+static void expect_progress(uint64_t done)
+{
+    static uint64_t before;
+    static belay_time moved_at;
+    belay_time now = bench_now();
+    if (done != before || !moved_at) {
+        before = done;
+        moved_at = now;
+    } else if (now - moved_at > STILL_US) {
+        fprintf(stderr, "bench: nothing moved for %d s after %llu\n", STILL_US / 1000000, (unsigned long long)done);
+        exit(1);
+    }
+}
+
 static void retry(struct bench *b, double per_second)
 {
     belay_time began = bench_now();
@@ -242,6 +258,7 @@ static void retry(struct bench *b, double per_second)
             publish_some(b, b->messages);
         turn(b, true);
         answer_calls(b);
+        expect_progress(b->published + waiting);
     }
     double fill_seconds = (double)(bench_now() - began) / 1e6, fill_mb = b->memory_mb;
     uint64_t fill_worst = b->engine.step_us_worst, fill_own_worst = b->engine.step_own_us_worst;
@@ -256,6 +273,7 @@ static void retry(struct bench *b, double per_second)
     while (b->called_again < b->messages || stats_of(b, "calling").waiting > 0 || !durable(b)) {
         turn(b, true);
         answer_calls(b);
+        expect_progress(b->called_again + (bench_now() < b->due_from ? (uint64_t)bench_now() : 0));
     }
     printf("{\"messages\":%llu,\"fill_seconds\":%.1f,\"fill_memory_mb\":%.1f,\"fill_step_us_worst\":%llu,\"fill_step_own_us_worst\":%llu,\"fill_step_cpu_us_worst\":%llu,"
            "\"seconds\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"max_ms\":%.1f,\"memory_mb\":%.1f,\"cpu_us\":%.1f,"
