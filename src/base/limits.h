@@ -76,6 +76,11 @@
 #define BELAY_TRAIL_WHO_BYTES_MAX 256
 #define BELAY_TRAIL_TEXT_BYTES_MAX 1024                /* of a reason, of a detail */
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
+#define BELAY_REPLAYS_MAX 16         /* replay jobs that have not ended */
+#define BELAY_REPLAYS_KEPT_MAX 64    /* all of them */
+#define BELAY_REPLAY_CONCURRENCY_DEFAULT 1000
+#define BELAY_REPLAY_CONCURRENCY_MAX 100000
+#define BELAY_REPLAY_TEXT_BYTES_MAX 512 /* each of its filter's, and who */
 
 /* policy */
 #define BELAY_RETRY_AFTER_MS_MAX 3600000 /* of what an other side may ask for; a longer `max` counts more */

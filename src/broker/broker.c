@@ -50,6 +50,7 @@ void belay_broker_free(struct belay_broker *b)
 {
     if (!b)
         return;
+    replays_free(b);
     subscriptions_free(b);
     topics_free(b);
     free_entries(b);
@@ -75,6 +76,8 @@ int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct 
         status = topics_load(b, state);
     if (status == BELAY_OK)
         status = subscriptions_load(b, state);
+    if (status == BELAY_OK)
+        status = replays_load(b, state);
     if (status != BELAY_OK)
         return belay_fail(err, status, "the broker's rows in the state: %s", belay_status_text(status));
     return BELAY_OK;
@@ -85,6 +88,7 @@ void belay_broker_save(struct belay_broker *b, struct belay_state *state)
     broker_row_save(b, state);
     topics_save(b, state);
     subscriptions_save(b, state);
+    replays_save(b, state);
 }
 
 void belay_broker_recovered(struct belay_broker *b, belay_time now)
@@ -137,6 +141,9 @@ static apply_fn *const applies[] = {
     [RECORD_IDEM_DROP - BELAY_RECORD_BROKER] = apply_idem_drop,
     [RECORD_POSTPONE - BELAY_RECORD_BROKER] = apply_postpone,
     [RECORD_TRAIL - BELAY_RECORD_BROKER] = apply_trail,
+    [RECORD_REPLAY_START - BELAY_RECORD_BROKER] = apply_replay_start,
+    [RECORD_REPLAY_STATE - BELAY_RECORD_BROKER] = apply_replay_state,
+    [RECORD_REPLAY_BITE - BELAY_RECORD_BROKER] = apply_replay_bite,
 };
 
 /* The only place where durable state changes: from a record just appended, or one read at recovery. */

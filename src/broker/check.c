@@ -231,5 +231,7 @@ int belay_broker_check(struct belay_broker *b, struct belay_err *err)
         }
     }
     int status = trail_check(b, err);
+    if (status == BELAY_OK)
+        status = replays_check(b, err);
     return status == BELAY_OK ? belay_state_error(b->state, err) : status;
 }

@@ -168,6 +168,10 @@ belay_time belay_broker_wake_at(const struct belay_broker *b)
     if (b->sweeping && b->now + SWEEP_PERIOD_US < at)
         at = b->now + SWEEP_PERIOD_US;
     at = b->scheduled_due < at ? b->scheduled_due : at;
+    if (b->replay_count) {
+        belay_time replays = replays_wake_at(b);
+        at = replays < at ? replays : at;
+    }
     return b->retention_at < at ? b->retention_at : at;
 }
 
@@ -191,4 +195,6 @@ void belay_broker_tick(struct belay_broker *b, belay_time now)
     idempotency_tick(b);
     sweep_tick(b);
     trail_tick(b);
+    if (b->replay_count)
+        replays_tick(b);
 }

@@ -12,9 +12,9 @@
  */
 #include "broker/impl.h"
 
-enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8, FLAG_INSIDE = 16 /* 32, 64 */ };
+enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8, FLAG_INSIDE = 16 /* 32, 64 */, FLAG_JOB = 128 };
 
-#define EXCEPTION_VERSION 2
+#define EXCEPTION_VERSION 3
 #define META_BYTES_MAX (BELAY_KEY_BYTES_MAX + 160 + INSIDE_BYTES_MAX)
 
 /* parts: NULL, or views of what lies inside. */
@@ -39,7 +39,8 @@ static bool decode(struct belay_str value, struct exception *ret_x, struct belay
     key_text_set(&x.key, belay_unpack_str(&u));
     if (x.keyed)
         x.lane = belay_hash128(key_text_str(&x.key));
-    x.inside = flags / FLAG_INSIDE;
+    x.job = flags & FLAG_JOB ? (uint32_t)belay_unpack_varint(&u) : 0;
+    x.inside = (flags & ~FLAG_JOB) / FLAG_INSIDE;
     for (unsigned i = 0; i < INSIDE_COUNT; i++) {
         struct belay_str part = exception_has_inside(&x, i) ? belay_unpack_str(&u) : BELAY_STR_NONE;
         x.inside_bytes[i] = (uint16_t)part.n;
@@ -139,7 +140,7 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     belay_pack_u8(&out, (uint8_t)x->state);
     belay_pack_u8(&out, (uint8_t)((x->keyed ? FLAG_KEYED : 0) | (x->loner ? FLAG_LONER : 0)
                                   | (x->letter ? FLAG_LETTER : 0) | (x->progress ? FLAG_PROGRESS : 0)
-                                  | x->inside * FLAG_INSIDE));
+                                  | x->inside * FLAG_INSIDE | (x->job ? FLAG_JOB : 0)));
     belay_pack_varint(&out, x->begun);
     belay_pack_varint(&out, x->ended);
     belay_pack_varint(&out, x->total);
@@ -149,6 +150,8 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     belay_pack_svarint(&out, x->accepted_at);
     pack_hash(&out, x->definition);
     belay_pack_str(&out, key_text_str(&x->key));
+    if (x->job)
+        belay_pack_varint(&out, x->job);
     pack_inside(b, sub->id, sequence, x, &out);
     BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
     belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), belay_buf_view(&out));

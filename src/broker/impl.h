@@ -34,7 +34,7 @@
 
 /* A key of a table (rows.c). */
 struct row_key {
-    uint8_t bytes[32];
+    uint8_t bytes[40];
     size_t n;
 };
 static inline struct belay_str row_key_str(const struct row_key *k)
@@ -212,6 +212,12 @@ struct belay_broker {
     belay_time retention_at;     /* next look at retention by time */
     belay_time trail_at;         /* next look at the oldest entry of the trail */
     uint64_t trail_entries_max;  /* BELAY_TRAIL_ENTRIES_MAX; less in tests */
+    /* replay jobs (replay.c), oldest first; durable, resident */
+    struct replay_job **replays;
+    uint32_t replay_count, replays_open; /* open: not ended */
+    struct replay_job *spare_replay;     /* made by decide, taken by apply */
+    uint32_t replay_turn;
+    bool replay_stopped;
 };
 
 enum record_type {
@@ -237,6 +243,9 @@ enum record_type {
     RECORD_IDEM_DROP,
     RECORD_POSTPONE,
     RECORD_TRAIL,
+    RECORD_REPLAY_START,
+    RECORD_REPLAY_STATE,
+    RECORD_REPLAY_BITE,
     RECORD_END
 };
 #define RECORD_VERSION 1
@@ -286,6 +295,9 @@ int apply_unschedule(struct belay_broker *b, struct belay_unpack *u);
 int apply_idem_put(struct belay_broker *b, struct belay_unpack *u);
 int apply_idem_forget(struct belay_broker *b, struct belay_unpack *u);
 int apply_idem_drop(struct belay_broker *b, struct belay_unpack *u);
+int apply_replay_start(struct belay_broker *b, struct belay_unpack *u);
+int apply_replay_state(struct belay_broker *b, struct belay_unpack *u);
+int apply_replay_bite(struct belay_broker *b, struct belay_unpack *u);
 
 /* ---- topics (topic.c), subscriptions (subscription.c) ---- */
 
@@ -394,6 +406,7 @@ struct exception {
     uint32_t begun, ended;     /* attempts; begun > ended, or in `started`: one is, or was, under way */
     uint32_t total;            /* attempts before the last replay */
     uint32_t history;          /* entries ever made */
+    uint32_t job;              /* that replayed it last; 0: a person, or nobody */
     uint8_t inside;            /* bits 1 << enum inside: what lies in the row itself */
     uint16_t inside_bytes[INSIDE_COUNT];
     struct belay_str given[INSIDE_COUNT]; /* what exception_put is to write there anew; p == NULL: what it has */
@@ -521,5 +534,26 @@ bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes);
 void idempotency_tick(struct belay_broker *b);
 void trail_tick(struct belay_broker *b);
 int trail_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- replay (letter.c, replay.c) ---- */
+
+/* What its last attempt failed of; false: it is not known. */
+bool exception_last_fault(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
+                          struct belay_fault *ret_fault);
+/* Parked or dead. */
+bool exception_is_letter(const struct exception *x);
+/* The letter x waits from now on, replayed by job (0: a person). Called by apply. */
+void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
+                     bool from_start, uint32_t job, belay_time now);
+enum replay_outcome { REPLAYED_DONE, REPLAYED_FAILED, REPLAYED_DISCARDED };
+/* What the job took has an outcome; called by apply, for each that waits no longer. */
+void replay_outcome(struct belay_broker *b, struct belay_subscription *sub, const struct exception *x,
+                    enum replay_outcome outcome);
+int replays_load(struct belay_broker *b, struct belay_state *state);
+void replays_save(struct belay_broker *b, struct belay_state *state);
+void replays_free(struct belay_broker *b);
+void replays_tick(struct belay_broker *b);
+belay_time replays_wake_at(const struct belay_broker *b);
+int replays_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

@@ -20,6 +20,28 @@ static bool take_attempt(struct belay_str value, struct belay_letter_attempt *re
     return known && belay_unpack_ok(&u);
 }
 
+/* Entry `number` of the history; a view of the state, p == NULL: it is not there. */
+static struct belay_str history_entry(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
+                                      uint32_t number)
+{
+    struct row_key key = key_history(sub, sequence, number);
+    struct belay_str value;
+    if (number == 0 && exception_has_inside(x, INSIDE_FAILURE))
+        return exception_inside(b, sub, sequence, INSIDE_FAILURE);
+    return belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value) ? value : BELAY_STR_NONE;
+}
+
+bool exception_last_fault(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
+                          struct belay_fault *ret_fault)
+{
+    struct belay_letter_attempt attempt;
+    struct belay_str value = x->history ? history_entry(b, sub, sequence, x, x->history - 1) : BELAY_STR_NONE;
+    if (!value.p || !take_attempt(value, &attempt))
+        return false;
+    *ret_fault = attempt.fault;
+    return true;
+}
+
 static int take_history(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
                         struct belay_arena *arena, struct belay_letter *letter)
 {
@@ -28,12 +50,8 @@ static int take_history(struct belay_broker *b, uint32_t sub, uint64_t sequence,
     if (kept && !history)
         return BELAY_NOMEM;
     for (uint32_t i = 0; i < kept; i++) {
-        struct row_key key = key_history(sub, sequence, i ? x->history - kept + i : 0);
-        struct belay_str value = BELAY_STR_NONE;
-        if (i == 0 && exception_has_inside(x, INSIDE_FAILURE))
-            value = exception_inside(b, sub, sequence, INSIDE_FAILURE);
-        if ((value.p || belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
-            && take_attempt(value, &history[n]))
+        struct belay_str value = history_entry(b, sub, sequence, x, i ? x->history - kept + i : 0);
+        if (value.p && take_attempt(value, &history[n]))
             n++;
     }
     letter->history = history;
@@ -128,7 +146,7 @@ bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_
     return false;
 }
 
-static bool is_letter(const struct exception *x)
+bool exception_is_letter(const struct exception *x)
 {
     return x->state == EXCEPTION_PARKED || x->state == EXCEPTION_DEAD;
 }
@@ -150,7 +168,7 @@ bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscri
         struct belay_subscription *of = belay_broker_find_id(b, id);
         struct exception x;
         from = key_letter(id, at, LETTER_MESSAGE);
-        if (!of || !exception_get(b, id, at, &x) || !is_letter(&x))
+        if (!of || !exception_get(b, id, at, &x) || !exception_is_letter(&x))
             continue;
         if (take_letter(b, of, at, &x, arena, ret_letter) != BELAY_OK)
             return false;
@@ -161,13 +179,29 @@ bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscri
     return false;
 }
 
+/* Somebody else was quicker, or there never was one. */
+static int no_letter(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_err *err)
+{
+    struct exception x;
+    unsigned long long n = sequence;
+    bool there = exception_get(b, sub->id, sequence, &x), given = sequence >= sub->start && cursor_settled(sub, sequence);
+    if (there && x.letter && x.job)
+        return belay_fail(err, BELAY_CONFLICT, "letter %llu of %.*s is being replayed by job %u", n,
+                          BELAY_STR_ARG(sub->name), x.job);
+    if (there && x.letter)
+        return belay_fail(err, BELAY_CONFLICT, "letter %llu of %.*s is being replayed already", n, BELAY_STR_ARG(sub->name));
+    if (!there && given && belay_broker_state_of(b, sub, sequence, NULL) == BELAY_MESSAGE_DONE)
+        return belay_fail(err, BELAY_CONFLICT, "%.*s has no letter %llu: that message is done, or was discarded",
+                          BELAY_STR_ARG(sub->name), n);
+    return belay_fail(err, BELAY_NOTFOUND, "%.*s has no letter %llu", BELAY_STR_ARG(sub->name), n);
+}
+
 static int find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
                 struct belay_err *err)
 {
-    if (exception_get(b, sub->id, sequence, ret_x) && is_letter(ret_x))
+    if (exception_get(b, sub->id, sequence, ret_x) && exception_is_letter(ret_x))
         return BELAY_OK;
-    return belay_fail(err, BELAY_NOTFOUND, "%.*s has no letter %llu", BELAY_STR_ARG(sub->name),
-                      (unsigned long long)sequence);
+    return no_letter(b, sub, sequence, err);
 }
 
 int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -176,7 +210,7 @@ int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *s
     struct exception x;
     int status = find(b, sub, sequence, &x, err);
     if (status != BELAY_OK)
-        return status;
+        return belay_wrap(err, BELAY_NOTFOUND, "no letter");
     status = take_letter(b, sub, sequence, &x, arena, ret_letter);
     return status == BELAY_OK ? status : belay_fail(err, status, "letter %llu: %s", (unsigned long long)sequence,
                                                     belay_status_text(status));
@@ -195,7 +229,7 @@ int belay_broker_trouble(struct belay_broker *b, struct belay_subscription *sub,
     if (status != BELAY_OK)
         return status;
     *ret_letter = letter;
-    *ret_due = is_letter(&x) ? BELAY_TIME_NEVER : x.due;
+    *ret_due = exception_is_letter(&x) ? BELAY_TIME_NEVER : x.due;
     return BELAY_OK;
 }
 
@@ -232,23 +266,31 @@ int apply_replay(struct belay_broker *b, struct belay_unpack *u)
     belay_time now = belay_unpack_svarint(u);
     bool from_start = belay_unpack_u8(u);
     struct exception x;
-    if (!sub || !belay_unpack_ok(u) || !exception_get(b, sub->id, sequence, &x) || !is_letter(&x))
+    if (!sub || !belay_unpack_ok(u) || !exception_get(b, sub->id, sequence, &x) || !exception_is_letter(&x))
         return BELAY_CORRUPT;
-    if (x.state == EXCEPTION_DEAD)
-        x.loner = true; /* it left its lane: it waits for its turn there, and holds nobody */
-    x.total += x.begun;
-    x.begun = x.ended = 0;
-    x.first_attempt_at = 0;
-    x.due = now;
-    exception_set_state(sub, &x, EXCEPTION_WAITING);
+    letter_replayed(b, sub, sequence, &x, from_start, 0, now);
+    return BELAY_OK;
+}
+
+void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
+                     bool from_start, uint32_t job, belay_time now)
+{
+    BELAY_ASSERT(exception_is_letter(x));
+    if (x->state == EXCEPTION_DEAD)
+        x->loner = true; /* it left its lane: it waits for its turn there, and holds nobody */
+    x->job = job;
+    x->total += x->begun;
+    x->begun = x->ended = 0;
+    x->first_attempt_at = 0;
+    x->due = now;
+    exception_set_state(sub, x, EXCEPTION_WAITING);
     if (from_start) {
-        x.definition = (struct belay_hash128){ 0 };
-        exception_put_progress(b, sub, sequence, &x, x.progress ? PROGRESS_GONE : PROGRESS_NONE, BELAY_STR_NONE);
+        x->definition = (struct belay_hash128){ 0 };
+        exception_put_progress(b, sub, sequence, x, x->progress ? PROGRESS_GONE : PROGRESS_NONE, BELAY_STR_NONE);
     } else {
-        exception_put(b, sub, sequence, &x);
+        exception_put(b, sub, sequence, x);
     }
     due_put(b, sub, now, sequence);
-    return BELAY_OK;
 }
 
 int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,

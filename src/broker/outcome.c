@@ -147,6 +147,8 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
         due_del(b, h.sub, h.x.due, h.sequence);
     else if (parks)
         lane_trouble(b, h.sub, h.x.lane, key_text_str(&h.x.key), h.sequence);
+    if (!h.is_new && h.x.job)
+        replay_outcome(b, h.sub, &h.x, REPLAYED_FAILED);
     attempt_ended(&h);
     put_letter(b, &h, facts, message);
     exception_set_state(h.sub, &h.x, parks ? EXCEPTION_PARKED : EXCEPTION_DEAD);

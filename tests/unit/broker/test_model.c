@@ -321,7 +321,9 @@ static void op_workbench(struct game *g)
     struct world *w = g->w;
     bool from_start = chance(g, 2);
     if (m->is != PARKED && m->is != DEAD) {
-        assert_int_equal(belay_broker_letter_replay(w->b, w->sub, s, false, w->now, &w->err), BELAY_NOTFOUND);
+        bool was_quicker = m->is == DONE || m->is == GONE || (m->is == WAITING && m->letter);
+        assert_int_equal(belay_broker_letter_replay(w->b, w->sub, s, false, w->now, &w->err),
+                         was_quicker ? BELAY_CONFLICT : BELAY_NOTFOUND);
         return;
     }
     switch (below(g, 3)) {

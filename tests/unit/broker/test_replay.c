@@ -1,0 +1,327 @@
+/* Replay jobs: which letters they take, in which order, how often; what survives. */
+#include "unit/broker/broker_fixture.h"
+
+#include "base/alloc.h"
+#include "broker/replay.h"
+
+#define ALL (struct belay_replay_opt){ .who = BELAY_STR("ann") }
+
+static void fails_with(struct world *w, const char *type)
+{
+    belay_fault_init(&w->fault, type, BELAY_CLASS_TRANSIENT, "no");
+}
+
+/* Publishes under key and makes it a letter. */
+static uint64_t make_letter(struct world *w, const char *key, bool park)
+{
+    uint64_t sequence = publish(w, key, "{}");
+    letter(w, take_one(w, sequence), park);
+    world_flush(w);
+    return sequence;
+}
+
+static uint32_t start(struct world *w, struct belay_replay_opt opt)
+{
+    uint32_t id = 0;
+    pass_ms(w, 1);
+    world_ok(w, belay_replay_start(w->b, &opt, w->now, &id, &w->err));
+    return id;
+}
+
+static struct belay_replay job(struct world *w, uint32_t id)
+{
+    struct belay_replay r;
+    world_ok(w, belay_replay_get(w->b, id, &r, &w->err));
+    return r;
+}
+
+static void assert_job(struct world *w, uint32_t id, enum belay_replay_state state, uint64_t taken, uint64_t skipped)
+{
+    struct belay_replay r = job(w, id);
+    assert_string_equal(belay_replay_state_name(r.state), belay_replay_state_name(state));
+    assert_int_equal(r.taken, taken);
+    assert_int_equal(r.skipped, skipped);
+}
+
+static void tick(struct world *w, int times)
+{
+    for (int i = 0; i < times; i++)
+        pass_ms(w, 1);
+}
+
+static void all_letters_are_replayed_once_and_the_job_ends(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 300; i++)
+        make_letter(w, "", false);
+    uint32_t id = start(w, ALL);
+    assert_int_equal(job(w, id).total, 300);
+    for (uint64_t s = 1; s <= 300; s++) {
+        ack(w, take_one(w, s));
+        world_flush(w);
+    }
+    assert_null(take(w));
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 300, 0);
+    assert_int_equal(job(w, id).done, 300);
+    assert_str(job(w, id).opt.who, "ann");
+    assert_int_equal(stats_of(w).done, 300);
+}
+
+static void a_key_goes_one_after_the_other_and_others_pass(void **state)
+{
+    struct world *w = *state;
+    make_letter(w, "a", false);
+    make_letter(w, "a", false);
+    make_letter(w, "b", false);
+    make_letter(w, "a", false);
+    uint32_t id = start(w, ALL);
+    struct belay_delivery *a = take_one(w, 1);
+    ack(w, take_one(w, 3));
+    retry(w, a, 1000);
+    tick(w, 5);
+    assert_null(take(w));
+    assert_int_equal(job(w, id).aside, 2);
+    world_settle(w);
+    world_reopen(w, SIM_POWER); /* what was put aside is there again */
+    pass_ms(w, 1000);
+    ack(w, take_one(w, 1));
+    letter(w, take_one(w, 2), false); /* an end, too */
+    ack(w, take_one(w, 4));
+    tick(w, 2);
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 4, 0);
+    assert_int_equal(job(w, id).failed, 1);
+    assert_state(w, 2, BELAY_MESSAGE_DEAD);
+}
+
+static void in_any_order_they_need_not_wait(void **state)
+{
+    struct world *w = *state;
+    make_letter(w, "a", false);
+    make_letter(w, "a", false);
+    uint32_t id = start(w, (struct belay_replay_opt){ .any_order = true });
+    retry(w, take_one(w, 1), 1000);
+    ack(w, take_one(w, 2));
+    assert_int_equal(job(w, id).under_way, 1);
+}
+
+static void filters_say_which_letters(void **state)
+{
+    struct world *w = *state;
+    fails_with(w, "HTTP:TIMEOUT");
+    make_letter(w, "a", false);
+    make_letter(w, "b", false);
+    fails_with(w, "VALIDATION:SCHEMA");
+    make_letter(w, "a", false);
+    uint32_t by_error = start(w, (struct belay_replay_opt){ .error = BELAY_STR("VALIDATION") });
+    ack(w, take_one(w, 3));
+    tick(w, 2);
+    assert_job(w, by_error, BELAY_REPLAY_DONE, 1, 2);
+    uint32_t by_key = start(w, (struct belay_replay_opt){ .flow = BELAY_STR("billing"), .key = BELAY_STR("b") });
+    ack(w, take_one(w, 2));
+    tick(w, 2);
+    assert_job(w, by_key, BELAY_REPLAY_DONE, 1, 1);
+    uint32_t id;
+    assert_int_equal(belay_replay_start(w->b, &(struct belay_replay_opt){ .flow = BELAY_STR("gone") }, w->now, &id, &w->err),
+                     BELAY_NOTFOUND);
+    assert_state(w, 1, BELAY_MESSAGE_DEAD);
+}
+
+static void what_fails_again_or_comes_later_is_not_taken(void **state)
+{
+    struct world *w = *state;
+    make_letter(w, "a", true);
+    make_letter(w, "b", false);
+    uint32_t id = start(w, (struct belay_replay_opt){ .concurrency = 1 });
+    struct belay_delivery *first = take_one(w, 1);
+    tick(w, 2);
+    make_letter(w, "c", false);
+    letter(w, first, true);
+    letter(w, take_one(w, 2), false);
+    tick(w, 5);
+    assert_null(take(w));
+    assert_job(w, id, BELAY_REPLAY_DONE, 2, 0);
+    assert_int_equal(job(w, id).failed, 2);
+    assert_state(w, 1, BELAY_MESSAGE_PARKED);
+    world_settle(w);
+}
+
+static void a_job_survives_and_goes_on_where_it_was(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 10; i++)
+        make_letter(w, "", false);
+    uint32_t id = start(w, (struct belay_replay_opt){ .concurrency = 4 });
+    tick(w, 3);
+    assert_int_equal(job(w, id).under_way, 4);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    assert_job(w, id, BELAY_REPLAY_RUNNING, 4, 0);
+    ack(w, take_one(w, 1));
+    tick(w, 1);
+    assert_job(w, id, BELAY_REPLAY_RUNNING, 5, 0);
+    world_ok(w, belay_replay_pause(w->b, id, BELAY_STR("bob"), w->now, &w->err));
+    world_settle(w);
+    world_reopen(w, SIM_KILL);
+    for (uint64_t s = 2; s <= 5; s++)
+        ack(w, take_one(w, s));
+    tick(w, 5);
+    assert_null(take(w));
+    assert_job(w, id, BELAY_REPLAY_PAUSED, 5, 0);
+    assert_str(job(w, id).changed_by, "bob");
+    world_ok(w, belay_replay_resume(w->b, id, BELAY_STR("bob"), w->now, &w->err));
+    for (uint64_t s = 6; s <= 10; s++)
+        ack(w, take_one(w, s));
+    tick(w, 2);
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 10, 0);
+}
+
+static void two_jobs_and_a_person_never_have_the_same_letter(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 6; i++)
+        make_letter(w, "", false);
+    uint32_t one = start(w, (struct belay_replay_opt){ .concurrency = 2 });
+    uint32_t two = start(w, (struct belay_replay_opt){ .concurrency = 2 });
+    tick(w, 4);
+    assert_int_equal(job(w, one).taken + job(w, two).taken, 4);
+    assert_int_equal(belay_broker_letter_replay(w->b, w->sub, 1, false, w->now, &w->err), BELAY_CONFLICT);
+    assert_non_null(strstr(w->err.msg, "being replayed by job"));
+    world_ok(w, belay_broker_letter_replay(w->b, w->sub, 6, false, w->now, &w->err));
+    assert_int_equal(belay_broker_letter_replay(w->b, w->sub, 6, false, w->now, &w->err), BELAY_CONFLICT);
+    struct belay_delivery *d;
+    uint32_t seen = 0;
+    while ((d = take(w))) {
+        ack(w, d);
+        seen++;
+    }
+    tick(w, 3);
+    assert_int_equal(seen, 6);
+    assert_int_equal(job(w, one).taken + job(w, two).taken, 5);
+    assert_int_equal(job(w, one).state, BELAY_REPLAY_DONE);
+    assert_int_equal(job(w, two).state, BELAY_REPLAY_DONE);
+    assert_int_equal(belay_broker_letter_replay(w->b, w->sub, 6, false, w->now, &w->err), BELAY_CONFLICT);
+    assert_int_equal(belay_broker_letter_replay(w->b, w->sub, 99, false, w->now, &w->err), BELAY_NOTFOUND);
+    world_settle(w);
+}
+
+static void a_rate_is_kept(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 50; i++)
+        make_letter(w, "", false);
+    uint32_t id = start(w, (struct belay_replay_opt){ .rate = 20, .rate_seconds = 1 });
+    tick(w, 1000);
+    assert_in_range(job(w, id).taken, 19, 22);
+    world_ok(w, belay_replay_pause(w->b, id, BELAY_STR("ann"), w->now, &w->err));
+    tick(w, 1000);
+    assert_in_range(job(w, id).taken, 19, 22);
+    assert_int_equal(belay_replay_start(w->b, &(struct belay_replay_opt){ .rate = 20 }, w->now, &id, &w->err),
+                     BELAY_INVALID);
+}
+
+static void a_cancelled_job_takes_nothing_more_and_leaves_no_rows(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 20; i++)
+        make_letter(w, "a", false);
+    uint32_t id = start(w, ALL);
+    tick(w, 2);
+    assert_int_equal(job(w, id).aside, 19);
+    world_ok(w, belay_broker_letter_discard(w->b, w->sub, 7, BELAY_STR("old"), BELAY_STR("me"), w->now, &w->err));
+    world_ok(w, belay_replay_cancel(w->b, id, BELAY_STR("bob"), w->now, &w->err));
+    assert_int_equal(belay_replay_resume(w->b, id, BELAY_STR("bob"), w->now, &w->err), BELAY_CONFLICT);
+    assert_int_equal(belay_replay_pause(w->b, 77, BELAY_STR("bob"), w->now, &w->err), BELAY_NOTFOUND);
+    tick(w, 3);
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_CANCELLED, 1, 19);
+    ack(w, take_one(w, 1));
+    assert_null(take(w));
+    world_settle(w);
+    assert_int_equal(job(w, id).done, 1);
+    assert_int_equal(stats_of(w).dead, 18);
+}
+
+static void what_was_put_aside_may_be_gone_when_its_turn_comes(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 4; i++)
+        make_letter(w, "a", false);
+    uint32_t id = start(w, ALL);
+    struct belay_delivery *d = take_one(w, 1);
+    tick(w, 2);
+    world_ok(w, belay_broker_letter_discard(w->b, w->sub, 2, BELAY_STR("old"), BELAY_STR("me"), w->now, &w->err));
+    world_ok(w, belay_broker_letter_replay(w->b, w->sub, 3, false, w->now, &w->err));
+    ack(w, d);
+    letter(w, take_one(w, 3), false); /* again one, but not of this job's time */
+    ack(w, take_one(w, 4));
+    tick(w, 3);
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 2, 2);
+}
+
+static void jobs_are_few_and_the_oldest_are_forgotten(void **state)
+{
+    struct world *w = *state;
+    struct belay_replay r;
+    uint32_t id;
+    make_letter(w, "", false);
+    for (int i = 0; i < BELAY_REPLAYS_MAX; i++) {
+        id = start(w, (struct belay_replay_opt){ .key = BELAY_STR("nobody's") });
+        world_ok(w, belay_replay_pause(w->b, id, BELAY_STR("ann"), w->now, &w->err));
+    }
+    assert_int_equal(belay_replay_start(w->b, &ALL, w->now, &id, &w->err), BELAY_LIMIT);
+    for (uint32_t i = 1; i <= BELAY_REPLAYS_MAX; i++)
+        world_ok(w, belay_replay_cancel(w->b, i, BELAY_STR("ann"), w->now, &w->err));
+    for (int i = 0; i < BELAY_REPLAYS_KEPT_MAX; i++) {
+        id = start(w, (struct belay_replay_opt){ .key = BELAY_STR("nobody's") });
+        tick(w, 2);
+    }
+    assert_int_equal(id, BELAY_REPLAYS_MAX + BELAY_REPLAYS_KEPT_MAX);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    assert_true(belay_replay_at(w->b, 0, &r));
+    assert_int_equal(r.id, BELAY_REPLAYS_MAX + 1);
+    assert_true(belay_replay_at(w->b, BELAY_REPLAYS_KEPT_MAX - 1, &r));
+    assert_false(belay_replay_at(w->b, BELAY_REPLAYS_KEPT_MAX, &r));
+}
+
+static void without_memory_no_job_begins(void **state)
+{
+    struct world *w = *state;
+    uint32_t id, n = 0;
+    int status = BELAY_NOMEM;
+    make_letter(w, "", false);
+    for (; status == BELAY_NOMEM && n < 50; n++) {
+        belay_alloc_fail_after(n);
+        status = belay_replay_start(w->b, &ALL, w->now, &id, &w->err);
+        belay_alloc_fail_after(UINT64_MAX);
+    }
+    assert_int_equal(status, BELAY_OK);
+    assert_true(n > 3);
+    ack(w, take_one(w, 1));
+    tick(w, 2);
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 1, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(all_letters_are_replayed_once_and_the_job_ends),
+        WORLD_TEST(a_key_goes_one_after_the_other_and_others_pass),
+        WORLD_TEST(in_any_order_they_need_not_wait),
+        WORLD_TEST(filters_say_which_letters),
+        WORLD_TEST(what_fails_again_or_comes_later_is_not_taken),
+        WORLD_TEST(a_job_survives_and_goes_on_where_it_was),
+        WORLD_TEST(two_jobs_and_a_person_never_have_the_same_letter),
+        WORLD_TEST(a_rate_is_kept),
+        WORLD_TEST(a_cancelled_job_takes_nothing_more_and_leaves_no_rows),
+        WORLD_TEST(what_was_put_aside_may_be_gone_when_its_turn_comes),
+        WORLD_TEST(jobs_are_few_and_the_oldest_are_forgotten),
+        WORLD_TEST(without_memory_no_job_begins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
