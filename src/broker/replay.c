@@ -294,7 +294,7 @@ int belay_replay_start(struct belay_broker *b, const struct belay_replay_opt *op
 int apply_replay_start(struct belay_broker *b, struct belay_unpack *u)
 {
     struct replay_job *j = b->spare_replay;
-    uint32_t oldest;
+    uint32_t oldest = 0;
     int status = BELAY_OK;
     if (j)
         u->p = u->end; /* as it is told */

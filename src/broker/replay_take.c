@@ -197,14 +197,14 @@ static void visit(struct bite *t, struct belay_str key, struct row_key *ret_next
     struct belay_hash128 lane = { belay_load_be64(key.p + 9), belay_load_be64(key.p + 17) };
     uint64_t sequence = belay_load_be64(key.p + 25);
     struct exception x;
+    bool gone = !still_wanted(t, sequence, &x);
+    struct row_key next = key_replay_aside(t->j->id, t->sub, lane, gone ? sequence : UINT64_MAX);
     t->looks++;
-    *ret_next = key_replay_aside(t->j->id, t->sub, lane, UINT64_MAX);
-    if (!still_wanted(t, sequence, &x)) {
+    *ret_next = next;
+    if (gone)
         put(t, sequence, GONE_ASIDE, false, lane);
-        *ret_next = key_replay_aside(t->j->id, t->sub, lane, sequence);
-    } else if (!is_busy(t, lane)) {
+    else if (!is_busy(t, lane))
         put(t, sequence, TAKE_ASIDE, true, lane);
-    }
 }
 
 static void walk(struct bite *t)
@@ -290,32 +290,33 @@ static bool may_look(const struct replay_job *j)
            && j->under_way < j->concurrency;
 }
 
+/* A scan or walk that cannot be recorded is as if it had not been. */
+static int look_around(struct belay_broker *b, struct replay_job *j, uint32_t room)
+{
+    struct bite t = { .b = b, .j = j, .room = room };
+    const bool scanned = j->scanned;
+    const struct row_key aside_at = j->aside_at;
+    if (j->state == BELAY_REPLAY_RUNNING && !j->scanned)
+        scan(&t);
+    else
+        walk(&t);
+    int status = commit_bite(&t);
+    if (status != BELAY_OK) {
+        j->scanned = scanned;
+        j->aside_at = aside_at;
+        j->rested = false;
+    }
+    return status;
+}
+
 bool replay_bite(struct belay_broker *b, struct replay_job *j)
 {
-    struct bite t = { .b = b, .j = j };
     struct belay_err err;
-    if (j->not_before > b->now || (!may_look(j) && !has_ended(j)))
+    bool ends = has_ended(j);
+    uint32_t room = j->state == BELAY_REPLAY_RUNNING ? room_of(b, j) : TAKES_MAX;
+    if (j->not_before > b->now || !(ends || (room && may_look(j))))
         return false;
-    int status = BELAY_OK;
-    if (has_ended(j)) {
-        status = replay_end(b, j, &err);
-    } else {
-        const bool scanned = j->scanned;
-        const struct row_key aside_at = j->aside_at;
-        t.room = j->state == BELAY_REPLAY_RUNNING ? room_of(b, j) : TAKES_MAX;
-        if (!t.room)
-            return false;
-        if (j->state == BELAY_REPLAY_RUNNING && !j->scanned)
-            scan(&t);
-        else
-            walk(&t);
-        status = commit_bite(&t);
-        if (status != BELAY_OK) {
-            j->scanned = scanned;
-            j->aside_at = aside_at;
-            j->rested = false;
-        }
-    }
+    int status = ends ? replay_end(b, j, &err) : look_around(b, j, room);
     j->not_before = status == BELAY_OK ? 0 : b->now + NO_ROOM_US;
     return true;
 }

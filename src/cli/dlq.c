@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/replay.h"
 #include "cli/table.h"
 
 static const char help[] =
@@ -12,18 +13,25 @@ static const char help[] =
     "       belay dlq show FLOW SEQUENCE\n"
     "       belay dlq replay FLOW SEQUENCE [--from-start]\n"
     "       belay dlq replay --all [--flow F] [--error PATTERN] [--key K] [--from-start]\n"
+    "                        [--rate N/s] [--concurrency N] [--any-order] [--detach]\n"
+    "       belay dlq jobs\n"
+    "       belay dlq job show|watch|pause|resume|cancel NUMBER\n"
     "       belay dlq release FLOW SEQUENCE       a parked key goes on, the letter stays\n"
     "       belay dlq discard FLOW SEQUENCE --reason TEXT\n\n"
     "A letter that is 'parked' holds the later messages of its key; a 'dead' one holds nothing. A replay goes on at\n"
     "the failed step with fresh attempts, --from-start begins anew. PATTERN is an error type: HTTP:TIMEOUT, HTTP:503,\n"
     "HTTP:*, class:permanent.\n\n"
+    "replay --all begins a job of the runtime and watches it; Ctrl-C leaves it running, --detach does not watch. The\n"
+    "job survives a restart and takes each letter once: what was one when it began. At most --concurrency (1000) are\n"
+    "under way at once, --rate is 100/s, 10/m or 5/h. One letter of a key goes after the other, whatever happens to it,\n"
+    "unless --any-order. With --json each change of the job is a line.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answers as JSON\n\n"
-    "example: belay dlq replay --all --flow notify-warehouse --error 'HTTP:*'\n";
+    "example: belay dlq replay --all --flow notify-warehouse --error 'HTTP:*' --rate 50/s\n";
 
 struct options {
-    const char *data, *flow, *error, *key, *count, *reason;
-    bool json, all, from_start;
+    const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency;
+    bool json, all, from_start, any_order, detach;
 };
 
 static void put_filter(struct belay_buf *target, const struct options *o)
@@ -147,39 +155,12 @@ static const char *replay_body(const struct options *o)
     return o->from_start ? "{\"from_start\":true}" : "{}";
 }
 
-/* Letters made by the replay itself come after its last page: each is replayed once. */
-static int replay_all(const struct options *o)
+static int begin_job(const struct options *o)
 {
-    char after[64] = "";
-    uint64_t replayed = 0, failed = 0;
-    for (;;) {
-        struct answer a;
-        int code = ask_page(o, after, &a);
-        if (code != EXIT_OK)
-            return code;
-        const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters")), *l;
-        for (size_t i = 0; (l = belay_json_at(letters, i)); i++) {
-            char flow[256], sequence[24];
-            snprintf(flow, sizeof flow, "%.*s", BELAY_STR_ARG(json_text(l, "flow")));
-            snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)json_number(l, "sequence"));
-            char *names[] = { flow, sequence };
-            if (post(o, names, "/replay", replay_body(o), true) == EXIT_OK)
-                replayed++;
-            else
-                failed++;
-        }
-        struct belay_str next = json_text(a.json, "next");
-        snprintf(after, sizeof after, "%.*s", BELAY_STR_ARG(next));
-        answer_free(&a);
-        if (next.n == 0)
-            break;
-    }
-    if (o->json)
-        printf("{\"replayed\":%llu,\"failed\":%llu}\n", (unsigned long long)replayed, (unsigned long long)failed);
-    else
-        printf("%llu letter%s replayed, %llu could not be\n", (unsigned long long)replayed, replayed == 1 ? "" : "s",
-               (unsigned long long)failed);
-    return failed ? EXIT_NO : EXIT_OK;
+    const struct replay_options job = { .data = o->data, .flow = o->flow, .error = o->error, .key = o->key,
+                                        .rate = o->rate, .concurrency = o->concurrency, .json = o->json,
+                                        .from_start = o->from_start, .any_order = o->any_order, .detach = o->detach };
+    return replay_begin(&job);
 }
 
 static int dispatch(const struct options *o, char **operands, int count)
@@ -189,9 +170,15 @@ static int dispatch(const struct options *o, char **operands, int count)
     if (strcmp(verb, "ls") == 0)
         return list(o);
     if (strcmp(verb, "replay") == 0 && o->all)
-        return replay_all(o);
+        return begin_job(o);
+    if (strcmp(verb, "jobs") == 0)
+        return replay_list(o->data, o->json);
+    if (strcmp(verb, "job") == 0 && count == 3)
+        return replay_job(o->data, o->json, names[0], names[1]);
+    if (strcmp(verb, "job") == 0)
+        return usage_error("dlq", "job VERB NUMBER: show, watch, pause, resume or cancel, and a number of `belay dlq jobs`");
     if (strcmp(verb, "show") && strcmp(verb, "replay") && strcmp(verb, "release") && strcmp(verb, "discard"))
-        return usage_error("dlq", "there is no '%s'; one of ls, show, replay, release, discard", verb);
+        return usage_error("dlq", "there is no '%s'; one of ls, show, replay, release, discard, jobs, job", verb);
     if (count != 3)
         return usage_error("dlq", "%s what? name FLOW and SEQUENCE, as `belay dlq ls` shows them", verb);
     if (strcmp(verb, "show") == 0)
@@ -210,12 +197,14 @@ static int run(int argc, char **argv)
         { "data", &o.data, NULL },     { "flow", &o.flow, NULL },   { "error", &o.error, NULL },
         { "key", &o.key, NULL },       { "count", &o.count, NULL }, { "reason", &o.reason, NULL },
         { "json", NULL, &o.json },     { "all", NULL, &o.all },     { "from-start", NULL, &o.from_start },
+        { "rate", &o.rate, NULL },     { "concurrency", &o.concurrency, NULL },
+        { "any-order", NULL, &o.any_order }, { "detach", NULL, &o.detach },
     };
     char **operands;
     int count;
     if (!options_parse(argc, argv, specs, sizeof specs / sizeof specs[0], &operands, &count))
         return EXIT_USAGE_;
-    if (!option_is_number("dlq", "count", o.count))
+    if (!option_is_number("dlq", "count", o.count) || !option_is_number("dlq", "concurrency", o.concurrency))
         return EXIT_USAGE_;
     return dispatch(&o, operands, count);
 }

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "broker/replay.h"
 
 #define REQUESTS_DEFAULT 4096u
 /* A step is to take a millisecond or two: about 10 us a message, more where it is large. */
@@ -304,6 +305,7 @@ void belay_engine_stop(struct belay_engine *e)
     if (e->stopping || e->failed)
         return;
     e->stopping = true;
+    belay_replay_stop(e->broker);
     engine_runs_stop(e);
 }
 
