@@ -1,4 +1,5 @@
 /* prompt.c - belay expr on a terminal: a line at a time, with history and completion by libedit. */
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,25 @@ static char **complete(const char *text, int start, int end)
     return rl_completion_matches(text, candidate);
 }
 
+/* ---- a Ctrl-D that comes early ---- */
+
+/* Between two lines the terminal is cooked, and Linux keeps a Ctrl-D that comes then as a NUL.  libedit takes a NUL
+ * for "the next one literally" (which is what the terminal's disabled characters look like): the Ctrl-D after it
+ * would be text, the line never empty again, and no Ctrl-D ever its end. */
+static int early_end(int count, int key)
+{
+    (void)count, (void)key;
+    rl_done = rl_end == 0;
+    return 0;
+}
+
+/* libedit binds a NUL anew with each line, after rl_startup_hook. */
+static int bind_early_end(void)
+{
+    rl_add_defun("belay-early-end", early_end, '\0');
+    return 0;
+}
+
 /* ---- history ---- */
 
 static bool history_path(char path[1024])
@@ -98,10 +118,12 @@ static void begin(void)
 {
     static char breaks[] = " \t\n()[]{},;:+-*/%=<>&|^~?.'\"!#@`";
     char path[1024];
+    setlocale(LC_CTYPE, "C.UTF-8"); /* allow: setlocale - one thread; else libedit drops what is not ASCII */
     rl_readline_name = "belay";
     rl_initialize();
     using_history();
     stifle_history(HISTORY_MAX);
+    rl_pre_input_hook = bind_early_end;
     rl_attempted_completion_function = complete;
     rl_basic_word_break_characters = breaks;
     rl_completer_word_break_characters = breaks;
