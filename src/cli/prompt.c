@@ -1,5 +1,5 @@
 /* prompt.c - belay expr on a terminal: a line at a time, with history and completion by libedit. */
-#include <locale.h>
+#include <locale.h> /* allow: locale.h - libedit asks the locale what a character is */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
