@@ -17,16 +17,17 @@ static const char help[] =
 static void show_subscriptions(const belay_json *root)
 {
     static const char *const heads[] = { "SUBSCRIPTION", "TOPIC", "QUEUED", "FLIGHT", "WAITING", "HELD",
-                                         "PARKED", "DEAD", "DONE", "OLDEST", "" };
-    static const char *const numbers[] = { "queued", "in_flight", "waiting", "held", "parked", "dead", "done" };
+                                         "PARKED", "DEAD", "DONE", "DISCARDED", "OLDEST", "" };
+    static const char *const numbers[] = { "queued", "in_flight", "waiting", "held", "parked", "dead", "done",
+                                           "discarded" };
     const belay_json *list = belay_json_get(root, BELAY_STR("subscriptions")), *s;
     struct table t;
-    table_init(&t, heads, 11);
+    table_init(&t, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; (s = belay_json_at(list, i)); i++) {
         char age[24];
         table_cell(&t, json_text(s, "name"));
         table_cell(&t, json_text(s, "topic"));
-        for (size_t n = 0; n < 7; n++)
+        for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++)
             table_uint(&t, json_number(s, numbers[n]));
         age_text(json_number(s, "oldest_ms"), age, sizeof age);
         table_cell(&t, json_number(s, "oldest_ms") ? belay_str_c(age) : BELAY_STR("-"));

@@ -43,6 +43,7 @@ const struct config_rule config_rules[] = {
     { "duplicate-operation", false, "Two flows answer one operation." },
     { "duplicate-listen", false, "Two APIs listen on one address." },
     { "two-pivots", false, "A saga with two points of no return." },
+    { "taken-name", false, "A field of a log line that the line has already." },
     { "reply-without-caller", false, "A reply in a flow that does not come from an API." },
     { "vanishes", false,
       "An error rule without steps: the message would be gone without a trace." },

@@ -138,10 +138,23 @@ const struct config_kind config_kind_log
     = { "log", "Writes a line to the log when the flow completes.", log_keys,
         sizeof(struct log_raw), .short_key = "message" };
 
+/* A line's own members come once. */
+static void refuse_taken_names(struct config *c, const struct config_node *node, const struct log_raw *raw)
+{
+    static const char *const taken[] = { "ts", "level", "event", "text", "message", "correlation", "flow",
+                                         "trace", "key", "sequence", "attempt", "truncated", "suppressed" };
+    for (uint32_t i = 0; i < raw->field_count; i++)
+        for (size_t k = 0; k < sizeof taken / sizeof taken[0]; k++)
+            if (belay_str_eq(raw->fields[i].name, belay_str_c(taken[k])))
+                config_error(c->problems, config_place(node), "taken-name",
+                             "a line of the log has a '%s' of its own: call the field otherwise", taken[k]);
+}
+
 void verb_log(struct config *c, const struct config_node *node, struct belay_step_def *to)
 {
     struct log_raw raw = { 0 };
     config_parse(c, &config_kind_log, node, &raw);
+    refuse_taken_names(c, node, &raw);
     to->u.log.level = (uint8_t)raw.level;
     to->u.log.message = raw.message;
     to->u.log.fields = raw.fields;

@@ -81,7 +81,7 @@ void engine_effects_log(struct belay_engine *e, struct engine_run *r)
     const struct belay_message *m = r->kind == RUN_REQUEST ? &r->message : &r->delivery->message;
     for (uint32_t i = 0; i < fx->log_count; i++) {
         const struct belay_flow_log *log = &fx->logs[i];
-        struct belay_field fields[33] = { { BELAY_STR("message"), log->message } };
+        struct belay_field fields[33] = { { BELAY_STR("text"), log->message } };
         uint32_t count = log->field_count < 32 ? log->field_count : 32;
         for (uint32_t k = 0; k < count; k++)
             fields[k + 1] = log->fields[k];

@@ -22,18 +22,18 @@ static void classify_client_error(uint32_t status, struct belay_call_outcome *o)
     switch (status) {
     case 408:
         fail(o, BELAY_CLASS_TRANSIENT, BELAY_STR("HTTP:TIMEOUT"),
-             "the server says that the request came too slowly (408)");
+             "the server says that the request came too slowly");
         break;
     case 425:
-        fail(o, BELAY_CLASS_TRANSIENT, BELAY_STR("HTTP:TOO_EARLY"), "too early (425)");
+        fail(o, BELAY_CLASS_TRANSIENT, BELAY_STR("HTTP:TOO_EARLY"), "too early");
         break;
     case 429:
         fail(o, BELAY_CLASS_TRANSIENT, BELAY_STR("HTTP:TOO_MANY_REQUESTS"),
-             "the server asks for fewer requests (429)");
+             "the server asks for fewer requests");
         break;
     default:
         fail(o, BELAY_CLASS_PERMANENT, BELAY_STR("HTTP:CLIENT_ERROR"),
-             "the server does not accept the request (4xx)");
+             "the server does not accept the request");
         break;
     }
 }
@@ -43,17 +43,17 @@ static void classify_server_error(uint32_t status, struct belay_call_outcome *o)
     const struct belay_str type = BELAY_STR("HTTP:SERVER_ERROR");
     switch (status) {
     case 501: case 505: case 506: case 508: case 510: case 511:
-        fail(o, BELAY_CLASS_PERMANENT, type, "the server cannot do this, now or later (5xx)");
+        fail(o, BELAY_CLASS_PERMANENT, type, "the server cannot do this, now or later");
         break;
     case 502: case 504: case 520: case 522: case 524:
         fail(o, BELAY_CLASS_UNKNOWN_OUTCOME, type,
-             "a gateway got no good answer; the server behind it may have done the work (5xx)");
+             "a gateway got no good answer; the server behind it may have done the work");
         break;
     case 503:
-        fail(o, BELAY_CLASS_TRANSIENT, type, "the server is not available now (503)");
+        fail(o, BELAY_CLASS_TRANSIENT, type, "the server is not available now");
         break;
     default:
-        fail(o, BELAY_CLASS_TRANSIENT, type, "the server failed (5xx)");
+        fail(o, BELAY_CLASS_TRANSIENT, type, "the server failed");
         break;
     }
 }
@@ -66,7 +66,7 @@ static void classify_status(const struct http_evidence *e, struct belay_call_out
         o->ok = true;
     else if (e->status < 400)
         fail(o, BELAY_CLASS_PERMANENT, BELAY_STR("HTTP:REDIRECT"),
-             "the server points elsewhere, and redirects are not followed (3xx)");
+             "the server points elsewhere, and redirects are not followed");
     else if (e->status < 500)
         classify_client_error(e->status, o);
     else

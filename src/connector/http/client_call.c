@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "connector/common/outcome.h"
 #include "connector/http/client_impl.h"
+#include "connector/http/server.h"
 #include "connector/http/text.h"
 #include "connector/http/wire.h"
 #include "platform/clock.h"
@@ -560,9 +561,19 @@ static struct belay_call_outcome *settle_for_less(struct http_call *call,
     return o;
 }
 
+/* "404 Not Found: the server does not accept the request": the number is what a person looks up. */
+static struct belay_str with_status(uint32_t status, struct belay_str why, char text[static 256])
+{
+    const char *name = belay_http_status_text(status);
+    int n = snprintf(text, 256, "%u%s%s: %.*s", status, *name ? " " : "", name, BELAY_STR_ARG(why));
+    BELAY_ASSERT(n > 0 && n < 256); /* of static texts */
+    return (struct belay_str){ text, (size_t)n };
+}
+
 struct belay_call_outcome *http_call_outcome(struct http_call *call, enum http_end end, CURLcode code)
 {
     struct belay_field fields[BELAY_HEADERS_MAX];
+    char described[256];
     struct belay_call_outcome o = { .id = call->id, .endpoint = call->endpoint };
     long status = 0;
     if (call->easy)
@@ -581,6 +592,8 @@ struct belay_call_outcome *http_call_outcome(struct http_call *call, enum http_e
     };
     http_classify(&evidence, &o);
     o.status = (uint32_t)status;
+    if (!o.ok && status)
+        o.description = with_status(o.status, o.description, described);
     o.duration_us = uv_hrtime() / 1000 - call->began_us;
     o.headers = fields;
     o.header_count = parse_head(call, fields, BELAY_HEADERS_MAX);

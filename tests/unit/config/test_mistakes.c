@@ -94,6 +94,8 @@ static const struct mistake key_mistakes[] = {
       "3:1: error: 'tests' is not yet supported [not-yet-supported]\n" },
     { "a binding", HEAD "bindings: { orders: { kafka: {} } }\n",
       "3:11: error: 'bindings' is not yet supported: it may only be empty [not-yet-supported]\n" },
+    { "a log's field that a line of the log has", STEP "log: { message: x, fields: { event: y, mine: z } }\n",
+      "8:14: error: a line of the log has a 'event' of its own: call the field otherwise [taken-name]\n" },
     { "a step for later", STEP "wait: 5m\n",
       "8:9: error: 'wait' is not yet supported [not-yet-supported]\n"
       "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, "

@@ -2,6 +2,7 @@
  * what is refused. What any connector must do: test_conformance.c. */
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -128,6 +129,7 @@ static void each_ending_is_classified(void **state)
             fail_msg("%s %s: ok %d %.*s %s, status %u", rows[i].method, rows[i].path, o->ok,
                      BELAY_STR_ARG(o->type), o->ok ? "" : belay_class_name(o->class_), o->status);
         assert_true(o->ok || o->description.n > 0);
+        assert_true(o->ok || !o->status || strtoul(o->description.p, NULL, 10) == o->status);
         assert_int_equal(scripted_server_requests(server), before + 1);
         belay_call_outcome_free(o);
     }
