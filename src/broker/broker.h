@@ -18,7 +18,8 @@
  *   DUE       sub,due,seq  kept until the outcome; in flight is known in memory only
  *   LANE      sub,lane     head sequence, held count, key text; says nothing once its head is gone and it holds none
  *   HELD      sub,lane,first  delta-coded run of held sequences
- *   LETTER    sub,seq      the message itself, history, fingerprint, payload hash
+ *   LETTER    sub,seq      the message itself, history, fingerprint, payload hash; rows of an index lead to it
+ *   GROUP     fingerprint  of letters that failed alike
  *
  * Invariants, checked by belay_broker_check after every step of the simulation:
  *   I1 cursor <= every unsettled sequence; ranges are disjoint, sorted, above the cursor.
@@ -27,6 +28,7 @@
  *      until a message leaves by skip, discard or an unparked letter.
  *   I4 counters of the states add up to what the topic gave to the subscription.
  *   I5 every waiting exception has exactly one DUE entry.
+ *   I7 each letter is found by each of its indexes, its group counts it, and no group counts anything else.
  *   I6 memory: in flight + read ahead is bounded per subscription, whatever the backlog.
  */
 #ifndef BELAY_BROKER_BROKER_H
@@ -214,7 +216,9 @@ struct belay_letter {
     uint32_t attempts;           /* all of them, also those the history dropped */
     const struct belay_letter_attempt *history; /* oldest first */
     uint32_t history_count;
-    uint64_t fingerprint;
+    uint64_t fingerprint;        /* its group */
+    uint32_t edits;              /* how often a person changed the message */
+    struct belay_str index_key;  /* what it is found by: lane_key, else the message's key */
     struct belay_hash128 payload_hash;
     struct belay_str progress;
     struct belay_hash128 definition;
@@ -225,6 +229,50 @@ struct belay_letter {
 bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscription *sub,
                               uint32_t *sub_id, uint64_t *sequence, struct belay_arena *arena,
                               struct belay_letter *ret_letter);
+/* Letters by what they are, along an index where there is one: page by page, and each look costs little. */
+struct belay_letter_filter {
+    const struct belay_subscription *sub; /* NULL: all */
+    uint64_t group;              /* 0: any */
+    struct belay_str error;      /* pattern of belay_fault_matches over the last attempt; "" any */
+    struct belay_str key;        /* of its lane, else of its message; "" any */
+    belay_time since, until;     /* created in [since, until): 0, BELAY_TIME_NEVER any */
+    bool last_only;              /* the history is its last attempt, and there is no progress */
+};
+/* The place behind the last letter looked at; begins as all zero. Means something to the same filter only. */
+struct belay_letter_cursor {
+    uint64_t group, sequence;
+    belay_time at;
+    uint32_t sub;
+    bool began;
+};
+enum belay_letter_found { BELAY_LETTER_END, BELAY_LETTER_PASSED, BELAY_LETTER_FOUND, BELAY_LETTER_NOMEM };
+/* Looks at one letter (or passes a group, or a subscription): FOUND fills *ret_letter, memory from arena; PASSED: it
+ * was not wanted, go on. Order: along a group or a time by time within a flow, else by flow and sequence; several groups
+ * (an error) one after the other. A letter that comes while somebody turns pages may be seen or not, none twice. */
+enum belay_letter_found belay_broker_letter_find(struct belay_broker *b, const struct belay_letter_filter *filter,
+                                                 struct belay_letter_cursor *cursor, struct belay_arena *arena,
+                                                 struct belay_letter *ret_letter);
+
+/* Letters that failed alike: same flow, step, error, class, status and message but for what varies in it. */
+#define BELAY_GROUP_HOURS 24
+#define BELAY_GROUP_DAYS 14
+struct belay_letter_group {
+    uint64_t fingerprint;
+    struct belay_str subscription, type, step;
+    struct belay_str message;    /* without what varies */
+    enum belay_class class_;
+    uint32_t status;             /* of the protocol; 0 none */
+    belay_time first_seen, last_seen;
+    uint64_t count;              /* letters now */
+    uint64_t ever;               /* that came, also again after a replay */
+    uint32_t hours[BELAY_GROUP_HOURS], days[BELAY_GROUP_DAYS]; /* that came in this one, the one before ... */
+};
+/* Those after *fingerprint, in its order (no other); begins with 0. An empty one stays for a month. Texts from arena.
+ * False at the end, or without memory. */
+bool belay_broker_group_next(struct belay_broker *b, uint64_t *fingerprint, struct belay_arena *arena,
+                             struct belay_letter_group *ret_group);
+bool belay_broker_group_get(struct belay_broker *b, uint64_t fingerprint, struct belay_arena *arena,
+                            struct belay_letter_group *ret_group);
 int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                             struct belay_arena *arena, struct belay_letter *ret_letter, struct belay_err *err) BELAY_MUST_CHECK;
 /* What went wrong so far with a message that waits for its retry, or is a letter: attempts, history, first_attempt_at

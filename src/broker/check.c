@@ -1,5 +1,5 @@
 /* check.c - the invariants of broker.h, over the whole state and the window.  Slow: for tests. */
-#include "broker/impl.h"
+#include "broker/letters.h"
 
 #define MEMORY_SLACK READ_COUNT
 
@@ -233,5 +233,7 @@ int belay_broker_check(struct belay_broker *b, struct belay_err *err)
     int status = trail_check(b, err);
     if (status == BELAY_OK)
         status = replays_check(b, err);
+    if (status == BELAY_OK)
+        status = letters_check(b, err);
     return status == BELAY_OK ? belay_state_error(b->state, err) : status;
 }

@@ -3,7 +3,7 @@
  * A subscription is in the ring while it may have something to give; next() takes the first, and puts it
  * back at the end.  What brings one into the ring: a publish, an outcome, a fetch that ended, a time.
  */
-#include "broker/impl.h"
+#include "broker/letters.h"
 
 #define READS_PER_TURN 4 /* batches of held or settled messages a turn may pass over */
 
@@ -197,4 +197,5 @@ void belay_broker_tick(struct belay_broker *b, belay_time now)
     trail_tick(b);
     if (b->replay_count)
         replays_tick(b);
+    group_tick(b);
 }

@@ -10,7 +10,7 @@
  * Most exceptions fail once or a few times, have little progress and a small message: one row, which is written
  * when the message fails, read when it is due, and deleted when it is done.
  */
-#include "broker/impl.h"
+#include "broker/letters.h"
 
 enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8, FLAG_INSIDE = 16 /* 32, 64 */, FLAG_JOB = 128 };
 
@@ -193,11 +193,12 @@ void exception_remove(struct belay_broker *b, struct belay_subscription *sub, ui
         key = key_history(sub->id, sequence, i);
         belay_state_del(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key));
     }
-    if (x->letter)
-        for (uint8_t part = LETTER_FACTS; part <= LETTER_MESSAGE; part++) {
-            key = key_letter(sub->id, sequence, part);
-            belay_state_del(b->state, BELAY_TABLE_LETTER, row_key_str(&key));
-        }
+    if (x->letter) {
+        struct letter_facts facts;
+        if (exception_is_letter(x) && facts_get(b, sub->id, sequence, &facts))
+            group_left(b, facts.fingerprint);
+        letter_rows_del(b, sub, sequence);
+    }
     if (x->state == EXCEPTION_WAITING)
         due_del(b, sub, x->due, sequence);
     --*counter(sub, x->state);

@@ -210,6 +210,8 @@ struct belay_broker {
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
     uint32_t sweeping;           /* subscriptions whose lanes are being swept, or should be */
     belay_time retention_at;     /* next look at retention by time */
+    belay_time group_at;         /* next look for groups that are old and empty */
+    uint64_t group_swept;        /* groups up to this one were looked at */
     belay_time trail_at;         /* next look at the oldest entry of the trail */
     uint64_t trail_entries_max;  /* BELAY_TRAIL_ENTRIES_MAX; less in tests */
     /* replay jobs (replay.c), oldest first; durable, resident */
@@ -398,7 +400,7 @@ enum exception_part { PART_META, PART_PROGRESS, PART_HISTORY };
 /* What is small lies in the exception's row: most have one row. */
 enum inside { INSIDE_FAILURE /* history entry 0 */, INSIDE_PROGRESS, INSIDE_MESSAGE, INSIDE_COUNT };
 #define INSIDE_BYTES_MAX 1600 /* of all three: a larger row would get pages of its own in LMDB */
-enum letter_part { LETTER_FACTS, LETTER_MESSAGE };
+enum letter_part { LETTER_FACTS, LETTER_MESSAGE, LETTER_ORIGINAL, LETTER_PARTS };
 
 struct exception {
     enum exception_state state;
@@ -420,6 +422,10 @@ struct row_key key_id(uint32_t id);
 struct row_key key_exception(uint32_t sub, uint64_t sequence, enum exception_part part);
 struct row_key key_history(uint32_t sub, uint64_t sequence, uint32_t number);
 struct row_key key_letter(uint32_t sub, uint64_t sequence, enum letter_part part);
+/* Of the letters' index (facts.c). */
+struct row_key key_by_group(uint64_t group, belay_time at, uint32_t sub, uint64_t sequence);
+struct row_key key_by_key(uint64_t hash, uint32_t sub, uint64_t sequence);
+struct row_key key_by_time(uint32_t sub, belay_time at, uint64_t sequence);
 struct row_key key_due(uint32_t sub, belay_time due, uint64_t sequence);
 struct row_key key_lane(uint32_t sub, struct belay_hash128 lane);
 struct row_key key_held(uint32_t sub, struct belay_hash128 lane, uint64_t first);
@@ -469,7 +475,7 @@ void due_del(struct belay_broker *b, struct belay_subscription *sub, belay_time 
 bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x);
 /* Bytes that removing or moving an exception may put (its lane's next head). */
 #define EXCEPTION_COST \
-    ((struct cost){ 4 * BELAY_KEY_BYTES_MAX + 2048 + INSIDE_BYTES_MAX, 16 + 2 * BELAY_LETTER_ATTEMPTS_MAX })
+    ((struct cost){ 5 * BELAY_KEY_BYTES_MAX + 4096 + INSIDE_BYTES_MAX, 28 + 2 * BELAY_LETTER_ATTEMPTS_MAX })
 
 /* ---- lanes in trouble and what they hold (held.c); called by apply ---- */
 

@@ -3,6 +3,7 @@
  * The record names everything apply needs: it reads no configuration and no clock.
  */
 #include "broker/head.h"
+#include "broker/letters.h"
 
 static void attempt_ended(struct head *h)
 {
@@ -67,6 +68,27 @@ int apply_retry(struct belay_broker *b, struct belay_unpack *u)
 
 enum { LETTER_PARK = 1, LETTER_WITH_MESSAGE = 2 };
 
+/* 0 is none. */
+static uint64_t fingerprint_of(const struct belay_fault *fault, struct belay_str owner)
+{
+    uint64_t fingerprint = belay_fault_fingerprint(fault, owner);
+    return fingerprint ? fingerprint : 1;
+}
+
+static uint32_t edits_of(struct belay_broker *b, const struct entry *e)
+{
+    struct letter_facts f;
+    return facts_get(b, e->d.sub->id, e->d.sequence, &f) ? f.edits : 0;
+}
+
+/* The row into b->message; how long it is. */
+static size_t facts_bytes(struct belay_broker *b, const struct letter_facts *f)
+{
+    belay_buf_clear(&b->message);
+    facts_pack(&b->message, f);
+    return belay_buf_status(&b->message) == BELAY_OK ? b->message.n : 0;
+}
+
 int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park,
                struct belay_str progress, struct belay_hash128 definition, struct belay_err *err)
 {
@@ -80,14 +102,18 @@ int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault
     belay_pack_u8(r, (uint8_t)((park ? LETTER_PARK : 0) | (e->letter ? 0 : LETTER_WITH_MESSAGE)));
     head_pack_progress(b, r, e, definition, progress);
     head_pack_failure(r, e, fault);
-    belay_pack_u8(r, ROW_VERSION);
-    belay_pack_svarint(r, b->now);
-    belay_pack_u64(r, belay_fault_fingerprint(fault));
-    pack_hash(r, belay_hash128(e->d.message.body));
+    struct letter_facts facts = { .created_at = b->now, .fingerprint = fingerprint_of(fault, sub->name),
+                                  .payload_hash = belay_hash128(e->d.message.body),
+                                  .edits = e->letter ? edits_of(b, e) : 0,
+                                  .key = e->keyed ? e->d.lane_key : e->d.message.key };
+    belay_pack_u32(r, (uint32_t)facts_bytes(b, &facts));
+    belay_buf_put_str(r, belay_buf_view(&b->message));
     if (!e->letter)
         belay_pack_str(r, e->encoded);
     struct cost cost = head_cost(r, e);
     status = belay_buf_status(r);
+    if (status == BELAY_OK)
+        status = belay_buf_status(&b->message);
     if (status != BELAY_OK)
         return belay_fail(err, status, "a letter: %s", belay_status_text(status));
     /* With the pause, if it comes to that: both or none. */
@@ -112,10 +138,9 @@ int belay_broker_letter(struct belay_broker *b, struct belay_delivery *d, const 
 
 static void put_letter(struct belay_broker *b, struct head *h, struct belay_str facts, struct belay_str message)
 {
-    struct row_key key = key_letter(h->sub->id, h->sequence, LETTER_FACTS);
-    belay_state_put(b->state, BELAY_TABLE_LETTER, row_key_str(&key), facts);
+    facts_put(b, h->sub->id, h->sequence, facts);
     if (message.p) {
-        key = key_letter(h->sub->id, h->sequence, LETTER_MESSAGE);
+        struct row_key key = key_letter(h->sub->id, h->sequence, LETTER_MESSAGE);
         belay_state_put(b->state, BELAY_TABLE_LETTER, row_key_str(&key), message);
     }
     h->x.letter = true;
@@ -131,16 +156,12 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
     uint8_t flags = belay_unpack_u8(u);
     struct told_progress progress = head_unpack_progress(u);
     struct belay_str failure = head_unpack_failure(u);
-    struct belay_str facts = belay_str((const char *)u->p, 0);
-    belay_unpack_u8(u);
-    belay_time now = belay_unpack_svarint(u);
-    belay_unpack_u64(u);
-    unpack_hash(u);
-    facts.n = (size_t)((const char *)u->p - facts.p);
+    struct belay_str facts = belay_unpack_bytes(u, belay_unpack_u32(u));
+    struct letter_facts f;
     struct belay_str message = BELAY_STR_NONE;
     if (flags & LETTER_WITH_MESSAGE)
         message = belay_unpack_str(u);
-    if (!belay_unpack_ok(u))
+    if (!belay_unpack_ok(u) || !facts_unpack(facts, &f))
         return BELAY_CORRUPT;
     bool parks = flags & LETTER_PARK, head = h.x.keyed && !h.x.loner;
     if (!h.is_new)
@@ -151,6 +172,7 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
         replay_outcome(b, h.sub, &h.x, REPLAYED_FAILED);
     attempt_ended(&h);
     put_letter(b, &h, facts, message);
+    group_arrived(b, h.sub->id, &f, failure);
     exception_set_state(h.sub, &h.x, parks ? EXCEPTION_PARKED : EXCEPTION_DEAD);
     exception_add_history(b, h.sub, h.sequence, &h.x, failure);
     exception_put_progress(b, h.sub, h.sequence, &h.x, progress.now, progress.packed);
@@ -158,6 +180,6 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
     crash_forget(h.sub, h.sequence);
     h.sub->topic->low_dirty = true;
     if (!h.is_new && head && !parks)
-        lane_advance(b, h.sub, h.x.lane, now);
+        lane_advance(b, h.sub, h.x.lane, f.created_at);
     return BELAY_OK;
 }

@@ -6,6 +6,7 @@
  *   record  job | sub | now | cursor (0: stays) | skipped | count | (svarint step of the sequence, verdict, [lane])...
  */
 #include "base/planted.h"
+#include "broker/letters.h"
 #include "broker/replay_impl.h"
 
 #define TAKES_MAX 128 /* of a bite: as many as a step delivers */
@@ -52,10 +53,11 @@ static uint32_t room_of(const struct belay_broker *b, const struct replay_job *j
 
 static bool created_at(struct belay_str facts, belay_time *ret_at)
 {
-    struct belay_unpack u = belay_unpack_init(facts);
-    bool known = belay_unpack_u8(&u) == ROW_VERSION;
-    *ret_at = belay_unpack_svarint(&u);
-    return known && belay_unpack_ok(&u);
+    struct letter_facts f;
+    if (!facts_unpack(facts, &f))
+        return false;
+    *ret_at = f.created_at;
+    return true;
 }
 
 /* It failed again, or for the first time, when the job was there. */
@@ -161,7 +163,7 @@ static void look(struct bite *t, uint64_t sequence, struct belay_str facts)
 static void scan(struct bite *t)
 {
     struct replay_job *j = t->j;
-    struct row_key from = key_letter(j->at_sub, j->at_sequence, LETTER_MESSAGE), prefix = { .n = 0 };
+    struct row_key from = key_letter(j->at_sub, j->at_sequence, LETTER_PARTS), prefix = { .n = 0 };
     struct belay_str key, facts;
     if (*j->texts[TEXT_FLOW])
         prefix = key_id(j->at_sub);
@@ -176,7 +178,7 @@ static void scan(struct bite *t)
             return; /* the next bite's */
         t->sub = sub;
         look(t, belay_load_be64(key.p + 4), facts);
-        from = key_letter(sub, t->cursor, LETTER_MESSAGE);
+        from = key_letter(sub, t->cursor, LETTER_PARTS);
     }
 }
 

@@ -111,33 +111,55 @@ static size_t word_length(struct belay_str s, bool *ret_has_digit)
     return n;
 }
 
-/* Each word with a digit in it (a number, an id, a UUID, a time) becomes "#". The rule reaches the
- * disk through letters' fingerprints: another rule needs another version of them. */
+/* Length of the text in quotes at s, with both; 0: there is none. An apostrophe within a word is no quote. */
+static size_t quoted_length(struct belay_str s, char before)
+{
+    char quote = s.p[0] == '\'' || s.p[0] == '"' || s.p[0] == '`' ? s.p[0] : '\0';
+    if (!quote || word(before))
+        return 0;
+    for (size_t n = 1; n < s.n; n++)
+        if (s.p[n] == quote && (n + 1 == s.n || !word(s.p[n + 1])))
+            return n + 1;
+    return 0;
+}
+
+/* No longer than s. */
 static size_t generalise(struct belay_str s, char *to)
 {
     size_t out = 0;
+    char before = ' ';
     while (s.n) {
-        bool has_digit;
-        size_t n = word_length(s, &has_digit);
-        if (has_digit) {
+        bool has_digit = false;
+        size_t quoted = quoted_length(s, before), n = quoted ? quoted : word_length(s, &has_digit);
+        if (quoted > 2) {
+            memcpy(to + out, (char[]){ s.p[0], '#', s.p[0] }, 3);
+            out += 3;
+        } else if (has_digit) {
             to[out++] = '#';
         } else {
             n = n ? n : 1;
             memcpy(to + out, s.p, n);
             out += n;
         }
+        before = s.p[n - 1];
         s = belay_str_sub(s, n, s.n);
     }
     return out;
 }
 
-uint64_t belay_fault_fingerprint(const struct belay_fault *f)
+void belay_fault_message(const struct belay_fault *f, char ret_text[sizeof f->description])
 {
-    char text[sizeof f->type + sizeof f->step + sizeof f->description];
-    int n = snprintf(text, sizeof text, "%s\n%s\n", f->type, f->step);
-    BELAY_ASSERT(n > 0 && (size_t)n < sizeof text);
-    size_t at = (size_t)n + generalise(belay_str_c(f->description), text + n);
-    return belay_hash64(belay_str(text, at));
+    ret_text[generalise(belay_str_c(f->description), ret_text)] = '\0';
+}
+
+uint64_t belay_fault_fingerprint(const struct belay_fault *f, struct belay_str owner)
+{
+    char place[sizeof f->type + sizeof f->step + 32], message[sizeof f->description];
+    int n = snprintf(place, sizeof place, "\n%s\n%s\n%d\n%u\n", f->type, f->step, (int)f->class_, f->status);
+    BELAY_ASSERT(n > 0 && (size_t)n < sizeof place);
+    belay_fault_message(f, message);
+    struct belay_str parts[] = { owner, belay_str(place, (size_t)n), belay_str_c(message) };
+    return belay_hash128_parts(parts, 3).hi;
 }
 
 /* ---- bytes (docs/format/message.md) ---- */

@@ -40,9 +40,12 @@ void belay_fault_set_excerpt(struct belay_fault *f, struct belay_str body);
  * "HTTP" and "VALIDATION" (a whole namespace), "class:transient", "*". */
 bool belay_fault_matches(const struct belay_fault *f, struct belay_str pattern);
 
-/* Identity of the kind of failure: type + step + description, hashed, with each word that has a digit in it
- * (numbers, ids, UUIDs, times) taken for any other such. */
-uint64_t belay_fault_fingerprint(const struct belay_fault *f);
+/* The description with what differs from message to message taken out: each word with a digit in it (numbers, ids,
+ * UUIDs, times) is "#", each text in quotes "'#'". */
+void belay_fault_message(const struct belay_fault *f, char ret_text[sizeof f->description]);
+/* Identity of the kind of failure: place (owner: its flow; step), type, class, status and message as above, hashed.
+ * The rule reaches the disk through letters: another rule makes other groups of the letters that come then. */
+uint64_t belay_fault_fingerprint(const struct belay_fault *f, struct belay_str owner);
 
 /* docs/format/message.md. What does not unpack fails u and leaves *ret_f zero. */
 void belay_fault_pack(struct belay_buf *out, const struct belay_fault *f);

@@ -46,6 +46,8 @@ enum belay_table {
     BELAY_TABLE_COUNTER,      /* the store's own tests */
     BELAY_TABLE_TRAIL,        /* broker: what persons did */
     BELAY_TABLE_REPLAY,       /* broker: job -> replay of many letters; what it put aside, what is under way */
+    BELAY_TABLE_LETTER_INDEX, /* broker: group, key, time -> letter */
+    BELAY_TABLE_GROUP,        /* broker: fingerprint -> letters that failed alike */
     BELAY_TABLE_STATIC_COUNT,
     BELAY_TABLE_DROPPABLE = 64, /* idempotency buckets: DROPPABLE + n, n < BELAY_TABLE_BUCKETS */
     BELAY_TABLE_BUCKETS = 64

@@ -31,7 +31,7 @@ static void fault(struct belay_str bytes)
     struct belay_buf out;
     struct belay_unpack u = belay_unpack_init(bytes);
     belay_fault_unpack(&u, &f);
-    belay_fault_fingerprint(&f);
+    belay_fault_fingerprint(&f, BELAY_STR("flow"));
     belay_fault_matches(&f, bytes);
     if (!belay_unpack_ok(&u))
         return;

@@ -23,6 +23,7 @@ set(planted
   "21:retention_that_takes_nothing"
   "22:a_crash_in_hand_that_is_not_counted"
   "50:an_entry_of_the_trail_that_leaves_a_row_behind"
+  "51:a_group_that_counts_what_is_no_letter"
   "30:a_breaker_that_lets_everything_through"
   "31:a_retry_budget_without_end"
   "32:an_attempt_used_up_by_waiting"

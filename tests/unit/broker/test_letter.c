@@ -39,7 +39,7 @@ static void a_letter_keeps_its_message_and_every_attempt(void **state)
         assert_int_equal(l.history[i].attempt, i + 1);
         assert_string_equal(l.history[i].fault.type, "HTTP:TIMEOUT");
     }
-    assert_int_equal(l.fingerprint, belay_fault_fingerprint(&w->fault));
+    assert_int_equal(l.fingerprint, belay_fault_fingerprint(&w->fault, BELAY_STR("billing")));
     assert_true(belay_hash128_eq(l.payload_hash, belay_hash128(l.message.body)));
     assert_int_equal(l.created_at, w->now);
     belay_arena_deinit(&arena);

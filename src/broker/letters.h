@@ -1,0 +1,51 @@
+/* letters.h - what is written down about a letter, and how it is found: private to the broker.
+ *
+ *   LETTER  sub,seq,FACTS            what a list tells; MESSAGE; ORIGINAL: the message before the first edit
+ *   INDEX   'g' group,created,sub,seq   'k' hash of the key,sub,seq   't' sub,created,seq
+ *   GROUP   fingerprint              of letters alike: how many, since when, an hour's and a day's arrivals
+ *
+ * Rows of the index live as long as FACTS, also while the letter is replayed: whoever looks skips what is none now.
+ * A group counts only what is a letter; it stays when it is empty, until it is old (group_tick).
+ *
+ * Uses: impl.h.  Thread: engine only; what changes rows is called by apply. */
+#ifndef BELAY_BROKER_LETTERS_H
+#define BELAY_BROKER_LETTERS_H
+
+#include "broker/impl.h"
+
+#define FACTS_VERSION 2
+#define FACTS_BYTES_MAX (BELAY_KEY_BYTES_MAX + 80)
+
+struct letter_facts {
+    belay_time created_at;
+    uint64_t fingerprint;
+    struct belay_hash128 payload_hash; /* of the message as it came */
+    uint32_t edits;                    /* how often a person changed the message */
+    struct belay_str key;              /* of its lane, else of its message */
+};
+
+void facts_pack(struct belay_buf *out, const struct letter_facts *f);
+/* key is a view. */
+bool facts_unpack(struct belay_str value, struct letter_facts *ret_f);
+/* A view of the state. */
+bool facts_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct letter_facts *ret_f);
+/* With the rows of the index; old: what it had before, NULL where it had none. */
+void facts_put(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct belay_str facts);
+/* All rows of a letter. */
+void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence);
+
+/* A letter more; failure: the value of its row of the history. */
+void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_facts *f, struct belay_str failure);
+/* A letter less. */
+void group_left(struct belay_broker *b, uint64_t fingerprint);
+void group_tick(struct belay_broker *b);
+#define GROUP_BYTES_MAX 1200
+
+/* What the exception's row, history, message and progress say; memory from arena. last_only: of the history. */
+int letter_take(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, const struct exception *x,
+                bool last_only, struct belay_arena *arena, struct belay_letter *ret_letter) BELAY_MUST_CHECK;
+
+/* Each letter is found by each index and its group counts it, and nothing else is there. */
+int letters_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
+
+#endif
