@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/planted.h"
 
 #define JOB_BYTES_MAX (BELAY_KIB(1) + TEXT_COUNT * BELAY_REPLAY_TEXT_BYTES_MAX)
 
@@ -65,7 +66,8 @@ static void pack_job(struct belay_buf *out, const struct replay_job *j)
                                  j->skipped, j->aside, j->done, j->failed, j->discarded, j->at_sub, j->at_sequence };
     belay_pack_u8(out, ROW_VERSION);
     belay_pack_varint(out, j->id);
-    belay_pack_u8(out, (uint8_t)j->state);
+    bool forgets = BELAY_PLANTED(45) && j->state == BELAY_REPLAY_PAUSED;
+    belay_pack_u8(out, (uint8_t)(forgets ? BELAY_REPLAY_RUNNING : j->state));
     belay_pack_u8(out, (uint8_t)((j->from_start ? FLAG_FROM_START : 0) | (j->any_order ? FLAG_ANY_ORDER : 0)));
     belay_pack_svarint(out, j->created_at);
     belay_pack_svarint(out, j->changed_at);

@@ -46,7 +46,7 @@ static uint32_t room_of(const struct belay_broker *b, const struct replay_job *j
     uint32_t n = 0, most = j->concurrency > j->under_way ? j->concurrency - j->under_way : 0;
     if (most > TAKES_MAX)
         most = TAKES_MAX;
-    for (; n < most && (belay_rate_at(&bucket, &def, b->now) <= b->now || BELAY_PLANTED(41)); n++)
+    for (; n < most && (belay_rate_at(&bucket, &def, b->now) <= b->now); n++)
         belay_rate_take(&bucket, &def, b->now);
     return n;
 }

@@ -32,6 +32,7 @@ void sim_check_step(struct sim_world *w)
     if (w->life == SIM_DEAD)
         return;
     sim_crashes_look(w);
+    sim_replays_look(w);
     if (belay_engine_check(w->engine, &err) != BELAY_OK)
         sim_violation(w, "invariant", "%s", err.msg);
 }
@@ -90,7 +91,7 @@ bool sim_drained(struct sim_world *w)
         return false;
     belay_engine_stats(w->engine, &stats);
     return stats.runs_in_flight == 0 && stats.calls_in_flight == 0 && subscriptions_empty(w, false)
-           && sagas_ended(w, false) && echoes_there(w);
+           && sagas_ended(w, false) && echoes_there(w) && sim_replays_ended(w);
 }
 
 /* Counts what a topic holds: once for each order, or for each event in the order of its lane. */

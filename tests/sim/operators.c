@@ -80,7 +80,10 @@ static int act(struct sim_world *w, const struct found *f, uint64_t how, struct 
     }
     w->pipe_replays += strcmp(f->name, "pipe") == 0;
     sim_trace(w, "replay %s/%llu", f->name, (unsigned long long)f->sequence);
-    return belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
+    int status = belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
+    if (status == BELAY_OK)
+        sim_replays_check_conflict(w, f->sub, f->sequence);
+    return status;
 }
 
 /* With its entry in the trail: room for both was made sure of, so the entry cannot be refused. */
@@ -133,17 +136,23 @@ static void reload(struct sim_world *w)
 void sim_operators_act(struct sim_world *w)
 {
     struct found f;
-    uint64_t n = sim_below(w, 14);
+    uint64_t n = sim_below(w, 17);
     if (n == 0) {
         reload(w);
     } else if (n == 1) {
         sim_persons_act(w);
     } else if (n <= 4) {
         sim_seeks_act(w);
+    } else if (n >= 14) {
+        sim_replays_act(w);
     } else if (find_letter(w, sim_below(w, 4), &f)) {
         uint64_t how = sim_below(w, 4);
         if (strcmp(f.name, "pipe") == 0)
             how = 2; /* what it is to copy must be in copies in the end, and in order */
+        if (w->hoards && !f.parked)
+            return;
+        if (w->hoards && strcmp(f.name, "handle") == 0)
+            how = 0;
         if (how != 1 && !replayable(&f))
             return;
         settle_letter(w, &f, how);
@@ -162,5 +171,6 @@ bool sim_operators_clear(struct sim_world *w)
             break;
     }
     sim_seeks_clear(w);
+    sim_replays_clear(w);
     return sim_persons_act(w) || any;
 }

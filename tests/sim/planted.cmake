@@ -29,6 +29,10 @@ set(planted
   "32:an_attempt_used_up_by_waiting"
   "33:a_postponed_retry_that_is_due_twice"
   "34:a_rate_that_nobody_keeps"
+  "42:a_replay_job_that_takes_what_failed_after_it_began"
+  "43:a_replay_job_that_lets_the_letters_of_a_key_overtake"
+  "44:a_replay_job_that_forgets_how_far_it_was"
+  "45:a_replay_job_that_forgets_that_it_was_paused"
   "37:a_newest_segment_that_nobody_witnesses")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})

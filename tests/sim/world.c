@@ -346,6 +346,7 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
     w->segment_bytes = BELAY_KIB(64) << sim_below(w, 3);
     w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
     w->faults = (uint32_t)sim_below(w, 61);
+    w->hoards = sim_chance(w, 400);
     sim_crashes_init(w);
     sim_clients_init(w);
 }

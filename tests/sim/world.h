@@ -9,6 +9,7 @@
  *   crashes.c    the process dies with a message in hand
  *   newest.c     the newest segment of the journal goes missing
  *   seeks.c      people: seeks and pauses, and what must come of them
+ *   replays.c    people: replay jobs, and what must come of them
  *   gates.c      what connections let through: rate, budget, attempts
  *   checks.c     G1-G8 against the ledgers
  *   trace.c      what happened, hashed and readable
@@ -96,6 +97,16 @@ struct sim_seeks {
     uint64_t sure_to, sure_mark; /* from there on again, behind that place of counts; 0: nothing */
 };
 
+#define SIM_REPLAYS_MAX 8
+
+/* A replay job, as far as somebody knows. */
+struct sim_replay {
+    uint32_t id;
+    bool sure;      /* it began for sure */
+    uint8_t surely; /* enum belay_replay_state that it has for sure; 0: none */
+    uint64_t taken; /* when it was paused */
+};
+
 struct sim_quote {
     struct sim_wish wish;
     char id[16];
@@ -163,6 +174,8 @@ struct sim_world {
     uint32_t order_count, lane_count, quote_count;
     uint32_t quotes_made;
     struct sim_seeks seeks;
+    struct sim_replay replays[SIM_REPLAYS_MAX];
+    bool hoards;               /* people let letters lie, and replay many at once */
     bool dying;                /* inside of a step: dead when it returns */
     uint64_t poison;           /* message of events that kills `pipe`; 0: none */
     bool poison_durable;
@@ -231,6 +244,13 @@ void sim_seeks_act(struct sim_world *w);
 /* In the calm: nothing stays paused. */
 void sim_seeks_clear(struct sim_world *w);
 void sim_seeks_check(struct sim_world *w);
+void sim_replays_act(struct sim_world *w);
+void sim_replays_look(struct sim_world *w);
+/* In the calm: what is paused goes on, or is cancelled. */
+void sim_replays_clear(struct sim_world *w);
+bool sim_replays_ended(struct sim_world *w);
+/* What was replayed just now is nobody else's to replay. */
+void sim_replays_check_conflict(struct sim_world *w, struct belay_subscription *sub, uint64_t sequence);
 void sim_newest_look(struct sim_world *w);
 void sim_newest_check(struct sim_world *w);
 void sim_crashes_init(struct sim_world *w);
