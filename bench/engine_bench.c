@@ -154,6 +154,15 @@ void bench_engine_open(struct bench_engine *b, const char *data_dir, const char 
     bench_check(outside_set(&b->outside, b->definitions, 0, &err), &err);
 }
 
+void bench_engine_configure(struct bench_engine *b, const char *yaml)
+{
+    struct belay_err err;
+    struct belay_definitions *d = load(yaml);
+    bench_check(belay_engine_configure(b->engine, d, bench_now(), &err), &err);
+    belay_definitions_unref(b->definitions);
+    b->definitions = d;
+}
+
 static int sleep_ms(struct bench_engine *b)
 {
     belay_time wake = belay_engine_wake_at(b->engine), now = bench_now();

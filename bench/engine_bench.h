@@ -29,6 +29,8 @@ struct bench_engine {
 
 /* Ends the program with a message when something fails. yaml: the configuration's text. */
 void bench_engine_open(struct bench_engine *b, const char *data_dir, const char *yaml);
+/* Other flows in the place of those it has; the connections stay as they are. */
+void bench_engine_configure(struct bench_engine *b, const char *yaml);
 /* Takes the mail, steps, performs; sleeps when there is nothing to do and may_sleep. */
 void bench_engine_turn(struct bench_engine *b, bool may_sleep);
 void bench_engine_close(struct bench_engine *b);

@@ -97,9 +97,9 @@ void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uin
     x->begun = x->ended = 0;
     x->first_attempt_at = 0;
     x->due = now;
+    x->definition = (struct belay_hash128){ 0 }; /* the current one: often what was mended */
     exception_set_state(sub, x, EXCEPTION_WAITING);
     if (from_start) {
-        x->definition = (struct belay_hash128){ 0 };
         exception_put_progress(b, sub, sequence, x, x->progress ? PROGRESS_GONE : PROGRESS_NONE, BELAY_STR_NONE);
     } else {
         exception_put(b, sub, sequence, x);

@@ -218,7 +218,7 @@ static int exception_progress(struct belay_broker *b, struct entry *e)
     if (!e->progress || !progress_get(b, e->d.sub->id, e->d.sequence, true, &definition, &first, &progress))
         return BELAY_OK;
     e->unchanged = true;
-    if (hash_none(e->d.definition))
+    if (hash_none(e->d.definition) && !e->letter) /* a replayed letter takes the current one */
         e->d.definition = definition;
     e->d.progress = belay_arena_str(&e->page->fetch.arena, progress);
     return progress.n && !e->d.progress.p ? BELAY_NOMEM : BELAY_OK;

@@ -1,5 +1,6 @@
 """Replay jobs through the real binary: kill -9, two operators, pause, cancel, rate, shutdown."""
 import json
+import os
 import signal
 import subprocess
 import time
@@ -159,3 +160,17 @@ def test_letters_of_one_key_go_one_after_the_other(small):
     while (j := job(small, number))["state"] == "running":
         most = max(most, j["under_way"])
     assert most <= 1 and j["done"] == 6 and all(shipped(small, f"k-{i}") for i in range(6))
+
+
+def test_a_replayed_letter_takes_the_flow_as_it_is_now(small):
+    small.put("unshippable-1", "a")
+    letter = until(lambda: small.letters())[0]
+    with open(os.path.join(small.config, "belay.yaml")) as f:
+        text = f.read()
+    with open(os.path.join(small.config, "belay.yaml"), "w") as f:
+        f.write(text.replace('"/shipments/{% id %}"', '"/shipments/mended-{% id %}"'))
+    small.belay.send_signal(signal.SIGHUP)
+    until(lambda: open(os.path.join(small.folder, "belay.log")).read().count("config.reloaded"))
+    belay("dlq", "replay", letter["flow"], str(letter["sequence"]), data=small.data, check=True)
+    until(lambda: shipped(small, "mended-unshippable-1"))
+    assert small.letters() == []

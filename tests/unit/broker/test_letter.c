@@ -119,6 +119,31 @@ static void a_replayed_letter_that_fails_again_keeps_its_history(void **state)
     belay_arena_deinit(&arena);
 }
 
+static void a_replayed_letter_takes_the_current_definition_and_keeps_its_progress(void **state)
+{
+    struct world *w = *state;
+    for (int large = 0; large < 2; large++) { /* in its row, and in a row of its own */
+        char progress[4000];
+        size_t n = large ? sizeof progress : 8;
+        memset(progress, 'p', sizeof progress);
+        uint64_t sequence = publish(w, "a", "x");
+        world_ok(w, belay_broker_letter(w->b, take_one(w, sequence), &w->fault, false, belay_str(progress, n),
+                                        (struct belay_hash128){ 5, 6 }, w->now, &w->err));
+        world_settle(w);
+        world_ok(w, belay_broker_letter_replay(w->b, w->sub, sequence, false, w->now, &w->err));
+        struct belay_delivery *d = take_one(w, sequence);
+        assert_true(hash_none(d->definition));
+        assert_int_equal(d->progress.n, n);
+        world_ok(w, belay_broker_retry(w->b, d, w->now, &w->fault, d->progress, (struct belay_hash128){ 7, 8 }, &w->err));
+        world_settle(w);
+        world_reopen(w, SIM_POWER);
+        d = take_one(w, sequence);
+        assert_int_equal(d->definition.lo, 8);
+        ack(w, d);
+        world_settle(w);
+    }
+}
+
 static void released_and_discarded_letters_let_their_key_go_on(void **state)
 {
     struct world *w = *state;
@@ -301,6 +326,7 @@ int main(void)
         WORLD_TEST(of_a_long_history_the_first_and_the_last_are_kept),
         WORLD_TEST(a_parked_letter_blocks_its_key_until_it_is_replayed),
         WORLD_TEST(a_replayed_letter_that_fails_again_keeps_its_history),
+        WORLD_TEST(a_replayed_letter_takes_the_current_definition_and_keeps_its_progress),
         WORLD_TEST(released_and_discarded_letters_let_their_key_go_on),
         WORLD_TEST(a_replayed_dead_letter_never_runs_beside_its_key),
         WORLD_TEST(a_dead_letter_outlives_the_log_of_its_topic),
