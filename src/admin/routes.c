@@ -34,6 +34,8 @@ const struct admin_route admin_routes[] = {
     { "POST", "/alerts/rules/{rule}/silence", "alertSilence", answer_alert_silence, false },
     { "POST", "/alerts/channels/{channel}/test", "alertTest", answer_alert_test, false },
     { "GET", "/trail", "trail", answer_trail, false },
+    { "POST", "/audit", "auditStart", answer_audit_start, false },
+    { "GET", "/audit", "audit", answer_audit, false },
     { "GET", "/trace/{what}", "trace", answer_trace, false },
 };
 

@@ -59,6 +59,7 @@
 #define BELAY_JOURNAL_BYTES_DEFAULT BELAY_MIB(256)  /* beyond it what is still needed goes to the archive */
 #define BELAY_SEGMENT_BYTES_FIRST BELAY_MIB(1)      /* made while a start waits for it */
 #define BELAY_DISK_KEEP_BYTES BELAY_MIB(32)         /* no segment takes the disk's last: checkpoint, archive */
+#define BELAY_LOOK_OVERLAY_BYTES BELAY_MIB(512) /* of who only looks: all of the tail is applied in memory */
 #define BELAY_OVERLAY_BYTES_MAX BELAY_MIB(8)       /* the active overlay; the frozen one as much */
 #define BELAY_OVERLAY_CHANGES_MAX 6144             /* of each: a checkpoint dirties a page for each */
 #define BELAY_TAIL_CACHE_BYTES BELAY_MIB(8)        /* bodies kept in memory behind the append */

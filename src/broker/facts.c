@@ -1,6 +1,8 @@
 /* facts.c - the row that a list of letters tells from, and the rows of the index that lead to it. */
 #include "broker/letters.h"
 
+#include "base/planted.h"
+
 /* ---- facts ---- */
 
 void facts_pack(struct belay_buf *out, const struct letter_facts *f)
@@ -95,6 +97,8 @@ void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uin
         index_each(b, sub->id, sequence, &f, false);
     for (uint8_t part = LETTER_FACTS; part <= LETTER_MESSAGE; part++) {
         struct row_key key = key_letter(sub->id, sequence, part);
+        if (part == LETTER_MESSAGE && BELAY_PLANTED(38))
+            continue;
         belay_state_del(b->state, BELAY_TABLE_LETTER, row_key_str(&key));
     }
 }

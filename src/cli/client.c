@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "platform/socket.h"
+#include "platform/thread.h"
 
 #define DATA_DIR_DEFAULT "belay-data"
 #define PATH_BYTES 4096
@@ -143,4 +144,17 @@ void target_put(struct belay_buf *target, const char *text)
         else
             belay_buf_printf(target, "%%%02X", c);
     }
+}
+
+void client_pause(unsigned ms)
+{
+    struct belay_mutex mutex;
+    struct belay_cond nobody;
+    belay_mutex_init(&mutex);
+    belay_cond_init(&nobody);
+    belay_mutex_lock(&mutex);
+    belay_cond_wait_ms(&nobody, &mutex, ms);
+    belay_mutex_unlock(&mutex);
+    belay_cond_deinit(&nobody);
+    belay_mutex_deinit(&mutex);
 }

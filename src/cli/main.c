@@ -10,7 +10,7 @@
 
 static const struct command *const commands[] = {
     &command_run,  &command_lint,  &command_status, &command_dlq,    &command_topic, &command_flow,
-    &command_saga, &command_alert, &command_trace, &command_store,  &command_schema, &command_expr,
+    &command_saga, &command_alert, &command_trace, &command_audit,  &command_store, &command_schema, &command_expr,
     &command_mock,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -111,6 +111,8 @@ static int open_store(struct belay_engine *e, struct belay_err *err)
         .overlay_bytes_max = opt->overlay_bytes_max,
         .tail_cache_bytes = opt->tail_cache_bytes,
         .seed = belay_random_next(&e->random),
+        .look = opt->look,
+        .state_only = opt->state_only,
         .apply = apply,
         .load = load,
         .save = save,
@@ -193,7 +195,7 @@ int belay_engine_open(const struct belay_engine_opt *opt, struct belay_engine **
     int status = make_rooms(e, err);
     if (status == BELAY_OK)
         status = open_store(e, err);
-    if (status == BELAY_OK) {
+    if (status == BELAY_OK && !opt->look) {
         engine_clock_open(e, opt->now);
         status = recover(e, err);
     }
@@ -244,6 +246,7 @@ static bool look_for_failure(struct belay_engine *e)
 bool belay_engine_step(struct belay_engine *e, belay_time now)
 {
     bool more = false;
+    BELAY_ASSERT(!e->opt.look);
     if (look_for_failure(e))
         return false;
     engine_clock_tick(e, now);

@@ -44,6 +44,7 @@ struct belay_engine_opt {
     uint64_t store_bytes_max, journal_bytes_max, segment_bytes; /* 0: defaults of the store */
     size_t overlay_bytes_max, tail_cache_bytes;                 /* 0: defaults */
     uint32_t requests_max;              /* of APIs, unanswered; 0: default; beyond BELAY_BUSY */
+    bool look, state_only;              /* as in store.h: only to look at what is there; never stepped */
     /* A definition from its stored text, for work that began under it; compiled against `current`, kept by the
      * engine as long as it is needed. kind: "flow" or "saga". Errors: BELAY_INVALID (no longer compiles). */
     int (*recompile)(void *arg, const struct belay_definitions *current, const char *kind, struct belay_str text,
@@ -186,6 +187,12 @@ struct belay_connection_stats {
 };
 /* Of one connection (index from 0; false at the end). */
 bool belay_engine_connection_stats(const struct belay_engine *e, uint32_t index, struct belay_connection_stats *ret_stats);
+/* The balance of every topic, subscription and saga out of the rows, as JSON (docs/admin-api.md), and what is wrong
+ * with it: *ret_findings, 0 where every message is in exactly one state (G4). cancelled: NULL, or asked now and
+ * then. Over an engine that only looks, or between two steps. Errors: BELAY_CANCELLED, BELAY_LIMIT (too long),
+ * why the state cannot be read. */
+int belay_engine_audit(struct belay_engine *e, bool (*cancelled)(void *arg), void *arg, struct belay_buf *out,
+                       uint64_t *ret_findings, struct belay_err *err) BELAY_MUST_CHECK;
 /* All invariants of broker, sagas and engine: slow; for tests. Errors: BELAY_CORRUPT. */
 int belay_engine_check(struct belay_engine *e, struct belay_err *err) BELAY_MUST_CHECK;
 

@@ -12,6 +12,7 @@
 #include "platform/thread.h"
 #include "runtime/alerts.h"
 #include "runtime/jobs.h"
+#include "runtime/keeper.h"
 #include "runtime/listeners.h"
 #include "runtime/outside.h"
 #include "runtime/record.h"
@@ -40,6 +41,7 @@ struct belay_runtime {
     struct outside outside;            /* engine thread, once it runs */
     struct record record;              /* engine thread */
     struct alerts alerts;              /* engine thread */
+    struct keeper keeper;              /* engine thread, but for what its job owns */
     struct belay_list visits;          /* under way or waiting for durability; engine thread */
     uint32_t again;                    /* of them: want another turn */
     struct belay_list requests;        /* the engine has and has not answered; engine thread */

@@ -95,6 +95,8 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     if (status == BELAY_OK)
         status = open_engine(rt, d, err);
     if (status == BELAY_OK)
+        keeper_init(&rt->keeper, rt->disk, &rt->state, &rt->jobs.port);
+    if (status == BELAY_OK)
         status = outside_set(&rt->outside, d, 0, err);
     if (status == BELAY_OK)
         status = listeners_set(rt, d, err);
@@ -146,6 +148,7 @@ static void last_checkpoint(struct belay_runtime *rt)
 /* The engine's thread has ended or never ran. */
 static void close_all(struct belay_runtime *rt)
 {
+    keeper_cancel(&rt->keeper);
     if (rt->mail)
         shard_turn_away(rt);
     outside_close(&rt->outside, 0);
@@ -163,6 +166,7 @@ static void close_all(struct belay_runtime *rt)
     }
     alerts_deinit(&rt->alerts);
     jobs_close(&rt->jobs);
+    keeper_deinit(&rt->keeper);
     if (rt->state_open)
         rt->state.close(rt->state.self);
     if (rt->mail)

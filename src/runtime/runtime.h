@@ -91,6 +91,20 @@ struct belay_alerts *belay_runtime_alerts(struct belay_runtime *rt);
 /* Errors: BELAY_NOTFOUND (channel), BELAY_NOSPACE, BELAY_BUSY. */
 int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel, struct belay_str who, belay_time now,
                              struct belay_err *err) BELAY_MUST_CHECK;
+/* ---- keeping the store: one work at a time, in the background; engine thread (within a visit) ---- */
+
+struct belay_keep_stats {
+    const char *work;            /* "audit"; "": none was asked for yet */
+    const char *state;           /* "waiting" (for a checkpoint), "running", "done", "failed" */
+    belay_time began_at, ended_at;
+    uint64_t findings;           /* of an audit that is done */
+    struct belay_str report;     /* JSON of a work that is done; else empty. Until the next work begins */
+    struct belay_str error;      /* failed: why */
+};
+/* The balance as of a commit from now on. Errors: BELAY_CONFLICT (something is under way), BELAY_CANCELLED (stopping). */
+int belay_runtime_audit_start(struct belay_runtime *rt, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+void belay_runtime_keep_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats);
+
 /* A line that says who did what and why. event: a literal, as in the log. */
 void belay_runtime_audit(struct belay_runtime *rt, belay_time now, const char *event, struct belay_str who,
                          struct belay_str what, struct belay_str reason);

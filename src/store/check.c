@@ -104,7 +104,7 @@ static int visit(void *arg, const struct commit *commit, const uint8_t *p, uint6
 static void check_journal(struct check *c)
 {
     struct belay_err err = { 0 };
-    int status = journal_look(&c->journal, c->checkpoint, visit, c, &err);
+    int status = journal_look(&c->journal, c->checkpoint, true, visit, c, &err);
     if (status != BELAY_OK)
         say(c, false, "journal", "%s", err.msg);
     say(c, true, "journal",

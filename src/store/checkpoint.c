@@ -142,6 +142,16 @@ static int finish_frozen(struct belay_store *s, struct belay_err *err)
     return c->frozen && status == BELAY_OK ? finish(s, err) : status;
 }
 
+void belay_store_checkpoint_soon(struct belay_store *s)
+{
+    s->checkpoint.due = true;
+}
+
+bool belay_store_checkpointed(const struct belay_store *s, uint64_t position)
+{
+    return belay_state_position(s->state) >= position || (!s->checkpoint.due && !s->checkpoint.frozen);
+}
+
 int belay_store_checkpoint(struct belay_store *s, struct belay_err *err)
 {
     uint64_t last = s->journal.next_number - 1;

@@ -103,8 +103,9 @@ typedef int journal_visit(void *arg, const struct commit *c, const uint8_t *p, u
 int journal_recover(struct journal *j, uint64_t checkpoint, journal_visit *visit, void *arg,
                     struct belay_err *err) BELAY_MUST_CHECK;
 
-/* Reads the whole journal without changing it: visits every commit there is. Errors: as above. */
-int journal_look(struct journal *j, uint64_t checkpoint, journal_visit *visit, void *arg,
+/* Reads the journal without changing it: visits every commit there is where `whole`, else those behind the
+ * checkpoint. Errors: as above. */
+int journal_look(struct journal *j, uint64_t checkpoint, bool whole, journal_visit *visit, void *arg,
                  struct belay_err *err) BELAY_MUST_CHECK;
 
 /* Whether a commit of n bytes (header included) can be written, leaving `keep` bytes. Errors:

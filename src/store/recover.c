@@ -559,10 +559,10 @@ int journal_recover(struct journal *j, uint64_t checkpoint, journal_visit *visit
     return status;
 }
 
-int journal_look(struct journal *j, uint64_t checkpoint, journal_visit *visit, void *arg,
+int journal_look(struct journal *j, uint64_t checkpoint, bool whole, journal_visit *visit, void *arg,
                  struct belay_err *err)
 {
-    struct scan s = { .j = j, .checkpoint = checkpoint, .visit = visit, .arg = arg, .whole = true };
+    struct scan s = { .j = j, .checkpoint = checkpoint, .visit = visit, .arg = arg, .whole = whole };
     int status = scan_open(&s, err);
     if (status == BELAY_OK)
         status = scan_all(&s, err);

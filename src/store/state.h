@@ -89,6 +89,10 @@ struct belay_state_backend {
  * Errors: BELAY_IO, BELAY_NOSPACE, BELAY_NOMEM, BELAY_VERSION, BELAY_CORRUPT. */
 int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,
                           struct belay_err *err) BELAY_MUST_CHECK;
+/* What the backend (an open LMDB one, which outlives it) holds now, whatever is committed to it later: only to read,
+ * on one thread, any. It keeps pages from being used again: not for hours. Errors: BELAY_NOMEM, BELAY_IO. */
+int belay_state_lmdb_snapshot(const struct belay_state_backend *of, struct belay_state_backend *ret_backend,
+                              struct belay_err *err) BELAY_MUST_CHECK;
 /* In memory, survives belay_state_free (the simulation's disk holds it): free with close. A crash
  * leaves it at its last commit. */
 int belay_state_model_open(struct belay_state_backend *ret_backend, struct belay_err *err) BELAY_MUST_CHECK;

@@ -32,6 +32,7 @@ struct lmdb {
     MDB_cursor *cursor[STATE_TABLES]; /* of reader; NULL until it is wanted */
     bool renewed[STATE_TABLES];       /* cursor belongs to the reader's present snapshot */
     uint64_t position;
+    bool borrowed; /* a snapshot: env is another's */
     char *value; /* a changed value with its CRC, on its way into a commit */
     size_t value_cap;
 };
@@ -312,7 +313,7 @@ static void lmdb_close(void *self)
             mdb_cursor_close(l->cursor[i]);
     if (l->reader)
         mdb_txn_abort(l->reader);
-    if (l->env)
+    if (l->env && !l->borrowed)
         mdb_env_close(l->env);
     belay_free(l->value);
     belay_free(l);
@@ -471,6 +472,37 @@ static int open_env(struct lmdb *l, const char *path, uint64_t map_bytes)
     if (rc == 0)
         rc = mdb_env_open(l->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
     return rc ? rc : mdb_reader_check(l->env, &dead); /* slots of a killed process pin its pages */
+}
+
+/* A snapshot is what it was. */
+static int stay(void *self, struct belay_err *err)
+{
+    (void)self;
+    (void)err;
+    return BELAY_OK;
+}
+
+int belay_state_lmdb_snapshot(const struct belay_state_backend *of, struct belay_state_backend *ret_backend,
+                              struct belay_err *err)
+{
+    const struct lmdb *live = of->self;
+    struct lmdb *l = belay_calloc(1, sizeof *l);
+    if (!l)
+        return belay_fail(err, BELAY_NOMEM, "no memory for a snapshot of the checkpoint");
+    l->env = live->env;
+    l->borrowed = true;
+    l->meta = live->meta;
+    memcpy(l->dbi, live->dbi, sizeof l->dbi);
+    int rc = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->reader);
+    if (rc == 0)
+        rc = read_position(l);
+    if (rc) {
+        lmdb_close(l);
+        return fail(err, rc, "begin a snapshot");
+    }
+    *ret_backend = (struct belay_state_backend){ .self = l, .position = lmdb_position, .get = lmdb_get,
+                                                 .seek = lmdb_seek, .refresh = stay, .close = lmdb_close };
+    return BELAY_OK;
 }
 
 int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,

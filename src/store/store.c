@@ -43,6 +43,8 @@ static int recovery_reserve(struct belay_store *s, const struct commit *c, struc
     int status = belay_state_reserve(s->state, bytes, 4 * c->records, err);
     if (status != BELAY_BUSY)
         return status;
+    if (s->opt.look)
+        return belay_fail(err, BELAY_LIMIT, "the journal's tail is too long to be applied in memory");
     status = store_checkpoint_now(s, c->number - 1, err);
     return status == BELAY_OK ? belay_state_reserve(s->state, bytes, 4 * c->records, err) : status;
 }
@@ -83,6 +85,13 @@ uint64_t store_trimmed(struct topic_logs *topics, struct belay_state *state)
     return needed < next ? needed : next;
 }
 
+static int read_journal(struct belay_store *s, struct recovery *r, struct belay_err *err)
+{
+    uint64_t checkpoint = belay_state_position(s->state);
+    return s->opt.look ? journal_look(&s->journal, checkpoint, false, visit, r, err)
+                       : journal_recover(&s->journal, checkpoint, visit, r, err);
+}
+
 static int recover(struct belay_store *s, struct belay_err *err)
 {
     struct recovery r = { .store = s, .scratch = journal_batch_new(BELAY_BLOCK_BYTES) };
@@ -91,7 +100,7 @@ static int recover(struct belay_store *s, struct belay_err *err)
     s->journal.trimmed = store_trimmed(&s->topics, s->state);
     int status = belay_disk_free_bytes(s->opt.disk, &s->journal.disk_free_bytes, err);
     if (status == BELAY_OK)
-        status = journal_recover(&s->journal, belay_state_position(s->state), visit, &r, err);
+        status = read_journal(s, &r, err);
     journal_batch_free(r.scratch);
     return status;
 }
@@ -106,6 +115,8 @@ static void defaults(struct belay_store *s)
         o->segment_bytes = SEGMENT_BYTES_MIN;
     o->journal_bytes_max = o->journal_bytes_max ? o->journal_bytes_max : BELAY_JOURNAL_BYTES_DEFAULT;
     o->bytes_max = o->bytes_max ? o->bytes_max : UINT64_MAX;
+    if (o->look)
+        o->overlay_bytes_max = BELAY_LOOK_OVERLAY_BYTES;
     o->overlay_bytes_max = o->overlay_bytes_max ? o->overlay_bytes_max : BELAY_OVERLAY_BYTES_MAX;
     s->tail_bytes_max = o->tail_cache_bytes ? o->tail_cache_bytes : BELAY_TAIL_CACHE_BYTES;
     s->soft_bytes = o->segment_bytes / 4 < BELAY_COMMIT_BYTES_SOFT ? o->segment_bytes / 4
@@ -156,11 +167,11 @@ int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret
         status = topic_logs_load(&s->topics, s->state, err);
     if (status == BELAY_OK && opt->load)
         status = opt->load(opt->arg, s->state, err);
-    if (status == BELAY_OK)
+    if (status == BELAY_OK && !opt->look)
         status = make_dirs(opt->disk, err);
-    if (status == BELAY_OK)
+    if (status == BELAY_OK && !opt->state_only)
         status = recover(s, err);
-    if (status == BELAY_OK)
+    if (status == BELAY_OK && !opt->look)
         status = store_adopt_archives(s, err);
     if (status != BELAY_OK) {
         belay_store_close(s);
@@ -224,6 +235,25 @@ void belay_store_topic_size(struct belay_store *s, uint32_t topic, uint64_t *ret
 }
 
 /* ---- looking ---- */
+
+void belay_store_gap(struct belay_store *s, uint32_t topic, uint64_t *ret_first, uint64_t *ret_last)
+{
+    const struct topic_log *t = topic_logs_at(&s->topics, topic);
+    *ret_first = *ret_last = 0;
+    for (uint64_t at = t->low; at < t->next;) {
+        struct archived a = { 0 };
+        struct extent e = { 0 };
+        bool archived = at <= t->archived;
+        bool there = archived ? archived_find(s->state, topic, at, &a) : extent_find(s->state, topic, at, &e);
+        uint64_t first = archived ? a.first : e.first;
+        if (!there || first > at) {
+            *ret_first = at;
+            *ret_last = (there && first < t->next ? first : t->next) - 1;
+            return;
+        }
+        at = (archived ? a.last : extent_last(&e)) + 1;
+    }
+}
 
 static uint64_t count(const struct belay_list *list)
 {

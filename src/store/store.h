@@ -55,6 +55,10 @@ struct belay_store_opt {
     uint64_t bytes_max;                   /* of the whole store; 0: the disk's */
     size_t overlay_bytes_max, tail_cache_bytes; /* 0: defaults of limits.h */
     uint64_t seed;                        /* salts */
+    /* Only to look, at a directory that nobody writes or at a snapshot of the state: nothing is changed, and only
+     * what reads may be called. The tail of the journal is applied in memory, up to BELAY_LOOK_OVERLAY_BYTES. */
+    bool look;
+    bool state_only;                      /* look at the state as of its position; there is no journal */
     /* Called for each record of the other rooms, at recovery; the rooms call their own apply after
      * append. Cannot fail but for a type or version it does not know: BELAY_VERSION. */
     int (*apply)(void *arg, uint64_t position, const struct belay_record *record, struct belay_err *err);
@@ -76,6 +80,10 @@ int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret
  * flight (belay_store_idle), everything durable. On failure nothing is lost: recovery reads the journal.
  * Errors: BELAY_BUSY (something is pending), why the store failed, BELAY_NOSPACE, BELAY_NOMEM, BELAY_IO. */
 int belay_store_checkpoint(struct belay_store *s, struct belay_err *err) BELAY_MUST_CHECK;
+/* A checkpoint is to come with one of the next flushes; there was one, or there was nothing to put into one, when
+ * belay_store_checkpointed(position as of now). */
+void belay_store_checkpoint_soon(struct belay_store *s);
+bool belay_store_checkpointed(const struct belay_store *s, uint64_t position);
 /* No job may be in flight (belay_store_idle). Frees; writes nothing. */
 void belay_store_close(struct belay_store *s);
 bool belay_store_idle(const struct belay_store *s);
@@ -114,6 +122,8 @@ uint64_t belay_store_durable(const struct belay_store *s);
 /* Starts the commit job if none is in flight and something is pending; also the checkpoint, segment
  * and archive jobs that are due. Call at the end of every engine step. */
 void belay_store_flush(struct belay_store *s, belay_time now);
+/* look: is every message from low on where a row says? *ret_first and *ret_last: the first gap, 0: none. */
+void belay_store_gap(struct belay_store *s, uint32_t topic, uint64_t *ret_first, uint64_t *ret_last);
 /* BELAY_OK, or why nothing more will become durable. */
 int belay_store_failed(const struct belay_store *s, struct belay_err *err);
 

@@ -46,10 +46,15 @@ def test_nothing_is_lost_and_nobody_is_charged_twice(tmp_path):
         for cycle in range(CYCLES):
             time.sleep(rng.uniform(0.05, 0.5))
             world.kill()
+            code, out, err = belay("audit", data=os.path.join(world.folder, "store"))
+            assert code == 0 and "lost 0" in out, out + err
             if cycle % 10 == 9:
                 code, out, err = belay("store", "check", os.path.join(world.folder, "store"))
                 assert code == 0, out + err
             world.start()
+            if cycle % 5 == 4:  # while orders come in
+                code, out, err = belay("audit", data=os.path.join(world.folder, "store"))
+                assert code == 0 and "lost 0" in out, out + err
         clients.stop()
         world.faults(payments={"error": 0, "lost": 0}, warehouse={"error": 0, "lost": 0})
         last = demo.wait_ended(world, clients.accepted, time.monotonic() + 240, lambda done, total: None)

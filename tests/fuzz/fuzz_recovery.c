@@ -184,7 +184,7 @@ static void look_at_journal(struct memory_disk *d)
     last_visited = 0;
     journal_init(&j, &(struct journal_opt){ .disk = &d->base, .segment_bytes = BELAY_KIB(64),
                                             .limit_bytes = UINT64_MAX });
-    int status = journal_look(&j, 0, visit, NULL, &err);
+    int status = journal_look(&j, 0, true, visit, NULL, &err);
     if (status != BELAY_OK && status != BELAY_CORRUPT && status != BELAY_VERSION)
         abort();
     journal_deinit(&j);

@@ -278,4 +278,5 @@ void sim_check_end(struct sim_world *w)
     check_lanes(w);
     check_topics(w);
     sim_seeks_check(w);
+    sim_audit(w, w->engine);
 }

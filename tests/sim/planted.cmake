@@ -33,7 +33,8 @@ set(planted
   "43:a_replay_job_that_lets_the_letters_of_a_key_overtake"
   "44:a_replay_job_that_forgets_how_far_it_was"
   "45:a_replay_job_that_forgets_that_it_was_paused"
-  "37:a_newest_segment_that_nobody_witnesses")
+  "37:a_newest_segment_that_nobody_witnesses"
+  "38:a_letter_that_leaves_its_message_behind")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

@@ -116,6 +116,7 @@ static void start(struct sim_world *w)
 {
     struct belay_err err;
     sim_newest_check(w);
+    sim_audit_look(w);
     for (int tries = 0;; tries++) {
         bool stumbles = !w->calm && tries < 3 && sim_chance(w, 100);
         if (stumbles)
@@ -124,6 +125,7 @@ static void start(struct sim_world *w)
         if (status == BELAY_OK && !sim_disk_stopped(w->disk)) {
             sim_disk_stop_after(w->disk, UINT64_MAX);
             sim_trace(w, "started");
+            sim_audit(w, w->engine);
             return;
         }
         sim_trace(w, "start failed: %s", status == BELAY_OK ? "disk" : err.msg);

@@ -7,6 +7,7 @@
  *   operators.c  people: letters, reloads
  *   persons.c    people: what they say about sagas
  *   crashes.c    the process dies with a message in hand
+ *   audit.c      the balance out of the rows
  *   newest.c     the newest segment of the journal goes missing
  *   seeks.c      people: seeks and pauses, and what must come of them
  *   replays.c    people: replay jobs, and what must come of them
@@ -251,6 +252,10 @@ void sim_replays_clear(struct sim_world *w);
 bool sim_replays_ended(struct sim_world *w);
 /* What was replayed just now is nobody else's to replay. */
 void sim_replays_check_conflict(struct sim_world *w, struct belay_subscription *sub, uint64_t sequence);
+/* Each message is in exactly one state, by its rows. */
+void sim_audit(struct sim_world *w, struct belay_engine *e);
+/* The same before a start: nothing is changed. */
+void sim_audit_look(struct sim_world *w);
 void sim_newest_look(struct sim_world *w);
 void sim_newest_check(struct sim_world *w);
 void sim_crashes_init(struct sim_world *w);

@@ -95,6 +95,26 @@ static inline void world_flush(struct world *w)
     belay_store_flush(w->store, w->now);
 }
 
+static void world_no_balance(void *arg, const struct belay_audit_balance *balance)
+{
+    (void)arg;
+    assert_int_equal(balance->lost, 0);
+    assert_int_equal(balance->twice, 0);
+}
+
+static void world_no_finding(void *arg, struct belay_str owner, uint64_t sequence, struct belay_str what)
+{
+    (void)arg;
+    fail_msg("audit: %.*s/%llu: %.*s", BELAY_STR_ARG(owner), (unsigned long long)sequence, BELAY_STR_ARG(what));
+}
+
+/* Each message is in exactly one state. */
+static inline void world_audit(struct world *w)
+{
+    struct belay_auditor to = { world_no_balance, world_no_finding, NULL, w };
+    world_ok(w, belay_broker_audit(w->b, &to, &w->err));
+}
+
 /* Everything appended so far is durable, every job done, every invariant holds. */
 static inline void world_settle(struct world *w)
 {
@@ -103,6 +123,7 @@ static inline void world_settle(struct world *w)
         sim_jobs_finish(&w->queue);
     }
     world_ok(w, belay_broker_check(w->b, &w->err));
+    world_audit(w);
     world_flush(w);
     sim_jobs_finish(&w->queue);
 }
@@ -124,6 +145,7 @@ static inline void world_reopen(struct world *w, enum sim_death death)
     if (w->sub)
         world_ok(w, belay_broker_subscribe(w->b, &w->sub_opt, &w->sub, &w->err));
     world_ok(w, belay_broker_check(w->b, &w->err));
+    world_audit(w);
 }
 
 static inline void world_free(struct world *w)

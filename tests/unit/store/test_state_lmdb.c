@@ -72,6 +72,29 @@ static struct belay_str get(uint32_t table, struct belay_str key)
     return value;
 }
 
+static void a_snapshot_stays_what_it_was(void **state)
+{
+    const struct belay_state_change first = { .table = T, .key = K("a"), .value = K("1") };
+    const struct belay_state_change second[] = { { .table = T, .key = K("a"), .value = K("2") },
+                                                 { .table = T, .key = K("b"), .value = K("3") } };
+    struct belay_state_backend snapshot;
+    struct belay_str key, value;
+    struct belay_err err;
+    (void)state;
+    assert_ok(commit(4, &first, 1, &err));
+    assert_ok(belay_state_lmdb_snapshot(&lmdb, &snapshot, &err));
+    assert_ok(commit(9, second, 2, &err));
+    assert_ok(lmdb.refresh(lmdb.self, &err));
+    assert_int_equal(lmdb.position(lmdb.self), 9);
+    assert_int_equal(snapshot.position(snapshot.self), 4);
+    assert_ok(snapshot.refresh(snapshot.self, &err));
+    assert_ok(snapshot.get(snapshot.self, T, K("a"), &value, &err));
+    assert_true(belay_str_eq(value, K("1")));
+    assert_int_equal(snapshot.seek(snapshot.self, T, K("a"), true, &key, &value, &err), BELAY_NOTFOUND);
+    snapshot.close(snapshot.self);
+    assert_true(belay_str_eq(get(T, K("a")), K("2")));
+}
+
 static void a_new_folder_is_empty_at_position_0(void **state)
 {
     (void)state;
@@ -288,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_new_folder_is_empty_at_position_0),
+        TEST(a_snapshot_stays_what_it_was),
         TEST(a_commit_is_found_after_reopening),
         TEST(views_live_until_the_refresh),
         TEST(a_commit_that_finds_no_room_changes_nothing),
