@@ -1,51 +1,14 @@
 /* attempt.c - what is recorded of an attempt while it lasts: that it began, and what its run has achieved.
  *
- * That an attempt began is a bit in `started`, gathered like an ack (cursor.c).  One that follows an interrupted
- * attempt is a record and a number in the exception's row: a set cannot count beyond one.
+ * That an attempt began is a bit in `started`, gathered like an ack (cursor.c).  A crash uses up no attempt: what it
+ * cut short is made again under the same number, and has nothing new to record.
  */
 #include "broker/head.h"
 
+/* The one after an interrupted attempt is that attempt again, and recorded already. */
 int belay_broker_start(struct belay_broker *b, struct belay_delivery *d, struct belay_err *err)
 {
-    struct entry *e = entry_of(d);
-    if (!d->interrupted)
-        return gather_start(b, d->sub, d->sequence, err);
-    int status = delivery_prepare(b, d->sub, err);
-    if (status != BELAY_OK)
-        return status;
-    struct belay_buf *r = head_pack(b, e, d->definition);
-    belay_pack_u8(r, e->progress);
-    status = record_commit(b, RECORD_ATTEMPT, head_cost(r, e), true, err);
-    if (status == BELAY_OK) {
-        became_exception(e);
-        if (!belay_list_empty(&d->sub->troubled))
-            (void)!lanes_hold(b, d->sub);
-    }
-    return status;
-}
-
-/* An attempt of an exception begins; a message interrupted before becomes one: the set of started
- * ones cannot count beyond one. */
-int apply_attempt(struct belay_broker *b, struct belay_unpack *u)
-{
-    struct head h;
-    int status = head_unpack(b, u, &h);
-    bool progress = belay_unpack_u8(u);
-    if (status != BELAY_OK || !belay_unpack_ok(u))
-        return status != BELAY_OK ? status : BELAY_CORRUPT;
-    h.x.begun = h.attempt;
-    h.x.progress = progress;
-    if (h.is_new) {
-        if (h.x.keyed && !h.x.loner)
-            lane_trouble(b, h.sub, h.x.lane, key_text_str(&h.x.key), h.sequence);
-        h.x.ended = h.attempt < 2 ? 0 : h.attempt - 2; /* the one before was interrupted */
-        h.x.due = 0;
-        exception_set_state(h.sub, &h.x, EXCEPTION_WAITING);
-        due_put(b, h.sub, 0, h.sequence);
-    }
-    exception_put(b, h.sub, h.sequence, &h.x);
-    head_enter(&h);
-    return BELAY_OK;
+    return d->interrupted ? BELAY_OK : gather_start(b, d->sub, d->sequence, err);
 }
 
 int belay_broker_progress(struct belay_broker *b, struct belay_delivery *d, struct belay_str progress,

@@ -127,7 +127,6 @@ static apply_fn *const applies[] = {
     [RECORD_SETTLE - BELAY_RECORD_BROKER] = apply_settle,
     [RECORD_RETRY - BELAY_RECORD_BROKER] = apply_retry,
     [RECORD_LETTER - BELAY_RECORD_BROKER] = apply_letter,
-    [RECORD_ATTEMPT - BELAY_RECORD_BROKER] = apply_attempt,
     [RECORD_PROGRESS - BELAY_RECORD_BROKER] = apply_progress,
     [RECORD_HOLD - BELAY_RECORD_BROKER] = apply_hold,
     [RECORD_REPLAY - BELAY_RECORD_BROKER] = apply_replay,
@@ -158,7 +157,7 @@ int belay_broker_apply(struct belay_broker *b, uint64_t position, const struct b
                        struct belay_err *err)
 {
     if (record->type <= BELAY_RECORD_BROKER || record->type >= RECORD_END
-        || record->version != RECORD_VERSION)
+        || !applies[record->type - BELAY_RECORD_BROKER] || record->version != RECORD_VERSION)
         return belay_fail(err, BELAY_VERSION,
                           "record type 0x%04x version %u at position %llu was written by a newer version",
                           record->type, record->version, (unsigned long long)position);

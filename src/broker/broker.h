@@ -129,8 +129,9 @@ int belay_broker_topic_room(struct belay_broker *b, struct belay_str topic, size
 struct belay_delivery {
     struct belay_subscription *sub;
     uint64_t sequence;
-    uint32_t attempt;               /* this one's number, from 1 */
-    bool interrupted;               /* the attempt before was recorded as started, its outcome never */
+    uint32_t attempt;               /* this one's number, from 1; a crash uses up none */
+    uint32_t deaths;                /* of processes in which it ran alone */
+    bool interrupted;               /* it was recorded as started before, its outcome never */
     belay_time first_attempt_at;    /* of attempt 1; now for the first */
     struct belay_message message;   /* views valid until the delivery ends */
     struct belay_str lane_key;      /* "" alone */
@@ -193,10 +194,33 @@ enum belay_message_state belay_broker_state_of(struct belay_broker *b, struct be
  * BELAY_NOTFOUND: done already. */
 int belay_broker_cancel(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                         struct belay_str reason, belay_time now, bool *ret_attempted, struct belay_err *err) BELAY_MUST_CHECK;
-/* The process died while this message was in hand: counted; the BELAY_POISON_CRASHES-th time it becomes
- * a letter POISON:CRASH instead of being delivered. */
-int belay_broker_crashed(struct belay_broker *b, uint32_t sub_id, uint64_t sequence, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
-#define BELAY_POISON_CRASHES 3
+
+/* ---- what was in flight when the process died (suspect.c) ---- */
+
+struct belay_crash_item {
+    uint32_t sub;
+    uint64_t sequence;
+    bool in_hand;               /* its flow was being stepped just then */
+};
+struct belay_crash {
+    uint64_t number;            /* as belay_broker_crash_next said while the process lived: it is counted once */
+    const struct belay_crash_item *items; /* messages in flight */
+    uint32_t count;
+    uint32_t others;            /* what else was: calls of sagas, requests */
+};
+/* The process died: what was in flight is suspected, durably; where a message was all that was, the death counts
+ * against it. *ret_position: through which that must be durable before anything is delivered; 0: there is nothing to
+ * count, or it was. */
+int belay_broker_crashed(struct belay_broker *b, const struct belay_crash *crash, belay_time now,
+                         uint64_t *ret_position, struct belay_err *err) BELAY_MUST_CHECK;
+uint64_t belay_broker_crash_next(const struct belay_broker *b);
+/* How many are suspected: each is to run alone once. An outcome clears a suspicion, success the deaths too. */
+uint32_t belay_broker_suspected(const struct belay_broker *b);
+/* As belay_broker_next, a suspected one, or one that stands before it in its lane. NULL: none can be had now;
+ * *ret_pending: one is being read. */
+struct belay_delivery *belay_broker_next_suspect(struct belay_broker *b, belay_time now, bool *ret_pending);
+/* When the process died with d in flight, and what else was: a line each, oldest first. */
+void belay_broker_crash_story(struct belay_broker *b, const struct belay_delivery *d, struct belay_buf *out);
 
 /* ---- dead letters ---- */
 

@@ -1,5 +1,4 @@
-/* by_name.c - one message, asked for by its sequence: where it is, out of the way, what crashed on it. */
-#include "base/planted.h"
+/* by_name.c - one message, asked for by its sequence: where it is, out of the way. */
 #include "broker/impl.h"
 
 const char *belay_message_state_name(enum belay_message_state state)
@@ -47,7 +46,7 @@ enum belay_message_state belay_broker_state_of(struct belay_broker *b, struct be
 
 static bool attempted(struct belay_subscription *sub, uint64_t sequence, uint32_t attempts)
 {
-    return attempts || crash_count(sub, sequence);
+    return attempts || suspect_find(sub, sequence);
 }
 
 int belay_broker_cancel(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -73,41 +72,5 @@ int belay_broker_cancel(struct belay_broker *b, struct belay_subscription *sub, 
         entry_drop(b, e);
     subscription_kick(b, sub);
     *ret_attempted = tried;
-    return BELAY_OK;
-}
-
-/* ---- crashes ---- */
-
-int belay_broker_crashed(struct belay_broker *b, uint32_t sub_id, uint64_t sequence, belay_time now,
-                         struct belay_err *err)
-{
-    struct belay_subscription *sub = belay_broker_find_id(b, sub_id);
-    broker_advance(b, now);
-    if (!sub || sequence >= belay_store_next_sequence(b->store, sub->topic_id)
-        || belay_broker_state_of(b, sub, sequence, NULL) == BELAY_MESSAGE_DONE)
-        return BELAY_OK; /* what crashed had been settled in the same breath */
-    if (BELAY_PLANTED(22))
-        return BELAY_OK;
-    struct belay_buf *r = record_begin(b);
-    belay_pack_varint(r, sub->id);
-    belay_pack_varint(r, sequence);
-    return record_commit(b, RECORD_CRASH, (struct cost){ 0 }, true, err);
-}
-
-int apply_crash(struct belay_broker *b, struct belay_unpack *u)
-{
-    struct belay_subscription *sub = unpack_subscription(b, u);
-    uint64_t sequence = belay_unpack_varint(u);
-    if (!sub || !belay_unpack_ok(u))
-        return BELAY_CORRUPT;
-    sub->dirty = true;
-    for (uint32_t i = 0; i < sub->crash_count; i++)
-        if (sub->crashes[i].sequence == sequence) {
-            sub->crashes[i].count++;
-            return BELAY_OK;
-        }
-    if (sub->crash_count == CRASHES_MAX)
-        crash_forget(sub, sub->crashes[0].sequence);
-    sub->crashes[sub->crash_count++] = (struct crash){ sequence, 1 };
     return BELAY_OK;
 }

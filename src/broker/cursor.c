@@ -156,9 +156,8 @@ static int each_range(struct belay_broker *b, struct belay_unpack *u,
 
 static void ack_range(struct belay_subscription *sub, uint64_t first, uint64_t end)
 {
-    if (sub->crash_count)
-        for (uint64_t s = first; s < end; s++)
-            crash_forget(sub, s);
+    if (sub->suspect_count)
+        suspect_forget_range(sub, first, end);
     sub->n.done += cursor_settle(sub, first, end);
 }
 

@@ -7,7 +7,7 @@
 
 #define READS_PER_TURN 4 /* batches of held or settled messages a turn may pass over */
 
-static bool subscription_may_deliver(const struct belay_subscription *sub)
+bool subscription_may_deliver(const struct belay_subscription *sub)
 {
     return sub->active && !sub->stopped && !sub->paused[0] && !sub->broken
            && sub->in_flight < sub->opt.concurrency;
@@ -47,7 +47,7 @@ static void wake(struct belay_broker *b)
     }
 }
 
-static void deferred_ready(struct belay_broker *b, struct belay_subscription *sub)
+void deferred_ready(struct belay_broker *b, struct belay_subscription *sub)
 {
     struct belay_heap_node *node;
     while ((node = belay_heap_min(&sub->later)) && node->key <= b->now) {
@@ -80,24 +80,17 @@ static bool fill(struct belay_broker *b, struct belay_subscription *sub)
     return !belay_list_empty(&sub->ready);
 }
 
-/* What may not be delivered becomes a letter here. True: it did, or it could not now. */
-static bool refused(struct belay_broker *b, struct entry *e, bool *ret_stop)
+bool deliver_refused(struct belay_broker *b, struct entry *e, bool *ret_stop)
 {
     struct belay_subscription *sub = e->d.sub;
     struct belay_fault fault;
     struct belay_err err;
-    if (e->lane_fault) {
-        struct belay_str key;
-        struct belay_arena *arena = &e->page->fetch.arena;
-        belay_fault_init(&fault, "EXPRESSION:LIMIT", BELAY_CLASS_PERMANENT, "the lane key is too long");
-        if (sub->opt.lane_key)
-            (void)sub->opt.lane_key(sub->opt.arg, &e->d.message, arena, &key, &fault);
-    } else if (crash_count(sub, e->d.sequence) >= BELAY_POISON_CRASHES) {
-        belay_fault_init(&fault, "POISON:CRASH", BELAY_CLASS_PERMANENT,
-                         "the process died %d times while this message was in hand", BELAY_POISON_CRASHES);
-    } else {
+    struct belay_str key;
+    if (!e->lane_fault)
         return false;
-    }
+    belay_fault_init(&fault, "EXPRESSION:LIMIT", BELAY_CLASS_PERMANENT, "the lane key is too long");
+    if (sub->opt.lane_key)
+        (void)sub->opt.lane_key(sub->opt.arg, &e->d.message, &e->page->fetch.arena, &key, &fault);
     fault.at = b->now;
     bool park = e->keyed && !e->loner && sub->opt.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
     e->where = ENTRY_FLIGHT;
@@ -111,6 +104,19 @@ static bool refused(struct belay_broker *b, struct entry *e, bool *ret_stop)
     return true;
 }
 
+void deliver_take(struct belay_broker *b, struct entry *e)
+{
+    struct belay_subscription *sub = e->d.sub;
+    const struct suspect *s = sub->suspect_count ? suspect_find(sub, e->d.sequence) : NULL;
+    e->d.deaths = s ? s->deaths : 0;
+    e->where = ENTRY_FLIGHT;
+    e->taken = true;
+    e->taken_at = b->now;
+    sub->in_flight++;
+    if (!e->d.first_attempt_at)
+        e->d.first_attempt_at = b->now;
+}
+
 static struct entry *take(struct belay_broker *b, struct belay_subscription *sub, bool *ret_again)
 {
     *ret_again = false;
@@ -122,17 +128,12 @@ static struct entry *take(struct belay_broker *b, struct belay_subscription *sub
             return NULL;
         struct entry *e = BELAY_CONTAINER_OF(node, struct entry, d.node);
         bool stop = false;
-        if ((e->lane_fault || sub->crash_count) && refused(b, e, &stop)) {
+        if (deliver_refused(b, e, &stop)) {
             if (stop)
                 return NULL;
             continue;
         }
-        e->where = ENTRY_FLIGHT;
-        e->taken = true;
-        e->taken_at = b->now;
-        sub->in_flight++;
-        if (!e->d.first_attempt_at)
-            e->d.first_attempt_at = b->now;
+        deliver_take(b, e);
         return e;
     }
     return NULL;

@@ -22,7 +22,9 @@
 
 #define GATHER_RANGES_MAX 256 /* of one subscription in a step, before they are flushed */
 #define RANGES_MAX 8192       /* above a cursor; a cancel or seek that would make more is refused */
-#define CRASHES_MAX 64        /* messages a subscription counts crashes of */
+#define CRASHES_KEPT 16       /* of which it is known what was in flight */
+#define CRASH_NAMED 6         /* messages in flight at a crash that are named */
+#define STORY_CRASHES 8       /* of a message, the last ones */
 #define READ_COUNT 64         /* messages of one read */
 #define READ_BYTES BELAY_KIB(64)
 #define PAGE_CHUNK_BYTES (READ_BYTES + BELAY_KIB(32))
@@ -56,9 +58,25 @@ struct topic {
     uint32_t subscription_count;
 };
 
-struct crash {
+/* A message that was in flight when a process died (suspect.c). */
+struct suspect {
     uint64_t sequence;
-    uint32_t count;
+    bool suspected;               /* is to run alone; else only its deaths are remembered */
+    bool in_hand;                 /* its flow was just being stepped: asked first */
+    uint8_t deaths;               /* of processes in which it ran alone */
+    uint8_t crash_count;
+    uint64_t crashes[STORY_CRASHES]; /* their numbers, oldest first */
+};
+
+/* One death of a process. */
+struct crash {
+    uint64_t number;              /* from 1; 0: none */
+    belay_time at;                /* when the next process found it */
+    uint32_t messages, others;    /* in flight: messages; calls of sagas and requests */
+    struct {
+        uint32_t sub;
+        uint64_t sequence;
+    } named[CRASH_NAMED];
 };
 
 struct counters {
@@ -77,8 +95,8 @@ struct belay_subscription {
     struct ranges started;        /* an attempt began: the first, or of an exception the one after those it counts */
     struct counters n;
     char paused[128];             /* durable reason; "" running */
-    struct crash crashes[CRASHES_MAX];
-    uint32_t crash_count;
+    struct suspect *suspects;     /* in the order of their sequences */
+    uint32_t suspect_count, suspect_cap, suspected_count;
     bool went_back;               /* a seek queued messages again: no order to earlier ones */
     /* configuration */
     bool active;                  /* a flow takes its messages */
@@ -182,6 +200,9 @@ struct belay_broker {
     uint64_t scheduled_next, scheduled_count;
     uint64_t incarnation_seen;   /* highest that began an idempotency key */
     struct bucket buckets[BUCKETS];
+    struct crash crashes[CRASHES_KEPT]; /* row 0 of SUBSCRIPTION: the one numbered n is at n % CRASHES_KEPT */
+    uint64_t crash_last;
+    bool crashes_dirty;
     uint8_t absent[16];          /* hash of the key that was looked for last and is in no bucket */
     bool absent_known;
     bool dirty;
@@ -231,8 +252,7 @@ enum record_type {
     RECORD_SETTLE,
     RECORD_RETRY,
     RECORD_LETTER,
-    RECORD_ATTEMPT,
-    RECORD_PROGRESS,
+    RECORD_PROGRESS = BELAY_RECORD_BROKER + 10, /* 9 was of a version before the first */
     RECORD_HOLD,
     RECORD_REPLAY,
     RECORD_RELEASE,
@@ -283,7 +303,6 @@ int apply_start(struct belay_broker *b, struct belay_unpack *u);
 int apply_settle(struct belay_broker *b, struct belay_unpack *u);
 int apply_retry(struct belay_broker *b, struct belay_unpack *u);
 int apply_letter(struct belay_broker *b, struct belay_unpack *u);
-int apply_attempt(struct belay_broker *b, struct belay_unpack *u);
 int apply_postpone(struct belay_broker *b, struct belay_unpack *u);
 int apply_trail(struct belay_broker *b, struct belay_unpack *u);
 int apply_progress(struct belay_broker *b, struct belay_unpack *u);
@@ -369,6 +388,12 @@ void window_init(struct belay_subscription *sub);
 
 void subscription_kick(struct belay_broker *b, struct belay_subscription *sub);
 void subscription_rearm(struct belay_broker *b, struct belay_subscription *sub);
+/* An entry that is ready becomes the delivery. */
+void deliver_take(struct belay_broker *b, struct entry *e);
+/* The lane key of a ready entry could not be told: it becomes a letter. True: it did, or could not now. */
+bool deliver_refused(struct belay_broker *b, struct entry *e, bool *ret_stop);
+bool subscription_may_deliver(const struct belay_subscription *sub);
+void deferred_ready(struct belay_broker *b, struct belay_subscription *sub);
 /* Reads fresh messages into the window. True: there is more to read at once. */
 bool read_fresh(struct belay_broker *b, struct belay_subscription *sub);
 void read_due(struct belay_broker *b, struct belay_subscription *sub);
@@ -405,7 +430,7 @@ enum letter_part { LETTER_FACTS, LETTER_MESSAGE, LETTER_ORIGINAL, LETTER_PARTS }
 struct exception {
     enum exception_state state;
     bool keyed, loner, letter, progress;
-    uint32_t begun, ended;     /* attempts; begun > ended, or in `started`: one is, or was, under way */
+    uint32_t begun, ended;     /* attempts; begun > ended, or in `started`: the next one is, or was, under way */
     uint32_t total;            /* attempts before the last replay */
     uint32_t history;          /* entries ever made */
     uint32_t job;              /* that replayed it last; 0: a person, or nobody */
@@ -521,8 +546,20 @@ void sweep_recovered(struct belay_broker *b);
 /* Becomes a letter now. Errors: as belay_broker_letter. */
 int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park,
                struct belay_str progress, struct belay_hash128 definition, struct belay_err *err) BELAY_MUST_CHECK;
-uint32_t crash_count(const struct belay_subscription *sub, uint64_t sequence);
-void crash_forget(struct belay_subscription *sub, uint64_t sequence);
+
+/* ---- what was in flight when the process died (suspect.c) ---- */
+
+/* NULL: nothing is held against it. */
+struct suspect *suspect_find(const struct belay_subscription *sub, uint64_t sequence);
+/* It succeeded, or is gone: nothing is held against it any more. */
+void suspect_forget(struct belay_subscription *sub, uint64_t sequence);
+void suspect_forget_range(struct belay_subscription *sub, uint64_t first, uint64_t end);
+/* An attempt of it ended, and the process lives: it is not suspected, but its deaths are remembered. */
+void suspect_clear(struct belay_subscription *sub, uint64_t sequence);
+void suspects_pack(struct belay_buf *out, const struct belay_subscription *sub);
+int suspects_unpack(struct belay_unpack *u, struct belay_subscription *sub);
+void crashes_save(struct belay_broker *b, struct belay_state *state);
+int crashes_load(struct belay_broker *b, struct belay_state *state);
 
 enum settle_how { SETTLE_DONE, SETTLE_DISCARDED };
 /* Ends a message that has rows, or one with a reason. lane: of a held one, NULL. */

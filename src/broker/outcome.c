@@ -60,6 +60,7 @@ int apply_retry(struct belay_broker *b, struct belay_unpack *u)
         (void)exception_give(&h.x, INSIDE_MESSAGE, message);
     exception_put_progress(b, h.sub, h.sequence, &h.x, progress.now, progress.packed);
     due_put(b, h.sub, due, h.sequence);
+    suspect_clear(h.sub, h.sequence);
     head_enter(&h);
     return BELAY_OK;
 }
@@ -177,7 +178,7 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
     exception_add_history(b, h.sub, h.sequence, &h.x, failure);
     exception_put_progress(b, h.sub, h.sequence, &h.x, progress.now, progress.packed);
     head_enter(&h);
-    crash_forget(h.sub, h.sequence);
+    suspect_forget(h.sub, h.sequence);
     h.sub->topic->low_dirty = true;
     if (!h.is_new && head && !parks)
         lane_advance(b, h.sub, h.x.lane, f.created_at);

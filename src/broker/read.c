@@ -58,7 +58,6 @@ static int message_take(struct entry *e, struct belay_str encoded, struct belay_
 static int take_up(struct belay_broker *b, struct entry *e, struct belay_arena *arena)
 {
     struct belay_str progress;
-    e->d.attempt = 2;
     e->d.interrupted = true;
     if (!progress_get(b, e->d.sub->id, e->d.sequence, false, &e->d.definition, &e->d.first_attempt_at, &progress))
         return BELAY_OK;
@@ -327,8 +326,8 @@ static int load_exception(struct belay_broker *b, struct belay_subscription *sub
     e->inside = exception_has_inside(&x, INSIDE_MESSAGE);
     e->due = x.due;
     e->hash = x.lane;
-    e->d.attempt = exception_begun(sub, sequence, &x) + 1;
-    e->d.interrupted = e->d.attempt > x.ended + 1;
+    e->d.attempt = x.ended + 1;
+    e->d.interrupted = exception_begun(sub, sequence, &x) > x.ended;
     e->d.first_attempt_at = x.first_attempt_at;
     e->d.definition = x.definition;
     e->page = page_new(b, sub, 2048);

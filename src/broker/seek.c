@@ -153,9 +153,11 @@ static void forget_progress(struct belay_broker *b, struct belay_subscription *s
         progress_put(b, sub->id, sequence, BELAY_STR_NONE);
         ranges_remove(&sub->started, sequence, sequence + 1);
     }
-    for (uint32_t i = sub->crash_count; i--;)
-        if (sub->crashes[i].sequence >= first && sub->crashes[i].sequence < end)
-            crash_forget(sub, sub->crashes[i].sequence);
+    for (uint32_t i = sub->suspect_count; i--;) {
+        uint64_t sequence = sub->suspects[i].sequence;
+        if (sequence >= first && sequence < end && !cursor_settled(sub, sequence))
+            suspect_forget(sub, sequence);
+    }
 }
 
 static void skip(struct belay_broker *b, struct belay_subscription *sub, uint64_t first, uint64_t end)

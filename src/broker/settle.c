@@ -53,7 +53,7 @@ int apply_settle(struct belay_broker *b, struct belay_unpack *u)
         progress_put(b, sub->id, sequence, BELAY_STR_NONE);
         cursor_settle(sub, sequence, sequence + 1);
     }
-    crash_forget(sub, sequence);
+    suspect_forget(sub, sequence);
     ++*(how == SETTLE_DONE ? &sub->n.done : &sub->n.discarded);
     sub->dirty = true;
     return BELAY_OK;

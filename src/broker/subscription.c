@@ -28,6 +28,7 @@ static void subscription_free(struct belay_subscription *sub)
     window_free(sub);
     ranges_deinit(&sub->settled);
     ranges_deinit(&sub->started);
+    belay_free(sub->suspects);
     belay_free((void *)sub->name.p);
     belay_free(sub);
 }
@@ -266,26 +267,6 @@ int apply_pause(struct belay_broker *b, struct belay_unpack *u)
     return BELAY_OK;
 }
 
-/* ---- crashes ---- */
-
-uint32_t crash_count(const struct belay_subscription *sub, uint64_t sequence)
-{
-    for (uint32_t i = 0; i < sub->crash_count; i++)
-        if (sub->crashes[i].sequence == sequence)
-            return sub->crashes[i].count;
-    return 0;
-}
-
-void crash_forget(struct belay_subscription *sub, uint64_t sequence)
-{
-    for (uint32_t i = 0; i < sub->crash_count; i++)
-        if (sub->crashes[i].sequence == sequence) {
-            sub->crashes[i] = sub->crashes[--sub->crash_count];
-            sub->dirty = true;
-            return;
-        }
-}
-
 /* ---- the row ---- */
 
 static void pack_ranges(struct belay_buf *out, const struct ranges *r, uint64_t base)
@@ -333,11 +314,7 @@ static void pack_row(struct belay_buf *out, struct belay_subscription *sub)
         belay_pack_varint(out, *counter_of(&sub->n, i));
     pack_ranges(out, &sub->settled, sub->cursor);
     pack_ranges(out, &sub->started, 0);
-    belay_pack_varint(out, sub->crash_count);
-    for (uint32_t i = 0; i < sub->crash_count; i++) {
-        belay_pack_varint(out, sub->crashes[i].sequence);
-        belay_pack_varint(out, sub->crashes[i].count);
-    }
+    suspects_pack(out, sub);
 }
 
 void subscriptions_save(struct belay_broker *b, struct belay_state *state)
@@ -354,6 +331,7 @@ void subscriptions_save(struct belay_broker *b, struct belay_state *state)
         belay_state_put(state, BELAY_TABLE_SUBSCRIPTION, row_key_str(&key), belay_buf_view(&b->message));
         sub->dirty = false;
     }
+    crashes_save(b, state);
 }
 
 static int unpack_row(struct belay_broker *b, struct belay_unpack *u)
@@ -380,12 +358,9 @@ static int unpack_row(struct belay_broker *b, struct belay_unpack *u)
     status = unpack_ranges(u, &sub->settled, sub->cursor);
     if (status == BELAY_OK)
         status = unpack_ranges(u, &sub->started, 0);
-    sub->crash_count = (uint32_t)belay_unpack_varint(u);
-    for (uint32_t i = 0; i < sub->crash_count && i < CRASHES_MAX; i++) {
-        sub->crashes[i].sequence = belay_unpack_varint(u);
-        sub->crashes[i].count = (uint32_t)belay_unpack_varint(u);
-    }
-    if (status == BELAY_OK && (!belay_unpack_done(u) || sub->crash_count > CRASHES_MAX))
+    if (status == BELAY_OK)
+        status = suspects_unpack(u, sub);
+    if (status == BELAY_OK && !belay_unpack_done(u))
         return BELAY_CORRUPT;
     return status;
 }
@@ -396,7 +371,7 @@ int subscriptions_load(struct belay_broker *b, struct belay_state *state)
         struct row_key key = key_id(id);
         struct belay_str value;
         if (!belay_state_get(state, BELAY_TABLE_SUBSCRIPTION, row_key_str(&key), &value))
-            return BELAY_OK;
+            return crashes_load(b, state);
         struct belay_unpack u = belay_unpack_init(value);
         int status = unpack_row(b, &u);
         if (status != BELAY_OK)

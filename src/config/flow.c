@@ -75,6 +75,8 @@ static const struct config_key flow_keys[] = {
       .kind = &kind_lanes },
     { "retry", CONFIG_SUB_NODE, "How failed attempts are repeated.",
       CONFIG_FIELD(struct flow_raw, retry), .kind = &config_kind_retry },
+    { "crash_loop", CONFIG_SUB, "When a message that kills the process is quarantined.",
+      CONFIG_FIELD(struct flow_raw, def.crash_after), .kind = &config_kind_crash_loop },
     { "timeout", CONFIG_DURATION,
       "How long one run may take, waits between attempts not counted; without it an API's caller "
       "waits 30s, and a message has no bound.",

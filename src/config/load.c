@@ -11,6 +11,7 @@ struct file_raw {
     struct belay_str name;
     const struct config_node *env, *tables, *policies, *connections, *topics, *queues, *apis, *flows, *sagas,
         *alerts;
+    uint32_t crash_after;
 };
 
 static const struct config_key file_keys[] = {
@@ -42,6 +43,8 @@ static const struct config_key file_keys[] = {
     { "tests", CONFIG_RESERVED, .help = "" },
     { "alerts", CONFIG_SUB_NODE, "Who is told when something is wrong, and of what; some rules are always there.",
       CONFIG_FIELD(struct file_raw, alerts), .kind = &config_kind_alerts },
+    { "crash_loop", CONFIG_SUB, "When messages that kill the process are quarantined; of flows that say nothing, and sagas.",
+      CONFIG_FIELD(struct file_raw, crash_after), .kind = &config_kind_crash_loop },
     { "schedule", CONFIG_RESERVED, .help = "" },
     { 0 },
 };
@@ -185,6 +188,24 @@ static void take_name(struct merge *m, const struct config_tree *trees)
                      "the application needs a 'name'");
 }
 
+/* What holds for the whole application: one of its files says it. False: another one did. */
+static bool is_only(struct merge *m, const struct config_tree *tree, const char *key, bool said)
+{
+    if (said)
+        config_error(m->c->problems, config_place(config_get(tree->root, key)), "duplicate-name",
+                     "another file has '%s' already", key);
+    return !said;
+}
+
+static void take_defaults(struct merge *m, const struct config_tree *trees)
+{
+    struct belay_definitions *d = &m->c->set->d;
+    const struct config_tree *tree = trees;
+    for (uint32_t i = 0; i < m->count; i++, tree = tree->next)
+        if (m->files[i].crash_after && is_only(m, tree, "crash_loop", d->crash_after))
+            d->crash_after = m->files[i].crash_after;
+}
+
 /* What the alerts of all files need comes as one more file. */
 static void take_alerts(struct merge *m, struct file_raw *to)
 {
@@ -210,6 +231,7 @@ static void merge(struct merge *m, const struct config_tree *trees)
     for (const struct config_tree *tree = trees; tree; tree = tree->next)
         config_parse(m->c, &config_kind_file, tree->root, to++);
     take_name(m, trees);
+    take_defaults(m, trees);
     take_alerts(m, to);
     if (trees)
         check_counts(m, trees);

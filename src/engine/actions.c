@@ -175,6 +175,8 @@ static bool show_call(struct belay_engine *e, const struct engine_held *h, struc
     if (!c->used || c->generation != h->generation || (h->cancel && !c->out))
         return false;
     c->out = true;
+    if (c->run && !h->cancel)
+        engine_isolate_out(e, c->run);
     a->u.call.connection = c->def;
     a->u.call.request = &c->request;
     a->u.call.cancel = h->cancel;

@@ -34,7 +34,7 @@ static struct engine_call *call_new(struct belay_engine *e, struct engine_connec
     e->call_free = c->next_free;
     e->calls_used++;
     c->used = true;
-    c->out = c->saga = c->orphan = c->outcome_waits = c->ended = false;
+    c->out = c->saga = c->orphan = c->outcome_waits = c->ended = c->noted = false;
     c->run = NULL;
     c->set = NULL;
     c->connection = connection;
@@ -67,6 +67,8 @@ static void call_ended(struct belay_engine *e, struct engine_call *c, enum belay
 static void call_free(struct belay_engine *e, struct engine_call *c)
 {
     BELAY_ASSERT(c->used && c->ended);
+    if (c->noted)
+        engine_hand_other(e, false);
     c->used = false;
     c->generation++;
     if (c->set)
@@ -76,6 +78,13 @@ static void call_free(struct belay_engine *e, struct engine_call *c)
     c->next_free = e->call_free;
     e->call_free = c->index;
     e->calls_used--;
+}
+
+/* It is in flight beside the messages. */
+static void note(struct belay_engine *e, struct engine_call *c)
+{
+    c->noted = true;
+    engine_hand_other(e, true);
 }
 
 /* As if it had never been asked for. */
@@ -138,13 +147,8 @@ static int record_intent(struct belay_engine *e, struct engine_run *r, struct be
     return status;
 }
 
-/* The run whose turn it is gets a slot. False: nobody can now. */
-static bool grant_run(struct belay_engine *e, struct engine_connection *connection)
+static bool grant(struct belay_engine *e, struct engine_connection *connection, struct engine_run *r, bool retry)
 {
-    bool retry;
-    struct engine_run *r = e->calls_used < BELAY_CALLS_MAX ? engine_turn_next(e, connection, &retry) : NULL;
-    if (!r)
-        return false;
     struct belay_err err;
     struct engine_call *c = call_new(e, connection, retry);
     int status = c ? record_intent(e, r, &err) : BELAY_BUSY;
@@ -159,11 +163,31 @@ static bool grant_run(struct belay_engine *e, struct engine_connection *connecti
     engine_turn_taken(connection, retry);
     r->call = c;
     c->run = r;
+    if (r->kind == RUN_REQUEST)
+        note(e, c);
+    engine_isolate_granted(e, r);
     c->request = *belay_flow_request(r->flow);
     c->request.id = call_id(c);
     call_aim(e, c, belay_flow_connection(r->flow), r->set);
     engine_hold_call(e, c, false);
     return true;
+}
+
+/* The run whose turn it is gets a slot; while suspects run alone, nobody but the one that does. False: nobody can
+ * now. */
+static bool grant_run(struct belay_engine *e, struct engine_connection *connection)
+{
+    bool retry;
+    struct engine_run *r;
+    if (e->calls_used >= BELAY_CALLS_MAX)
+        return false;
+    if (!e->isolating) {
+        r = engine_turn_next(e, connection, &retry);
+        return r && grant(e, connection, r, retry);
+    }
+    r = e->alone;
+    return r && r->state == RUN_QUEUED && r->connection == connection && engine_gate_lets(e, connection, r->retry)
+           && grant(e, connection, r, r->retry);
 }
 
 int engine_call_want(struct belay_engine *e, struct engine_run *r)
@@ -268,7 +292,12 @@ static bool grant_saga(struct belay_engine *e)
     struct belay_call_request request;
     const struct belay_connection_def *def;
     bool retry;
-    if (e->calls_used >= BELAY_CALLS_MAX || !belay_sagas_next(e->sagas, e->now, &request, &def, &retry))
+    if (e->calls_used >= BELAY_CALLS_MAX || e->isolating)
+        return false;
+    engine_hand_take(e, HAND_OTHER, 0);
+    bool wants = belay_sagas_next(e->sagas, e->now, &request, &def, &retry);
+    engine_hand_empty(e);
+    if (!wants)
         return false;
     struct engine_connection *connection = engine_connection_need(e, def);
     struct engine_call *c = connection ? call_new(e, connection, retry) : NULL;
@@ -279,6 +308,7 @@ static bool grant_saga(struct belay_engine *e)
         return false;
     }
     connection->run_went_last = false;
+    note(e, c);
     c->saga = true;
     c->token = request.id;
     c->request.id = call_id(c);
@@ -294,7 +324,9 @@ static bool tell_saga(struct belay_engine *e, struct engine_call *c,
     struct belay_err err;
     struct belay_call_outcome mine = *outcome;
     mine.id = c->token;
+    engine_hand_take(e, HAND_OTHER, 0);
     int status = belay_sagas_outcome(e->sagas, &mine, e->now, &err);
+    engine_hand_empty(e);
     if (status == BELAY_OK) {
         call_free(e, c);
         return true;

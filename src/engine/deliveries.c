@@ -110,6 +110,9 @@ static void deliver_to_flow(struct belay_engine *e, const struct belay_flow_def 
         return;
     }
     r->delivery = d;
+    engine_hand_note(e, r);
+    if (e->isolating)
+        e->alone = r;
     enum key_verdict key = key_check(e, r);
     if (key == KEY_WAIT)
         belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, KEY_BUSY_AGAIN_MS));
@@ -153,16 +156,20 @@ static void deliver_saga(struct belay_engine *e, const struct engine_consumer *c
                          struct belay_delivery *d)
 {
     struct belay_err err;
+    engine_hand_take(e, belay_subscription_id(d->sub), d->sequence);
     int status = c->kind == CONSUMER_SAGA
                      ? belay_sagas_start(e->sagas, c->saga, d, e->now, &err)
                      : belay_sagas_event(e->sagas, c->saga, c->step, d, e->now, &err);
+    engine_hand_empty(e);
     if (status != BELAY_OK && engine_no_room(e, status, &err))
         belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
 }
 
-static void deliver(struct belay_engine *e, struct belay_delivery *d)
+void engine_deliver_one(struct belay_engine *e, struct belay_delivery *d)
 {
     const struct engine_consumer *c = engine_consumer_of(e, d->sub);
+    if (d->deaths && c && engine_quarantine(e, d, c->kind == CONSUMER_FLOW ? c->flow : NULL))
+        return;
     switch (c ? c->kind : CONSUMER_NONE) {
     case CONSUMER_FLOW: deliver_flow(e, c->flow, d); break;
     case CONSUMER_SAGA:
@@ -172,8 +179,7 @@ static void deliver(struct belay_engine *e, struct belay_delivery *d)
     }
 }
 
-/* Room for another run, its actions and what it may leave in the store. */
-static bool may_deliver(const struct belay_engine *e)
+bool engine_may_deliver(const struct belay_engine *e)
 {
     return !e->failed && !e->stopping && !engine_actions_crowded(e)
            && e->runs_used - e->requests_open < BELAY_RUNS_MAX && e->stalled_count < BELAY_RUNS_MAX / 2;
@@ -182,15 +188,15 @@ static bool may_deliver(const struct belay_engine *e)
 bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max)
 {
     size_t bytes = 0;
-    if (!engine_hand_is_known(e))
+    if (!engine_hand_is_known(e) || !engine_isolate(e))
         return false;
     for (uint32_t i = 0; i < count_max && bytes < bytes_max; i++) {
-        struct belay_delivery *d = may_deliver(e) ? belay_broker_next(e->broker, e->now) : NULL;
+        struct belay_delivery *d = engine_may_deliver(e) ? belay_broker_next(e->broker, e->now) : NULL;
         if (!d)
             return false;
         bytes += d->message.body.n;
         i += d->attempt > 1; /* its rows are read and deleted: twice the work */
-        deliver(e, d);
+        engine_deliver_one(e, d);
     }
     return true;
 }

@@ -10,6 +10,7 @@
 #define DELIVERED_BYTES_A_STEP BELAY_KIB(256)
 #define CALLS_A_STEP 64u
 #define STEP_ARENA_BYTES BELAY_MIB(32)
+#define CRASHED_TOLD_MAX 16u /* events for a crash; who else was in flight a letter's story tells */
 
 void engine_fail(struct belay_engine *e, int status, const struct belay_err *err)
 {
@@ -19,6 +20,8 @@ void engine_fail(struct belay_engine *e, int status, const struct belay_err *err
     if (err)
         e->failure = *err;
     e->failure.code = status;
+    if (e->hand && !e->crash_position)
+        engine_hand_clear(e);
 }
 
 bool engine_no_room(struct belay_engine *e, int status, const struct belay_err *err)
@@ -147,41 +150,54 @@ static int make_rooms(struct belay_engine *e, struct belay_err *err)
     return belay_sagas_new(&sagas, &e->sagas, err);
 }
 
-/* The process ended while this message was in hand: perhaps because of it. */
-static void tell_crash(struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence)
+/* The process ended while these were in flight: perhaps because of one of them. */
+static void tell_crash(struct belay_engine *e, const struct belay_crash *crash)
 {
-    uint32_t attempts = 0;
-    enum belay_message_state state = belay_broker_state_of(e->broker, sub, sequence, &attempts);
-    const struct belay_field field = { BELAY_STR("state"), belay_str_c(belay_message_state_name(state)) };
-    const struct belay_action_event event = { .level = 3, .name = "message.crashed",
-                                              .owner = belay_subscription_name(sub),
-                                              .sequence = sequence, .attempt = attempts,
-                                              .fields = &field, .field_count = 1 };
-    engine_hold_event(e, BELAY_ACTION_EVENT, &event, NULL);
+    char messages[16], others[16];
+    snprintf(messages, sizeof messages, "%u", crash->count);
+    snprintf(others, sizeof others, "%u", crash->others);
+    for (uint32_t i = 0; i < crash->count && i < CRASHED_TOLD_MAX; i++) {
+        const struct belay_crash_item *item = &crash->items[i];
+        struct belay_subscription *sub = belay_broker_find_id(e->broker, item->sub);
+        uint32_t attempts = 0;
+        enum belay_message_state state = sub ? belay_broker_state_of(e->broker, sub, item->sequence, &attempts)
+                                             : BELAY_MESSAGE_DONE;
+        if (state == BELAY_MESSAGE_DONE)
+            continue;
+        const struct belay_field fields[] = {
+            { BELAY_STR("state"), belay_str_c(belay_message_state_name(state)) },
+            { BELAY_STR("messages"), belay_str_c(messages) },
+            { BELAY_STR("others"), belay_str_c(others) },
+            { BELAY_STR("in_hand"), item->in_hand ? BELAY_STR("true") : BELAY_STR("false") },
+        };
+        const struct belay_action_event event = { .level = 3, .name = "message.crashed",
+                                                  .owner = belay_subscription_name(sub),
+                                                  .sequence = item->sequence, .attempt = attempts,
+                                                  .fields = fields, .field_count = 4 };
+        engine_hold_event(e, BELAY_ACTION_EVENT, &event, NULL);
+    }
 }
 
 /* Counts the crash before anything is delivered again. */
 static int recover(struct belay_engine *e, struct belay_err *err)
 {
-    uint32_t sub;
-    uint64_t sequence;
-    int status = engine_hand_open(e, &sub, &sequence, err);
+    struct belay_crash crash = { 0 };
+    int status = engine_hand_open(e, &crash, err);
     if (status != BELAY_OK)
         return status;
     belay_broker_recovered(e->broker, e->now);
     belay_sagas_recovered(e->sagas, e->now);
-    if (!sub)
-        return BELAY_OK;
-    if (belay_broker_find_id(e->broker, sub)) {
-        status = belay_broker_crashed(e->broker, sub, sequence, e->now, err);
-        if (status == BELAY_OK)
-            e->crash_position = belay_store_position(e->store);
-        tell_crash(e, belay_broker_find_id(e->broker, sub), sequence);
-        if (status == BELAY_NOTFOUND || status == BELAY_BUSY || status == BELAY_NOSPACE)
-            status = BELAY_OK; /* it was settled, or there is no room to count */
+    if (crash.count) {
+        status = belay_broker_crashed(e->broker, &crash, e->now, &e->crash_position, err);
+        if (status == BELAY_OK && e->crash_position)
+            tell_crash(e, &crash);
+        if (status == BELAY_BUSY || status == BELAY_NOSPACE)
+            status = BELAY_OK; /* there is no room to count */
     }
     if (!e->crash_position)
-        engine_hand_empty(e);
+        engine_hand_clear(e);
+    belay_arena_reset(&e->arena);
+    engine_isolate_begin(e);
     return status;
 }
 
@@ -211,6 +227,8 @@ void belay_engine_close(struct belay_engine *e)
 {
     if (!e)
         return;
+    if (e->stopping && !e->failed && !e->crash_position && e->hand)
+        engine_hand_clear(e); /* it ends in order: what is still in flight did not end it */
     engine_runs_free(e);
     engine_calls_free(e);
     engine_connections_free(e);
@@ -280,8 +298,8 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
 {
     if (e->failed)
         return BELAY_TIME_NEVER;
-    belay_time at = belay_broker_wake_at(e->broker);
-    if (!e->stopping)
+    belay_time at = e->isolating ? engine_isolate_wake_at(e) : belay_broker_wake_at(e->broker);
+    if (!e->stopping && !e->isolating)
         at = earlier(at, belay_sagas_wake_at(e->sagas));
     const struct belay_heap_node *n = belay_heap_min(&e->due);
     if (n)

@@ -18,8 +18,8 @@
  *
  * A request of an API that is not yet answered lives in memory only (it is not accepted): after a crash the
  * client asks again, and the same idempotency key resumes it (BELAY_IDEMPOTENCY_RUNNING, interrupted).
- * The message in hand is noted in a mapped page ("hand") while its flow runs; what is found there at open is
- * reported to the broker (belay_broker_crashed).
+ * What is in flight is noted in mapped pages ("hand"); what is found there at open is suspected (belay_broker_crashed),
+ * runs first and one by one, and what kills the process again and again is quarantined (isolate.c).
  *
  * Uses: broker, flow, saga, platform/disk.h.  Thread: one, the shard's.
  */
@@ -127,7 +127,7 @@ struct belay_action_reply {
 };
 
 /* Something an operator wants to know, named as in the log (docs/internals/logs-and-metrics.md lists them):
- * message.retry, .dead_letter, .parked, .crashed, .duplicate; request.retry; saga.* (saga.h's news);
+ * message.retry, .dead_letter, .parked, .crashed, .duplicate; poison.quarantined; request.retry; saga.* (saga.h's news);
  * clock.jumped.  The runtime logs and counts. */
 struct belay_action_event {
     uint8_t level;                      /* obs level */

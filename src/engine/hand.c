@@ -1,21 +1,36 @@
-/* The message in hand, noted in a page of memory that outlives the process: what is found there when
- * the store is opened is what crashed it.  One note costs three stores; a run without calls needs no
- * record of its attempt.  It stays there until the crash is counted and that is durable; nothing is
- * delivered before: or a message that kills the process at once would do so for ever. */
+/* What is in flight, noted in pages of memory that outlive the process: what is found there when the store is opened
+ * is what the process died of, or died with.
+ *
+ *   at_work   the message whose flow is being stepped; HAND_OTHER: a request's flow, or a saga
+ *   notes     every message between its delivery and its outcome, at the place of its run
+ *   others    calls of sagas and requests under way: nothing is quarantined for them, but a message beside them did
+ *             not run alone
+ *
+ * A note costs three stores; a run without calls needs no record of its attempt.  The pages keep what they say until
+ * the crash is counted and that is durable; nothing is delivered before: or a message that kills the process at once
+ * would do so for ever.  After a power failure they may be older than what happened: then somebody is suspected in
+ * vain, at most once. */
 #include "engine/impl.h"
 
 #include <stdatomic.h>
 
+#include "base/assert.h"
 #include "platform/disk.h"
 
-#define HAND_MAGIC 0x31444e4148594c42u /* "BLYHAND1" */
-#define HAND_BYTES 4096
+#define HAND_MAGIC 0x32444e4148594c42u /* "BLYHAND2" */
+
+struct note {
+    uint64_t sequence;
+    uint32_t sub;   /* 0: none */
+    uint32_t check; /* of both, so that a page torn by a power failure says nothing */
+};
 
 struct engine_hand {
     uint64_t magic;
-    uint64_t sequence;
-    uint32_t sub;
-    uint32_t check; /* of both, so that a page torn by a power failure says nothing */
+    uint64_t crash; /* the number of the crash that they will have been of: none is counted twice */
+    struct note at_work;
+    uint32_t others;
+    struct note notes[]; /* by the index of their run */
 };
 
 static uint32_t check_of(uint32_t sub, uint64_t sequence)
@@ -23,39 +38,104 @@ static uint32_t check_of(uint32_t sub, uint64_t sequence)
     return (uint32_t)(sequence * 0x9e3779b97f4a7c15u >> 32) ^ sub * 0x85ebca6bu ^ 0x42454c59u;
 }
 
-int engine_hand_open(struct belay_engine *e, uint32_t *ret_sub, uint64_t *ret_sequence,
-                     struct belay_err *err)
+static size_t hand_bytes(const struct belay_engine *e)
 {
-    void *page;
+    return sizeof(struct engine_hand) + e->run_max * sizeof(struct note);
+}
+
+static bool says(const struct note *n)
+{
+    return n->sub && n->check == check_of(n->sub, n->sequence);
+}
+
+static void take(struct note *n, uint32_t sub, uint64_t sequence)
+{
+    n->sequence = sequence;
+    n->check = check_of(sub, sequence);
+    n->sub = sub;
+    atomic_signal_fence(memory_order_seq_cst); /* before what may crash */
+}
+
+static void drop(struct note *n)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    n->sub = 0;
+}
+
+/* The message in hand has a note of its own too, unless it is a saga's. */
+static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
+{
+    const struct engine_hand *h = e->hand;
+    const struct note *hand = says(&h->at_work) ? &h->at_work : NULL;
+    struct belay_crash crash = { .number = h->crash, .others = h->others };
+    struct belay_crash_item *items = BELAY_ARENA_ARRAY(&e->arena, struct belay_crash_item, e->run_max + 1);
+    crash.items = items;
+    if (!items)
+        return BELAY_NOMEM;
+    bool named = !hand || hand->sub == HAND_OTHER;
+    crash.others += hand && hand->sub == HAND_OTHER;
+    for (uint32_t i = 0; i < e->run_max; i++) {
+        const struct note *n = &h->notes[i];
+        if (!says(n))
+            continue;
+        bool in_hand = hand && n->sub == hand->sub && n->sequence == hand->sequence;
+        named |= in_hand;
+        items[crash.count++] = (struct belay_crash_item){ n->sub, n->sequence, in_hand };
+    }
+    if (!named)
+        items[crash.count++] = (struct belay_crash_item){ hand->sub, hand->sequence, true };
+    *ret_crash = crash;
+    return BELAY_OK;
+}
+
+int engine_hand_open(struct belay_engine *e, struct belay_crash *ret_crash, struct belay_err *err)
+{
+    void *pages;
     int status = belay_file_open(e->opt.disk, "hand", BELAY_FILE_WRITE | BELAY_FILE_CREATE,
                                  &e->hand_file, err);
     if (status == BELAY_OK)
-        status = belay_file_map(e->hand_file, HAND_BYTES, &page, err);
+        status = belay_file_map(e->hand_file, hand_bytes(e), &pages, err);
     if (status != BELAY_OK)
-        return belay_wrap(err, status, "the page of the message in hand");
-    e->hand = page;
-    const struct engine_hand *h = e->hand;
-    bool found = h->magic == HAND_MAGIC && h->sub && h->check == check_of(h->sub, h->sequence);
-    *ret_sub = found ? h->sub : 0;
-    *ret_sequence = found ? h->sequence : 0;
-    if (!found)
-        *e->hand = (struct engine_hand){ .magic = HAND_MAGIC };
+        return belay_wrap(err, status, "the pages of what is in flight");
+    e->hand = pages;
+    if (e->hand->magic == HAND_MAGIC)
+        return gather(e, ret_crash) == BELAY_OK ? BELAY_OK : belay_fail(err, BELAY_NOMEM, "what was in flight");
+    engine_hand_clear(e);
     return BELAY_OK;
+}
+
+void engine_hand_clear(struct belay_engine *e)
+{
+    memset(e->hand, 0, hand_bytes(e));
+    e->hand->magic = HAND_MAGIC;
+    e->hand->crash = belay_broker_crash_next(e->broker);
 }
 
 void engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence)
 {
-    struct engine_hand *h = e->hand;
-    h->sequence = sequence;
-    h->check = check_of(sub, sequence);
-    h->sub = sub;
-    atomic_signal_fence(memory_order_seq_cst); /* before what may crash */
+    take(&e->hand->at_work, sub, sequence);
 }
 
 void engine_hand_empty(struct belay_engine *e)
 {
-    atomic_signal_fence(memory_order_seq_cst);
-    e->hand->sub = 0;
+    drop(&e->hand->at_work);
+}
+
+void engine_hand_note(struct belay_engine *e, const struct engine_run *r)
+{
+    const struct belay_delivery *d = r->delivery;
+    take(&e->hand->notes[r->index], belay_subscription_id(d->sub), d->sequence);
+}
+
+void engine_hand_unnote(struct belay_engine *e, const struct engine_run *r)
+{
+    drop(&e->hand->notes[r->index]);
+}
+
+void engine_hand_other(struct belay_engine *e, bool begins)
+{
+    BELAY_ASSERT(begins || e->hand->others);
+    e->hand->others += begins ? 1 : UINT32_MAX;
 }
 
 bool engine_hand_is_known(struct belay_engine *e)
@@ -64,7 +144,7 @@ bool engine_hand_is_known(struct belay_engine *e)
         return true;
     if (belay_store_durable(e->store) < e->crash_position)
         return false;
-    engine_hand_empty(e);
+    engine_hand_clear(e);
     e->crash_position = 0;
     return true;
 }

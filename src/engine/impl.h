@@ -69,6 +69,7 @@ struct engine_connection {
 struct engine_call;
 
 struct engine_run {
+    uint32_t index;               /* among all runs: of its note in the hand */
     struct belay_list node;       /* of the list its state names */
     struct belay_heap_node timer; /* due (WAITING), else the deadline */
     uint8_t kind, state, verdict;
@@ -103,6 +104,7 @@ struct engine_run {
 struct engine_call {
     uint32_t index, generation;
     bool used, out, saga, orphan; /* orphan: nobody waits for the outcome any more */
+    bool noted;                         /* in the hand, as something beside the messages */
     bool ended;                         /* its ticket was given back: it waits only to be told */
     struct belay_gate_ticket ticket;
     struct engine_run *run;
@@ -213,6 +215,10 @@ struct belay_engine {
     struct belay_file *hand_file;
     struct engine_hand *hand;
     uint64_t crash_position; /* of what says whom the last process died of; 0: durable, or nobody */
+    /* one by one (isolate.c) */
+    bool isolating;
+    struct engine_run *alone;   /* the suspect at work; NULL: none */
+    belay_time alone_until, isolate_until;
 
     bool stopping;
     int failed;
@@ -306,6 +312,9 @@ void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_
 /* ---- deliveries.c ---- */
 /* Hands messages to flows and sagas, so many or about so many bytes of them; false: nothing more now. */
 bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max);
+/* Room for another run, its actions and what it may leave in the store? */
+bool engine_may_deliver(const struct belay_engine *e);
+void engine_deliver_one(struct belay_engine *e, struct belay_delivery *d);
 int engine_delivery_settle(struct belay_engine *e, struct engine_run *r);
 /* A retry that may not be made now: the broker has it again until later, no attempt used up. BELAY_CONFLICT: it is
  * none that the broker can put away; BELAY_BUSY, NOSPACE: nothing happened. The run is gone when OK. */
@@ -378,13 +387,34 @@ void engine_timer_topic(const struct belay_flow_def *flow, char *ret_name, size_
 void engine_timers_free(struct belay_engine *e);
 
 /* ---- hand.c ---- */
-int engine_hand_open(struct belay_engine *e, uint32_t *ret_sub, uint64_t *ret_sequence,
-                     struct belay_err *err);
+/* What is found there; items from e->arena. */
+int engine_hand_open(struct belay_engine *e, struct belay_crash *ret_crash, struct belay_err *err);
+/* A message's flow is about to be stepped; HAND_OTHER: something that is no message. */
+#define HAND_OTHER UINT32_MAX
 void engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
 void engine_hand_empty(struct belay_engine *e);
+/* A message is in flight from here on, and no more. */
+void engine_hand_note(struct belay_engine *e, const struct engine_run *r);
+void engine_hand_unnote(struct belay_engine *e, const struct engine_run *r);
+/* A call of a saga or a request is under way; no more. */
+void engine_hand_other(struct belay_engine *e, bool begins);
+/* The process ends in order: nothing it did ended it. */
+void engine_hand_clear(struct belay_engine *e);
 /* What the last process died of is durable: messages may be delivered. */
 bool engine_hand_is_known(struct belay_engine *e);
 void engine_hand_close(struct belay_engine *e);
+
+/* ---- isolate.c: what was in flight when the process died runs one by one ---- */
+void engine_isolate_begin(struct belay_engine *e);
+/* Hands a suspect out where that may be now. True: nobody is suspected, the others may go. */
+bool engine_isolate(struct belay_engine *e);
+/* The suspect's call waits for its commit, and is out: only then its time begins. */
+void engine_isolate_granted(struct belay_engine *e, const struct engine_run *r);
+void engine_isolate_out(struct belay_engine *e, const struct engine_run *r);
+/* NEVER: not isolating. */
+belay_time engine_isolate_wake_at(const struct belay_engine *e);
+/* So many deaths, and it is quarantined instead of being run. True: the delivery is gone. */
+bool engine_quarantine(struct belay_engine *e, struct belay_delivery *d, const struct belay_flow_def *flow);
 
 /* ---- sagas.c: what flows see of sagas ---- */
 int engine_saga_function(void *arg, struct belay_arena *arena, const struct belay_value *args,

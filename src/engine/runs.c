@@ -88,6 +88,7 @@ static struct engine_run *run_make(struct belay_engine *e)
     }
     belay_arena_init(&r->arena, RUN_ARENA_CHUNK, BELAY_MESSAGE_BYTES_MAX * 2);
     belay_buf_init(&r->progress, BELAY_PROGRESS_BYTES_MAX);
+    r->index = e->run_count;
     e->runs[e->run_count++] = r;
     return r;
 }
@@ -115,6 +116,9 @@ struct engine_run *engine_run_new(struct belay_engine *e, enum engine_run_kind k
 void engine_run_free(struct belay_engine *e, struct engine_run *r)
 {
     engine_key_release(e, r);
+    engine_hand_unnote(e, r);
+    if (e->alone == r)
+        e->alone = NULL;
     engine_run_move(e, r, RUN_FREE);
     engine_run_timer(e, r, BELAY_TIME_NEVER);
     if (r->flow)
@@ -186,12 +190,10 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
     if (r->state != RUN_AT_WORK)
         engine_run_move(e, r, RUN_AT_WORK);
     const struct belay_delivery *d = r->delivery;
-    if (d)
-        engine_hand_take(e, belay_subscription_id(d->sub), d->sequence);
+    engine_hand_take(e, d ? belay_subscription_id(d->sub) : HAND_OTHER, d ? d->sequence : 0);
     r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
-    if (d)
-        engine_hand_empty(e);
     engine_run_settle(e, r);
+    engine_hand_empty(e);
 }
 
 void engine_run_settle(struct belay_engine *e, struct engine_run *r)

@@ -133,16 +133,17 @@ static enum move after_failure(struct belay_flow_run *run, const struct belay_st
     return fail_handle(run);
 }
 
-/* The process ended while this call was under way: that attempt failed with an unknown outcome. */
+/* The process ended while this call was under way: its outcome is unknown. That is not the call's failure: where it
+ * may be repeated it is the same attempt again. */
 static enum move after_interruption(struct belay_flow_run *run, const struct belay_step_def *step)
 {
     const struct eval e = run_eval(run);
-    uint32_t attempt = run_attempt(run);
+    if (belay_call_repeatable(&step->u.call.call, &run->m.request))
+        return MOVE_CALL;
     eval_fail(&e, "FLOW:INTERRUPTED",
               "the process ended before the outcome of this call was recorded");
     run->fault.class_ = BELAY_CLASS_UNKNOWN_OUTCOME;
-    enum move move = after_failure(run, step, attempt > 1 ? attempt - 1 : 1);
-    return move == MOVE_RETRY ? MOVE_CALL : move; /* the pause has been long enough */
+    return after_failure(run, step, run_attempt(run));
 }
 
 enum move call_begin(struct belay_flow_run *run, const struct belay_step_def *step)

@@ -248,6 +248,7 @@ struct belay_flow_def {
     struct belay_lanes_def lanes;
     struct belay_retry_def retry;
     uint32_t timeout_ms;          /* of one run without its waits; 0: none */
+    uint32_t crash_after;         /* deaths while a message ran alone, then it is quarantined; 0: the set's */
     uint16_t first;               /* BELAY_STEP_END: no steps */
     const struct belay_step_def *steps;
     uint32_t step_count;
@@ -343,6 +344,7 @@ struct belay_definitions {
     const struct belay_expr_data *expr_data; /* $env and $lookupTable; opaque here */
     struct belay_arena arena;
     struct belay_str name;                    /* of the application */
+    uint32_t crash_after;                     /* of flows and sagas that say nothing; 0: the default */
     struct belay_policy_def *policies; uint32_t policy_count;
     struct belay_connection_def *connections; uint32_t connection_count;
     struct belay_topic_def *topics; uint32_t topic_count;     /* queues too */

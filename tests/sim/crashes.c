@@ -1,7 +1,12 @@
 /* The process dies inside of a flow: at any message it takes in hand, and at each attempt of one
- * message that kills it.  The linker puts us between the engine and its page (--wrap): what is
+ * message that kills it.  The linker puts us between the engine and its pages (--wrap): what is
  * noted there stays, and the process is dead when the step returns, whatever that step still did in
- * memory. */
+ * memory.  Another message kills while it is called out: the process dies when its call leaves.
+ *
+ * Beside it a ledger of our own: who was in flight at each death, and whether alone.  It is read from the engine's
+ * runs and calls, not from the pages. */
+#include <string.h>
+
 #include "base/limits.h"
 #include "engine/impl.h"
 #include "sim/world.h"
@@ -10,8 +15,88 @@ static struct sim_world *world;
 
 void __real_engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
 void __real_engine_hand_empty(struct belay_engine *e);
+void __real_engine_hand_note(struct belay_engine *e, const struct engine_run *r);
+void __real_engine_hand_unnote(struct belay_engine *e, const struct engine_run *r);
+void __real_engine_hand_other(struct belay_engine *e, bool begins);
+void __real_engine_hand_clear(struct belay_engine *e);
 void __wrap_engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
 void __wrap_engine_hand_empty(struct belay_engine *e);
+void __wrap_engine_hand_note(struct belay_engine *e, const struct engine_run *r);
+void __wrap_engine_hand_unnote(struct belay_engine *e, const struct engine_run *r);
+void __wrap_engine_hand_other(struct belay_engine *e, bool begins);
+void __wrap_engine_hand_clear(struct belay_engine *e);
+
+/* ---- the ledger ---- */
+
+static struct sim_accused *accused(struct sim_world *w, uint32_t sub, uint64_t sequence)
+{
+    for (uint32_t i = 0; i < w->accused_count; i++)
+        if (w->accused[i].sub == sub && w->accused[i].sequence == sequence)
+            return &w->accused[i];
+    if (w->accused_count == SIM_ACCUSED_MAX)
+        return NULL;
+    w->accused[w->accused_count] = (struct sim_accused){ .sub = sub, .sequence = sequence };
+    return &w->accused[w->accused_count++];
+}
+
+/* Calls of sagas and requests. */
+static uint32_t others_out(const struct belay_engine *e)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < e->call_count; i++) {
+        const struct engine_call *c = e->calls[i];
+        n += c->used && (c->saga || !c->run || c->run->kind == RUN_REQUEST);
+    }
+    return n;
+}
+
+/* It dies now, perhaps with this message in hand. */
+static void note_death(struct sim_world *w, uint32_t sub, uint64_t sequence)
+{
+    const struct belay_engine *e = w->engine;
+    uint32_t messages = 0, others = others_out(e) + (sub == HAND_OTHER);
+    struct sim_accused *last = NULL;
+    bool named = sub == 0 || sub == HAND_OTHER;
+    for (uint32_t i = 0; i < e->run_count; i++) {
+        const struct engine_run *r = e->runs[i];
+        if (r->state == RUN_FREE || !r->delivery)
+            continue;
+        messages++;
+        sim_trace(w, "in flight: %.*s/%llu, state %u%s", BELAY_STR_ARG(belay_subscription_name(r->delivery->sub)),
+                  (unsigned long long)r->delivery->sequence, r->state, e->isolating ? ", one by one" : "");
+        last = accused(w, belay_subscription_id(r->delivery->sub), r->delivery->sequence);
+        named |= last && last->sub == sub && last->sequence == sequence;
+    }
+    if (!named) { /* of a saga: it has no run */
+        messages++;
+        last = accused(w, sub, sequence);
+    }
+    if (messages == 1 && others == 0 && last)
+        last->alone++;
+    w->died_noted = true;
+}
+
+/* Any other death; the one in hand was noted when it came. Pages that lost power may show an earlier death again. */
+void sim_crashes_died(struct sim_world *w, bool power)
+{
+    if (!w->died_noted)
+        note_death(w, 0, 0);
+    w->died_noted = false;
+    for (uint32_t i = 0; power && i < w->accused_count; i++)
+        w->accused[i].maybe++;
+}
+
+/* Nobody is quarantined but who died alone so often. */
+void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64_t sequence)
+{
+    struct belay_subscription *sub = belay_broker_find(belay_engine_broker(w->engine), owner);
+    const struct sim_accused *a = sub ? accused(w, belay_subscription_id(sub), sequence) : NULL;
+    if (a && a->alone + a->maybe < BELAY_CRASH_AFTER_DEFAULT)
+        sim_violation(w, "POISON", "%.*s/%llu is quarantined after %u deaths alone, and perhaps %u",
+                      BELAY_STR_ARG(owner), (unsigned long long)sequence, a->alone, a->maybe);
+}
+
+/* ---- dying ---- */
 
 static bool kills(struct sim_world *w, const struct belay_engine *e, uint32_t sub,
                   uint64_t sequence)
@@ -31,14 +116,40 @@ void __wrap_engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequ
     bool poison = kills(w, e, sub, sequence);
     w->poison_deaths += poison;
     w->dying = poison || sim_chance(w, 2);
-    if (w->dying)
+    if (w->dying) {
         sim_trace(w, "it dies with %u/%llu in hand", sub, (unsigned long long)sequence);
+        note_death(w, sub, sequence);
+    }
 }
 
 void __wrap_engine_hand_empty(struct belay_engine *e)
 {
     if (!world->dying)
         __real_engine_hand_empty(e);
+}
+
+void __wrap_engine_hand_note(struct belay_engine *e, const struct engine_run *r)
+{
+    if (!world->dying)
+        __real_engine_hand_note(e, r);
+}
+
+void __wrap_engine_hand_unnote(struct belay_engine *e, const struct engine_run *r)
+{
+    if (!world->dying)
+        __real_engine_hand_unnote(e, r);
+}
+
+void __wrap_engine_hand_other(struct belay_engine *e, bool begins)
+{
+    if (!world->dying)
+        __real_engine_hand_other(e, begins);
+}
+
+void __wrap_engine_hand_clear(struct belay_engine *e)
+{
+    if (!world->dying)
+        __real_engine_hand_clear(e);
 }
 
 /* Before it is durable it is nothing that could be counted: its sender will send it again, or not.
@@ -51,18 +162,41 @@ void sim_crashes_look(struct sim_world *w)
         w->poison_durable = belay_store_durable(s) >= belay_store_position(s);
 }
 
+/* A thread of a connector dies of what it is to send. */
+bool sim_crashes_call(struct sim_world *w, const struct belay_call_request *request)
+{
+    if (w->calm || !w->killer[0])
+        return false;
+    for (size_t i = 0; i + strlen(w->killer) <= request->body.n; i++)
+        if (memcmp(request->body.p + i, w->killer, strlen(w->killer)) == 0) {
+            sim_trace(w, "it dies of %s", w->killer);
+            w->killer_deaths++;
+            return true;
+        }
+    return false;
+}
+
 void sim_crashes_init(struct sim_world *w)
 {
     world = w;
     w->poison = sim_chance(w, 300) ? 1 + sim_below(w, 12) : 0;
+    if (sim_chance(w, 300))
+        snprintf(w->killer, sizeof w->killer, "\"lane\":\"l%u\",\"n\":%u}", (unsigned)sim_below(w, SIM_LANES_MAX),
+                 (unsigned)sim_below(w, 3));
+    w->power_fails = sim_chance(w, 700);
 }
 
-/* A crash that is written down counts: the message becomes a letter, and kills nobody until it is
- * replayed. What power failures and deaths during a start take with them is not held against it. */
+/* A crash that is written down counts: the message becomes a letter, and kills nobody until it is replayed. The first
+ * one may have had company. What power failures and deaths during a start take with them is not held against it. */
+static void check(struct sim_world *w, const char *who, uint64_t deaths, uint64_t replays, uint64_t excused)
+{
+    if (deaths > (BELAY_CRASH_AFTER_DEFAULT + SIM_COMPANY) * (1 + replays) + excused)
+        sim_violation(w, "POISON", "%s killed the process %llu times", who, (unsigned long long)deaths);
+}
+
 void sim_crashes_check(struct sim_world *w)
 {
-    uint64_t others = w->crashes + w->stumbles - w->poison_deaths;
-    if (w->poison_deaths > BELAY_POISON_CRASHES * (1 + w->pipe_replays) + others)
-        sim_violation(w, "POISON", "events/%llu killed the process %llu times",
-                      (unsigned long long)w->poison, (unsigned long long)w->poison_deaths);
+    uint64_t excused = w->crashes + w->stumbles - w->poison_deaths - w->killer_deaths;
+    check(w, "the poison of pipe", w->poison_deaths, w->pipe_replays, excused);
+    check(w, w->killer, w->killer_deaths, w->handle_replays, excused);
 }

@@ -79,6 +79,7 @@ static int act(struct sim_world *w, const struct found *f, uint64_t how, struct 
                                            BELAY_STR("sim"), now, err);
     }
     w->pipe_replays += strcmp(f->name, "pipe") == 0;
+    w->handle_replays += strcmp(f->name, "handle") == 0;
     sim_trace(w, "replay %s/%llu", f->name, (unsigned long long)f->sequence);
     int status = belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
     if (status == BELAY_OK)

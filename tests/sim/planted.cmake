@@ -21,9 +21,9 @@ set(planted
   "19:a_seek_that_leaves_what_was_read_ahead"
   "20:retention_that_takes_what_nobody_has_settled"
   "21:retention_that_takes_nothing"
-  "22:a_crash_in_hand_that_is_not_counted"
   "50:an_entry_of_the_trail_that_leaves_a_row_behind"
   "51:a_group_that_counts_what_is_no_letter"
+  "22:a_crash_that_is_not_counted"
   "30:a_breaker_that_lets_everything_through"
   "31:a_retry_budget_without_end"
   "32:an_attempt_used_up_by_waiting"
@@ -34,7 +34,9 @@ set(planted
   "44:a_replay_job_that_forgets_how_far_it_was"
   "45:a_replay_job_that_forgets_that_it_was_paused"
   "37:a_newest_segment_that_nobody_witnesses"
-  "38:a_letter_that_leaves_its_message_behind")
+  "38:a_letter_that_leaves_its_message_behind"
+  "60:a_death_in_company_that_counts_against_all"
+  "61:suspects_that_never_run_alone")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

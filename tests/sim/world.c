@@ -91,6 +91,8 @@ static void die(struct sim_world *w, enum sim_death death)
     sim_trace(w, "%s", death == SIM_POWER ? "power failure" : "kill -9");
     w->crashes++;
     sim_newest_look(w);
+    sim_crashes_died(w, death == SIM_POWER);
+    w->dying = true; /* what is done from here on is no longer done */
     sim_disk_stop(w->disk);
     w->model_dead = true;
     sim_jobs_finish(&w->jobs);
@@ -104,11 +106,12 @@ static void die(struct sim_world *w, enum sim_death death)
     sim_disk_restart(w->disk, death);
     w->model_dead = false;
     w->sync_fault = false;
+    w->dying = false;
 }
 
 static enum sim_death some_death(struct sim_world *w)
 {
-    return sim_chance(w, 600) ? SIM_POWER : SIM_KILL;
+    return sim_chance(w, 600) && w->power_fails ? SIM_POWER : SIM_KILL;
 }
 
 /* Until it is up; starting may fail as well. */
@@ -180,6 +183,11 @@ static void take_actions(struct sim_world *w)
         }
         switch (a.kind) {
         case BELAY_ACTION_CALL:
+            if (!a.u.call.cancel && sim_crashes_call(w, a.u.call.request)) {
+                die(w, SIM_KILL);
+                sim_crashes_check(w);
+                return;
+            }
             if (a.u.call.cancel)
                 sim_endpoint_cancel(w, a.u.call.request->id);
             else
@@ -192,6 +200,8 @@ static void take_actions(struct sim_world *w)
         case BELAY_ACTION_EVENT:
             sim_trace(w, "event %s %.*s %.*s", a.u.event.name, BELAY_STR_ARG(a.u.event.owner),
                       BELAY_STR_ARG(a.u.event.key));
+            if (strcmp(a.u.event.name, "poison.quarantined") == 0)
+                sim_crashes_quarantined(w, a.u.event.owner, a.u.event.sequence);
             break;
         }
     }
@@ -203,7 +213,6 @@ static void step(struct sim_world *w)
         return;
     belay_engine_step(w->engine, sim_clock(w));
     if (w->dying) {
-        w->dying = false;
         die(w, SIM_KILL);
         sim_crashes_check(w);
         return;

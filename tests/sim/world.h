@@ -32,6 +32,9 @@
 #define SIM_QUOTES_MAX 6
 #define SIM_TRACE_LINES 400
 
+#define SIM_ACCUSED_MAX 4096
+#define SIM_COMPANY 2 /* deaths of a killer that had company, before it ran alone */
+
 enum { SIM_MS = 1000, SIM_S = 1000000 };
 
 /* ---- trace.c ---- */
@@ -146,6 +149,12 @@ struct sim_gate { /* what a connection let through since the process began */
     uint64_t count;
 };
 
+/* A message that was in flight when a process died. */
+struct sim_accused {
+    uint32_t sub, alone, maybe; /* deaths while it was all that was in flight; those that pages may tell again */
+    uint64_t sequence;
+};
+
 enum sim_life { SIM_DEAD, SIM_ALIVE, SIM_STOPPING };
 
 struct sim_world {
@@ -182,6 +191,11 @@ struct sim_world {
     bool poison_durable;
     uint64_t poison_deaths, pipe_replays, stumbles;
     uint32_t newest;           /* segment that took a durable commit last, when the process died; 0: none */
+    char killer[40];           /* of the body of a call that kills; "": none */
+    uint64_t killer_deaths, handle_replays;
+    struct sim_accused accused[SIM_ACCUSED_MAX];
+    uint32_t accused_count;
+    bool died_noted, power_fails;
 };
 
 struct sim_result {
@@ -261,6 +275,10 @@ void sim_newest_check(struct sim_world *w);
 void sim_crashes_init(struct sim_world *w);
 void sim_crashes_look(struct sim_world *w);
 void sim_crashes_check(struct sim_world *w);
+/* The call kills. */
+bool sim_crashes_call(struct sim_world *w, const struct belay_call_request *request);
+void sim_crashes_died(struct sim_world *w, bool power);
+void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64_t sequence);
 /* Everything is durable that was done so far; false: the disk is about to end it. */
 bool sim_make_sure(struct sim_world *w);
 /* How often each event is in a topic, and where it is first at or behind `from`. */

@@ -264,31 +264,6 @@ static void stop_pauses_the_subscription_durably(void **state)
     world_settle(w);
 }
 
-static void the_third_crash_with_a_message_in_hand_makes_it_a_letter(void **state)
-{
-    struct world *w = *state;
-    struct belay_arena arena;
-    belay_arena_init(&arena, 0, BELAY_MIB(1));
-    publish(w, "a", "poison");
-    publish(w, "a", "fine");
-    for (int i = 0; i < BELAY_POISON_CRASHES; i++) {
-        take_one(w, 1);
-        world_settle(w);
-        world_reopen(w, SIM_KILL);
-        world_ok(w, belay_broker_crashed(w->b, belay_subscription_id(w->sub), 1, w->now, &w->err));
-        world_settle(w);
-    }
-    assert_null(take(w));
-    struct belay_letter l = get(w, 1, &arena);
-    assert_true(l.parked);
-    assert_string_equal(l.history[l.history_count - 1].fault.type, "POISON:CRASH");
-    assert_int_equal(l.held, 1);
-    world_ok(w, belay_broker_letter_discard(w->b, w->sub, 1, BELAY_STR("poison"), BELAY_STR("me"), w->now, &w->err));
-    ack(w, take_one(w, 2));
-    world_settle(w);
-    belay_arena_deinit(&arena);
-}
-
 static int no_key(void *arg, const struct belay_message *m, struct belay_arena *arena, struct belay_str *ret_key,
                   struct belay_fault *ret_fault)
 {
@@ -332,7 +307,6 @@ int main(void)
         WORLD_TEST(a_dead_letter_outlives_the_log_of_its_topic),
         WORLD_TEST(letters_are_listed_in_order),
         WORLD_TEST(stop_pauses_the_subscription_durably),
-        WORLD_TEST(the_third_crash_with_a_message_in_hand_makes_it_a_letter),
         WORLD_TEST(a_message_whose_lane_cannot_be_told_is_a_letter_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

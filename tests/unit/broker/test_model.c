@@ -18,7 +18,8 @@ struct message {
     uint32_t lane;
     bool in_flight, deferred, loner, started, letter;
     uint32_t begun, ended, attempt;
-    uint32_t crashes;
+    uint32_t deaths;    /* of processes, with nothing else in flight */
+    bool suspected;
     belay_time due, not_before;
     uint32_t progress; /* number of its text; 0: none */
 };
@@ -101,11 +102,13 @@ static void check_delivery(struct game *g, struct belay_delivery *d)
     char text[24] = "";
     if (d->sequence > g->now.count || !may_come(g, d->sequence))
         lost(g, d->sequence, g->now.went_back ? "came though blocked (after a seek back)" : "came out of turn");
-    uint32_t attempt = (m->begun > m->ended ? m->begun : m->ended) + 1;
+    uint32_t attempt = m->ended + 1;
     if (m->deferred)
         attempt = m->attempt;
     if (d->attempt != attempt)
         lost(g, d->sequence, "the attempt's number is wrong");
+    if (d->deaths != m->deaths)
+        lost(g, d->sequence, "the deaths held against it are wrong");
     if (!m->deferred && d->interrupted != (m->begun > m->ended))
         lost(g, d->sequence, "interrupted is wrong");
     if (m->progress)
@@ -115,27 +118,6 @@ static void check_delivery(struct game *g, struct belay_delivery *d)
     m->in_flight = true;
     m->deferred = false;
     m->attempt = attempt;
-}
-
-/* Messages whose crashes are too many become letters by themselves. */
-static void note_poisoned(struct game *g)
-{
-    for (uint64_t s = 1; s <= g->now.count; s++) {
-        struct message *m = &g->now.m[s];
-        if (m->crashes < BELAY_POISON_CRASHES || m->in_flight || (m->is != QUEUED && m->is != WAITING))
-            continue;
-        enum belay_message_state state = belay_broker_state_of(g->w->b, g->w->sub, s, NULL);
-        if (state != BELAY_MESSAGE_PARKED && state != BELAY_MESSAGE_DEAD)
-            continue;
-        m->is = state == BELAY_MESSAGE_PARKED ? PARKED : DEAD;
-        m->attempt = (m->begun > m->ended ? m->begun : m->ended) + 1;
-        m->begun = m->ended = m->attempt;
-        m->letter = true;
-        m->crashes = 0;
-        m->deferred = false;
-        if (g->on_exhausted == BELAY_EXHAUSTED_STOP)
-            g->now.paused = true;
-    }
 }
 
 static void check_nothing_missed(struct game *g)
@@ -189,11 +171,9 @@ static void op_take(struct game *g)
 {
     for (uint64_t n = 1 + below(g, 6); n; n--) {
         struct belay_delivery *d = belay_broker_next(g->w->b, g->w->now);
-        note_poisoned(g);
         if (!d) {
             op_flush(g);
             d = take(g->w); /* lets fetches end, which flushes */
-            note_poisoned(g);
             op_flush(g);
         }
         if (!d) {
@@ -264,6 +244,7 @@ static void op_retry(struct game *g)
     m->is = WAITING;
     m->due = due;
     m->progress = n;
+    m->suspected = false;
     put_down(g, i);
 }
 
@@ -282,7 +263,8 @@ static void op_letter(struct game *g)
     m->is = park && m->lane && !m->loner ? PARKED : DEAD;
     m->letter = true;
     m->progress = n;
-    m->crashes = 0;
+    m->deaths = 0;
+    m->suspected = false;
     if (g->on_exhausted == BELAY_EXHAUSTED_STOP)
         g->now.paused = true;
     put_down(g, i);
@@ -359,9 +341,8 @@ static void op_cancel(struct game *g)
     } else if (m->in_flight) {
         assert_int_equal(status, BELAY_BUSY);
     } else if (worked(g, status)) {
-        /* Of crashes the broker remembers the last few: a start that was recorded is never forgotten. */
         bool began = m->begun || m->ended || m->letter;
-        if (attempted != began && !(attempted && m->crashes))
+        if (attempted != (began || m->deaths || m->suspected))
             lost(g, s, "attempted is wrong");
         *m = (struct message){ .is = GONE, .lane = m->lane };
         g->now.discarded++;
@@ -414,19 +395,50 @@ static void op_time(struct game *g)
     pass_ms(g->w, (int64_t)below(g, 30));
 }
 
+/* Some of what was in flight, or nothing of it: the pages tell it, not the broker. */
+static uint32_t in_flight(struct game *g, struct belay_crash_item items[])
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->hands; i++)
+        if (chance(g, 2))
+            items[n++] = (struct belay_crash_item){ belay_subscription_id(g->w->sub), g->hand[i]->sequence, i == 0 };
+    return n;
+}
+
 static void op_crash(struct game *g)
 {
     struct world *w = g->w;
-    uint64_t in_hand = g->hands && chance(g, 2) ? g->hand[below(g, g->hands)]->sequence : 0;
+    struct belay_crash_item items[MESSAGES_MAX];
+    struct belay_crash crash = { .number = UINT64_MAX, .items = items, .count = in_flight(g, items), .others = chance(g, 8) };
+    bool alone = crash.count == 1 && crash.others == 0;
+    uint64_t position;
     world_reopen(w, chance(g, 2) ? SIM_KILL : SIM_POWER);
     g->now = g->durable;
     g->hands = 0;
     for (uint64_t s = 1; s <= g->now.count; s++)
         g->now.m[s].in_flight = g->now.m[s].deferred = false;
-    if (in_hand && in_hand <= g->now.count && g->now.m[in_hand].is < DONE
-        && worked(g, belay_broker_crashed(w->b, belay_subscription_id(w->sub), in_hand, w->now, &w->err)))
-        g->now.m[in_hand].crashes++;
+    uint32_t count = crash.count;
+    uint64_t sequences[MESSAGES_MAX];
+    for (uint32_t i = 0; i < count; i++)
+        sequences[i] = items[i].sequence;
+    if (count && worked(g, belay_broker_crashed(w->b, &crash, w->now, &position, &w->err)))
+        for (uint32_t i = 0; i < count; i++) {
+            struct message *m = &g->now.m[sequences[i]];
+            if (sequences[i] > g->now.count || m->is >= DONE)
+                continue;
+            m->suspected = true;
+            m->deaths += alone;
+        }
     op_flush(g);
+}
+
+static void check_suspects(struct game *g)
+{
+    uint32_t suspected = 0;
+    for (uint64_t s = 1; s <= g->now.count; s++)
+        suspected += g->now.m[s].suspected;
+    if (belay_broker_suspected(g->w->b) != suspected)
+        fail_msg("%u are suspected, not %u", belay_broker_suspected(g->w->b), suspected);
 }
 
 /* ---- the game ---- */
@@ -481,8 +493,10 @@ static void step(struct game *g)
         if (belay_broker_check(g->w->b, &g->w->err) != BELAY_OK)
             fail_msg("seed %llu, %s: %s", (unsigned long long)g->w->seed, g->doing, g->w->err.msg);
         compare(g);
-        if (chance(g, 3))
+        if (chance(g, 3)) {
             op_flush(g);
+            check_suspects(g);
+        }
         return;
     }
 }

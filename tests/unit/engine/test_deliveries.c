@@ -298,95 +298,6 @@ static void a_topic_that_is_full_makes_its_publishers_wait(void **state)
     bench_deinit(&b);
 }
 
-/* What the page of a process that died with this message in hand holds (hand.c). */
-static void leave_in_hand(struct bench *b, uint32_t sub, uint64_t sequence)
-{
-    struct {
-        uint64_t magic, sequence;
-        uint32_t sub, check;
-    } page = { 0x31444e4148594c42u, sequence, sub, 0 };
-    struct belay_file *f = NULL;
-    page.check = (uint32_t)(sequence * 0x9e3779b97f4a7c15u >> 32) ^ sub * 0x85ebca6bu ^ 0x42454c59u;
-    bench_die(b);
-    assert_ok(belay_file_open(b->disk, "hand", BELAY_FILE_WRITE, &f, &b->err));
-    assert_ok(belay_file_write(f, 0, &page, sizeof page, 0, &b->err));
-    belay_file_close(f);
-    bench_open(b);
-}
-
-static void a_message_that_kills_the_process_three_times_is_put_aside(void **state)
-{
-    struct bench b;
-    struct bench_request r;
-    (void)state;
-    bench_init(&b, piping);
-    assert_ok(belay_broker_pause(belay_engine_broker(b.engine),
-                                 belay_broker_find(belay_engine_broker(b.engine), BELAY_STR("pipe")),
-                                 BELAY_STR("by hand"), &b.err));
-    assert_ok(bench_ask(&b, &r, "a", NULL, "{\"id\":\"x\",\"dedupe\":\"1\"}"));
-    bench_go(&b);
-    bench_request_free(&r);
-    for (int i = 0; i < BELAY_POISON_CRASHES; i++) {
-        struct belay_broker *broker = belay_engine_broker(b.engine);
-        struct belay_subscription *sub = belay_broker_find(broker, BELAY_STR("pipe"));
-        leave_in_hand(&b, belay_subscription_id(sub), 1);
-        belay_engine_step(b.engine, b.now); /* what was counted becomes durable */
-        sim_jobs_finish(&b.jobs);
-    }
-    struct belay_broker *broker = belay_engine_broker(b.engine);
-    struct belay_subscription *sub = belay_broker_find(broker, BELAY_STR("pipe"));
-    assert_ok(belay_broker_resume(broker, sub, &b.err));
-    bench_go(&b);
-    struct belay_subscription_stats s = bench_stats(&b, "pipe");
-    assert_int_equal(s.done, 0);
-    assert_int_equal(s.dead + s.parked, 1);
-    assert_true(bench_saw_event(&b, "message.crashed"));
-    bench_deinit(&b);
-}
-
-/* Whom the page names, of a process that is gone. */
-static uint32_t named_in_hand(struct bench *b)
-{
-    uint32_t page[6] = { 0 };
-    size_t n;
-    struct belay_file *f = NULL;
-    bench_die(b);
-    assert_ok(belay_file_open(b->disk, "hand", 0, &f, &b->err));
-    assert_ok(belay_file_read(f, 0, page, sizeof page, &n, &b->err));
-    belay_file_close(f);
-    bench_open(b);
-    return page[4];
-}
-
-/* Or a message that kills at once would do so for ever: each process would die before it knows why. */
-static void a_crash_is_remembered_until_it_is_counted_durably(void **state)
-{
-    struct bench b;
-    struct bench_request r;
-    (void)state;
-    bench_init(&b, piping);
-    assert_ok(belay_broker_pause(belay_engine_broker(b.engine),
-                                 belay_broker_find(belay_engine_broker(b.engine), BELAY_STR("pipe")),
-                                 BELAY_STR("by hand"), &b.err));
-    assert_ok(bench_ask(&b, &r, "a", NULL, "{\"id\":\"x\",\"dedupe\":\"1\"}"));
-    bench_go(&b);
-    bench_request_free(&r);
-    struct belay_broker *broker = belay_engine_broker(b.engine);
-    uint32_t pipe = belay_subscription_id(belay_broker_find(broker, BELAY_STR("pipe")));
-    leave_in_hand(&b, pipe, 1);
-    for (int i = 0; i <= BELAY_POISON_CRASHES; i++) /* it dies of something else, again and again */
-        assert_int_equal(named_in_hand(&b), pipe);
-    belay_engine_step(b.engine, b.now);
-    sim_jobs_finish(&b.jobs);
-    belay_engine_step(b.engine, b.now); /* it was one crash */
-    assert_int_equal(named_in_hand(&b), 0);
-    broker = belay_engine_broker(b.engine);
-    assert_ok(belay_broker_resume(broker, belay_broker_find(broker, BELAY_STR("pipe")), &b.err));
-    bench_go(&b);
-    assert_int_equal(bench_stats(&b, "pipe").done, 1);
-    bench_deinit(&b);
-}
-
 static void a_page_that_was_torn_says_nothing(void **state)
 {
     struct bench b;
@@ -419,8 +330,6 @@ int main(void)
         cmocka_unit_test(a_timer_fires_once_a_period_and_once_for_those_it_missed),
         cmocka_unit_test(engine_time_does_not_go_back_when_the_clock_does),
         cmocka_unit_test(a_topic_that_is_full_makes_its_publishers_wait),
-        cmocka_unit_test(a_message_that_kills_the_process_three_times_is_put_aside),
-        cmocka_unit_test(a_crash_is_remembered_until_it_is_counted_durably),
         cmocka_unit_test(a_page_that_was_torn_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
