@@ -144,6 +144,9 @@ void config_table(struct config *c, const struct config_link *m, struct belay_ex
         return;
     bool ok = rows_of(c, &raw, path, &rows, &err)
               && !belay_expr_data_table(to, name, rows, raw.key, &err);
+    struct belay_value_object *none = ok ? NULL : belay_value_object_new(c->arena);
+    if (none && belay_expr_data_table(to, name, belay_value_object(none), raw.key, NULL))
+        config_no_memory(c); /* its name is declared all the same: one mistake is told once */
     if (!ok && err.code == BELAY_NOMEM)
         config_no_memory(c);
     else if (!ok && err.code)

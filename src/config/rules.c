@@ -27,6 +27,8 @@ const struct config_rule config_rules[] = {
     { "expression", false, "An expression that does not compile." },
     { "unknown-variable", false,
       "An expression reads a variable that is not known where it stands." },
+    { "unknown-env", false, "$env('NAME') of a name that 'env' does not declare." },
+    { "unknown-table", false, "$lookupTable('NAME', key) of a name that 'tables' does not declare." },
     { "table", false, "A table for expressions that cannot be used." },
     { "schema", false, "A JSON Schema that does not compile." },
     { "openapi", false, "An OpenAPI document that cannot be served." },

@@ -106,6 +106,28 @@ static void report_expression(struct config *c, const struct config_node *node,
                  e->code[0] ? " (" : "", e->code, e->code[0] ? ")" : "");
 }
 
+/* $env('NAME') and $lookupTable('NAME', key) of names that are not declared fail whenever they run. */
+static void check_missing(struct config *c, const struct config_node *node, struct belay_str text,
+                          const struct belay_template *t)
+{
+    struct belay_expr_missing m;
+    struct belay_str name;
+    if (c->stored || c->incomplete)
+        return; /* a stored definition: the table may have gone since; the files: it may be in one */
+    for (uint32_t i = 0; belay_template_missing(t, i, &m); i++) {
+        struct config_guess guess = config_guess(m.name);
+        for (uint32_t k = 0; (name = belay_expr_data_name(c->scope->expr_data, m.table, k)).p; k++)
+            config_guess_name(&guess, name);
+        struct belay_problem *p = config_error(c->problems, config_place_at(node, raw_offset(node->text, text, m.position)),
+                                               m.table ? "unknown-table" : "unknown-env", "no %s '%.*s' is declared",
+                                               m.table ? "table" : "variable of the environment", BELAY_STR_ARG(m.name));
+        if (guess.best.n)
+            config_suggest(c->problems, p, "did you mean '%.*s'?", BELAY_STR_ARG(guess.best));
+        else
+            config_suggest(c->problems, p, "declare it under '%s'", m.table ? "tables" : "env");
+    }
+}
+
 static bool compile(struct config *c, struct belay_str text, enum config_template_use use,
                     const struct config_node *node, const struct belay_template **ret_template)
 {
@@ -128,6 +150,7 @@ static bool compile(struct config *c, struct belay_str text, enum config_templat
     c->set->owned = owned;
     *ret_template = owned->template_;
     config_check_variables(c, node, owned->template_);
+    check_missing(c, node, text, owned->template_);
     return true;
 }
 

@@ -99,6 +99,13 @@ struct node {
     struct signature *signature;
 };
 
+/* A name written out in a call of $env or $lookupTable. */
+struct lent {
+    struct lent *next;
+    const struct name *function;
+    const struct node *literal;
+};
+
 struct belay_expr {
     struct belay_arena arena;
     struct belay_str source;
@@ -106,6 +113,7 @@ struct belay_expr {
     struct node *root;
     struct name *names; /* newest first */
     uint32_t name_count, node_count;
+    struct lent *lent; /* newest first */
     const struct belay_expr_data *data; /* may be NULL */
     const struct belay_expr *parent; /* $eval: whose names are shared */
 };
@@ -137,6 +145,8 @@ int expr_compile_at(struct belay_str source, uint32_t offset, const struct belay
 const struct name *expr_find_name(const struct belay_expr *e, struct belay_str text);
 
 struct node *parse_expression(struct build *b);
+/* Notes what a NODE_CALL wants of the configuration. False: no memory. */
+bool build_lent(struct build *b, const struct node *call);
 struct node *resolve_expression(struct build *b, struct node *root);
 
 /* Compiles source into the arena of e, which the caller has initialised; the names of parent (may

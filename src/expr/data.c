@@ -1,3 +1,4 @@
+#include "expr/ast.h"
 #include "expr/data.h"
 
 struct belay_expr_data *belay_expr_data_new(struct belay_arena *arena)
@@ -81,4 +82,48 @@ int belay_expr_data_table(struct belay_expr_data *d, struct belay_str name, stru
                              belay_value_object(table)))
         status = no_memory(err);
     return status;
+}
+
+/* ---- what an expression wants of it ---- */
+
+bool build_lent(struct build *b, const struct node *call)
+{
+    const struct name *f = call->a->type == NODE_VARIABLE ? call->a->name : NULL;
+    bool lends = f && (belay_str_eq(f->text, BELAY_STR("env")) || belay_str_eq(f->text, BELAY_STR("lookupTable")));
+    if (!lends || !call->n || call->items[0]->type != NODE_LITERAL || call->items[0]->value.type != BELAY_VALUE_STRING)
+        return true;
+    struct lent *lent = BELAY_ARENA_NEW(b->arena, struct lent);
+    if (!lent)
+        return build_nomem(b) != NULL;
+    *lent = (struct lent){ b->expr->lent, f, call->items[0] };
+    b->expr->lent = lent;
+    return true;
+}
+
+static bool knows(const struct belay_expr_data *d, bool table, struct belay_str name)
+{
+    return d && value_object_find((table ? d->tables : d->env).u.object, name) != UINT32_MAX;
+}
+
+bool belay_expr_missing(const struct belay_expr *e, uint32_t index, struct belay_expr_missing *ret_missing)
+{
+    for (const struct lent *l = e->lent; l; l = l->next) {
+        struct belay_str name = value_str(l->literal->value);
+        bool table = belay_str_eq(l->function->text, BELAY_STR("lookupTable"));
+        if (l->function->local || knows(e->data, table, name) || index-- > 0)
+            continue;
+        *ret_missing = (struct belay_expr_missing){ table, name, e->offset + l->literal->position };
+        return true;
+    }
+    return false;
+}
+
+struct belay_str belay_expr_data_name(const struct belay_expr_data *d, bool table, uint32_t index)
+{
+    struct value_members m = value_members(table ? d->tables : d->env);
+    struct belay_value name, v;
+    while (value_members_next(&m, &name, &v))
+        if (index-- == 0)
+            return value_str(name);
+    return BELAY_STR_NONE;
 }

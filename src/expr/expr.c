@@ -124,6 +124,7 @@ int expr_build(struct belay_expr *e, struct belay_arena *arena, struct belay_str
     uint32_t bad;
     e->source = belay_arena_str(arena, source);
     e->parent = parent;
+    e->lent = NULL;
     e->name_count = 0;
     e->node_count = parent ? parent->node_count : 0; /* ids of $eval are none of its caller's */
     if (!e->source.p)

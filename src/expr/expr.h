@@ -82,6 +82,18 @@ int belay_expr_data_env(struct belay_expr_data *d, struct belay_str name,
 int belay_expr_data_table(struct belay_expr_data *d, struct belay_str name, struct belay_value rows,
                           struct belay_str key, struct belay_err *err) BELAY_MUST_CHECK;
 
+/* The names of what there is to read, in no particular order; p NULL beyond the last. */
+struct belay_str belay_expr_data_name(const struct belay_expr_data *d, bool table, uint32_t index);
+
+/* A name written out in a call of $env or $lookupTable that the data has not: that call can only fail. */
+struct belay_expr_missing {
+    bool table; /* else of the environment */
+    struct belay_str name;
+    uint32_t position; /* of the name, as positions of errors count */
+};
+/* By index, in no particular order; false beyond the last. */
+bool belay_expr_missing(const struct belay_expr *e, uint32_t index, struct belay_expr_missing *ret_missing);
+
 /* The tree as JSON: {"type": "path", "steps": [...]}; failure sticks to out. */
 void belay_expr_write_ast(struct belay_buf *out, const struct belay_expr *e);
 /* Names of the built-in functions, in no particular order; p NULL beyond the last. */
@@ -179,6 +191,9 @@ bool belay_template_uses(const struct belay_template *t, struct belay_str variab
 /* As belay_expr_free_variable, over all of its expressions (a name may come more than once). */
 bool belay_template_free_variable(const struct belay_template *t, uint32_t index,
                                   struct belay_str *ret_name);
+/* As belay_expr_missing, over all of its expressions. */
+bool belay_template_missing(const struct belay_template *t, uint32_t index,
+                            struct belay_expr_missing *ret_missing);
 int belay_template_eval(const struct belay_template *t, struct belay_value input,
                         const struct belay_expr_env *env, struct belay_arena *arena,
                         struct belay_value *ret_value, struct belay_expr_error *ret_error,

@@ -505,7 +505,9 @@ static struct node *call(struct parser *p, const struct token *t, struct node *l
     bool is_lambda = left->type == NODE_NAME && node->type == NODE_CALL
                      && (belay_str_eq(value_str(left->value), BELAY_STR("function"))
                          || belay_str_eq(value_str(left->value), BELAY_STR("\xce\xbb")));
-    return is_lambda ? lambda(p, node) : node;
+    if (is_lambda)
+        return lambda(p, node);
+    return build_lent(p->build, node) ? node : NULL;
 }
 
 static struct node *after_operand(struct parser *p, const struct token *t, struct node *left)

@@ -146,6 +146,16 @@ bool belay_template_free_variable(const struct belay_template *t, uint32_t index
     return false;
 }
 
+bool belay_template_missing(const struct belay_template *t, uint32_t index,
+                            struct belay_expr_missing *ret_missing)
+{
+    for (const struct part *part = t->first; part; part = part->next)
+        for (uint32_t i = 0; part->expr && belay_expr_missing(part->expr, i, ret_missing); i++)
+            if (index-- == 0)
+                return true;
+    return false;
+}
+
 /* ---- evaluating ---- */
 
 static int not_scalar(struct belay_expr_error *ret_error, struct belay_err *err)

@@ -325,6 +325,16 @@ static const struct mistake variable_mistakes[] = {
       SAGA "name: x\n        publish: { topic: t, key: \"{% $charge.id %}\" }\n",
       "12:39: error: no variable '$charge' is known here; a step's result is $steps.charge "
       "[unknown-variable]\n" },
+    { "a name of the environment that is not declared",
+      HEAD "env: { REGION: eu }\ntopics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
+           "      - map: \"{% $env('REGIN') %}\"\n",
+      "9:23: error: no variable of the environment 'REGIN' is declared; did you mean 'REGION'? [unknown-env]\n" },
+    { "a table that is not declared", STEP "map: \"a {% b & $lookupTable('vat', c) %}\"\n",
+      "8:37: error: no table 'vat' is declared; declare it under 'tables' [unknown-table]\n" },
+    { "a table that cannot be read is declared all the same",
+      HEAD "tables: { vat: none.csv }\ntopics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
+           "      - map: \"{% $lookupTable('vat', c) %}\"\n",
+      "3:16: error: the table cannot be used: none.csv: no such file [table]\n" },
     { "a function that is none", STEP "map: \"{% $lenght(a) %}\"\n",
       "8:18: error: no function '$lenght' is known here; functions are JSONata's and $saga "
       "[unknown-variable]\n" },

@@ -196,6 +196,39 @@ static void expressions_read_what_is_declared_and_nothing_else(void **state)
     belay_arena_deinit(&l.arena);
 }
 
+static void a_name_that_is_written_out_and_not_declared_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *missing; /* the last one first */
+    } rows[] = {
+        { "{% $env('REGION') & $lookupTable('vat', 'DE') %}", "" },
+        { "{% $env('REGIN') %}", "env REGIN at 8;" },
+        { "a {% 1 %} b {% [$lookupTable('vta', x), $map(y, function($v) { $env(\"P\") })] %}", "env P at 68;table vta at 29;" },
+        { "{% $env(x) & $env('A' & 'B') & $env() & env('C') %}", "" },
+        { "{% ($env := function($x) { $x }; $env('mine')) %}", "" },
+    };
+    struct lent l;
+    lend(&l);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct belay_template *t;
+        struct belay_expr_missing m;
+        struct belay_buf said;
+        belay_buf_init(&said, BELAY_KIB(1));
+        assert_ok(belay_template_compile(belay_str_c(rows[i].text), (struct belay_template_opt){ .data = l.data }, &t,
+                                         NULL, NULL));
+        for (uint32_t k = 0; belay_template_missing(t, k, &m); k++)
+            belay_buf_printf(&said, "%s %.*s at %u;", m.table ? "table" : "env", BELAY_STR_ARG(m.name), m.position);
+        belay_buf_put_c(&said, '\0');
+        assert_string_equal(said.p, rows[i].missing);
+        belay_buf_deinit(&said);
+        belay_template_free(t);
+    }
+    assert_string_equal(belay_expr_data_name(l.data, true, 1).p, "skus");
+    assert_null(belay_expr_data_name(l.data, false, 1).p);
+    belay_arena_deinit(&l.arena);
+}
+
 static void rows_that_are_no_table_are_refused(void **state)
 {
     (void)state;
@@ -258,6 +291,7 @@ int main(void)
         cmocka_unit_test(xml_that_cannot_be_written_is_refused),
         cmocka_unit_test(xml_declares_no_entity_and_has_an_end),
         cmocka_unit_test(expressions_read_what_is_declared_and_nothing_else),
+        cmocka_unit_test(a_name_that_is_written_out_and_not_declared_is_told),
         cmocka_unit_test(rows_that_are_no_table_are_refused),
         cmocka_unit_test(formats_survive_without_memory),
     };
