@@ -23,6 +23,14 @@ function(belay_room name)
   set_property(GLOBAL APPEND PROPERTY BELAY_ROOMS ${name})
 endfunction()
 
+# belay_embed(ROOM NAME DEFINITION): src/ROOM/NAME.c takes in the files of src/ROOM/NAME/, whose path is DEFINITION.
+function(belay_embed room name definition)
+  set(folder ${CMAKE_SOURCE_DIR}/src/${room}/${name})
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${folder}/*.json)
+  set_property(SOURCE ${folder}.c PROPERTY OBJECT_DEPENDS ${files})
+  set_property(SOURCE ${folder}.c PROPERTY COMPILE_DEFINITIONS ${definition}="${folder}")
+endfunction()
+
 # Rooms whose tests also run under the thread sanitizer (tsan preset, target thread_tests).
 set(BELAY_THREADED_ROOMS platform obs connector/http runtime)
 

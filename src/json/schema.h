@@ -26,8 +26,9 @@ bool belay_schema_dialect_find(struct belay_str uri, enum belay_schema_dialect *
 enum belay_schema_direction { BELAY_SCHEMA_ANY, BELAY_SCHEMA_REQUEST, BELAY_SCHEMA_RESPONSE };
 
 struct belay_schema_opt {
-    /* Looks up documents that $ref and $schema name by absolute URI; NULL where it knows none. The tape
-     * outlives the schema. Not asked for a dialect that we know. */
+    /* Looks up documents that $ref and $schema name by absolute URI; NULL where it knows none: then it may be
+     * a published meta-schema, which are built in. The tape outlives the schema. Not asked for a dialect that
+     * we know. */
     const belay_json *(*resolve)(void *arg, struct belay_str uri);
     void *resolve_arg;
     struct belay_str base_uri; /* of root; may be empty */

@@ -95,6 +95,8 @@ int schema_open_main(struct schema_compiler *c, const belay_json *root, const be
  * $dynamicAnchor; else {NULL, 0}. */
 int schema_resolve(struct schema_compiler *c, const struct belay_schema_node *from, struct belay_str reference,
                    struct belay_schema_node **ret_node, struct belay_str *ret_dynamic) BELAY_MUST_CHECK;
+/* The document of that absolute URI: what opt.resolve knows, else a published meta-schema; NULL: none. */
+int schema_document(struct schema_compiler *c, struct belay_str uri, const belay_json **ret_document) BELAY_MUST_CHECK;
 /* The text of a member; {NULL, 0}: it is not there or no string. */
 struct belay_str schema_text_of(const belay_json *schema, const char *keyword);
 

@@ -113,7 +113,10 @@ int schema_take_dialect(struct schema_compiler *c, struct belay_schema_node *n)
     if (!uri.p || n->rules.dialect == BELAY_SCHEMA_OPENAPI_30)
         return BELAY_OK;
     if (!belay_schema_dialect_find(uri, &dialect)) {
-        const belay_json *meta = c->opt.resolve ? c->opt.resolve(c->opt.resolve_arg, uri) : NULL;
+        const belay_json *meta;
+        status = schema_document(c, uri, &meta);
+        if (status)
+            return status;
         if (!meta || !belay_schema_dialect_find(schema_text_of(meta, "$schema"), &dialect))
             return schema_refuse(c, n, BELAY_UNSUPPORTED,
                                  "the dialect %.*s is not known (2020-12, 2019-09 and draft-07 are)",

@@ -301,12 +301,15 @@ static int resource_load(struct schema_compiler *c, const struct belay_schema_no
                          struct schema_resource **ret_resource)
 {
     struct belay_schema_node *ignored;
-    const belay_json *document = c->opt.resolve ? c->opt.resolve(c->opt.resolve_arg, uri) : NULL;
+    const belay_json *document;
+    int status = schema_document(c, uri, &document);
+    if (status)
+        return status;
     if (!document)
         return schema_refuse(c, from, BELAY_INVALID, "the reference to %.*s leads to no known document",
                              BELAY_STR_ARG(uri));
     struct schema_resource *r = NULL;
-    int status = resource_new(c, document, document, uri, from->rules, &r);
+    status = resource_new(c, document, document, uri, from->rules, &r);
     status = status ? status : schema_scan(c, document, (struct schema_home){ r, from->rules }, &ignored);
     if (status == BELAY_OK)
         *ret_resource = r;

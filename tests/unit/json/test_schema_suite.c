@@ -13,7 +13,6 @@
 #define SUITE BELAY_SOURCE_DIR "/../shared/conformance/json-schema"
 #define DRAFT SUITE "/tests/draft2020-12"
 #define REMOTES SUITE "/remotes/"
-#define META BELAY_SOURCE_DIR "/tests/unit/json/metaschema/"
 
 /* What we do not pass, and why. group NULL: the whole file; test NULL: the whole group. */
 static const struct {
@@ -50,16 +49,10 @@ static const belay_json *resolve(void *arg, struct belay_str uri)
     char path[1024];
     (void)arg;
     struct belay_str remote = BELAY_STR("http://localhost:1234/");
-    struct belay_str meta = BELAY_STR("https://json-schema.org/draft/2020-12/");
-    if (belay_str_starts(uri, remote)) {
-        struct belay_str rest = belay_str_sub(uri, remote.n, uri.n);
-        snprintf(path, sizeof path, REMOTES "%.*s", BELAY_STR_ARG(rest));
-        return load(path);
-    }
-    if (!belay_str_starts(uri, meta))
-        return NULL;
-    struct belay_str rest = belay_str_sub(uri, meta.n, uri.n);
-    snprintf(path, sizeof path, META "%.*s.json", BELAY_STR_ARG(rest));
+    if (!belay_str_starts(uri, remote))
+        return NULL; /* the meta-schemas are built in */
+    struct belay_str rest = belay_str_sub(uri, remote.n, uri.n);
+    snprintf(path, sizeof path, REMOTES "%.*s", BELAY_STR_ARG(rest));
     return load(path);
 }
 
