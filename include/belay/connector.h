@@ -67,6 +67,16 @@ void belay_call_outcome_free(struct belay_call_outcome *outcome);
  * over, for tests and recorders. */
 struct belay_call_outcome *belay_call_outcome_copy(const struct belay_call_outcome *outcome);
 
+/* What one attempt would send, for a person who looks before: without secrets. */
+struct belay_call_preview {
+    struct belay_str method, target; /* "PUT", "http://127.0.0.1:7102/shipments/o-1" */
+    const struct belay_field *headers;
+    uint32_t header_count;
+    struct belay_str body;
+};
+
+struct belay_arena;
+
 enum belay_option_type {
     BELAY_OPTION_STRING,
     BELAY_OPTION_INT,
@@ -126,6 +136,10 @@ struct belay_connector {
      * BELAY_INVALID (a parameter is wrong; permanent), BELAY_NOMEM. */
     int (*call)(struct belay_connection *c, const struct belay_call_request *request,
                 struct belay_err *err);
+    /* What call would send; nothing is sent. Texts of the request or from arena. NULL: the connector cannot tell.
+     * Thread: as call. Errors: BELAY_INVALID (call would say so too), BELAY_NOMEM. */
+    int (*preview)(struct belay_connection *c, const struct belay_call_request *request, struct belay_arena *arena,
+                   struct belay_call_preview *ret_preview, struct belay_err *err);
     /* Ends the call early; its done follows. Unknown ids are ignored. */
     void (*cancel)(struct belay_connection *c, uint64_t id);
     void (*close)(struct belay_connection *c, uint32_t drain_ms, void (*closed)(void *arg),

@@ -158,8 +158,7 @@ bool answer_letters(struct question *q, struct belay_engine *e, belay_time now)
     return false;
 }
 
-/* The letter that the path names: its subscription, or NULL when the question has failed. */
-static struct belay_subscription *target(struct question *q, struct belay_engine *e, uint64_t *ret_sequence)
+struct belay_subscription *question_letter(struct question *q, struct belay_engine *e, uint64_t *ret_sequence)
 {
     struct belay_subscription *sub = question_subscription(q, e);
     if (sub && !belay_str_to_u64(question_param(q, "sequence"), ret_sequence)) {
@@ -174,7 +173,7 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     (void)now;
     uint64_t sequence;
     struct belay_letter letter;
-    struct belay_subscription *sub = target(q, e, &sequence);
+    struct belay_subscription *sub = question_letter(q, e, &sequence);
     if (!sub)
         return true;
     int status = belay_broker_letter_get(belay_engine_broker(e), sub, sequence, &q->arena, &letter, &q->err);
@@ -192,7 +191,7 @@ static bool do_to_letter(struct question *q, struct belay_engine *e, belay_time 
 {
     uint64_t sequence;
     struct belay_broker *b = belay_engine_broker(e);
-    struct belay_subscription *sub = target(q, e, &sequence);
+    struct belay_subscription *sub = question_letter(q, e, &sequence);
     if (!sub)
         return true;
     struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_LETTER, belay_subscription_name(sub),

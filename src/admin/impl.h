@@ -96,6 +96,9 @@ struct belay_str who_asks(const struct belay_http_request *http, const struct ad
 /* The subscription named by the path's {flow}; NULL: failed. */
 struct belay_subscription *question_subscription(struct question *q, struct belay_engine *e);
 
+/* The letter that the path names: its subscription, or NULL when the question has failed. */
+struct belay_subscription *question_letter(struct question *q, struct belay_engine *e, uint64_t *ret_sequence);
+
 /* An entry of the trail about what the question asks for, by who asks. */
 struct belay_trail_entry question_entry(const struct question *q, enum belay_trail_kind kind, struct belay_str owner,
                                         struct belay_str id, const char *verb);
@@ -109,6 +112,8 @@ void show_text(struct belay_json_out *o, const char *name, struct belay_str text
 void show_time(struct belay_json_out *o, const char *name, belay_time t);
 /* {"id","key",...,"headers":{},"body":...}; the body as JSON where it is, else text. */
 void show_message(struct belay_json_out *o, const struct belay_message *m, struct belay_arena *arena);
+/* "body": as JSON where it is, else text; null where there is none. */
+void show_body(struct belay_json_out *o, struct belay_str body, struct belay_arena *arena);
 void show_fault(struct belay_json_out *o, const struct belay_fault *f);
 /* {"at","who","did","what","owner","id","reason","detail"} */
 void show_entry(struct belay_json_out *o, const struct belay_trail_entry *entry);
@@ -133,6 +138,7 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_discard(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letter_rehearse(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_replays(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_job(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_job_start(struct question *q, struct belay_engine *e, belay_time now);

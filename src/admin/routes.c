@@ -17,6 +17,7 @@ const struct admin_route admin_routes[] = {
     { "POST", "/letters/{flow}/{sequence}/replay", "replay", answer_letter_replay, false },
     { "POST", "/letters/{flow}/{sequence}/release", "release", answer_letter_release, false },
     { "POST", "/letters/{flow}/{sequence}/discard", "discard", answer_letter_discard, false },
+    { "POST", "/letters/{flow}/{sequence}/rehearse", "rehearse", answer_letter_rehearse, false },
     { "GET", "/replays", "replays", answer_replays, false },
     { "POST", "/replays", "replayStart", answer_job_start, false },
     { "GET", "/replays/{job}", "replayJob", answer_job, false },

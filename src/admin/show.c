@@ -26,7 +26,7 @@ static void show_known(struct belay_json_out *o, const char *name, struct belay_
         show_text(o, name, text);
 }
 
-static void show_body(struct belay_json_out *o, struct belay_str body, struct belay_arena *arena)
+void show_body(struct belay_json_out *o, struct belay_str body, struct belay_arena *arena)
 {
     struct belay_arena_mark mark = belay_arena_mark(arena);
     const belay_json *root;

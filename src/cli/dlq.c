@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/rehearse.h"
 #include "cli/replay.h"
 #include "cli/table.h"
 
@@ -14,6 +15,7 @@ static const char help[] =
     "       belay dlq replay FLOW SEQUENCE [--from-start]\n"
     "       belay dlq replay --all [--flow F] [--error PATTERN] [--key K] [--from-start]\n"
     "                        [--rate N/s] [--concurrency N] [--any-order] [--detach]\n"
+    "       belay dlq replay (FLOW SEQUENCE | --all [filters]) --dry-run [--from-start] [--answers FILE]\n"
     "       belay dlq jobs\n"
     "       belay dlq job show|watch|pause|resume|cancel NUMBER\n"
     "       belay dlq release FLOW SEQUENCE       a parked key goes on, the letter stays\n"
@@ -25,13 +27,16 @@ static const char help[] =
     "job survives a restart and takes each letter once: what was one when it began. At most --concurrency (1000) are\n"
     "under way at once, --rate is 100/s, 10/m or 5/h. One letter of a key goes after the other, whatever happens to it,\n"
     "unless --any-order. With --json each change of the job is a line.\n\n"
+    "--dry-run sends nothing and changes nothing: it runs the flow as it is now and shows each call and each message it\n"
+    "would send. A call made before is answered as it was then, others from FILE, a JSON object of a step or connection\n"
+    "to its answer: {\"ship\": {\"status\": 200, \"body\": {}}}; where nobody knows the answer it stops and says so.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answers as JSON\n\n"
     "example: belay dlq replay --all --flow notify-warehouse --error 'HTTP:*' --rate 50/s\n";
 
 struct options {
-    const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency;
-    bool json, all, from_start, any_order, detach;
+    const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency, *answers;
+    bool json, all, from_start, any_order, detach, dry_run;
 };
 
 static void put_filter(struct belay_buf *target, const struct options *o)
@@ -163,12 +168,45 @@ static int begin_job(const struct options *o)
     return replay_begin(&job);
 }
 
+/* The first page of those that fit. */
+static int rehearse_all(const struct options *o, const struct belay_buf *body)
+{
+    struct answer a;
+    int code = ask_page(o, NULL, &a), worst = EXIT_OK;
+    if (code != EXIT_OK)
+        return code;
+    const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters")), *l;
+    for (size_t i = 0; (l = belay_json_at(letters, i)); i++) {
+        char flow[256], sequence[24];
+        snprintf(flow, sizeof flow, "%.*s", BELAY_STR_ARG(json_text(l, "flow")));
+        snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)json_number(l, "sequence"));
+        code = rehearse_letter(o->data, o->json, flow, sequence, body);
+        worst = code != EXIT_OK ? code : worst;
+    }
+    if (json_text(a.json, "next").n)
+        fprintf(stderr, "there are more letters: --count N shows N of them\n");
+    answer_free(&a);
+    return worst;
+}
+
+static int rehearse(const struct options *o, char **names)
+{
+    struct belay_buf body;
+    if (!rehearse_body(o->answers, o->from_start, &body))
+        return EXIT_USAGE_;
+    int code = o->all ? rehearse_all(o, &body) : rehearse_letter(o->data, o->json, names[0], names[1], &body);
+    belay_buf_deinit(&body);
+    return code;
+}
+
 static int dispatch(const struct options *o, char **operands, int count)
 {
     const char *verb = count ? operands[0] : "ls";
     char **names = operands + 1;
     if (strcmp(verb, "ls") == 0)
         return list(o);
+    if (strcmp(verb, "replay") == 0 && o->dry_run && (o->all || count == 3))
+        return rehearse(o, names);
     if (strcmp(verb, "replay") == 0 && o->all)
         return begin_job(o);
     if (strcmp(verb, "jobs") == 0)
@@ -199,6 +237,7 @@ static int run(int argc, char **argv)
         { "json", NULL, &o.json },     { "all", NULL, &o.all },     { "from-start", NULL, &o.from_start },
         { "rate", &o.rate, NULL },     { "concurrency", &o.concurrency, NULL },
         { "any-order", NULL, &o.any_order }, { "detach", NULL, &o.detach },
+        { "dry-run", NULL, &o.dry_run }, { "answers", &o.answers, NULL },
     };
     char **operands;
     int count;

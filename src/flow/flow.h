@@ -63,6 +63,12 @@ const struct belay_call_request *belay_flow_request(const struct belay_flow_run 
 const struct belay_connection_def *belay_flow_connection(const struct belay_flow_run *run);
 /* CALL: its step was tried before, in this attempt or an earlier one. */
 bool belay_flow_repeats(const struct belay_flow_run *run);
+/* CALL: the step's name; it asks whether the step's call was done (`resolve`). */
+struct belay_str belay_flow_step_name(const struct belay_flow_run *run);
+bool belay_flow_asks(const struct belay_flow_run *run);
+/* Did a run that began with progress make the call of this step, as far as that tells? What it was answered:
+ * { status, headers, body }, or UNDEFINED where nobody wanted to know. */
+bool belay_flow_recorded(const struct belay_flow_run *run, struct belay_str step, struct belay_value *ret_answer);
 /* What must be durable before the call, or with the retry or the letter: body, variables and
  * results so far, what was gathered, the step to go on with, unknown-outcome state. A letter's is that
  * of the step that failed, whatever on_error did; of DONE it is the end, for a verdict that cannot be

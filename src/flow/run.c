@@ -341,6 +341,37 @@ bool belay_flow_repeats(const struct belay_flow_run *run)
     return run_attempt(run) > 1 || run->m.at->at_once > 0;
 }
 
+struct belay_str belay_flow_step_name(const struct belay_flow_run *run)
+{
+    return run->m.at->step < run->m.in.def->step_count ? run_step_def(run)->name : BELAY_STR_NONE;
+}
+
+bool belay_flow_asks(const struct belay_flow_run *run)
+{
+    return run->m.at->phase == PHASE_RESOLVE;
+}
+
+/* Steps only lead forwards: a call in front of the one it stands at, whose answer has no name, was made. */
+bool belay_flow_recorded(const struct belay_flow_run *run, struct belay_str step, struct belay_value *ret_answer)
+{
+    const struct belay_flow_def *def = run->m.in.def;
+    const struct flow_bindings *results = &run->m.main.results;
+    uint32_t i = 0;
+    while (i < def->step_count && !belay_str_eq(def->steps[i].name, step))
+        i++;
+    if (i == def->step_count || run->m.rest != REST_WHOLE || def->steps[i].kind != BELAY_STEP_CALL)
+        return false;
+    *ret_answer = belay_value_undefined();
+    if (!def->steps[i].as.n)
+        return i < run->m.main.step;
+    for (uint32_t k = 0; k < results->count; k++)
+        if (belay_str_eq(results->items[k].name, def->steps[i].as)) {
+            *ret_answer = results->items[k].value;
+            return true;
+        }
+    return false;
+}
+
 /* A DONE that cannot be committed becomes a letter: its replay goes on at the end. */
 static void keep_the_end(struct belay_flow_run *run)
 {

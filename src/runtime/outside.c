@@ -84,13 +84,31 @@ static struct outside_connection *find(struct outside *o, struct belay_str name)
     return c;
 }
 
+static int gone(struct belay_str connection, struct belay_err *err)
+{
+    return belay_fail(err, BELAY_NOTFOUND, "there is no connection '%.*s' in the configuration any more",
+                      BELAY_STR_ARG(connection));
+}
+
+int outside_preview(struct outside *o, struct belay_str connection, const struct belay_call_request *request,
+                    struct belay_arena *arena, struct belay_call_preview *ret_preview, struct belay_err *err)
+{
+    struct outside_connection *c = find(o, connection);
+    if (!c)
+        return gone(connection, err);
+    if (c->connector->preview)
+        return c->connector->preview(c->connection, request, arena, ret_preview, err);
+    *ret_preview = (struct belay_call_preview){ .headers = request->headers, .header_count = request->header_count,
+                                                .body = request->body };
+    return BELAY_OK;
+}
+
 int outside_call(struct outside *o, struct belay_str connection, const struct belay_call_request *request,
                  struct belay_err *err)
 {
     struct outside_connection *c = find(o, connection);
     if (!c)
-        return belay_fail(err, BELAY_NOTFOUND, "there is no connection '%.*s' in the configuration any more",
-                          BELAY_STR_ARG(connection));
+        return gone(connection, err);
     return c->connector->call(c->connection, request, err);
 }
 

@@ -30,6 +30,10 @@ int outside_set(struct outside *o, const struct belay_definitions *d, uint32_t d
 /* Errors: as belay_connector.call; BELAY_NOTFOUND: no connection of that name any more. */
 int outside_call(struct outside *o, struct belay_str connection, const struct belay_call_request *request,
                  struct belay_err *err) BELAY_MUST_CHECK;
+/* What the call would send. *ret_preview: shown as the request has it where the connector cannot tell. Errors: as
+ * belay_connector.preview; BELAY_NOTFOUND. */
+int outside_preview(struct outside *o, struct belay_str connection, const struct belay_call_request *request,
+                    struct belay_arena *arena, struct belay_call_preview *ret_preview, struct belay_err *err) BELAY_MUST_CHECK;
 void outside_cancel(struct outside *o, struct belay_str connection, uint64_t id);
 /* Closes all; outcomes of what is in flight still come. */
 void outside_close(struct outside *o, uint32_t drain_ms);

@@ -368,6 +368,12 @@ int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel,
     return alerts_test(&rt->alerts, rt->engine, channel, who, now, err);
 }
 
+int belay_runtime_preview(struct belay_runtime *rt, struct belay_str connection, const struct belay_call_request *request,
+                          struct belay_arena *arena, struct belay_call_preview *ret_preview, struct belay_err *err)
+{
+    return outside_preview(&rt->outside, connection, request, arena, ret_preview, err);
+}
+
 void belay_runtime_audit(struct belay_runtime *rt, belay_time now, const char *event, struct belay_str who,
                          struct belay_str what, struct belay_str reason)
 {

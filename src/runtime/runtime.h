@@ -85,6 +85,11 @@ void belay_visit_again(struct belay_runtime *rt, struct belay_visit *v);
 /* Engine thread. */
 void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v);
 
+/* What a call would send now. Engine thread. Errors: the connector's; BELAY_NOTFOUND (no such connection any more). */
+int belay_runtime_preview(struct belay_runtime *rt, struct belay_str connection, const struct belay_call_request *request,
+                          struct belay_arena *arena, struct belay_call_preview *ret_preview,
+                          struct belay_err *err) BELAY_MUST_CHECK;
+
 /* ---- alerts; engine thread (within a visit) ---- */
 
 struct belay_alerts *belay_runtime_alerts(struct belay_runtime *rt);

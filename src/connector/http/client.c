@@ -653,6 +653,7 @@ const struct belay_connector belay_connector_http = {
     .idempotent = http_idempotent,
     .open = http_open,
     .call = http_call,
+    .preview = http_preview,
     .cancel = http_cancel,
     .close = http_close,
 };

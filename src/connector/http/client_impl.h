@@ -143,6 +143,10 @@ void http_client_turn(struct belay_connection *client);
 
 /* ---- client_call.c ---- */
 
+/* client_preview.c */
+int http_preview(struct belay_connection *client, const struct belay_call_request *request, struct belay_arena *arena,
+                 struct belay_call_preview *ret_preview, struct belay_err *err);
+
 /* Copies the request. Errors: BELAY_INVALID, BELAY_NOMEM. */
 int http_call_new(struct belay_connection *client, const struct belay_call_request *request,
                   struct http_call **ret_call, struct belay_err *err) BELAY_MUST_CHECK;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/limits.h"
 #include "connector/http/client.h"
 #include "lib/connector_conformance.h"
@@ -403,6 +404,58 @@ static void a_call_that_waits_for_its_connection_can_end(void **state)
     close(listening);
 }
 
+static struct belay_str previewed(const struct belay_call_preview *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->header_count; i++)
+        if (belay_str_eq_nocase(p->headers[i].name, belay_str_c(name)))
+            return p->headers[i].value;
+    return BELAY_STR_NONE;
+}
+
+static void a_preview_tells_what_would_be_sent_without_secrets(void **state)
+{
+    (void)state;
+    struct belay_field fields[] = { { BELAY_STR("x-api-key"), BELAY_STR("s3cret") },
+                                    { BELAY_STR("x-both"), BELAY_STR("s3cret") } };
+    struct belay_option_value more[] = { { .option = option("headers"), .fields = fields, .field_count = 2 },
+                                         { .option = option("bearer"), .text = BELAY_STR("t0ken") } };
+    struct belay_connection *c = open_with(more, 2, "Idempotency-Key");
+    struct belay_field own[] = { { BELAY_STR("x-both"), BELAY_STR("the flow's") }, { BELAY_STR("x-empty"), BELAY_STR("") } };
+    struct belay_field params[] = { { BELAY_STR("method"), BELAY_STR("PUT") }, { BELAY_STR("path"), BELAY_STR("/ok?a=1") } };
+    struct belay_call_request r = { .params = params, .param_count = 2, .headers = own, .header_count = 2,
+                                    .body = BELAY_STR("{}"), .idempotency_key = BELAY_STR("k"), .timeout_ms = 1000 };
+    struct belay_call_preview p;
+    struct belay_arena arena;
+    struct belay_err err;
+    uint32_t connections = scripted_server_connections(server);
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    assert_ok(belay_connector_http.preview(c, &r, &arena, &p, &err));
+    assert_str(p.method, "PUT");
+    assert_true(p.target.n > 7 && belay_str_eq(belay_str_sub(p.target, p.target.n - 7, p.target.n), BELAY_STR("/ok?a=1")));
+    assert_str(p.body, "{}");
+    assert_str(previewed(&p, "x-api-key"), "***");
+    assert_str(previewed(&p, "authorization"), "***");
+    assert_str(previewed(&p, "x-both"), "the flow's");
+    assert_true(previewed(&p, "x-empty").p && previewed(&p, "x-empty").n == 0);
+    assert_str(previewed(&p, "idempotency-key"), "\"k\"");
+    assert_str(previewed(&p, "content-type"), "application/json");
+    params[1].value = BELAY_STR("/a b");
+    assert_int_equal(belay_connector_http.preview(c, &r, &arena, &p, &err), BELAY_INVALID);
+    params[1].value = BELAY_STR("/ok");
+    int status = BELAY_NOMEM;
+    for (uint64_t n = 0; status == BELAY_NOMEM && n < 50; n++) {
+        belay_arena_deinit(&arena);
+        belay_arena_init(&arena, 64, BELAY_MIB(1));
+        belay_alloc_fail_after(n);
+        status = belay_connector_http.preview(c, &r, &arena, &p, &err);
+        belay_alloc_fail_after(UINT64_MAX);
+    }
+    assert_ok(status);
+    assert_int_equal(scripted_server_connections(server), connections);
+    belay_arena_deinit(&arena);
+    close_connection(c);
+}
+
 static void a_name_is_resolved(void **state)
 {
     char by_name[64];
@@ -580,6 +633,7 @@ int main(void)
         TEST(each_ending_is_classified),
         TEST(the_time_to_come_back_is_read),
         TEST(what_is_sent_is_what_was_asked_for),
+        TEST(a_preview_tells_what_would_be_sent_without_secrets),
         TEST(connections_are_kept_and_used_again),
         TEST(a_kept_connection_that_the_server_closed_costs_nothing_and_is_replaced),
         TEST(answers_of_all_shapes_are_understood),
