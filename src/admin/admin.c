@@ -9,7 +9,7 @@
 
 #define SOCKET_PATH_BYTES 256
 #define CLOSE_DRAIN_MS 2000
-#define ROUTES_MAX 64
+#define ROUTES_MAX 128
 
 /* ---- the way of a question ---- */
 

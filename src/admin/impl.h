@@ -152,6 +152,13 @@ bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time n
 bool answer_saga_retry(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_saga_skip(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_saga_abort(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_lanes(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_lane(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_lane_park(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_lane_release(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_lane_retry(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_lane_skip(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_lane_move(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alerts(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alert_silence(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alert_test(struct question *q, struct belay_engine *e, belay_time now);

@@ -78,6 +78,8 @@
 #define BELAY_TRAIL_TEXT_BYTES_MAX 1024                /* of a reason, of a detail */
 #define BELAY_CRASH_AFTER_DEFAULT 2  /* deaths while a message ran alone, then it is quarantined */
 #define BELAY_CRASH_AFTER_MAX 100
+#define BELAY_LANE_MOVE_MAX 64          /* messages moved in one commit */
+#define BELAY_LANE_REASON_BYTES_MAX 200 /* why, and who, of one that is parked by hand */
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
 #define BELAY_REPLAYS_MAX 16         /* replay jobs that have not ended */
 #define BELAY_REPLAYS_KEPT_MAX 64    /* all of them */

@@ -8,7 +8,12 @@
 /* The one after an interrupted attempt is that attempt again, and recorded already. */
 int belay_broker_start(struct belay_broker *b, struct belay_delivery *d, struct belay_err *err)
 {
-    return d->interrupted ? BELAY_OK : gather_start(b, d->sub, d->sequence, err);
+    struct entry *e = entry_of(d);
+    if (e->begun || d->interrupted)
+        return BELAY_OK;
+    int status = gather_start(b, d->sub, d->sequence, err);
+    e->begun = status == BELAY_OK;
+    return status;
 }
 
 int belay_broker_progress(struct belay_broker *b, struct belay_delivery *d, struct belay_str progress,

@@ -18,7 +18,7 @@ struct audit {
     const struct belay_auditor *to;
     struct belay_subscription *sub;
     struct belay_audit_balance sum;
-    uint64_t lanes;   /* in trouble */
+    uint64_t lanes, by_hand; /* in trouble; of them parked by hand */
     uint64_t rows;
     uint64_t first;   /* lowest sequence the store keeps */
     uint64_t last, head; /* of the lane at hand: held before; its head */
@@ -65,18 +65,20 @@ static void look_at_exception(struct audit *a, uint64_t sequence, const struct e
 {
     uint32_t id = a->sub->id;
     struct lane_row row;
-    bool waiting = x->state == EXCEPTION_WAITING;
+    bool waiting = x->state == EXCEPTION_WAITING, by_hand = x->state == EXCEPTION_HELD;
     if (waiting && (x->begun > x->ended || ranges_contains(&a->sub->started, sequence)))
         a->sum.in_flight++;
     else
-        ++*(waiting ? &a->sum.waiting : x->state == EXCEPTION_PARKED ? &a->sum.parked : &a->sum.dead);
+        ++*(waiting ? &a->sum.waiting : by_hand ? &a->sum.held : x->state == EXCEPTION_PARKED ? &a->sum.parked : &a->sum.dead);
     if (!cursor_settled(a->sub, sequence))
         find(a, sequence, "in two states: queued, and an exception as well");
     if (waiting && !has(a, BELAY_TABLE_DUE, key_due(id, x->due, sequence)))
         find(a, sequence, "it waits, and nothing says when it is tried again");
-    if (!waiting && !(x->letter && has(a, BELAY_TABLE_LETTER, key_letter(id, sequence, LETTER_MESSAGE))))
+    if (by_hand && !lane_by_hand(a->b, a->sub, x->lane))
+        find(a, sequence, "it is held by hand, and nobody parked its lane");
+    if (!waiting && !by_hand && !(x->letter && has(a, BELAY_TABLE_LETTER, key_letter(id, sequence, LETTER_MESSAGE))))
         find(a, sequence, "it is dead, and its letter is not there");
-    if (waiting && !x->letter && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < a->first)
+    if ((waiting || by_hand) && !x->letter && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < a->first)
         find(a, sequence, "it waits, and its topic's log has forgotten it");
     if (x->state != EXCEPTION_DEAD && x->keyed && !x->loner
         && (!lane_row_get(a->b, id, x->lane, &row) || row.head != sequence))
@@ -167,7 +169,9 @@ static void walk_lanes(struct audit *a)
         a->lanes++;
         a->last = 0;
         held_each(a->b, a->sub->id, lane, &row, look_at_held, a);
-        if (!exception_get(a->b, a->sub->id, row.head, &x) || x.state == EXCEPTION_DEAD)
+        a->by_hand += row.hand;
+        bool empty = row.hand && !row.head && !row.held;
+        if (!empty && (!exception_get(a->b, a->sub->id, row.head, &x) || x.state == EXCEPTION_DEAD))
             find(a, row.head, "the lane '%.*s' holds %llu messages behind it, and it is in no state that ends",
                  BELAY_STR_ARG(key_text_str(&row.key)), (unsigned long long)row.held);
         if (a->sum.held - before != row.held)
@@ -244,6 +248,7 @@ static void balance(struct audit *a)
     compare(a, "parked", n->parked, s->parked);
     compare(a, "dead", n->dead, s->dead);
     compare(a, "lanes in trouble", n->lanes_in_trouble, a->lanes);
+    compare(a, "lanes parked by hand", n->lanes_by_hand, a->by_hand);
     uint64_t fresh = fresh_started(sub);
     if (next - sub->start < covered) /* sequences that its topic never had */
         find(a, next, "it was given %llu messages, and its topic has %llu", (unsigned long long)covered,
@@ -280,7 +285,7 @@ static void audit_subscription(struct audit *a, struct belay_subscription *sub)
 {
     a->sub = sub;
     a->sum = (struct belay_audit_balance){ .name = sub->name, .topic = sub->topic->name };
-    a->lanes = 0;
+    a->lanes = a->by_hand = 0;
     a->first = belay_store_first_sequence(a->b->store, sub->topic_id);
     check_place(a);
     walk_exceptions(a);

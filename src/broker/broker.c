@@ -143,6 +143,11 @@ static apply_fn *const applies[] = {
     [RECORD_REPLAY_START - BELAY_RECORD_BROKER] = apply_replay_start,
     [RECORD_REPLAY_STATE - BELAY_RECORD_BROKER] = apply_replay_state,
     [RECORD_REPLAY_BITE - BELAY_RECORD_BROKER] = apply_replay_bite,
+    [RECORD_LANE_PARK - BELAY_RECORD_BROKER] = apply_lane_park,
+    [RECORD_LANE_RELEASE - BELAY_RECORD_BROKER] = apply_lane_release,
+    [RECORD_LANE_RETRY - BELAY_RECORD_BROKER] = apply_lane_retry,
+    [RECORD_LANE_SKIP - BELAY_RECORD_BROKER] = apply_lane_skip,
+    [RECORD_LANE_MOVE - BELAY_RECORD_BROKER] = apply_lane_move,
 };
 
 /* The only place where durable state changes: from a record just appended, or one read at recovery. */

@@ -14,6 +14,7 @@ static enum belay_message_state of_exception(const struct exception *x)
     case EXCEPTION_WAITING: return BELAY_MESSAGE_WAITING;
     case EXCEPTION_PARKED: return BELAY_MESSAGE_PARKED;
     case EXCEPTION_DEAD: return BELAY_MESSAGE_DEAD;
+    case EXCEPTION_HELD: return BELAY_MESSAGE_HELD;
     }
     BELAY_UNREACHABLE();
 }

@@ -7,7 +7,7 @@ struct check {
     struct belay_broker *b;
     struct belay_subscription *sub;
     struct belay_err *err;
-    uint64_t waiting, parked, dead, due, lanes, held;
+    uint64_t waiting, parked, dead, due, lanes, by_hand, held;
     uint64_t last;  /* held sequence before */
     uint64_t head;  /* of the lane at hand */
     uint64_t first; /* lowest sequence the store keeps */
@@ -37,7 +37,8 @@ static int check_ranges(struct check *c)
     for (uint32_t i = 0; i < c->sub->started.count; i++)
         for (uint64_t s = c->sub->started.items[i].first; s < c->sub->started.items[i].end; s++)
             if (cursor_settled(c->sub, s)
-                && (!exception_get(c->b, c->sub->id, s, &x) || x.state != EXCEPTION_WAITING))
+                && (!exception_get(c->b, c->sub->id, s, &x)
+                    || (x.state != EXCEPTION_WAITING && x.state != EXCEPTION_HELD)))
                 return broken(c, "I1", "started, though settled or a letter", s);
     return BELAY_OK;
 }
@@ -52,12 +53,16 @@ static int check_exception(struct check *c, uint64_t sequence, const struct exce
 {
     uint32_t id = c->sub->id;
     struct lane_row row;
-    ++*(x->state == EXCEPTION_WAITING ? &c->waiting : x->state == EXCEPTION_PARKED ? &c->parked : &c->dead);
+    bool open = x->state == EXCEPTION_WAITING || x->state == EXCEPTION_HELD;
+    ++*(x->state == EXCEPTION_WAITING ? &c->waiting : x->state == EXCEPTION_HELD ? &c->held
+        : x->state == EXCEPTION_PARKED ? &c->parked : &c->dead);
     if (!cursor_settled(c->sub, sequence))
         return broken(c, "I1", "an exception that is still queued", sequence);
     if (x->state != EXCEPTION_DEAD && x->keyed && !x->loner
         && (!lane_row_get(c->b, id, x->lane, &row) || row.head != sequence))
         return broken(c, "I2", "in a lane of which it is not the head", sequence);
+    if (open && (x->state == EXCEPTION_HELD) != (x->keyed && !x->loner && lane_by_hand(c->b, c->sub, x->lane)))
+        return broken(c, "I8", "its lane is parked by hand and it is not, or the reverse", sequence);
     if ((x->state == EXCEPTION_WAITING) != has(c, BELAY_TABLE_DUE, key_due(id, x->due, sequence)))
         return broken(c, "I5", "its row of DUE does not fit its state", sequence);
     if ((x->progress && !exception_has_inside(x, INSIDE_PROGRESS))
@@ -66,11 +71,11 @@ static int check_exception(struct check *c, uint64_t sequence, const struct exce
     for (uint8_t part = LETTER_FACTS; part <= LETTER_MESSAGE; part++)
         if (x->letter != has(c, BELAY_TABLE_LETTER, key_letter(id, sequence, part)))
             return broken(c, "rows", "its letter's rows do not fit", sequence);
-    if (x->state != EXCEPTION_WAITING && !x->letter)
+    if (!open && !x->letter)
         return broken(c, "rows", "parked or dead without a letter", sequence);
     if (x->letter && exception_has_inside(x, INSIDE_MESSAGE))
         return broken(c, "rows", "a letter with its message twice", sequence);
-    if (x->state == EXCEPTION_WAITING && !x->letter && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < c->first)
+    if (open && !x->letter && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < c->first)
         return broken(c, "G1", "the log it needs was given up", sequence);
     return BELAY_OK;
 }
@@ -135,13 +140,13 @@ static int check_lanes(struct check *c)
                             &value)) {
         struct belay_hash128 lane = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
         struct lane_row row;
-        struct exception x;
         from = key_lane(c->sub->id, lane);
         if (!lane_in_trouble(c->b, c->sub->id, lane, &row))
             continue;
         c->lanes++;
-        if (!lane_row_get(c->b, c->sub->id, lane, &row) || !exception_get(c->b, c->sub->id, row.head, &x)
-            || x.state == EXCEPTION_DEAD || !belay_hash128_eq(x.lane, lane))
+        c->by_hand += row.hand;
+        bool empty = row.hand && !row.head && !row.held;
+        if (!empty && !lane_has_head(c->b, c->sub->id, lane, &row))
             return broken(c, "I2", "a lane in trouble without its head", row.head);
         uint64_t before = c->held;
         c->last = 0;
@@ -160,7 +165,7 @@ static int check_counters(struct check *c)
 {
     const struct counters *n = &c->sub->n;
     if (n->waiting != c->waiting || n->parked != c->parked || n->dead != c->dead || n->held != c->held
-        || n->lanes_in_trouble != c->lanes)
+        || n->lanes_in_trouble != c->lanes || n->lanes_by_hand != c->by_hand)
         return broken(c, "I4", "counters and rows differ", 0);
     uint64_t given = c->sub->cursor - c->sub->start + ranges_size(&c->sub->settled);
     if (given != n->done + n->discarded + n->expired + n->waiting + n->held + n->parked + n->dead)
@@ -186,6 +191,10 @@ static int check_lane_in_memory(struct check *c, struct lane *lane)
         return broken(c, "I3", "the lane's count is wrong", last);
     if (lane->trouble != lane_in_trouble(c->b, c->sub->id, lane->hash, &row))
         return broken(c, "I2", "memory and state differ about a lane's trouble", last);
+    if (lane->hand != (lane->trouble && row.hand))
+        return broken(c, "I8", "memory and state differ about a lane parked by hand", last);
+    if (lane->hand && lane->busy && lane->busy->where != ENTRY_FLIGHT)
+        return broken(c, "I8", "to be delivered though its lane is parked by hand", lane->busy->d.sequence);
     if (lane->trouble && lane->busy && !lane->busy->exception)
         return broken(c, "I3", "in flight though its lane is in trouble", lane->busy->d.sequence);
     return BELAY_OK;

@@ -182,6 +182,11 @@ void belay_broker_defer(struct belay_broker *b, struct belay_delivery *d, belay_
     struct belay_subscription *sub = d->sub;
     sub->in_flight--;
     e->where = ENTRY_DEFERRED;
+    if (e->lane && e->lane->hand) { /* it was parked meanwhile */
+        entry_recall(b, e);
+        subscription_kick(b, sub);
+        return;
+    }
     if (not_before <= b->now || belay_heap_insert(&sub->later, &e->later, not_before) != BELAY_OK)
         entry_ready(e);
     subscription_kick(b, sub);

@@ -4,12 +4,13 @@
  *                               run achieved, and the message itself
  *             sub,seq,HISTORY,n another failed attempt
  *             sub,seq,PROGRESS  a large progress; or that of a message that is no exception (yet)
- *   DUE       sub,due,seq       of a waiting one
+ *   DUE       sub,due,seq       of a waiting one (the head of a lane parked by hand waits for no time: HELD)
  *   LETTER    sub,seq,FACTS     and MESSAGE: of a letter, also while it is replayed
  *
  * Most exceptions fail once or a few times, have little progress and a small message: one row, which is written
  * when the message fails, read when it is due, and deleted when it is done.
  */
+#include "base/planted.h"
 #include "broker/letters.h"
 
 enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8, FLAG_INSIDE = 16 /* 32, 64 */, FLAG_JOB = 128 };
@@ -165,6 +166,7 @@ static uint64_t *counter(struct belay_subscription *sub, enum exception_state st
     case EXCEPTION_WAITING: return &sub->n.waiting;
     case EXCEPTION_PARKED: return &sub->n.parked;
     case EXCEPTION_DEAD: return &sub->n.dead;
+    case EXCEPTION_HELD: return &sub->n.held;
     }
     BELAY_UNREACHABLE();
 }
@@ -177,6 +179,22 @@ void exception_set_state(struct belay_subscription *sub, struct exception *x, en
     ++*counter(sub, state);
     x->state = state;
     sub->dirty = true;
+}
+
+void exception_wait(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
+                    belay_time due)
+{
+    bool by_hand = x->keyed && !x->loner && lane_by_hand(b, sub, x->lane);
+    x->due = due;
+    exception_set_state(sub, x, by_hand && !BELAY_PLANTED(80) ? EXCEPTION_HELD : EXCEPTION_WAITING);
+    if (x->state == EXCEPTION_WAITING)
+        due_put(b, sub, due, sequence);
+}
+
+void exception_unwait(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, const struct exception *x)
+{
+    if (x->state == EXCEPTION_WAITING)
+        due_del(b, sub, x->due, sequence);
 }
 
 void exception_remove(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -199,8 +217,7 @@ void exception_remove(struct belay_broker *b, struct belay_subscription *sub, ui
             group_left(b, facts.fingerprint);
         letter_rows_del(b, sub, sequence);
     }
-    if (x->state == EXCEPTION_WAITING)
-        due_del(b, sub, x->due, sequence);
+    exception_unwait(b, sub, sequence, x);
     --*counter(sub, x->state);
     sub->dirty = sub->topic->low_dirty = true;
     if (head)

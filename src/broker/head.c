@@ -105,7 +105,7 @@ struct told_progress head_unpack_progress(struct belay_unpack *u)
 }
 
 /* version | attempt number | fault: an entry of the history. */
-void head_pack_failure(struct belay_buf *r, struct entry *e, const struct belay_fault *fault)
+void head_pack_failure(struct belay_buf *r, uint32_t attempt, const struct belay_fault *fault)
 {
     size_t at = r->n;
     char *size = belay_buf_reserve(r, 4 + FAULT_BYTES_MAX);
@@ -113,7 +113,7 @@ void head_pack_failure(struct belay_buf *r, struct entry *e, const struct belay_
         return;
     r->n += 4;
     belay_pack_u8(r, ROW_VERSION);
-    belay_pack_u32(r, e->d.attempt);
+    belay_pack_u32(r, attempt);
     belay_fault_pack(r, fault);
     if (belay_buf_status(r) == BELAY_OK)
         belay_store_u32(r->p + at, (uint32_t)(r->n - at - 4));

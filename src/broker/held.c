@@ -1,7 +1,8 @@
 /* held.c - a lane in trouble and the messages it holds, as rows (docs/internals/broker.md).
  *
- *   LANE sub,lane         head, held count, first run and what was taken of it, last run, key text;
- *                         stays a while when the trouble is over (sweep.c), and says nothing then
+ *   LANE sub,lane         head, held count, first run and what was taken of it, last run, since when, key text; who
+ *                         parked it by hand and why; stays a while when the trouble is over (sweep.c), and says
+ *                         nothing then
  *   HELD sub,lane,first   version | u64 last | delta varints: a run of held sequences, `first` being its key
  *
  * Runs are appended at the end and taken from the front; a taken prefix is remembered in the lane's row,
@@ -9,9 +10,28 @@
  */
 #include "broker/impl.h"
 
+#define LANE_VERSION 2
+
 #define RUN_BYTES_MAX 256 /* of a run's value: some hundred messages */
 #define RUN_PREFIX 9      /* version, the last sequence */
 #define RUN_SEQUENCES_SPLIT 24 /* so many fit whatever their distance; above it an insertion makes two runs */
+
+enum { LANE_HAND = 1, LANE_KEPT = 2 };
+
+static void hand_set(struct hand_text *to, struct belay_str text)
+{
+    to->n = (uint8_t)(text.n < sizeof to->bytes ? text.n : sizeof to->bytes);
+    if (to->n)
+        memcpy(to->bytes, text.p, to->n);
+}
+
+void lane_row_by_hand(struct lane_row *row, belay_time at, struct belay_str reason, struct belay_str who)
+{
+    row->hand = true;
+    row->hand_at = at;
+    hand_set(&row->reason, reason);
+    hand_set(&row->who, who);
+}
 
 bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row)
 {
@@ -20,55 +40,80 @@ bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     if (!belay_state_get(b->state, BELAY_TABLE_LANE, row_key_str(&key), &value))
         return false;
     struct belay_unpack u = belay_unpack_init(value);
-    bool known = belay_unpack_u8(&u) == ROW_VERSION;
+    bool known = belay_unpack_u8(&u) == LANE_VERSION;
     ret_row->head = belay_unpack_varint(&u);
     ret_row->held = belay_unpack_varint(&u);
     ret_row->run_first = belay_unpack_varint(&u);
     ret_row->run_taken = belay_unpack_varint(&u);
     ret_row->run_at = (uint32_t)belay_unpack_varint(&u);
     ret_row->last_first = belay_unpack_varint(&u);
+    ret_row->since = belay_unpack_svarint(&u);
+    ret_row->head_since = belay_unpack_svarint(&u);
+    uint8_t flags = belay_unpack_u8(&u);
+    ret_row->kept = flags & LANE_KEPT;
+    ret_row->hand = false;
     key_text_set(&ret_row->key, belay_unpack_str(&u));
+    if (flags & LANE_HAND) {
+        belay_time at = belay_unpack_svarint(&u);
+        struct belay_str reason = belay_unpack_str(&u);
+        lane_row_by_hand(ret_row, at, reason, belay_unpack_str(&u));
+    }
     return known && belay_unpack_done(&u);
 }
 
 void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row)
 {
     struct row_key key = key_lane(sub, lane);
-    char bytes[BELAY_KEY_BYTES_MAX + 8 * BELAY_VARINT_MAX];
+    char bytes[BELAY_KEY_BYTES_MAX + 2 * BELAY_LANE_REASON_BYTES_MAX + 14 * BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
-    belay_pack_u8(&out, ROW_VERSION);
+    belay_pack_u8(&out, LANE_VERSION);
     belay_pack_varint(&out, row->head);
     belay_pack_varint(&out, row->held);
     belay_pack_varint(&out, row->run_first);
     belay_pack_varint(&out, row->run_taken);
     belay_pack_varint(&out, row->run_at);
     belay_pack_varint(&out, row->last_first);
+    belay_pack_svarint(&out, row->since);
+    belay_pack_svarint(&out, row->head_since);
+    belay_pack_u8(&out, (uint8_t)((row->hand ? LANE_HAND : 0) | (row->kept ? LANE_KEPT : 0)));
     belay_pack_str(&out, key_text_str(&row->key));
+    if (row->hand) {
+        belay_pack_svarint(&out, row->hand_at);
+        belay_pack_str(&out, belay_str(row->reason.bytes, row->reason.n));
+        belay_pack_str(&out, belay_str(row->who.bytes, row->who.n));
+    }
     BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
     belay_state_put(b->state, BELAY_TABLE_LANE, row_key_str(&key), belay_buf_view(&out));
 }
 
-static bool is_its_head(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t sequence)
+bool lane_has_head(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row)
 {
     struct exception x;
-    return exception_get(b, sub, sequence, &x) && x.state != EXCEPTION_DEAD && x.keyed && !x.loner
+    return row->head && exception_get(b, sub, row->head, &x) && x.state != EXCEPTION_DEAD && x.keyed && !x.loner
            && belay_hash128_eq(x.lane, lane);
+}
+
+bool lane_by_hand(struct belay_broker *b, const struct belay_subscription *sub, struct belay_hash128 lane)
+{
+    struct lane_row row;
+    return sub->n.lanes_by_hand && lane_row_get(b, sub->id, lane, &row) && row.hand;
 }
 
 bool lane_in_trouble(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row)
 {
-    return lane_row_get(b, sub, lane, ret_row) && (ret_row->held || is_its_head(b, sub, lane, ret_row->head));
+    return lane_row_get(b, sub, lane, ret_row)
+           && (ret_row->held || ret_row->hand || lane_has_head(b, sub, lane, ret_row));
 }
 
 void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
-                  struct belay_str key, uint64_t head)
+                  struct belay_str key, uint64_t head, belay_time since)
 {
     struct lane_row row;
     if (lane_in_trouble(b, sub->id, lane, &row)) {
         BELAY_ASSERT(row.head == head);
         return;
     }
-    row = (struct lane_row){ .head = head };
+    row = (struct lane_row){ .head = head, .since = since, .head_since = since };
     key_text_set(&row.key, key);
     lane_row_put(b, sub->id, lane, &row);
     sub->n.lanes_in_trouble++;
@@ -150,8 +195,7 @@ void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane
     row->held++;
 }
 
-/* Takes the first held sequence. */
-static uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row)
+uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row)
 {
     struct belay_str run;
     bool there = run_get(b, sub, lane, row->run_first, &run);
@@ -177,6 +221,33 @@ static uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_has
     return sequence;
 }
 
+void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
+                  struct lane_row *row, uint64_t sequence, belay_time now)
+{
+    struct exception x = { .keyed = true, .lane = lane, .key = row->key };
+    struct belay_str progress;
+    row->head = sequence;
+    row->head_since = now;
+    lane_row_put(b, sub->id, lane, row);
+    if (row->kept)
+        x.begun = x.progress = progress_get(b, sub->id, sequence, false, &x.definition, &x.first_attempt_at, &progress);
+    exception_wait(b, sub, sequence, &x, now);
+    exception_put(b, sub, sequence, &x);
+}
+
+void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane)
+{
+    struct lane *l = lane_find(sub, lane);
+    sub->n.lanes_in_trouble--;
+    sub->dirty = true;
+    lane_over(b, sub);
+    if (l) {
+        l->trouble = l->hand = false;
+        belay_list_unlink(&l->troubled_node);
+        lane_pump(b, sub, l);
+    }
+}
+
 void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, belay_time now)
 {
     struct lane_row row;
@@ -184,25 +255,14 @@ void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct
     BELAY_ASSERT(there);
     sub->dirty = true;
     if (row.held) {
-        struct exception x = { .keyed = true, .due = now, .lane = lane, .key = row.key };
-        struct belay_str progress;
-        row.head = held_take(b, sub->id, lane, &row);
-        lane_row_put(b, sub->id, lane, &row);
+        uint64_t first = held_take(b, sub->id, lane, &row);
         sub->n.held--;
-        if (sub->went_back)
-            x.begun = x.progress = progress_get(b, sub->id, row.head, false, &x.definition, &x.first_attempt_at, &progress);
-        exception_set_state(sub, &x, EXCEPTION_WAITING);
-        exception_put(b, sub, row.head, &x);
-        due_put(b, sub, now, row.head);
-        return;
-    }
-    sub->n.lanes_in_trouble--;
-    lane_over(b, sub);
-    struct lane *l = lane_find(sub, lane);
-    if (l) {
-        l->trouble = false;
-        belay_list_unlink(&l->troubled_node);
-        lane_pump(b, sub, l);
+        lane_promote(b, sub, lane, &row, first, now);
+    } else if (row.hand) {
+        row.head = 0; /* whatever comes next will be it */
+        lane_row_put(b, sub->id, lane, &row);
+    } else {
+        lane_healed(b, sub, lane);
     }
 }
 
@@ -309,7 +369,7 @@ void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct 
         row.held--;
         sub->n.held--;
         lane_row_put(b, sub->id, lane, &row);
-        if (sub->went_back)
+        if (row.kept)
             progress_put(b, sub->id, sequence, BELAY_STR_NONE);
         return;
     }

@@ -82,7 +82,8 @@ struct crash {
 struct counters {
     uint64_t done, discarded, expired;               /* ends */
     uint64_t waiting, held, parked, dead;            /* exceptions */
-    uint64_t lanes_in_trouble;
+    uint64_t lanes_in_trouble;                       /* those by hand included */
+    uint64_t lanes_by_hand;
 };
 
 struct belay_subscription {
@@ -158,6 +159,7 @@ struct entry {
     bool progress;   /* has progress that is recorded */
     bool inside;     /* an exception whose row has the message */
     bool unchanged;  /* d.progress is what is recorded */
+    bool begun;      /* that its attempt began is recorded: once, as an exception counts what it is told */
     belay_time taken_at; /* delivered, the last time */
     belay_time due;  /* of an exception: its row in DUE */
     bool lane_fault; /* its lane key cannot be told: becomes a letter */
@@ -171,6 +173,7 @@ struct lane {
     struct belay_list others;  /* exceptions that wait for it to be free */
     uint32_t pending_count;
     bool trouble;              /* it has a LANE row */
+    bool hand;                 /* parked by hand: nothing of it becomes ready */
     struct belay_list troubled_node;
 };
 
@@ -268,10 +271,15 @@ enum record_type {
     RECORD_REPLAY_START,
     RECORD_REPLAY_STATE,
     RECORD_REPLAY_BITE,
+    RECORD_LANE_PARK,
+    RECORD_LANE_RELEASE,
+    RECORD_LANE_RETRY,
+    RECORD_LANE_SKIP,
+    RECORD_LANE_MOVE,
     RECORD_END
 };
 #define RECORD_VERSION 1
-#define ROW_VERSION 1 /* first byte of every row */
+#define ROW_VERSION 1 /* first byte of a row, where nothing else is said */
 
 /* ---- records ---- */
 
@@ -319,6 +327,11 @@ int apply_idem_drop(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay_start(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay_state(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay_bite(struct belay_broker *b, struct belay_unpack *u);
+int apply_lane_park(struct belay_broker *b, struct belay_unpack *u);
+int apply_lane_release(struct belay_broker *b, struct belay_unpack *u);
+int apply_lane_retry(struct belay_broker *b, struct belay_unpack *u);
+int apply_lane_skip(struct belay_broker *b, struct belay_unpack *u);
+int apply_lane_move(struct belay_broker *b, struct belay_unpack *u);
 
 /* ---- topics (topic.c), subscriptions (subscription.c) ---- */
 
@@ -379,6 +392,8 @@ struct lane *lane_find(const struct belay_subscription *sub, struct belay_hash12
 /* Its next entry becomes ready, or it goes. */
 void lane_pump(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane);
 void lane_mark_troubled(struct belay_subscription *sub, struct lane *lane);
+/* An entry that was not delivered, or given back, goes: its rows, or the cursor, bring it again. */
+void entry_recall(struct belay_broker *b, struct entry *e);
 /* Fresh entries that are not in flight go; they will be read again. */
 void window_reset(struct belay_broker *b, struct belay_subscription *sub);
 void window_free(struct belay_subscription *sub);
@@ -420,7 +435,8 @@ static inline void key_text_set(struct key_text *k, struct belay_str s)
         memcpy(k->bytes, s.p, k->n);
 }
 
-enum exception_state { EXCEPTION_WAITING = 1, EXCEPTION_PARKED, EXCEPTION_DEAD };
+/* HELD: the head of a lane that is parked by hand, and no letter; it waits for no time. */
+enum exception_state { EXCEPTION_WAITING = 1, EXCEPTION_PARKED, EXCEPTION_DEAD, EXCEPTION_HELD };
 enum exception_part { PART_META, PART_PROGRESS, PART_HISTORY };
 /* What is small lies in the exception's row: most have one row. */
 enum inside { INSIDE_FAILURE /* history entry 0 */, INSIDE_PROGRESS, INSIDE_MESSAGE, INSIDE_COUNT };
@@ -473,6 +489,11 @@ void exception_take_out(struct exception *x, enum inside part);
 /* Attempts that began since it was replayed last. */
 uint32_t exception_begun(const struct belay_subscription *sub, uint64_t sequence, const struct exception *x);
 void exception_set_state(struct belay_subscription *sub, struct exception *x, enum exception_state state);
+/* It waits, and is due then; or is held, where its lane is parked by hand. Put it afterwards. */
+void exception_wait(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
+                    belay_time due);
+/* What its state has in DUE goes. */
+void exception_unwait(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, const struct exception *x);
 /* All its rows; its lane goes on when it was the head. */
 void exception_remove(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                       const struct exception *x, belay_time now);
@@ -504,24 +525,46 @@ bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub
 
 /* ---- lanes in trouble and what they hold (held.c); called by apply ---- */
 
+struct hand_text {
+    uint8_t n;
+    char bytes[BELAY_LANE_REASON_BYTES_MAX];
+};
 struct lane_row {
-    uint64_t head, held;
+    uint64_t head, held;       /* head 0: none; else it may be gone: lane_has_head */
     uint64_t run_first;        /* key of the first run; 0: none */
     uint64_t run_taken;        /* the last sequence taken from it; 0: none yet */
     uint32_t run_at;           /* offset of the next delta */
     uint64_t last_first;       /* key of the last run, 0: begin a new one */
+    belay_time since;          /* in trouble */
+    belay_time head_since;     /* its head is the head */
+    bool kept;                 /* of a message it holds an attempt began: a row of its progress says so */
+    bool hand;                 /* parked by hand: at hand_at, by who, because of reason */
+    belay_time hand_at;
+    struct hand_text reason, who;
     struct key_text key;
 };
 bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row);
-/* The lane has a row, and its head lives or it holds messages: a row may outlive its lane's trouble. */
+void lane_row_by_hand(struct lane_row *row, belay_time at, struct belay_str reason, struct belay_str who);
+/* The head that the row names lives, and is in the lane. */
+bool lane_has_head(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row);
+bool lane_by_hand(struct belay_broker *b, const struct belay_subscription *sub, struct belay_hash128 lane);
+/* The lane has a row, and its head lives, or it holds messages, or it is parked by hand: a row may outlive its
+ * lane's trouble. */
 bool lane_in_trouble(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row);
 void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row);
 /* The lane is in trouble with this head. */
 void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
-                  struct belay_str key, uint64_t head);
+                  struct belay_str key, uint64_t head, belay_time since);
+/* A message that was never an exception becomes the head; row is put. */
+void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
+                  struct lane_row *row, uint64_t sequence, belay_time now);
+/* The trouble is over; row, if there is one, says nothing any more. */
+void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane);
 /* The head is gone: the first held message is the next, due now; or the trouble is over. */
 void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, belay_time now);
 void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row, uint64_t sequence);
+/* Takes the first; row is not put. Returns its sequence. */
+uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row);
 /* Takes one out of the middle. */
 void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, uint64_t sequence);
 /* Which lane holds it; false: none. Looks through the runs of the subscription. */
@@ -532,8 +575,17 @@ void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, 
 /* The pending entries of a lane in trouble (or, with the busy entry as its head, of a long one) become
  * held. Errors: BELAY_BUSY, BELAY_NOSPACE, BELAY_NOMEM: they stay as they are. */
 int lane_hold(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane, struct belay_err *err) BELAY_MUST_CHECK;
+/* For apply: a message in flight, so far no exception, is the head of the lane from now on. */
+void lane_head_in_flight(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
+                         struct belay_str key, uint64_t head, belay_time first_attempt_at, bool progress);
 /* All lanes in sub->troubled. False: some could not. */
 bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub);
+
+/* ---- what an operator does with one (lanes.c) ---- */
+
+/* Errors: BELAY_NOTFOUND: it is not in trouble. */
+int lane_find_row(struct belay_broker *b, struct belay_subscription *sub, struct belay_str key, struct lane_row *ret_row,
+                  struct belay_err *err) BELAY_MUST_CHECK;
 
 /* ---- rows of lanes whose trouble is over (sweep.c) ---- */
 

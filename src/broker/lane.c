@@ -68,16 +68,33 @@ bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub)
     return true;
 }
 
-/* After a seek back a message whose attempt had begun may find itself behind an earlier one: that it was
- * begun is kept in its progress row while it is held. */
-static void keep_attempt(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+/* A message whose attempt had begun is held where its subscription went back, or where the process died while its lane
+ * was being parked by hand: that it was begun is kept in its progress row. */
+static void keep_attempt(struct belay_broker *b, struct belay_subscription *sub, struct lane_row *row, uint64_t sequence)
 {
     static const char nothing[PROGRESS_PREFIX_BYTES] = { ROW_VERSION };
     struct row_key key = key_exception(sub->id, sequence, PART_PROGRESS);
     struct belay_str value;
-    if (ranges_contains(&sub->started, sequence)
-        && !belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
+    if (!sub->started.count || !ranges_contains(&sub->started, sequence))
+        return;
+    row->kept = true;
+    if (!belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
         progress_put(b, sub->id, sequence, belay_str(nothing, sizeof nothing));
+}
+
+/* The message in flight, head of its lane from now on: waiting and due since ever, so that it comes again after a
+ * crash. */
+void lane_head_in_flight(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
+                         struct belay_str key, uint64_t head, belay_time first_attempt_at, bool progress)
+{
+    struct exception x = { .keyed = true, .lane = lane, .progress = progress, .first_attempt_at = first_attempt_at };
+    x.begun = ranges_contains(&sub->started, head);
+    key_text_set(&x.key, key);
+    exception_wait(b, sub, head, &x, 0);
+    exception_put(b, sub, head, &x);
+    cursor_settle(sub, head, head + 1);
+    if (head < sub->pin_low)
+        sub->pin_low = head;
 }
 
 int apply_hold(struct belay_broker *b, struct belay_unpack *u)
@@ -95,30 +112,29 @@ int apply_hold(struct belay_broker *b, struct belay_unpack *u)
     if (ranges_reserve(&sub->settled, (uint32_t)count + 2) != BELAY_OK)
         return BELAY_NOMEM;
     if (head) {
-        /* In flight: waiting and due since ever, so that it comes again after a crash. */
-        struct exception x = { .keyed = true, .lane = lane, .progress = progress,
-                               .first_attempt_at = first_attempt_at };
-        x.begun = ranges_contains(&sub->started, head);
-        key_text_set(&x.key, key);
-        lane_trouble(b, sub, lane, key, head);
-        exception_set_state(sub, &x, EXCEPTION_WAITING);
-        exception_put(b, sub, head, &x);
-        due_put(b, sub, 0, head);
-        cursor_settle(sub, head, head + 1);
+        lane_trouble(b, sub, lane, key, head, first_attempt_at);
+        lane_head_in_flight(b, sub, lane, key, head, first_attempt_at, progress);
     }
     if (!lane_row_get(b, sub->id, lane, &row))
         return BELAY_CORRUPT;
+    bool wants_head = row.hand && !row.held && !lane_has_head(b, sub->id, lane, &row);
     for (uint64_t i = 0; i < count; i++) {
         sequence += belay_unpack_varint(u);
-        if (sub->went_back)
-            keep_attempt(b, sub, sequence);
-        if (!(BELAY_PLANTED(8) && i + 1 == count && count > 1))
-            held_append(b, sub->id, lane, &row, sequence);
+        if (i == 0 && sequence < sub->pin_low)
+            sub->pin_low = sequence; /* after a seek back it may lie below its head */
+        keep_attempt(b, sub, &row, sequence);
+        if (wants_head && i == 0) {
+            lane_promote(b, sub, lane, &row, sequence, row.hand_at);
+        } else {
+            if (!(BELAY_PLANTED(8) && i + 1 == count && count > 1))
+                held_append(b, sub->id, lane, &row, sequence);
+            sub->n.held++;
+        }
         cursor_settle(sub, sequence, sequence + 1);
     }
     lane_row_put(b, sub->id, lane, &row);
-    sub->n.held += count;
-    if (row.head < sub->pin_low)
+    if (row.head && row.head < sub->pin_low)
         sub->pin_low = row.head;
+    sub->dirty = true;
     return belay_unpack_ok(u) ? BELAY_OK : BELAY_CORRUPT;
 }

@@ -96,15 +96,13 @@ void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uin
     x->total += x->begun;
     x->begun = x->ended = 0;
     x->first_attempt_at = 0;
-    x->due = now;
     x->definition = (struct belay_hash128){ 0 }; /* the current one: often what was mended */
-    exception_set_state(sub, x, EXCEPTION_WAITING);
+    exception_wait(b, sub, sequence, x, now);
     if (from_start) {
         exception_put_progress(b, sub, sequence, x, x->progress ? PROGRESS_GONE : PROGRESS_NONE, BELAY_STR_NONE);
     } else {
         exception_put(b, sub, sequence, x);
     }
-    due_put(b, sub, now, sequence);
 }
 
 int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,

@@ -128,7 +128,7 @@ bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_
         BELAY_ASSERT(key.n <= sizeof from.bytes);
         memcpy(from.bytes, key.p, key.n); /* key and value live until the next look */
         from.n = key.n;
-        if (!meta || !exception_get(b, id, at, &x) || x.state != EXCEPTION_WAITING
+        if (!meta || !exception_get(b, id, at, &x) || exception_is_letter(&x)
             || !exception_has_inside(&x, INSIDE_MESSAGE))
             continue;
         struct belay_err err;
@@ -188,6 +188,6 @@ int belay_broker_trouble(struct belay_broker *b, struct belay_subscription *sub,
     if (status != BELAY_OK)
         return status;
     *ret_letter = letter;
-    *ret_due = exception_is_letter(&x) ? BELAY_TIME_NEVER : x.due;
+    *ret_due = x.state == EXCEPTION_WAITING ? x.due : BELAY_TIME_NEVER;
     return BELAY_OK;
 }

@@ -25,7 +25,7 @@ int belay_broker_retry(struct belay_broker *b, struct belay_delivery *d, belay_t
     struct belay_buf *r = head_pack(b, e, definition);
     belay_pack_svarint(r, due);
     head_pack_progress(b, r, e, definition, progress);
-    head_pack_failure(r, e, fault);
+    head_pack_failure(r, e->d.attempt, fault);
     if (!e->letter && !e->inside && e->encoded.n <= INSIDE_BYTES_MAX)
         belay_pack_str(r, e->encoded); /* it will not be looked for in the log then */
     status = record_commit(b, RECORD_RETRY, head_cost(r, e), true, err);
@@ -49,17 +49,15 @@ int apply_retry(struct belay_broker *b, struct belay_unpack *u)
     if (!belay_unpack_ok(u))
         return BELAY_CORRUPT;
     if (!h.is_new)
-        due_del(b, h.sub, h.x.due, h.sequence);
+        exception_unwait(b, h.sub, h.sequence, &h.x);
     else if (h.x.keyed && !h.x.loner)
-        lane_trouble(b, h.sub, h.x.lane, key_text_str(&h.x.key), h.sequence);
+        lane_trouble(b, h.sub, h.x.lane, key_text_str(&h.x.key), h.sequence, h.x.first_attempt_at);
     attempt_ended(&h);
-    h.x.due = due;
-    exception_set_state(h.sub, &h.x, EXCEPTION_WAITING);
+    exception_wait(b, h.sub, h.sequence, &h.x, due);
     exception_add_history(b, h.sub, h.sequence, &h.x, failure);
     if (message.p)
         (void)exception_give(&h.x, INSIDE_MESSAGE, message);
     exception_put_progress(b, h.sub, h.sequence, &h.x, progress.now, progress.packed);
-    due_put(b, h.sub, due, h.sequence);
     suspect_clear(h.sub, h.sequence);
     head_enter(&h);
     return BELAY_OK;
@@ -70,7 +68,7 @@ int apply_retry(struct belay_broker *b, struct belay_unpack *u)
 enum { LETTER_PARK = 1, LETTER_WITH_MESSAGE = 2 };
 
 /* 0 is none. */
-static uint64_t fingerprint_of(const struct belay_fault *fault, struct belay_str owner)
+uint64_t letter_fingerprint(const struct belay_fault *fault, struct belay_str owner)
 {
     uint64_t fingerprint = belay_fault_fingerprint(fault, owner);
     return fingerprint ? fingerprint : 1;
@@ -82,12 +80,12 @@ static uint32_t edits_of(struct belay_broker *b, const struct entry *e)
     return facts_get(b, e->d.sub->id, e->d.sequence, &f) ? f.edits : 0;
 }
 
-/* The row into b->message; how long it is. */
-static size_t facts_bytes(struct belay_broker *b, const struct letter_facts *f)
+void letter_pack_facts(struct belay_broker *b, struct belay_buf *r, const struct letter_facts *f)
 {
     belay_buf_clear(&b->message);
     facts_pack(&b->message, f);
-    return belay_buf_status(&b->message) == BELAY_OK ? b->message.n : 0;
+    belay_pack_u32(r, (uint32_t)(belay_buf_status(&b->message) == BELAY_OK ? b->message.n : 0));
+    belay_buf_put_str(r, belay_buf_view(&b->message));
 }
 
 int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park,
@@ -102,13 +100,12 @@ int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault
     struct belay_buf *r = head_pack(b, e, definition);
     belay_pack_u8(r, (uint8_t)((park ? LETTER_PARK : 0) | (e->letter ? 0 : LETTER_WITH_MESSAGE)));
     head_pack_progress(b, r, e, definition, progress);
-    head_pack_failure(r, e, fault);
-    struct letter_facts facts = { .created_at = b->now, .fingerprint = fingerprint_of(fault, sub->name),
+    head_pack_failure(r, e->d.attempt, fault);
+    struct letter_facts facts = { .created_at = b->now, .fingerprint = letter_fingerprint(fault, sub->name),
                                   .payload_hash = belay_hash128(e->d.message.body),
                                   .edits = e->letter ? edits_of(b, e) : 0,
                                   .key = e->keyed ? e->d.lane_key : e->d.message.key };
-    belay_pack_u32(r, (uint32_t)facts_bytes(b, &facts));
-    belay_buf_put_str(r, belay_buf_view(&b->message));
+    letter_pack_facts(b, r, &facts);
     if (!e->letter)
         belay_pack_str(r, e->encoded);
     struct cost cost = head_cost(r, e);
@@ -137,15 +134,16 @@ int belay_broker_letter(struct belay_broker *b, struct belay_delivery *d, const 
     return letter_now(b, entry_of(d), fault, park, progress, definition, err);
 }
 
-static void put_letter(struct belay_broker *b, struct head *h, struct belay_str facts, struct belay_str message)
+void letter_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
+                struct belay_str facts, struct belay_str message)
 {
-    facts_put(b, h->sub->id, h->sequence, facts);
+    facts_put(b, sub->id, sequence, facts);
     if (message.p) {
-        struct row_key key = key_letter(h->sub->id, h->sequence, LETTER_MESSAGE);
+        struct row_key key = key_letter(sub->id, sequence, LETTER_MESSAGE);
         belay_state_put(b->state, BELAY_TABLE_LETTER, row_key_str(&key), message);
     }
-    h->x.letter = true;
-    exception_take_out(&h->x, INSIDE_MESSAGE); /* it has a row of its own now */
+    x->letter = true;
+    exception_take_out(x, INSIDE_MESSAGE); /* it has a row of its own now */
 }
 
 int apply_letter(struct belay_broker *b, struct belay_unpack *u)
@@ -166,13 +164,13 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
         return BELAY_CORRUPT;
     bool parks = flags & LETTER_PARK, head = h.x.keyed && !h.x.loner;
     if (!h.is_new)
-        due_del(b, h.sub, h.x.due, h.sequence);
+        exception_unwait(b, h.sub, h.sequence, &h.x);
     else if (parks)
-        lane_trouble(b, h.sub, h.x.lane, key_text_str(&h.x.key), h.sequence);
+        lane_trouble(b, h.sub, h.x.lane, key_text_str(&h.x.key), h.sequence, h.x.first_attempt_at);
     if (!h.is_new && h.x.job)
         replay_outcome(b, h.sub, &h.x, REPLAYED_FAILED);
     attempt_ended(&h);
-    put_letter(b, &h, facts, message);
+    letter_put(b, h.sub, h.sequence, &h.x, facts, message);
     group_arrived(b, h.sub->id, &f, failure);
     exception_set_state(h.sub, &h.x, parks ? EXCEPTION_PARKED : EXCEPTION_DEAD);
     exception_add_history(b, h.sub, h.sequence, &h.x, failure);

@@ -30,17 +30,15 @@ int apply_postpone(struct belay_broker *b, struct belay_unpack *u)
     belay_time due = belay_unpack_svarint(u);
     struct exception x;
     if (!sub || !belay_unpack_ok(u) || !exception_get(b, sub->id, sequence, &x)
-        || x.state != EXCEPTION_WAITING)
+        || (x.state != EXCEPTION_WAITING && x.state != EXCEPTION_HELD))
         return BELAY_CORRUPT;
     if (BELAY_PLANTED(32)) { /* an attempt that was never made */
         x.ended = ++x.begun;
         x.total++;
     }
     if (!BELAY_PLANTED(33)) /* due when nobody looks */
-        due_del(b, sub, x.due, sequence);
-    x.due = due;
-    due_put(b, sub, due, sequence);
+        exception_unwait(b, sub, sequence, &x);
+    exception_wait(b, sub, sequence, &x, due);
     exception_put(b, sub, sequence, &x);
-    sub->dirty = true;
     return BELAY_OK;
 }

@@ -45,7 +45,7 @@ int apply_settle(struct belay_broker *b, struct belay_unpack *u)
     if (flags & SETTLE_WITH_LANE) {
         held_remove(b, sub, lane, sequence);
     } else if (exception_get(b, sub->id, sequence, &x)) {
-        if (x.job && x.state == EXCEPTION_WAITING)
+        if (x.job && !exception_is_letter(&x))
             replay_outcome(b, sub, &x, how == SETTLE_DONE ? REPLAYED_DONE : REPLAYED_DISCARDED);
         exception_remove(b, sub, sequence, &x, now);
         ranges_remove(&sub->started, sequence, sequence + 1);

@@ -3,18 +3,21 @@
 
 #define OLDEST_BITE 64 /* exceptions looked at for the oldest */
 
-/* In flight: fresh ones, and exceptions (their rows say waiting). */
-static void count_flight(const struct belay_subscription *sub, uint64_t *ret_fresh, uint64_t *ret_exceptions)
+struct flight {
+    uint64_t fresh, waiting, held; /* exceptions by what their rows say */
+};
+
+static struct flight count_flight(const struct belay_subscription *sub)
 {
     struct belay_map_slot *slot;
-    uint64_t fresh = 0, exceptions = 0;
+    struct flight n = { 0 };
     for (size_t at = 0; (slot = belay_map_next(&sub->index, &at));) {
         const struct entry *e = slot->value;
+        bool by_hand = e->lane && e->lane->hand && !e->loner;
         if (e->where == ENTRY_FLIGHT)
-            ++*(e->exception ? &exceptions : &fresh);
+            ++*(!e->exception ? &n.fresh : by_hand ? &n.held : &n.waiting);
     }
-    *ret_fresh = fresh;
-    *ret_exceptions = exceptions;
+    return n;
 }
 
 static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub, uint64_t next)
@@ -52,25 +55,26 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
     if (index >= b->sub_count)
         return false;
     struct belay_subscription *sub = b->subs[index];
-    uint64_t next = belay_store_next_sequence(b->store, sub->topic_id), fresh, exceptions;
+    uint64_t next = belay_store_next_sequence(b->store, sub->topic_id);
     gather_flush(b, sub);
-    count_flight(sub, &fresh, &exceptions);
+    struct flight flight = count_flight(sub);
     struct belay_subscription_stats s = {
         .name = sub->name,
         .topic = sub->topic->name,
         .paused = belay_str_c(sub->broken ? sub->broken_why : sub->paused),
         .cursor = sub->cursor,
-        .in_flight = fresh + exceptions,
-        .waiting = sub->n.waiting - exceptions,
-        .held = sub->n.held,
+        .in_flight = flight.fresh + flight.waiting + flight.held,
+        .waiting = sub->n.waiting - flight.waiting,
+        .held = sub->n.held - flight.held,
         .parked = sub->n.parked,
         .dead = sub->n.dead,
         .done = sub->n.done,
         .discarded = sub->n.discarded,
         .expired = sub->n.expired,
         .lanes_in_trouble = sub->n.lanes_in_trouble,
+        .lanes_by_hand = sub->n.lanes_by_hand,
     };
-    s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->settled) - fresh : 0;
+    s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->settled) - flight.fresh : 0;
     s.oldest_at = oldest(b, sub, next);
     s.lost = unaccounted(sub);
     *ret_stats = s;

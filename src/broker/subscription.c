@@ -301,9 +301,11 @@ static uint64_t *counter_of(struct counters *n, size_t i)
 }
 #define COUNTERS (sizeof(struct counters) / sizeof(uint64_t))
 
+#define SUBSCRIPTION_VERSION 2
+
 static void pack_row(struct belay_buf *out, struct belay_subscription *sub)
 {
-    belay_pack_u8(out, ROW_VERSION);
+    belay_pack_u8(out, SUBSCRIPTION_VERSION);
     belay_pack_varint(out, sub->topic_id);
     belay_pack_str(out, sub->name);
     belay_pack_str(out, belay_str_c(sub->paused));
@@ -336,7 +338,7 @@ void subscriptions_save(struct belay_broker *b, struct belay_state *state)
 
 static int unpack_row(struct belay_broker *b, struct belay_unpack *u)
 {
-    if (belay_unpack_u8(u) != ROW_VERSION)
+    if (belay_unpack_u8(u) != SUBSCRIPTION_VERSION)
         return BELAY_VERSION;
     struct topic *t = topic_by_id(b, (uint32_t)belay_unpack_varint(u));
     struct belay_str name = belay_unpack_str(u), paused = belay_unpack_str(u);

@@ -166,6 +166,16 @@ void entry_drop(struct belay_broker *b, struct entry *e)
         lane_pump(b, sub, lane);
 }
 
+void entry_recall(struct belay_broker *b, struct entry *e)
+{
+    struct belay_subscription *sub = e->d.sub;
+    struct exception x;
+    BELAY_ASSERT(e->exception);
+    if (exception_get(b, sub->id, e->d.sequence, &x) && x.state == EXCEPTION_WAITING)
+        due_rewind(sub, x.due, e->d.sequence);
+    entry_drop(b, e);
+}
+
 void entry_ready(struct entry *e)
 {
     e->where = ENTRY_READY;
@@ -199,6 +209,7 @@ static struct lane *lane_get(struct belay_broker *b, struct belay_subscription *
     if (sub->n.lanes_in_trouble) {
         struct lane_row row;
         lane->trouble = lane_in_trouble(b, sub->id, hash, &row);
+        lane->hand = lane->trouble && row.hand;
     }
     return lane;
 }
@@ -213,7 +224,7 @@ void lane_pump(struct belay_broker *b, struct belay_subscription *sub, struct la
 {
     if (lane->busy)
         return;
-    struct belay_list *node = belay_list_pop(&lane->others);
+    struct belay_list *node = lane->hand ? NULL : belay_list_pop(&lane->others);
     if (!node && !lane->trouble) {
         node = belay_list_pop(&lane->pending);
         lane->pending_count -= node ? 1 : 0;
@@ -221,7 +232,7 @@ void lane_pump(struct belay_broker *b, struct belay_subscription *sub, struct la
     if (node) {
         lane->busy = BELAY_CONTAINER_OF(node, struct entry, d.node);
         entry_ready(lane->busy);
-    } else if (!lane->pending_count) {
+    } else if (!lane->pending_count && belay_list_empty(&lane->others)) {
         lane_free(b, sub, lane);
     }
 }

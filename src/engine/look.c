@@ -9,6 +9,11 @@ void belay_engine_stats(const struct belay_engine *e, struct belay_engine_stats 
     ret_stats->requests_open = e->requests_open;
 }
 
+belay_time belay_engine_now(const struct belay_engine *e)
+{
+    return e->now;
+}
+
 bool belay_engine_connection_stats(const struct belay_engine *e, uint32_t index,
                                    struct belay_connection_stats *ret_stats)
 {

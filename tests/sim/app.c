@@ -6,7 +6,7 @@
 #include "config/config.h"
 
 /*  api placeOrder -> orders -> saga fulfil -> work -> flow ship -> shipments -> saga
- *  api postEvent  -> events -> flow handle (two calls a message, lanes by key)
+ *  api postEvent  -> events -> flow handle (two calls a message, lanes by key; people move what it holds aside)
  *                         `-> flow pipe   -> copies -> flow echo -> echoes, 3 s later
  *                         |   (effects inside the store: exactly once)
  *                         `-> flow read   -> reads, kept for 20 s -> flow count -> counts
@@ -33,6 +33,7 @@ static const char app_text[] =
     "  events: { retain: 30d }\n"
     "  copies: { retain: 30d }\n"
     "  echoes: { retain: 30d }\n"
+    "  aside: { retain: 30d }\n"
     "  reads: { retain: 20s }\n"
     "  counts: { retain: 30d }\n"
     "queues:\n"

@@ -253,16 +253,6 @@ static void check_order(struct sim_world *w, const struct sim_order *o)
     belay_arena_deinit(&arena);
 }
 
-static void check_lanes(struct sim_world *w)
-{
-    for (uint32_t i = 0; i < w->lane_count; i++)
-        for (uint32_t n = 0; n < w->lanes[i].count; n++) {
-            const struct sim_event *ev = &w->lanes[i].events[n];
-            if (!(ev->first && ev->second) && !ev->left)
-                sim_violation(w, "G3", "%s-%u was accepted and never handled", w->lanes[i].name, n);
-        }
-}
-
 void sim_check_end(struct sim_world *w)
 {
     if (!sim_drained(w)) {
@@ -275,7 +265,7 @@ void sim_check_end(struct sim_world *w)
     }
     for (uint32_t i = 0; i < w->order_count; i++)
         check_order(w, &w->orders[i]);
-    check_lanes(w);
+    sim_lanes_check(w);
     check_topics(w);
     sim_seeks_check(w);
     sim_audit(w, w->engine);

@@ -165,9 +165,10 @@ static void work(struct sim_world *w, struct sim_call *c)
 static void check_lane(struct sim_world *w, const struct sim_call *c, struct subject *s)
 {
     bool first = strcmp(c->path, "/first") == 0;
+    sim_lanes_asked(w, s->lane, s->event, s->n);
     s->event->asked++;
     for (int64_t i = 0; i < s->n; i++)
-        if (!s->lane->events[i].second_ok && !s->lane->events[i].left)
+        if (!s->lane->events[i].second_ok && !s->lane->events[i].left && !s->lane->events[i].passed)
             sim_violation(w, "G2", "%s-%lld is handled before %s-%lld is over", s->lane->name,
                           (long long)s->n, s->lane->name, (long long)i);
     for (uint32_t i = (uint32_t)s->n + 1; i < s->lane->count; i++)
@@ -352,6 +353,7 @@ bool sim_endpoints_answer(struct sim_world *w)
 /* What was sent arrives or not; nobody is there for the answer. */
 void sim_endpoints_cut_off(struct sim_world *w)
 {
+    sim_lanes_cut_off(w);
     while (!belay_list_empty(&w->calls)) {
         struct sim_call *c = BELAY_CONTAINER_OF(w->calls.next, struct sim_call, node);
         if (sim_chance(w, 500))

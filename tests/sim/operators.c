@@ -137,15 +137,17 @@ static void reload(struct sim_world *w)
 void sim_operators_act(struct sim_world *w)
 {
     struct found f;
-    uint64_t n = sim_below(w, 17);
+    uint64_t n = sim_below(w, 21);
     if (n == 0) {
         reload(w);
     } else if (n == 1) {
         sim_persons_act(w);
     } else if (n <= 4) {
         sim_seeks_act(w);
-    } else if (n >= 14) {
+    } else if (n >= 18) {
         sim_replays_act(w);
+    } else if (n <= 8) {
+        sim_lanes_act(w);
     } else if (find_letter(w, sim_below(w, 4), &f)) {
         uint64_t how = sim_below(w, 4);
         if (strcmp(f.name, "pipe") == 0)
@@ -173,5 +175,6 @@ bool sim_operators_clear(struct sim_world *w)
     }
     sim_seeks_clear(w);
     sim_replays_clear(w);
+    sim_lanes_clear(w);
     return sim_persons_act(w) || any;
 }

@@ -11,6 +11,7 @@
  *   newest.c     the newest segment of the journal goes missing
  *   seeks.c      people: seeks and pauses, and what must come of them
  *   replays.c    people: replay jobs, and what must come of them
+ *   lanes.c      people: lanes that they park, release, retry, skip and move
  *   gates.c      what connections let through: rate, budget, attempts
  *   checks.c     G1-G8 against the ledgers
  *   trace.c      what happened, hashed and readable
@@ -85,12 +86,14 @@ struct sim_event {
     bool first_asked, second_asked;
     uint32_t asked;            /* calls that came for it */
     bool left;                 /* its lane: an operator's word */
+    bool passed;               /* the same: it may have been moved aside */
     bool bad;                  /* the sink refuses it for good, while faults are on */
 };
 
 struct sim_lane {
     char name[16];
     uint32_t count;
+    bool hand, spare;          /* surely parked by hand; but for one that was in flight */
     struct sim_event events[SIM_EVENTS_MAX];
 };
 
@@ -255,6 +258,13 @@ void sim_endpoints_cut_off(struct sim_world *w);
 /* A word on some saga; calm: what is parked must come to its end. False: nothing is parked. */
 bool sim_persons_act(struct sim_world *w);
 
+void sim_lanes_act(struct sim_world *w);
+/* In the calm: nothing stays parked by hand. */
+void sim_lanes_clear(struct sim_world *w);
+/* The sink is asked to handle n of the lane. */
+void sim_lanes_asked(struct sim_world *w, struct sim_lane *lane, const struct sim_event *ev, int64_t n);
+void sim_lanes_cut_off(struct sim_world *w);
+void sim_lanes_check(struct sim_world *w);
 void sim_seeks_act(struct sim_world *w);
 /* In the calm: nothing stays paused. */
 void sim_seeks_clear(struct sim_world *w);

@@ -17,6 +17,7 @@ struct message {
     enum is is;
     uint32_t lane;
     bool in_flight, deferred, loner, started, letter;
+    bool before; /* attempts were made before somebody gave it fresh ones */
     uint32_t begun, ended, attempt;
     uint32_t deaths;    /* of processes, with nothing else in flight */
     bool suspected;
@@ -29,7 +30,11 @@ struct model {
     uint64_t count;
     uint64_t done, discarded;
     bool paused, went_back;
+    bool hand[LANES];                   /* parked by hand */
+    uint64_t moved[4 * MESSAGES_MAX];   /* to "aside", in this order */
+    uint32_t moved_count;
 };
+static const char *const lane_keys[LANES] = { "", "a", "b", "c", "d", "e" };
 
 struct game {
     struct world *w;
@@ -84,7 +89,7 @@ static bool blocked(const struct game *g, uint64_t sequence)
 static bool may_come(const struct game *g, uint64_t sequence)
 {
     const struct message *m = &g->now.m[sequence];
-    if (m->in_flight || (m->is != QUEUED && m->is != WAITING))
+    if (m->in_flight || (m->is != QUEUED && m->is != WAITING) || g->now.hand[m->lane])
         return false;
     if (m->deferred)
         return m->not_before <= g->w->now;
@@ -153,13 +158,14 @@ static void op_flush(struct game *g)
 
 static void op_publish(struct game *g)
 {
-    static const char *const keys[LANES] = { "", "a", "b", "c", "d", "e" };
     uint64_t n = 1 + below(g, 8), sequence;
     char body[400];
     memset(body, 'x', sizeof body);
     for (; n && g->now.count < MESSAGES_MAX; n--) {
         uint32_t lane = chance(g, 3) ? 1 : (uint32_t)below(g, LANES);
-        struct belay_message m = { .key = belay_str_c(keys[lane]), .body = belay_str(body, below(g, sizeof body)) };
+        char id[24];
+        snprintf(id, sizeof id, "%llu", (unsigned long long)g->now.count + 1);
+        struct belay_message m = { .id = belay_str_c(id), .key = belay_str_c(lane_keys[lane]), .body = belay_str(body, below(g, sizeof body)) };
         if (!worked(g, belay_broker_publish(g->w->b, BELAY_STR("orders"), &m, g->w->now, &sequence, &g->w->err)))
             return;
         assert_int_equal(sequence, ++g->now.count);
@@ -261,7 +267,7 @@ static void op_letter(struct game *g)
         return;
     failed(m);
     m->is = park && m->lane && !m->loner ? PARKED : DEAD;
-    m->letter = true;
+    m->letter = m->before = true;
     m->progress = n;
     m->deaths = 0;
     m->suspected = false;
@@ -277,7 +283,7 @@ static void op_defer(struct game *g)
     struct message *m = &g->now.m[d->sequence];
     m->not_before = g->w->now + (belay_time)below(g, 10) * MS;
     m->in_flight = false;
-    m->deferred = true;
+    m->deferred = !g->now.hand[m->lane]; /* there it is put back: what began is interrupted */
     belay_broker_defer(g->w->b, d, m->not_before);
     put_down(g, i);
 }
@@ -341,7 +347,7 @@ static void op_cancel(struct game *g)
     } else if (m->in_flight) {
         assert_int_equal(status, BELAY_BUSY);
     } else if (worked(g, status)) {
-        bool began = m->begun || m->ended || m->letter;
+        bool began = m->begun || m->ended || m->before;
         if (attempted != (began || m->deaths || m->suspected))
             lost(g, s, "attempted is wrong");
         *m = (struct message){ .is = GONE, .lane = m->lane };
@@ -388,6 +394,184 @@ static void op_seek(struct game *g)
     struct belay_subscription_stats stats = stats_of(w);
     g->now.done = stats.done; /* back: which of both it takes from is not told */
     g->now.discarded = stats.discarded;
+}
+
+/* ---- what people do with lanes ---- */
+
+static void fetch_ended(struct belay_fetch *f)
+{
+    *(bool *)f->arg = true;
+}
+
+/* One message of the topic, as it lies there; f's arena holds it. */
+static struct belay_fetched read_one(struct world *w, const char *topic, uint64_t sequence, struct belay_fetch *f)
+{
+    bool done = false;
+    *f = (struct belay_fetch){ .topic = belay_broker_topic_id(w->b, belay_str_c(topic)), .first = sequence, .count_max = 1,
+                               .bytes_max = BELAY_MIB(1), .done = fetch_ended, .arg = &done };
+    belay_arena_init(&f->arena, 0, BELAY_MIB(4));
+    belay_store_fetch(w->store, f);
+    for (int i = 0; !done && i < 100; i++)
+        world_flush(w);
+    assert_true(done);
+    assert_int_equal(f->status, BELAY_OK);
+    assert_int_equal(f->items[0].sequence, sequence);
+    return f->items[0];
+}
+
+/* The head that the broker names; 0: none. */
+static uint64_t head_of(struct game *g, uint32_t lane, struct belay_lane *ret_lane)
+{
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    int status = belay_broker_lane_get(g->w->b, g->w->sub, belay_str_c(lane_keys[lane]), &arena, ret_lane, &g->w->err);
+    belay_arena_deinit(&arena);
+    if (status != BELAY_OK || ret_lane->state == BELAY_LANE_OPEN)
+        return 0;
+    if (g->now.hand[lane] != (ret_lane->state == BELAY_LANE_HAND))
+        lost(g, ret_lane->head, "who thinks that its lane is parked by hand");
+    if (ret_lane->head && ret_lane->letter != (g->now.m[ret_lane->head].is == PARKED))
+        lost(g, ret_lane->head, "the head of its lane should be another");
+    return ret_lane->head;
+}
+
+static void lane_park(struct game *g, uint32_t lane)
+{
+    if (!worked(g, belay_broker_lane_park(g->w->b, g->w->sub, belay_str_c(lane_keys[lane]), BELAY_STR("why"),
+                                          BELAY_STR("me"), g->w->now, &g->w->err)))
+        return;
+    g->now.hand[lane] = true;
+    for (uint64_t s = 1; s <= g->now.count; s++)
+        if (g->now.m[s].lane == lane)
+            g->now.m[s].deferred = false;
+}
+
+static void lane_release(struct game *g, uint32_t lane)
+{
+    struct belay_lane l = { 0 };
+    uint64_t head = head_of(g, lane, &l);
+    bool parked = head && g->now.m[head].is == PARKED;
+    int status = belay_broker_lane_release(g->w->b, g->w->sub, belay_str_c(lane_keys[lane]), g->w->now, &g->w->err);
+    if (!g->now.hand[lane] && !parked) {
+        assert_true(status == BELAY_NOTFOUND || status == BELAY_CONFLICT);
+        return;
+    }
+    if (!worked(g, status))
+        return;
+    if (head && g->now.m[head].is == WAITING)
+        g->now.m[head].due = g->w->now;
+    if (parked)
+        g->now.m[head].is = DEAD;
+    g->now.hand[lane] = false;
+}
+
+static void lane_retry(struct game *g, uint32_t lane)
+{
+    struct belay_lane l = { 0 };
+    uint64_t head = head_of(g, lane, &l);
+    struct message *m = &g->now.m[head];
+    int status = belay_broker_lane_retry(g->w->b, g->w->sub, belay_str_c(lane_keys[lane]), g->w->now, &g->w->err);
+    if (!head || g->now.hand[lane] || m->in_flight) {
+        assert_true(status == BELAY_NOTFOUND || status == BELAY_CONFLICT);
+        return;
+    }
+    if (!worked(g, status))
+        return;
+    m->before = m->before || m->begun || m->ended;
+    m->begun = m->is == PARKED ? 0 : m->begun - (m->begun < m->ended ? m->begun : m->ended);
+    m->ended = 0;
+    m->is = m->is == PARKED ? WAITING : m->is;
+    m->due = g->w->now;
+    m->deferred = false;
+}
+
+static void lane_skip(struct game *g, uint32_t lane)
+{
+    struct belay_lane l = { 0 };
+    uint64_t head = head_of(g, lane, &l);
+    struct message *m = &g->now.m[head];
+    struct world *w = g->w;
+    struct belay_str key = belay_str_c(lane_keys[lane]), reason = BELAY_STR("of no use");
+    int status = belay_broker_lane_skip(w->b, w->sub, key, head, BELAY_STR_NONE, reason, BELAY_STR("me"), w->now, &w->err);
+    if (status == BELAY_EMPTY) {
+        struct belay_fetch f;
+        op_flush(g);
+        struct belay_str encoded = read_one(w, "orders", head, &f).encoded;
+        status = belay_broker_lane_skip(w->b, w->sub, key, head, encoded, reason, BELAY_STR("me"), w->now, &w->err);
+        belay_arena_deinit(&f.arena);
+    }
+    if (!head || m->in_flight) {
+        assert_true(status == BELAY_NOTFOUND || status == BELAY_CONFLICT);
+        return;
+    }
+    if (!worked(g, status))
+        return;
+    m->begun = m->ended = m->begun > m->ended ? m->begun : m->ended;
+    m->before = m->before || m->begun;
+    m->letter = true;
+    m->is = DEAD;
+    m->deferred = false;
+    m->deaths = 0;
+    m->suspected = false;
+}
+
+static void lane_move(struct game *g, uint32_t lane)
+{
+    struct world *w = g->w;
+    struct belay_str key = belay_str_c(lane_keys[lane]);
+    uint64_t sequences[8];
+    struct belay_fetched items[8];
+    struct belay_fetch f[8];
+    uint32_t n = belay_broker_lane_movable(w->b, w->sub, key, 1 + (uint32_t)below(g, 8), sequences);
+    op_flush(g);
+    for (uint32_t i = 0; i < n; i++)
+        items[i] = read_one(w, "orders", sequences[i], &f[i]);
+    if (n) {
+        bool moved = worked(g, belay_broker_lane_move(w->b, w->sub, key, BELAY_STR("aside"), items, n, BELAY_STR("me"),
+                                                      w->now, &w->err));
+        for (uint32_t i = 0; i < n && moved; i++) {
+            struct message *m = &g->now.m[sequences[i]];
+            if (m->lane != lane || m->is != QUEUED || m->in_flight)
+                lost(g, sequences[i], "was moved though it was not held");
+            *m = (struct message){ .is = GONE, .lane = lane };
+            g->now.discarded++;
+            g->now.moved[g->now.moved_count++] = sequences[i];
+        }
+    }
+    for (uint32_t i = 0; i < n; i++)
+        belay_arena_deinit(&f[i].arena);
+}
+
+static void op_lane(struct game *g)
+{
+    static void (*const acts[])(struct game *g, uint32_t lane) = { lane_park, lane_release, lane_release, lane_retry,
+                                                                   lane_skip, lane_move, lane_move };
+    uint32_t lane = 1 + (uint32_t)below(g, LANES - 1);
+    static const char *const names[] = { "lane park", "lane release", "lane release", "lane retry", "lane skip",
+                                         "lane move", "lane move" };
+    uint64_t act = below(g, sizeof acts / sizeof acts[0]);
+    g->doing = names[act];
+    acts[act](g, lane);
+}
+
+/* What was moved is in its new place, once, in the order in which it was moved. */
+static void check_moved(struct game *g)
+{
+    struct world *w = g->w;
+    uint64_t next = belay_store_next_sequence(w->store, belay_broker_topic_id(w->b, BELAY_STR("aside")));
+    if (next != g->now.moved_count + 1)
+        fail_msg("seed %llu: %u were moved, %llu are there", (unsigned long long)w->seed, g->now.moved_count,
+                 (unsigned long long)next - 1);
+    for (uint64_t s = 1; s < next; s++) {
+        struct belay_fetch f;
+        struct belay_message m;
+        char id[24];
+        struct belay_fetched item = read_one(w, "aside", s, &f);
+        world_ok(w, belay_message_decode(item.encoded, &f.arena, &m, &w->err));
+        snprintf(id, sizeof id, "%llu", (unsigned long long)g->now.moved[s - 1]);
+        assert_true(belay_str_eq(m.id, belay_str_c(id)));
+        belay_arena_deinit(&f.arena);
+    }
 }
 
 static void op_time(struct game *g)
@@ -477,6 +661,7 @@ static void step(struct game *g)
         { "retry", op_retry, 8, true },      { "letter", op_letter, 4, true }, { "defer", op_defer, 2, true },
         { "start", op_start, 5, true },      { "workbench", op_workbench, 5, false },
         { "cancel", op_cancel, 2, false },   { "pause", op_pause, 2, false },  { "seek", op_seek, 1, false },
+        { "lane", op_lane, 6, false },
         { "time", op_time, 6, false },       { "flush", op_flush, 10, false }, { "crash", op_crash, 2, false },
     };
     uint64_t total = 0, pick;
@@ -506,6 +691,9 @@ static void drain(struct game *g)
 {
     struct world *w = g->w;
     g->doing = "draining";
+    for (uint32_t lane = 1; lane < LANES; lane++)
+        if (g->now.hand[lane])
+            lane_release(g, lane);
     for (uint32_t round = 0; round < 2000; round++) {
         if (g->now.paused) {
             world_ok(w, belay_broker_resume(w->b, w->sub, &w->err));
@@ -522,13 +710,15 @@ static void drain(struct game *g)
             g->hand[g->hands++] = d;
             continue;
         }
-        world_ok(w, belay_broker_check(w->b, &w->err));
+        if (belay_broker_check(w->b, &w->err) != BELAY_OK)
+            fail_msg("seed %llu, draining: %s", (unsigned long long)w->seed, w->err.msg);
         struct belay_subscription_stats s = stats_of(w);
         if (s.paused.n)
             fail_msg("seed %llu: %.*s", (unsigned long long)w->seed, BELAY_STR_ARG(s.paused));
         if (!s.parked && !s.dead && !s.waiting && !s.held && !s.backlog) {
             world_settle(w);
             assert_int_equal(s.done + s.discarded, g->now.count);
+            check_moved(g);
             return;
         }
         pass_ms(w, 50);
@@ -562,6 +752,7 @@ static void play(uint64_t seed)
     sim_disk_restart(w->disk, SIM_KILL);
     world_open(w);
     declare(w, BELAY_STR("orders"), true);
+    declare(w, BELAY_STR("aside"), true);
     subscribe(w, BELAY_STR("billing"), BELAY_STR("orders"));
     g->concurrency = w->sub_opt.concurrency = 1 + (uint32_t)below(g, 8);
     g->on_exhausted = w->sub_opt.on_exhausted = chance(g, 6) ? BELAY_EXHAUSTED_STOP : BELAY_EXHAUSTED_PARK_KEY;

@@ -1,0 +1,84 @@
+/* What a lane waits for, in words: what only the engine knows of it is its run. */
+#include <stdio.h>
+
+#include "engine/impl.h"
+
+static const struct engine_run *run_of(const struct belay_engine *e, const struct belay_lane *lane)
+{
+    for (uint32_t i = 0; i < e->run_count; i++) {
+        const struct engine_run *r = e->runs[i];
+        if (r->state != RUN_FREE && r->kind == RUN_DELIVERY && r->delivery && r->delivery->sub == lane->sub
+            && r->delivery->sequence == lane->head)
+            return r;
+    }
+    return NULL;
+}
+
+/* The connection whose step failed last, where its breaker is open. */
+static const struct engine_connection *open_breaker(struct belay_engine *e, const struct belay_lane *lane)
+{
+    const struct engine_consumer *consumer = lane->failed ? engine_consumer_of(e, lane->sub) : NULL;
+    const struct belay_flow_def *flow = consumer && consumer->kind == CONSUMER_FLOW ? consumer->flow : NULL;
+    const struct belay_step_def *step = NULL;
+    for (uint32_t i = 0; flow && i < flow->step_count && !step; i++)
+        if (flow->steps[i].kind == BELAY_STEP_CALL && belay_str_eq(flow->steps[i].name, belay_str_c(lane->last.step)))
+            step = &flow->steps[i];
+    for (uint32_t i = 0; step && i < e->connection_count; i++) {
+        const struct engine_connection *c = e->connections[i];
+        if (belay_str_eq(engine_name(c), step->u.call.call.connection->name))
+            return c->def.breaker.enabled && c->gate.breaker.state == BELAY_BREAKER_OPEN ? c : NULL;
+    }
+    return NULL;
+}
+
+static void why_in_flight(const struct belay_engine *e, const struct belay_lane *lane, char *to, size_t n)
+{
+    const struct engine_run *r = run_of(e, lane);
+    char since[BELAY_TIME_TEXT_BYTES];
+    belay_time_text(lane->in_flight_since, since);
+    if (r && r->state == RUN_QUEUED)
+        snprintf(to, n, "waits for a call to %s (%s)", r->connection->name,
+                 belay_gate_answer_name(r->connection->held_by));
+    else if (r && r->state == RUN_CALLING && r->call)
+        snprintf(to, n, "calls %s, in flight since %s", r->call->connection->name, since);
+    else if (r && r->state == RUN_STALLED)
+        snprintf(to, n, "its outcome finds no room in the store");
+    else
+        snprintf(to, n, "in flight since %s", since);
+}
+
+static void why_waiting(struct belay_engine *e, const struct belay_lane *lane, char *to, size_t n)
+{
+    const struct engine_connection *c = open_breaker(e, lane);
+    char at[BELAY_TIME_TEXT_BYTES];
+    belay_time_text(c ? c->gate.breaker.open_until : lane->due, at);
+    if (c)
+        snprintf(to, n, "the breaker of %s is open until %s; try %u then", c->name, at, lane->attempts + 1);
+    else
+        snprintf(to, n, "waits for try %u until %s%s%s", lane->attempts + 1, at, lane->failed ? ", after " : "",
+                 lane->failed ? lane->last.type : "");
+}
+
+void belay_engine_lane_why(struct belay_engine *e, const struct belay_lane *lane, char *to, size_t n)
+{
+    switch (lane->state) {
+    case BELAY_LANE_HAND:
+        snprintf(to, n, "parked by %.*s: %.*s", BELAY_STR_ARG(lane->who), BELAY_STR_ARG(lane->reason));
+        return;
+    case BELAY_LANE_PARKED:
+        snprintf(to, n, "parked by letter %llu, %s", (unsigned long long)lane->head,
+                 lane->failed ? lane->last.type : "without an error");
+        return;
+    case BELAY_LANE_WAITING:
+        why_waiting(e, lane, to, n);
+        return;
+    case BELAY_LANE_READY:
+        snprintf(to, n, lane->paused    ? "its subscription is paused"
+                        : lane->limited ? "waits for its turn: as many of its flow are at work as its concurrency allows"
+                                        : "is due, and comes next");
+        return;
+    case BELAY_LANE_FLIGHT:
+    case BELAY_LANE_OPEN:
+        why_in_flight(e, lane, to, n);
+    }
+}
