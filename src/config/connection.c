@@ -4,6 +4,7 @@
 #include "config/options.h"
 #include "config/parts.h"
 #include "config/scalar.h"
+#include "config/verb.h"
 #include "connector/registry.h"
 
 /* ---- connections ---- */
@@ -154,6 +155,8 @@ static const struct config_key topic_keys[] = {
       CONFIG_FIELD(struct belay_topic_def, retain_ms) },
     { "retain_bytes", CONFIG_SIZE, "Bytes of messages kept at most, where all have settled them.",
       CONFIG_FIELD(struct belay_topic_def, retain_bytes) },
+    { "discard", CONFIG_SUB, "Why what failed may expire here with nobody reading it.",
+      CONFIG_FIELD(struct belay_topic_def, discard_reason), .kind = &config_kind_discard },
     { 0 },
 };
 static const struct config_key queue_keys[] = { { 0 } };

@@ -123,7 +123,7 @@ static void take_rules(struct steps *s, const struct config_node *list, struct b
             config_suggest(c->problems,
                            config_error(c->problems, config_place(raw.steps), "vanishes",
                                         "a message whose error is taken here would just vanish"),
-                           "end with dead_letter, publish what happened, or log it");
+                           "end with dead_letter, publish what happened, or say why: discard: { reason: ... }");
         uint16_t first = steps_list(s, raw.steps);
         steps_patch(s, start, BELAY_STEP_END);
         to->first = first == STEP_PENDING ? BELAY_STEP_END : first;

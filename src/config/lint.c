@@ -147,7 +147,7 @@ static void lint_flow(struct lint *l, const struct belay_flow_def *f)
 
 /* ---- sagas ---- */
 
-static bool only_reads(struct config *c, const struct belay_call_def *call)
+bool config_only_reads(struct config *c, const struct belay_call_def *call)
 {
     for (uint32_t i = 0; i < call->param_count; i++) {
         if (!belay_str_eq(call->params[i].name, BELAY_STR("method")))
@@ -177,7 +177,7 @@ static void lint_saga_step(struct lint *l, const struct belay_saga_step_def *s, 
         p = config_warning(c->problems, s->place, "publish-without-compensate",
                            "once the message of '%.*s' is being handled, nothing undoes it",
                            BELAY_STR_ARG(s->name));
-    else if (s->call && !last && !only_reads(c, s->call))
+    else if (s->call && !last && !config_only_reads(c, s->call))
         p = config_warning(c->problems, s->place, "call-without-compensate",
                            "when a later step fails, nothing undoes '%.*s'",
                            BELAY_STR_ARG(s->name));

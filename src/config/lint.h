@@ -8,6 +8,10 @@
 /* Errors: two readers of a queue, two flows for one operation, two APIs on one address, a reply
  * that nobody waits for. Bears with definitions that have mistakes. */
 void config_check(struct config *c);
+/* Errors: ways on which a message would vanish (lint_vanish.c). Only over a set without errors. */
+void config_vanish(struct config *c);
+/* A call that changes nothing outside, as far as its method is known: GET, HEAD. */
+bool config_only_reads(struct config *c, const struct belay_call_def *call);
 /* Warnings: what is allowed and still looks like a mistake. Only over a set without errors. */
 void config_lint(struct config *c);
 /* Flows that feed each other in a circle (lint_graph.c). */

@@ -297,6 +297,8 @@ int belay_config_load(const struct belay_config_opt *opt,
     if (!c.status)
         config_check(&c);
     if (!c.status && !c.problems->error_count)
+        config_vanish(&c);
+    if (!c.status && !c.problems->error_count)
         config_lint(&c);
     return config_finish(&c, ret_definitions, err);
 }

@@ -48,7 +48,12 @@ const struct config_rule config_rules[] = {
     { "taken-name", false, "A field of a log line that the line has already." },
     { "reply-without-caller", false, "A reply in a flow that does not come from an API." },
     { "vanishes", false,
-      "An error rule without steps: the message would be gone without a trace." },
+      "An error rule, or the else of a filter, without steps: the message would be gone without a trace." },
+    { "swallows", false,
+      "An error rule with a way on which the message is neither published, nor sent, nor given to a person, nor "
+      "discarded with a reason." },
+    { "reply-before-durable", false, "A 202 on a way where nothing of the request was kept." },
+    { "expires-unseen", false, "A topic of failed messages that expire, and nobody reads it." },
     { "stored-definition", false, "A stored definition that this version cannot read." },
     { "unreachable", true, "Steps, rules or compensations that are never reached." },
     { "unknown-error", true, "A pattern in `when` that names no error." },

@@ -5,6 +5,7 @@
 struct step_raw {
     struct belay_str name, as;
     const struct config_node *verbs[BELAY_STEP_DEAD_LETTER + 1];
+    const struct config_node *discard; /* a filter that nothing passes */
     const struct config_node *resolve, *retry;
 };
 
@@ -70,6 +71,50 @@ static void take_choose(struct steps *s, const struct config_node *node, struct 
         take_branch(s, link, &choices[to->u.choose.count++]);
 }
 
+/* ---- filter, discard ---- */
+
+/* With `else` it is a choice: the others take its steps, which end the flow. */
+static void take_else(struct steps *s, const struct filter_raw *raw, struct belay_step_def *to)
+{
+    struct belay_choice_def *choices = CONFIG_ARRAY(s->c, struct belay_choice_def, 2);
+    if (!choices)
+        return;
+    to->kind = BELAY_STEP_CHOOSE;
+    to->u.choose.choices = choices;
+    to->u.choose.count = 2;
+    uint32_t before = s->count;
+    uint16_t first = steps_list(s, raw->otherwise);
+    steps_patch(s, before, BELAY_STEP_END);
+    choices[0] = (struct belay_choice_def){ raw->when, STEP_PENDING };
+    choices[1] = (struct belay_choice_def){ NULL, first == STEP_PENDING ? BELAY_STEP_END : first };
+    s->choices[to - s->items] = choices;
+}
+
+static void take_filter(struct steps *s, const struct config_node *node, struct belay_step_def *to)
+{
+    struct filter_raw raw = { 0 };
+    config_parse(s->c, &config_kind_filter, node, &raw);
+    if (raw.otherwise && raw.otherwise->kind == CONFIG_LIST && !raw.otherwise->count)
+        config_suggest(s->c->problems,
+                       config_error(s->c->problems, config_place(raw.otherwise), "vanishes",
+                                    "the messages that do not pass would just vanish"),
+                       "say what is done with them, or why they go: discard: { reason: ... }");
+    if (raw.otherwise) {
+        take_else(s, &raw, to);
+        return;
+    }
+    to->u.filter.when = raw.when;
+    to->u.filter.reason = raw.reason.n ? raw.reason : raw.discard.reason;
+}
+
+static void take_discard(struct config *c, const struct config_node *node, struct belay_step_def *to)
+{
+    struct discard_raw raw = { 0 };
+    config_parse(c, &config_kind_discard, node, &raw);
+    to->u.filter.reason = raw.reason;
+    to->next = BELAY_STEP_END;
+}
+
 /* ---- the step ---- */
 
 #define VERB(kind_) CONFIG_FIELD(struct step_raw, verbs[kind_]), .one_of = 1
@@ -100,6 +145,8 @@ static const struct config_key step_keys[] = {
       .kind = &config_kind_reply, VERB(BELAY_STEP_REPLY) },
     { "dead_letter", CONFIG_SUB_NODE, "Give the message up to a person; ends the flow.",
       .kind = &config_kind_dead_letter, VERB(BELAY_STEP_DEAD_LETTER) },
+    { "discard", CONFIG_SUB_NODE, "End the message on purpose, with a reason; ends the flow.",
+      .kind = &config_kind_discard, CONFIG_FIELD(struct step_raw, discard), .one_of = 1 },
     { "resolve", CONFIG_SUB_NODE,
       "Call that tells, where a call's outcome is unknown, whether it was done.", .with = "call",
       .kind = &config_kind_call, CONFIG_FIELD(struct step_raw, resolve) },
@@ -130,7 +177,6 @@ static void (*const verbs[])(struct config *c, const struct config_node *node,
     = {
           [BELAY_STEP_VALIDATE] = verb_validate,
           [BELAY_STEP_MAP] = verb_map,
-          [BELAY_STEP_FILTER] = verb_filter,
           [BELAY_STEP_SET] = verb_set,
           [BELAY_STEP_PUBLISH] = verb_publish,
           [BELAY_STEP_CALL] = verb_call,
@@ -180,6 +226,8 @@ static void take_verb(struct steps *s, const struct config_node *node, struct be
 {
     if (to->kind == BELAY_STEP_CHOOSE)
         take_choose(s, node, to);
+    else if (to->kind == BELAY_STEP_FILTER)
+        take_filter(s, node, to);
     else
         verbs[to->kind](s->c, node, to);
 }
@@ -202,6 +250,8 @@ static uint16_t take_step(struct steps *s, const struct config_node *node)
     enum belay_step_kind kind = 0;
     while (kind <= BELAY_STEP_DEAD_LETTER && !raw.verbs[kind])
         kind++;
+    if (raw.discard)
+        kind = BELAY_STEP_FILTER;
     struct belay_step_def *to = kind <= BELAY_STEP_DEAD_LETTER ? step_new(s, node) : NULL;
     if (!to)
         return STEP_PENDING;
@@ -210,12 +260,16 @@ static uint16_t take_step(struct steps *s, const struct config_node *node)
     to->as = raw.as;
     s->per_kind[kind]++;
     if (!to->name.n) {
-        to->name = belay_arena_printf(s->c->arena, "%s-%u", verb_names[kind], s->per_kind[kind]);
+        to->name = belay_arena_printf(s->c->arena, "%s-%u", raw.discard ? "discard" : verb_names[kind],
+                                      s->per_kind[kind]);
         if (!to->name.p)
             config_no_memory(s->c);
     }
     s->name_nodes[to - s->items] = node;
-    take_verb(s, raw.verbs[kind], to);
+    if (raw.discard)
+        take_discard(s->c, raw.discard, to);
+    else
+        take_verb(s, raw.verbs[kind], to);
     if (kind == BELAY_STEP_CALL)
         take_call_policy(s->c, &raw, to);
     if (raw.as.n)
@@ -225,14 +279,16 @@ static uint16_t take_step(struct steps *s, const struct config_node *node)
 
 static bool ends(const struct belay_step_def *step)
 {
-    return step->kind == BELAY_STEP_REPLY || step->kind == BELAY_STEP_DEAD_LETTER;
+    return step->kind == BELAY_STEP_REPLY || step->kind == BELAY_STEP_DEAD_LETTER
+           || (step->kind == BELAY_STEP_FILTER && !step->u.filter.when && step->next == BELAY_STEP_END);
 }
 
 static void warn_unreachable(struct steps *s, const struct belay_step_def *end,
                              const struct config_node *after)
 {
     config_warning(s->c->problems, config_place(after), "unreachable",
-                   "never reached: '%s' before it ends the flow", verb_names[end->kind]);
+                   "never reached: '%s' before it ends the flow",
+                   end->kind == BELAY_STEP_FILTER ? "discard" : verb_names[end->kind]);
 }
 
 static void patch_range(struct steps *s, uint32_t from, uint32_t end, uint16_t to)

@@ -88,22 +88,29 @@ void verb_map(struct config *c, const struct config_node *node, struct belay_ste
     config_template(c, node, CONFIG_USE_VALUE, &to->u.map.value);
 }
 
+static const struct config_key discard_keys[] = {
+    { "reason", CONFIG_STRING, "Why: it is kept with the message, counted and logged.", .required = true,
+      CONFIG_FIELD(struct discard_raw, reason) },
+    { 0 },
+};
+const struct config_kind config_kind_discard
+    = { "discard", "Ends a message on purpose, with a reason.", discard_keys, sizeof(struct discard_raw),
+        .short_key = "reason" };
+
 static const struct config_key filter_keys[] = {
-    { "when", CONFIG_VALUE, "The message goes on where this is true; otherwise it is discarded.",
-      .required = true, CONFIG_FIELD(struct belay_step_def, u.filter.when) },
-    { "reason", CONFIG_STRING,
-      "Why it is discarded: kept with it, so that no message just vanishes.", .required = true,
-      CONFIG_FIELD(struct belay_step_def, u.filter.reason) },
+    { "when", CONFIG_VALUE, "The message goes on where this is true.", .required = true,
+      CONFIG_FIELD(struct filter_raw, when) },
+    { "reason", CONFIG_STRING, "Why the others are discarded: short for discard.", .one_of = 1,
+      CONFIG_FIELD(struct filter_raw, reason) },
+    { "discard", CONFIG_SUB, "The others are discarded, with this reason.", .one_of = 1,
+      CONFIG_FIELD(struct filter_raw, discard), .kind = &config_kind_discard },
+    { "else", CONFIG_LIST_NODE, "What is done with the others, instead of the rest of the flow.", .one_of = 1,
+      CONFIG_FIELD(struct filter_raw, otherwise), .kind = &config_kind_step },
     { 0 },
 };
 const struct config_kind config_kind_filter
-    = { "filter", "Discards messages that are not wanted.", filter_keys,
-        sizeof(struct belay_step_def), .short_key = "when" };
-
-void verb_filter(struct config *c, const struct config_node *node, struct belay_step_def *to)
-{
-    config_parse(c, &config_kind_filter, node, to);
-}
+    = { "filter", "Lets some messages go on, and says what becomes of the others: no message just vanishes.",
+        filter_keys, sizeof(struct filter_raw), .short_key = "when", .groups_needed = 1u << 1 };
 
 static const struct config_key set_table[] = {
     { "set", CONFIG_VALUES, "", CONFIG_COUNTED(struct belay_step_def, u.set.vars, u.set.count) },

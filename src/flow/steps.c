@@ -70,9 +70,9 @@ static enum move run_map(struct belay_flow_run *run, const struct belay_step_def
 static enum move run_filter(struct belay_flow_run *run, const struct belay_step_def *step)
 {
     struct belay_value v;
-    if (!value_of(run, step->u.filter.when, &v))
+    if (step->u.filter.when && !value_of(run, step->u.filter.when, &v))
         return MOVE_FAILED;
-    if (belay_value_truthy(v))
+    if (step->u.filter.when && belay_value_truthy(v))
         return MOVE_ON;
     struct belay_str reason = step->u.filter.reason;
     run->m.filtered = reason.n ? reason : BELAY_STR("filtered");

@@ -113,6 +113,7 @@ struct belay_topic_def {
     bool queue;                         /* one subscription, messages go once handled */
     uint64_t retain_ms;                 /* 0: only until every subscription settled it */
     uint64_t retain_bytes;              /* 0: no bound */
+    struct belay_str discard_reason;    /* why what expires may go unseen; empty: it may not */
     struct belay_place place;
 };
 
@@ -188,7 +189,7 @@ struct belay_step_def {
     union {
         struct { const struct belay_schema *schema; } validate;
         struct { const struct belay_template *value; } map;
-        struct { const struct belay_template *when; struct belay_str reason; } filter; /* false: done */
+        struct { const struct belay_template *when; struct belay_str reason; } filter; /* false: discarded; when NULL: always */
         struct { const struct belay_choice_def *choices; uint32_t count; } choose;
         struct { const struct belay_named_template *vars; uint32_t count; } set;
         struct belay_publish_def publish;

@@ -95,3 +95,14 @@ def test_after_a_kill_the_loss_of_the_newest_segment_is_named(world):
     os.rename(os.path.join(world.folder, newest), os.path.join(journal, newest))
     world.start()
     assert until(lambda: belay_json("audit", data=store(world)))["sound"]
+
+
+def test_what_would_vanish_is_refused_with_its_place(tmp_path):
+    config = tmp_path / "belay.yaml"
+    config.write_text("belay: 1\nname: a\ntopics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n"
+                      "    steps: [ { log: x } ]\n    on_error:\n      - { when: '*', steps: [ { log: oh } ] }\n")
+    for command in ("lint", "run"):
+        code, out, err = belay(command, str(config), **({"data": str(tmp_path / "store")} if command == "run" else {}))
+        assert code == 78 and "belay.yaml:9:31: error" in out + err and "discard: { reason: ... }" in out + err, out + err
+    config.write_text(config.read_text().replace("{ log: oh }", "{ discard: nobody misses it }"))
+    assert belay("lint", str(config))[0] == 0

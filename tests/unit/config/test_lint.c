@@ -173,8 +173,8 @@ static void what_is_never_reached_is_named(void **state)
     assert_string_equal(
         said(HEAD "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
                   "      - dead_letter: no\n      - log: never\n"
-                  "    on_error:\n      - { when: '*', steps: [ { log: x } ] }\n      - { when: "
-                  "HTTP, steps: [ { log: x } ] }\n",
+                  "    on_error:\n      - { when: '*', steps: [ { discard: x } ] }\n      - { when: "
+                  "HTTP, steps: [ { discard: x } ] }\n",
              NULL, &out),
         "9:9: never reached: 'dead_letter' before it ends the flow [unreachable]\n"
         "11:17: '*' takes every error: the rules after it are never used [unreachable]\n");
@@ -189,7 +189,7 @@ static void an_error_that_does_not_exist_is_named(void **state)
              "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps: [ { log: x } ]\n "
              "   on_error:\n"
              "      - { when: [ HTPP:TIMEOUT, 'HTTP:503', HTTP, VALIDATION, 'class:permanent', "
-             "'class:odd' ], steps: [ { log: x } ] }\n",
+             "'class:odd' ], steps: [ { discard: x } ] }\n",
              NULL, &out),
         "9:19: no error is called 'HTPP:TIMEOUT' [unknown-error]\n"
         "9:82: no error is called 'class:odd' [unknown-error]\n");

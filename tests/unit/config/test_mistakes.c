@@ -100,7 +100,7 @@ static const struct mistake key_mistakes[] = {
       "8:9: error: 'wait' is not yet supported [not-yet-supported]\n"
       "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, "
       "reply, "
-      "dead_letter [one-of]\n" },
+      "dead_letter, discard [one-of]\n" },
     { "a list of names", HEAD "topics: [ t ]\n",
       "3:9: error: a mapping of names is wanted here, not a list [type]\n" },
     { "a bad name", HEAD "topics:\n  my topic: {}\n",
@@ -202,14 +202,14 @@ static const struct mistake step_mistakes[] = {
     { "no verb", STEP "as: x\n",
       "8:9: error: a step needs one of: validate, map, filter, choose, set, publish, call, log, "
       "reply, "
-      "dead_letter [one-of]\n" },
+      "dead_letter, discard [one-of]\n" },
     { "a step that is text", STEP "publish\n",
       "8:9: error: a mapping is wanted here, not a string [type]\n" },
     { "steps that are no list", FLOW "    steps: { log: x }\n",
       "7:12: error: a list of steps is wanted here, not a mapping; begin each of them with '- ' "
       "[type]\n" },
     { "a filter without a reason", STEP "filter: \"{% x %}\"\n",
-      "8:17: error: a filter needs 'reason' [missing-key]\n" },
+      "8:17: error: a filter needs one of: reason, discard, else [one-of]\n" },
     { "resolve without a call", STEP "log: x\n        resolve: { connection: c, path: / }\n",
       "9:9: error: 'resolve' goes with 'call' [goes-with]\n" },
     { "two steps of one name",
@@ -282,7 +282,7 @@ static const struct mistake more_mistakes[] = {
     { "an error that would vanish", FLOW "    on_error: [ { when: '*', steps: [] } ]\n",
       "7:37: error: a message whose error is taken here would just vanish; end with dead_letter, "
       "publish "
-      "what happened, or log it [vanishes]\n" },
+      "what happened, or say why: discard: { reason: ... } [vanishes]\n" },
     { "a NUL in a string", STEP "log: \"a\\0b\"\n",
       "8:14: error: a string must not hold the character NUL [yaml]\n" },
     { "a number that is none", FLOW "    retry: { multiplier: two }\n",

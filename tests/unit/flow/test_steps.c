@@ -48,6 +48,15 @@ static void set_sees_what_was_set_before(void **state)
     RUN_QUIET(f, "publish t key=3 {\"order_id\":\"o-1\",\"total\":12,\"items\":[1,2]}\ndone\n");
 }
 
+static void a_discard_ends_every_run_with_its_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_step_def *step = add(f, BELAY_STEP_FILTER, "discard-1");
+    step->u.filter.reason = BELAY_STR("nobody misses it");
+    add_publish(f, "p", "t", NULL, NULL);
+    RUN_QUIET(f, "filtered nobody misses it\n");
+}
+
 static void a_filter_ends_the_run_with_its_reason(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +354,7 @@ int main(void)
         TEST(only_map_changes_the_body),
         TEST(set_sees_what_was_set_before),
         TEST(a_filter_ends_the_run_with_its_reason),
+        TEST(a_discard_ends_every_run_with_its_reason),
         TEST(choose_goes_the_first_way_that_holds),
         TEST(a_log_says_anything_without_failing),
         TEST(a_reply_has_status_headers_and_body),

@@ -1,0 +1,169 @@
+/* lint_vanish.c - ways through a flow on which a message would be gone and nobody would know.  Errors, because
+ * conservation is what Belay is for: each says what to write instead.
+ *
+ *   swallows              a way through an error rule that neither publishes, nor calls, nor gives the message to a
+ *                         person, nor says why it is discarded
+ *   reply-before-durable  a way to a 202 on which nothing of the request was kept
+ *   expires-unseen        a topic that takes failed messages, lets them expire, and nobody reads
+ *
+ * (A filter that does not say what becomes of the others is refused where it is read: verb.c.)  A way is followed
+ * until something on it keeps the message; what an expression decides may go either way. */
+#include "base/limits.h"
+#include "config/lint.h"
+
+struct ways {
+    struct config *c;
+    const struct belay_flow_def *flow;
+    bool seen[BELAY_FLOW_STEPS_MAX];
+    uint16_t stack[BELAY_FLOW_STEPS_MAX];
+    uint32_t depth;
+    const struct belay_step_def *end; /* last step of a way that kept nothing; NULL: none yet */
+    const struct belay_step_def *reply; /* a 202 on such a way */
+};
+
+static bool accepts(struct config *c, const struct belay_step_def *reply)
+{
+    return belay_str_eq(config_template_literal(c, reply->u.reply.status), BELAY_STR("202"));
+}
+
+/* After it the message is somewhere, or its end has a reason. */
+static bool keeps(struct config *c, const struct belay_step_def *step)
+{
+    switch (step->kind) {
+    case BELAY_STEP_PUBLISH:
+    case BELAY_STEP_DEAD_LETTER:
+        return true;
+    case BELAY_STEP_CALL:
+        return !config_only_reads(c, &step->u.call.call);
+    case BELAY_STEP_FILTER:
+        return !step->u.filter.when; /* discard */
+    default:
+        return false;
+    }
+}
+
+static void go_to(struct ways *w, uint16_t index, const struct belay_step_def *from)
+{
+    if (index == BELAY_STEP_END) {
+        w->end = w->end ? w->end : from;
+    } else if (!w->seen[index]) {
+        w->seen[index] = true;
+        w->stack[w->depth++] = index;
+    }
+}
+
+static void follow(struct ways *w, uint16_t first)
+{
+    if (first == BELAY_STEP_END)
+        return;
+    go_to(w, first, NULL);
+    while (w->depth) {
+        const struct belay_step_def *step = &w->flow->steps[w->stack[--w->depth]];
+        if (keeps(w->c, step))
+            continue;
+        if (step->kind == BELAY_STEP_REPLY) {
+            w->reply = !w->reply && accepts(w->c, step) ? step : w->reply;
+            continue;
+        }
+        bool otherwise = false;
+        for (uint32_t i = 0; step->kind == BELAY_STEP_CHOOSE && i < step->u.choose.count; i++) {
+            go_to(w, step->u.choose.choices[i].first, step);
+            otherwise |= !step->u.choose.choices[i].when;
+        }
+        if (!otherwise)
+            go_to(w, step->next, step);
+    }
+}
+
+static void report_end(struct config *c, const struct belay_flow_def *f, const struct belay_step_def *end)
+{
+    struct belay_problem *p = config_error(
+        c->problems, end->place, "swallows",
+        "the error rule of '%.*s' ends here, and its message is gone with nobody knowing", BELAY_STR_ARG(f->name));
+    config_suggest(c->problems, p,
+                   "end with dead_letter, publish what happened, or say why: discard: { reason: ... }");
+}
+
+static void check_rules(struct config *c, const struct belay_flow_def *f)
+{
+    struct ways w = { .c = c, .flow = f };
+    for (uint32_t i = 0; i < f->on_error_count; i++) {
+        w.end = NULL;
+        follow(&w, f->on_error[i].first);
+        if (w.end && f->from.kind != BELAY_SOURCE_API) /* an API's caller hears of it */
+            report_end(c, f, w.end);
+    }
+    if (f->from.kind != BELAY_SOURCE_API)
+        return;
+    follow(&w, f->first);
+    if (w.reply)
+        config_suggest(c->problems,
+                       config_error(c->problems, w.reply->place, "reply-before-durable",
+                                    "'%.*s' answers 202 Accepted, and has kept nothing of the request",
+                                    BELAY_STR_ARG(f->name)),
+                       "publish it before, or answer 200 where everything is done");
+}
+
+/* ---- topics of what failed ---- */
+
+struct failures {
+    struct config *c;
+    const struct belay_flow_def *flow;
+    bool *taken; /* by topic: an error rule publishes to it */
+    bool *read;
+};
+
+static void mark(const struct belay_definitions *d, struct belay_str name, bool *marks)
+{
+    const struct belay_topic_def *topic = name.p ? belay_definitions_topic(d, name) : NULL;
+    if (topic)
+        marks[topic - d->topics] = true;
+}
+
+/* An error rule's steps lie behind the flow's own. */
+static void mark_failures(struct failures *x, const struct belay_definitions *d, const struct belay_flow_def *f)
+{
+    uint16_t first = BELAY_STEP_END;
+    for (uint32_t i = 0; i < f->on_error_count; i++)
+        first = f->on_error[i].first < first ? f->on_error[i].first : first;
+    for (uint32_t i = first; i < f->step_count; i++)
+        if (f->steps[i].kind == BELAY_STEP_PUBLISH)
+            mark(d, config_template_literal(x->c, f->steps[i].u.publish.target), x->taken);
+}
+
+static void check_topics(struct config *c, const struct belay_definitions *d)
+{
+    struct failures x = { .c = c };
+    x.taken = config_scratch(c, d->topic_count * sizeof *x.taken);
+    x.read = config_scratch(c, d->topic_count * sizeof *x.read);
+    if (!x.taken || !x.read)
+        return;
+    for (uint32_t i = 0; i < d->flow_count; i++) {
+        mark_failures(&x, d, &d->flows[i]);
+        mark(d, d->flows[i].from.name, x.read);
+    }
+    for (uint32_t i = 0; i < d->saga_count; i++) {
+        mark(d, d->sagas[i].from.name, x.read);
+        for (uint32_t k = 0; k < d->sagas[i].step_count; k++)
+            if (d->sagas[i].steps[k].await)
+                mark(d, d->sagas[i].steps[k].await->topic, x.read);
+    }
+    for (uint32_t i = 0; i < d->topic_count; i++) {
+        const struct belay_topic_def *t = &d->topics[i];
+        if (!x.taken[i] || x.read[i] || (!t->retain_ms && !t->retain_bytes) || t->discard_reason.n)
+            continue;
+        struct belay_problem *p
+            = config_error(c->problems, t->place, "expires-unseen",
+                           "'%.*s' takes messages that failed, nobody reads it, and they expire", BELAY_STR_ARG(t->name));
+        config_suggest(c->problems, p,
+                       "leave 'retain' out, read it with a flow, or say why: discard: { reason: ... }");
+    }
+}
+
+void config_vanish(struct config *c)
+{
+    const struct belay_definitions *d = &c->set->d;
+    for (uint32_t i = 0; i < d->flow_count; i++)
+        check_rules(c, &d->flows[i]);
+    check_topics(c, d);
+}
