@@ -159,8 +159,11 @@ static int copy_head(struct http_exchange *x, const struct belay_field *headers,
     if (n && !to)
         return BELAY_NOMEM;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_sendable(&headers[i]))
+        if (!is_sendable(&headers[i])) {
+            if (!is_ours(headers[i].name) && !x->answer.left_out.n)
+                x->answer.left_out = belay_arena_str(&x->arena, headers[i].name);
             continue;
+        }
         at = put(to, at, headers[i].name);
         at = put(to, at, BELAY_STR(": "));
         at = put(to, at, headers[i].value);

@@ -20,6 +20,7 @@ struct http_answer {
     uint32_t status;
     struct belay_str head; /* "name: value\r\n" for each field */
     struct belay_str body;
+    struct belay_str left_out; /* name of a field that cannot be sent; "": none */
     bool drop;
     bool own; /* a problem, which no document describes */
 };

@@ -117,22 +117,38 @@ static void replace(struct http_exchange *x, const struct belay_buf *errors)
     belay_buf_deinit(&members);
 }
 
-void http_response_check(struct http_exchange *x)
+static void check(struct http_exchange *x, struct belay_buf *errors)
 {
     const struct http_operation *op = x->operation;
-    struct belay_buf errors;
-    if (!op || !op->response_count || x->answer.drop || x->answer.own)
-        return;
+    if (x->answer.left_out.n)
+        http_fault_param(errors, BELAY_HTTP_IN_HEADER, x->answer.left_out, BELAY_STR_NONE,
+                         BELAY_STR("is left out: its name or value has characters that no header can have"));
     const struct http_response_rule *rule = http_response_rule(op, x->answer.status);
-    if (rule && !rule->media_count && !rule->header_count)
+    if (!rule)
+        http_fault_pointer(errors, BELAY_STR(""), BELAY_STR("the status is not declared"));
+    for (uint32_t i = 0; rule && i < rule->header_count; i++)
+        check_header(x, &rule->headers[i], errors);
+    if (rule)
+        check_body(x, rule, errors);
+}
+
+/* On the way of every answer: most have nothing that could be wrong. */
+static bool is_plain(const struct http_exchange *x)
+{
+    if (x->answer.left_out.n)
+        return false;
+    const struct http_response_rule *rule = http_response_rule(x->operation, x->answer.status);
+    return rule && !rule->media_count && !rule->header_count;
+}
+
+void http_response_check(struct http_exchange *x)
+{
+    struct belay_buf errors;
+    const struct http_operation *op = x->operation;
+    if (!op || !op->response_count || x->answer.drop || x->answer.own || is_plain(x))
         return;
     belay_buf_init(&errors, BELAY_MIB(1));
-    if (!rule)
-        http_fault_pointer(&errors, BELAY_STR(""), BELAY_STR("the status is not declared"));
-    for (uint32_t i = 0; rule && i < rule->header_count; i++)
-        check_header(x, &rule->headers[i], &errors);
-    if (rule)
-        check_body(x, rule, &errors);
+    check(x, &errors);
     if (errors.n) {
         tell(x, BELAY_HTTP_RESPONSE_INVALID, belay_buf_view(&errors));
         if (x->api->responses == BELAY_RESPONSES_ENFORCE)
