@@ -81,15 +81,8 @@ struct stage {
 
 struct signature;
 
-struct node {
-    uint8_t type, op, flags, reserved;
-    uint32_t id; /* of the nodes of one expression, in the order they were made */
-    uint32_t position, depth;
-    uint32_t n; /* of items */
-    struct node *a, *b, *c;
-    struct node **items;
-    struct belay_value value;
-    struct name *name;
+/* What few nodes have. */
+struct node_extra {
     struct stage *predicates; /* applied to the node's own result */
     struct stage *stages;     /* applied by the path to each result of this step */
     struct node *group;       /* NODE_OBJECT */
@@ -98,6 +91,28 @@ struct node {
     struct slot_list *seeking; /* ancestors that no step has answered to yet */
     struct signature *signature;
 };
+
+/* A cache line. Which member of a union counts is said by the type. */
+struct node {
+    uint8_t type, op, flags;
+    bool has_extra; /* of its own */
+    uint32_t position : 20, depth : 12; /* in the source; of the tree below */
+    uint32_t id;                        /* of the nodes of one expression, in the order they were made */
+    uint32_t n;                         /* of items */
+    struct node *a, *b;
+    union {
+        struct node *c;      /* CONDITION, TRANSFORM */
+        struct node **items; /* NULL in all others that have none */
+    };
+    union {
+        struct belay_value value; /* LITERAL, NAME, REGEX */
+        struct name *name;        /* VARIABLE, BIND; BINARY with @ or # */
+    };
+    const struct node_extra *extra; /* never NULL; shared by all that have none of it */
+};
+_Static_assert(sizeof(struct node) == 64, "a cache line");
+_Static_assert(BELAY_EXPR_SOURCE_BYTES_MAX < 1 << 20, "fits in node.position");
+_Static_assert(2 * BELAY_EXPR_NESTING_MAX < 1 << 12, "fits in node.depth; a path may add one at each level");
 
 /* A name written out in a call of $env or $lookupTable. */
 struct lent {
@@ -134,6 +149,13 @@ struct node *build_fail(struct build *b, const char *code, uint32_t position,
 const char *node_kind(const struct node *node);
 struct node *build_nomem(struct build *b);
 struct node *build_node(struct build *b, enum node_type type, uint32_t position);
+/* The node's own, to write to. */
+struct node_extra *build_extra(struct build *b, struct node *node);
+/* True where the node has a third part (it shares its place with the items). */
+static inline bool node_has_third(const struct node *node)
+{
+    return node->type == NODE_CONDITION || node->type == NODE_TRANSFORM;
+}
 struct name *build_name(struct build *b, struct belay_str text);
 
 /* As belay_expr_compile, for a source that stands at offset in a longer text. */

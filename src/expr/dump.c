@@ -156,8 +156,10 @@ static void put_parts(struct dump *d, const struct node *node)
                                                    : "rhs";
     put_child(d, a, node->a);
     put_child(d, b, node->b);
-    put_child(d, node->type == NODE_CONDITION ? "else" : "delete", node->c);
-    put_list(d, items, node->items, node->n);
+    if (node_has_third(node))
+        put_child(d, node->type == NODE_CONDITION ? "else" : "delete", node->c);
+    else
+        put_list(d, items, node->items, node->n);
 }
 
 static void put_node(struct dump *d, const struct node *node)
@@ -166,15 +168,15 @@ static void put_node(struct dump *d, const struct node *node)
     put_text(d, "type", node_kind(node));
     put_text(d, "operator", node->type == NODE_BINARY ? operator_text(node->op) : "");
     put_value(d, node);
-    put_name(d, "variable", node->name);
+    put_name(d, "variable", node->type == NODE_VARIABLE || node->type == NODE_BIND ? node->name : NULL);
     belay_json_key(&d->out, "position");
     belay_json_put_uint(&d->out, node->position);
     put_parts(d, node);
-    put_name(d, "focus", node->focus);
-    put_name(d, "index", node->index);
-    put_stages(d, "predicate", node->predicates);
-    put_stages(d, "stages", node->stages);
-    put_child(d, "group", node->group);
+    put_name(d, "focus", node->extra->focus);
+    put_name(d, "index", node->extra->index);
+    put_stages(d, "predicate", node->extra->predicates);
+    put_stages(d, "stages", node->extra->stages);
+    put_child(d, "group", node->extra->group);
     put_flags(d, node);
     belay_json_end_object(&d->out);
 }

@@ -285,7 +285,7 @@ static struct belay_value eval_type(struct run *run, const struct node *node,
     case NODE_VARIABLE: return eval_variable(run, node, input, frame);
     case NODE_WILDCARD: return eval_wildcard(run, input);
     case NODE_DESCENDANT: return eval_descendants(run, input);
-    case NODE_PARENT: return lookup(run, frame, node->slot->label);
+    case NODE_PARENT: return lookup(run, frame, node->extra->slot->label);
     case NODE_BINARY: return eval_binary(run, node, input, frame);
     case NODE_NEGATE: return eval_negate(run, node, input, frame);
     case NODE_ARRAY: return eval_array(run, node, input, frame);
@@ -322,7 +322,7 @@ static struct belay_value keep_array(struct run *run, struct belay_value v)
 static struct belay_value eval_finish(struct run *run, const struct node *node,
                                       struct belay_value v, struct frame *frame)
 {
-    for (const struct stage *p = node->predicates; p && !value_failed(v); p = p->next) {
+    for (const struct stage *p = node->extra->predicates; p && !value_failed(v); p = p->next) {
         v = eval_filter(run, p->filter, v, frame);
         if (!value_is_array(v) && value_defined(v) && !value_failed(v)
             && node->flags & NODE_KEEP_ARRAY)
@@ -330,8 +330,8 @@ static struct belay_value eval_finish(struct run *run, const struct node *node,
         if (!value_defined(v)) /* an empty sequence now: there is nothing more to filter */
             break;
     }
-    if (node->group && node->type != NODE_PATH && !value_failed(v))
-        v = eval_object(run, node->group, v, frame);
+    if (node->extra->group && node->type != NODE_PATH && !value_failed(v))
+        v = eval_object(run, node->extra->group, v, frame);
     return v;
 }
 

@@ -78,7 +78,7 @@ static struct belay_value apply_lambda(struct run *run, const struct belay_value
                                        struct belay_value input)
 {
     const struct node *node = f->u.lambda.node;
-    if (node->signature && !signature_apply(node->signature, run, input, &args, &n))
+    if (node->extra->signature && !signature_apply(node->extra->signature, run, input, &args, &n))
         return FAILED;
     struct frame *frame = frame_new(run, f->u.lambda.frame, NULL);
     if (!frame)

@@ -247,7 +247,7 @@ static struct belay_value eval_item(struct run *run, const struct node *step,
     struct belay_value v = step->type == NODE_NAME && !(step->flags & NODE_FINISH)
                                ? sequence_collapse(lookup_name(run, item, value_str(step->value)))
                                : eval(run, step, item, frame);
-    for (const struct stage *s = step->stages; s && !value_failed(v); s = s->next) {
+    for (const struct stage *s = step->extra->stages; s && !value_failed(v); s = s->next) {
         if (s->filter)
             v = eval_filter(run, s->filter, v, frame);
         if (!value_defined(v)) /* an empty sequence now: there is nothing more to filter */
@@ -282,7 +282,7 @@ static struct belay_value eval_step(struct run *run, const struct node *step,
         if (value_is_array(input) && it.n == 1 && belay_value_at(input, 0).type != VALUE_TUPLE)
             input = sequence_of(run, belay_value_at(input, 0)); /* whatever array it was */
         v = value_failed(input) ? input : eval_sort(run, step, input, frame);
-        return value_failed(v) ? v : eval_stages(run, step->stages, v, frame);
+        return value_failed(v) ? v : eval_stages(run, step->extra->stages, v, frame);
     }
     if (!value_is_array(input))
         return eval_single(run, step, input, frame, last);
@@ -382,8 +382,8 @@ static struct belay_value keep_singleton(struct run *run, struct belay_value v)
 static bool is_name(const struct node *path)
 {
     const struct node *step = path->items[0];
-    return path->n == 1 && path->flags == 0 && !path->group && step->type == NODE_NAME
-           && step->flags == 0 && !step->stages;
+    return path->n == 1 && path->flags == 0 && !path->extra->group && step->type == NODE_NAME
+           && step->flags == 0 && !step->extra->stages;
 }
 
 struct belay_value eval_path(struct run *run, const struct node *path, struct belay_value input,
@@ -396,7 +396,7 @@ struct belay_value eval_path(struct run *run, const struct node *path, struct be
     struct belay_value stream = v;
     if (value_failed(v))
         return v;
-    if (tuples && !value_defined(stream) && path->group) { /* a stream still, of none */
+    if (tuples && !value_defined(stream) && path->extra->group) { /* a stream still, of none */
         stream = sequence_of(run, UNDEFINED);
         if (value_failed(stream))
             return stream;
@@ -406,7 +406,7 @@ struct belay_value eval_path(struct run *run, const struct node *path, struct be
         v = untuple(run, v);
     if (!value_failed(v) && path->flags & (NODE_KEEP_SINGLETON | NODE_KEEP_ARRAY))
         v = keep_singleton(run, v);
-    if (!value_failed(v) && path->group)
-        v = eval_object(run, path->group, tuples ? stream : v, frame);
+    if (!value_failed(v) && path->extra->group)
+        v = eval_object(run, path->extra->group, tuples ? stream : v, frame);
     return v;
 }

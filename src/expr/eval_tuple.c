@@ -66,16 +66,16 @@ static struct belay_value next_tuple(struct run *run, const struct node *step,
     bool inner = result.type == VALUE_TUPLE;
     struct belay_value t = tuple_new(run,
                                      inner         ? result.u.tuple->at
-                                     : step->focus ? old->at
+                                     : step->extra->focus ? old->at
                                                    : result,
                                      old->bindings);
     if (value_failed(t))
         return t;
     if (inner)
         return join_bindings(run, t, result.u.tuple->bindings, old->bindings) ? t : FAILED;
-    if ((step->focus && !tuple_bind(run, t, step->focus, result))
-        || (step->index && !tuple_bind(run, t, step->index, belay_value_number(at)))
-        || (step->ancestor && !tuple_bind(run, t, step->ancestor->label, old->at)))
+    if ((step->extra->focus && !tuple_bind(run, t, step->extra->focus, result))
+        || (step->extra->index && !tuple_bind(run, t, step->extra->index, belay_value_number(at)))
+        || (step->extra->ancestor && !tuple_bind(run, t, step->extra->ancestor->label, old->at)))
         return FAILED;
     return t;
 }
@@ -105,10 +105,10 @@ static struct belay_value sort_step(struct run *run, const struct node *step,
     if (value_failed(sorted))
         return sorted;
     if (sorted.type == BELAY_VALUE_ARRAY && sorted.u.array->flags & ARRAY_TUPLES) {
-        if (!step->index)
+        if (!step->extra->index)
             return sorted;
         for (uint32_t i = 0; i < sorted.u.array->n; i++)
-            if (!tuple_bind(run, sorted.u.array->items[i], step->index, belay_value_number(i)))
+            if (!tuple_bind(run, sorted.u.array->items[i], step->extra->index, belay_value_number(i)))
                 return FAILED;
         return sorted;
     }
@@ -117,7 +117,7 @@ static struct belay_value sort_step(struct run *run, const struct node *step,
     while (!value_failed(stream) && value_defined(sorted) && value_iter_next(&it, &item)) {
         t = tuple_new(run, item, NULL);
         if (value_failed(t)
-            || (step->index && !tuple_bind(run, t, step->index, belay_value_number(it.at - 1)))
+            || (step->extra->index && !tuple_bind(run, t, step->extra->index, belay_value_number(it.at - 1)))
             || !push(run, stream, t))
             return FAILED;
     }
@@ -158,5 +158,5 @@ struct belay_value eval_tuple_step(struct run *run, const struct node *step,
                 return FAILED;
         }
     }
-    return value_failed(stream) ? stream : eval_stages(run, step->stages, stream, frame);
+    return value_failed(stream) ? stream : eval_stages(run, step->extra->stages, stream, frame);
 }

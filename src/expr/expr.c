@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "expr/function.h"
 #include "expr/signature.h"
 #include "json/utf8.h"
@@ -40,14 +41,29 @@ struct node *build_nomem(struct build *b)
 
 struct node *build_node(struct build *b, enum node_type type, uint32_t position)
 {
+    static const struct node_extra none;
     struct node *node = BELAY_ARENA_NEW(b->arena, struct node);
     if (!node)
         return build_nomem(b);
+    BELAY_ASSERT(position < 1 << 20);
+    node->extra = &none;
     node->type = (uint8_t)type;
     node->id = b->expr->node_count++;
     node->position = position;
     node->depth = 1;
     return node;
+}
+
+struct node_extra *build_extra(struct build *b, struct node *node)
+{
+    if (node->has_extra)
+        return (struct node_extra *)node->extra; /* its own: made below */
+    struct node_extra *extra = BELAY_ARENA_NEW(b->arena, struct node_extra);
+    if (!extra)
+        return (void *)build_nomem(b);
+    node->has_extra = true;
+    node->extra = extra;
+    return extra;
 }
 
 static struct name *find_name(const struct belay_expr *e, struct belay_str text)

@@ -97,7 +97,7 @@ static bool append(struct parser *p, struct list *list, struct node *node)
 /* How deep the tree below a node is: bounds every recursion over it. */
 static struct node *close_node(struct parser *p, struct node *node)
 {
-    const struct node *parts[] = { node->a, node->b, node->c };
+    const struct node *parts[] = { node->a, node->b, node_has_third(node) ? node->c : NULL };
     uint32_t depth = 0;
     for (int i = 0; i < 3; i++)
         if (parts[i] && parts[i]->depth > depth)
@@ -445,12 +445,15 @@ static bool lambda_signature(struct parser *p, struct node *node)
         return false;
     struct belay_str text = belay_str(p->lexer.start + start, end - start);
     const char *code = NULL;
-    node->signature = signature_parse(p->build->arena, text, &code, &nomem);
-    if (!node->signature && code)
+    struct node_extra *extra = build_extra(p->build, node);
+    if (!extra)
+        return false;
+    extra->signature = signature_parse(p->build->arena, text, &code, &nomem);
+    if (!extra->signature && code)
         build_fail(p->build, code, start, text);
-    else if (!node->signature)
+    else if (!extra->signature)
         build_nomem(p->build);
-    return node->signature;
+    return extra->signature;
 }
 
 static struct node *lambda(struct parser *p, struct node *node)

@@ -9,10 +9,12 @@ static struct node *resolve(struct build *b, struct node *node);
 
 static bool add_seeking(struct build *b, struct node *node, struct slot *slot)
 {
-    struct slot_list *entry = BELAY_ARENA_NEW(b->arena, struct slot_list), **end = &node->seeking;
-    if (!entry)
+    struct slot_list *entry = BELAY_ARENA_NEW(b->arena, struct slot_list);
+    struct node_extra *extra = build_extra(b, node);
+    if (!entry || !extra)
         return build_nomem(b);
     entry->slot = slot;
+    struct slot_list **end = &extra->seeking;
     while (*end)
         end = &(*end)->next;
     *end = entry;
@@ -24,10 +26,23 @@ static bool push_ancestry(struct build *b, struct node *node, const struct node 
 {
     if (!value)
         return false;
-    for (const struct slot_list *s = value->seeking; s; s = s->next)
+    for (const struct slot_list *s = value->extra->seeking; s; s = s->next)
         if (!add_seeking(b, node, s->slot))
             return false;
-    return value->type != NODE_PARENT || add_seeking(b, node, value->slot);
+    return value->type != NODE_PARENT || add_seeking(b, node, value->extra->slot);
+}
+
+/* The step whose input slot names: it binds a label to it. */
+static bool answer(struct build *b, struct node *step, struct slot *slot)
+{
+    struct node_extra *extra = build_extra(b, step);
+    if (!extra)
+        return false;
+    if (extra->ancestor)
+        slot->label = extra->ancestor->label;
+    extra->ancestor = slot;
+    step->flags |= NODE_TUPLE;
+    return true;
 }
 
 static bool seek_parent(struct build *b, struct node *node, struct slot *slot)
@@ -35,13 +50,7 @@ static bool seek_parent(struct build *b, struct node *node, struct slot *slot)
     switch (node->type) {
     case NODE_NAME:
     case NODE_WILDCARD:
-        if (--slot->level == 0) {
-            if (node->ancestor)
-                slot->label = node->ancestor->label;
-            node->ancestor = slot;
-            node->flags |= NODE_TUPLE;
-        }
-        return true;
+        return --slot->level != 0 || answer(b, node, slot);
     case NODE_PARENT: slot->level++; return true;
     case NODE_BLOCK:
         if (node->n == 0)
@@ -65,7 +74,7 @@ static bool resolve_slot(struct build *b, struct node *path, struct slot *slot)
         if (i == 0)
             return add_seeking(b, path, slot);
         struct node *step = path->items[--i];
-        while (i > 0 && step->focus && path->items[i - 1]->focus) /* they share their input */
+        while (i > 0 && step->extra->focus && path->items[i - 1]->extra->focus) /* they share their input */
             step = path->items[--i];
         if (!seek_parent(b, step, slot))
             return false;
@@ -76,10 +85,10 @@ static bool resolve_slot(struct build *b, struct node *path, struct slot *slot)
 static bool resolve_ancestry(struct build *b, struct node *path)
 {
     const struct node *last = path->items[path->n - 1];
-    for (const struct slot_list *s = last->seeking; s; s = s->next)
+    for (const struct slot_list *s = last->extra->seeking; s; s = s->next)
         if (!resolve_slot(b, path, s->slot))
             return false;
-    return last->type != NODE_PARENT || resolve_slot(b, path, last->slot);
+    return last->type != NODE_PARENT || resolve_slot(b, path, last->extra->slot);
 }
 
 static struct node *parent(struct build *b, struct node *node)
@@ -91,14 +100,16 @@ static struct node *parent(struct build *b, struct node *node)
         text[n++] = (char)('0' + number % 10);
     } while ((number /= 10) > 0);
     struct belay_str label = belay_arena_str(b->arena, belay_str(text, n));
-    node->slot = BELAY_ARENA_NEW(b->arena, struct slot);
-    if (!label.p || !node->slot)
+    struct slot *slot = BELAY_ARENA_NEW(b->arena, struct slot);
+    struct node_extra *extra = build_extra(b, node);
+    if (!label.p || !slot || !extra)
         return build_nomem(b);
-    node->slot->label = build_name(b, label);
-    node->slot->level = 1;
-    if (!node->slot->label)
+    slot->label = build_name(b, label);
+    slot->level = 1;
+    if (!slot->label)
         return NULL;
-    node->slot->label->local = true;
+    slot->label->local = true;
+    extra->slot = slot;
     return node;
 }
 
@@ -139,8 +150,11 @@ static struct stage **stages_end(struct stage **stages)
 /* Of a node that becomes a step: what was applied to its result is applied by the path. */
 static void predicates_to_stages(struct node *step)
 {
-    *stages_end(&step->stages) = step->predicates;
-    step->predicates = NULL;
+    if (!step->extra->predicates)
+        return;
+    struct node_extra *extra = (struct node_extra *)step->extra; /* its own: it has some */
+    *stages_end(&extra->stages) = extra->predicates;
+    extra->predicates = NULL;
 }
 
 static struct node *check_steps(struct build *b, struct node *path)
@@ -167,7 +181,7 @@ static struct node *dot(struct build *b, struct node *node)
     if (!left)
         return NULL;
     struct node *path = left->type == NODE_PATH ? left : new_path(b, left);
-    if (!path || (left->type == NODE_PARENT && !add_seeking(b, path, left->slot)))
+    if (!path || (left->type == NODE_PARENT && !add_seeking(b, path, left->extra->slot)))
         return NULL;
     struct node *rest = resolve(b, node->b);
     if (!rest)
@@ -210,7 +224,7 @@ static struct node *last_step(struct node *node)
 
 static bool filter_ancestry(struct build *b, struct node *step, struct node *predicate)
 {
-    for (const struct slot_list *s = predicate->seeking; s; s = s->next) {
+    for (const struct slot_list *s = predicate->extra->seeking; s; s = s->next) {
         if (s->slot->level == 1) {
             if (!seek_parent(b, step, s->slot))
                 return false;
@@ -227,13 +241,14 @@ static struct node *filter(struct build *b, struct node *node)
     if (!result)
         return NULL;
     struct node *step = last_step(result);
-    if (result->group || step->group)
+    if (result->extra->group || step->extra->group)
         return build_fail(b, "S0209", node->position, BELAY_STR("["));
     struct node *predicate = resolve(b, node->b);
-    if (!predicate || (predicate->seeking && !filter_ancestry(b, step, predicate)))
+    if (!predicate || (predicate->extra->seeking && !filter_ancestry(b, step, predicate)))
         return NULL;
+    struct node_extra *extra = build_extra(b, step);
     struct stage *stage
-        = add_stage(b, result->type == NODE_PATH ? &step->stages : &step->predicates);
+        = extra ? add_stage(b, result->type == NODE_PATH ? &extra->stages : &extra->predicates) : NULL;
     if (!stage)
         return NULL;
     stage->filter = predicate;
@@ -244,7 +259,7 @@ static bool const_names(const struct node *object)
 {
     for (uint32_t i = 0; i < object->n; i += 2) {
         const struct node *key = object->items[i];
-        if (key->type != NODE_LITERAL || key->value.type != BELAY_VALUE_STRING || key->predicates)
+        if (key->type != NODE_LITERAL || key->value.type != BELAY_VALUE_STRING || key->extra->predicates)
             return false;
         for (uint32_t j = 0; j < i; j += 2)
             if (belay_str_eq(value_str(object->items[j]->value), value_str(key->value)))
@@ -271,10 +286,13 @@ static struct node *group(struct build *b, struct node *node)
     struct node *result = resolve(b, node->a);
     if (!result)
         return NULL;
-    if (result->group)
+    if (result->extra->group)
         return build_fail(b, "S0210", node->position, BELAY_STR("{"));
-    result->group = pairs(b, node->b, false);
-    return result->group ? result : NULL;
+    struct node_extra *extra = build_extra(b, result);
+    if (!extra)
+        return NULL;
+    extra->group = pairs(b, node->b, false);
+    return extra->group ? result : NULL;
 }
 
 static struct node *order(struct build *b, struct node *node)
@@ -302,13 +320,16 @@ static struct node *focus(struct build *b, struct node *node)
     if (!result)
         return NULL;
     struct node *step = last_step(result);
-    if (step->stages || step->predicates)
+    if (step->extra->stages || step->extra->predicates)
         return build_fail(b, "S0215", node->position, BELAY_STR("@"));
     if (step->type == NODE_SORT)
         return build_fail(b, "S0216", node->position, BELAY_STR("@"));
     if (node->flags & NODE_KEEP_ARRAY)
         step->flags |= NODE_KEEP_ARRAY;
-    step->focus = node->name;
+    struct node_extra *extra = build_extra(b, step);
+    if (!extra)
+        return NULL;
+    extra->focus = node->name;
     step->flags |= NODE_TUPLE;
     return result;
 }
@@ -325,14 +346,14 @@ static struct node *position(struct build *b, struct node *node)
             return NULL;
         predicates_to_stages(step);
     }
-    if (step->stages) {
-        struct stage *stage = add_stage(b, &step->stages);
-        if (!stage)
-            return NULL;
+    struct node_extra *extra = build_extra(b, step);
+    struct stage *stage = extra && extra->stages ? add_stage(b, &extra->stages) : NULL;
+    if (!extra || (extra->stages && !stage))
+        return NULL;
+    if (stage)
         stage->index = node->name;
-    } else {
-        step->index = node->name;
-    }
+    else
+        extra->index = node->name;
     step->flags |= NODE_TUPLE;
     return result;
 }
@@ -361,7 +382,7 @@ static struct node *negate(struct build *b, struct node *node)
     if (!node->a)
         return NULL;
     struct belay_value *v = &node->a->value;
-    if (node->a->type != NODE_LITERAL || !value_is_number(*v) || node->a->predicates)
+    if (node->a->type != NODE_LITERAL || !value_is_number(*v) || node->a->extra->predicates)
         return push_ancestry(b, node, node->a) ? node : NULL;
     if (v->type == BELAY_VALUE_INT && v->u.i > 0)
         v->u.i = -v->u.i;
@@ -395,7 +416,7 @@ static struct node *call(struct build *b, struct node *node)
 /* Marks the calls whose result is the lambda's own. */
 static void mark_tail(struct node *node)
 {
-    if (!node || node->predicates || node->group)
+    if (!node || node->extra->predicates || node->extra->group)
         return;
     if (node->type == NODE_CALL) {
         node->flags |= NODE_TAIL;
@@ -419,8 +440,8 @@ static struct node *lambda(struct build *b, struct node *node)
 /* Nodes with up to three parts. */
 static struct node *parts(struct build *b, struct node *node)
 {
-    struct node **all[] = { &node->a, &node->b, &node->c };
-    for (int i = 0; i < 3; i++) {
+    struct node **all[] = { &node->a, &node->b, node_has_third(node) ? &node->c : &node->b };
+    for (int i = 0; i < 2 + node_has_third(node); i++) {
         if (!*all[i])
             continue;
         *all[i] = resolve(b, *all[i]);
@@ -467,7 +488,7 @@ static struct node *resolve(struct build *b, struct node *node)
     if (!result)
         return NULL;
     result->flags |= keep;
-    if (result->predicates || (result->group && result->type != NODE_PATH))
+    if (result->extra->predicates || (result->extra->group && result->type != NODE_PATH))
         result->flags |= NODE_FINISH;
     return result;
 }
@@ -475,7 +496,7 @@ static struct node *resolve(struct build *b, struct node *node)
 struct node *resolve_expression(struct build *b, struct node *root)
 {
     struct node *result = resolve(b, root);
-    if (result && (result->type == NODE_PARENT || result->seeking))
+    if (result && (result->type == NODE_PARENT || result->extra->seeking))
         return build_fail(b, "S0217", result->position, BELAY_STR("%"));
     return result;
 }
