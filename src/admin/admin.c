@@ -15,6 +15,8 @@
 
 static void free_question(struct question *q)
 {
+    if (q->forget)
+        q->forget(q->forget_arg);
     belay_buf_deinit(&q->out);
     belay_arena_deinit(&q->arena);
     belay_arena_deinit(&q->kept);

@@ -1,161 +1,70 @@
-/* answer_letters.c - the dead-letter queue: look, replay, release, discard. */
+/* answer_letters.c - one dead letter: look, replay, release, discard. */
 #include <stdio.h>
 
 #include "admin/impl.h"
 
-/* whole: with its message, history and trail; NULL: a line of a list. */
-static void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena,
-                        struct belay_engine *whole)
+static void show_number(struct belay_json_out *o, const char *name, uint64_t n)
 {
-    char fingerprint[17];
-    const struct belay_fault *last = l->history_count ? &l->history[l->history_count - 1].fault : NULL;
-    snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)l->fingerprint);
+    belay_json_key(o, name);
+    belay_json_put_uint(o, n);
+}
+
+void show_fingerprint(struct belay_json_out *o, const char *name, uint64_t fingerprint)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)fingerprint);
+    belay_json_key(o, name);
+    belay_json_put_c(o, text);
+}
+
+/* What went wrong last, where nothing went wrong: empty. */
+static void show_last(struct belay_json_out *o, const struct belay_letter *l)
+{
+    static const struct belay_fault none;
+    const struct belay_fault *last = l->history_count ? &l->history[l->history_count - 1].fault : &none;
+    show_text(o, "error", belay_str_c(last->type));
+    show_text(o, "class", belay_str_c(last->type[0] ? belay_class_name(last->class_) : ""));
+    show_number(o, "status", last->status);
+    show_text(o, "description", belay_str_c(last->description));
+    show_text(o, "step", belay_str_c(last->step));
+    show_text(o, "endpoint", belay_str_c(last->endpoint));
+}
+
+static void show_history(struct belay_json_out *o, const struct belay_letter *l)
+{
+    belay_json_key(o, "history");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0; i < l->history_count; i++)
+        show_attempt(o, l->history[i].attempt, &l->history[i].fault);
+    belay_json_end_array(o);
+}
+
+void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena, enum show_how how)
+{
     belay_json_begin_object(o);
-    belay_json_key(o, "flow");
-    belay_json_put_str(o, l->subscription);
-    belay_json_key(o, "sequence");
-    belay_json_put_uint(o, l->sequence);
-    belay_json_key(o, "topic");
-    belay_json_put_str(o, l->topic);
-    belay_json_key(o, "state");
-    belay_json_put_c(o, l->parked ? "parked" : "dead");
-    belay_json_key(o, "held");
-    belay_json_put_uint(o, l->held);
-    belay_json_key(o, "key");
-    belay_json_put_str(o, l->lane_key);
-    belay_json_key(o, "attempts");
-    belay_json_put_uint(o, l->attempts);
+    show_text(o, "flow", l->subscription);
+    show_number(o, "sequence", l->sequence);
+    show_text(o, "topic", l->topic);
+    show_text(o, "state", l->parked ? BELAY_STR("parked") : BELAY_STR("dead"));
+    show_number(o, "held", l->held);
+    show_text(o, "key", l->lane_key);
+    show_number(o, "attempts", l->attempts);
     show_time(o, "first_attempt_at", l->first_attempt_at);
     show_time(o, "created_at", l->created_at);
-    belay_json_key(o, "fingerprint");
-    belay_json_put_c(o, fingerprint);
+    show_last(o, l);
+    show_fingerprint(o, "group", l->fingerprint);
     show_hash(o, "payload_hash", l->payload_hash);
-    belay_json_key(o, "error");
-    belay_json_put_c(o, last ? last->type : "");
-    belay_json_key(o, "description");
-    belay_json_put_c(o, last ? last->description : "");
-    belay_json_key(o, "step");
-    belay_json_put_c(o, last ? last->step : "");
-    belay_json_key(o, "message_id");
-    belay_json_put_str(o, l->message.id);
-    belay_json_key(o, "correlationid");
-    belay_json_put_str(o, l->message.correlationid);
-    if (whole) {
+    show_number(o, "edits", l->edits);
+    show_text(o, "message_id", l->message.id);
+    show_text(o, "correlationid", l->message.correlationid);
+    show_text(o, "traceparent", l->message.traceparent);
+    if (how == SHOW_WHOLE) {
         belay_json_key(o, "message");
         show_message(o, &l->message, arena);
-        belay_json_key(o, "history");
-        belay_json_begin_array(o);
-        for (uint32_t i = 0; i < l->history_count; i++)
-            show_fault(o, &l->history[i].fault);
-        belay_json_end_array(o);
-        char id[24];
-        int n = snprintf(id, sizeof id, "%llu", (unsigned long long)l->sequence);
-        show_trail(o, whole, BELAY_TRAIL_LETTER, l->subscription, belay_str(id, (size_t)n), arena);
+        show_history(o, l);
     }
-    belay_json_end_object(o);
-}
-
-static bool wanted(const struct question *q, const struct belay_letter *l)
-{
-    struct belay_str error = question_param(q, "error"), key = question_param(q, "key");
-    if (key.n && !belay_str_eq(key, l->lane_key) && !belay_str_eq(key, l->message.key))
-        return false;
-    return error.n == 0
-           || (l->history_count && belay_fault_matches(&l->history[l->history_count - 1].fault, error));
-}
-
-/* "SUBSCRIPTION-SEQUENCE" of the last one seen. */
-static bool page_start(const struct question *q, uint32_t *sub_id, uint64_t *sequence)
-{
-    struct belay_str rest = question_param(q, "after");
-    uint64_t id;
-    *sub_id = 0;
-    *sequence = 0;
-    if (rest.n == 0)
-        return true;
-    struct belay_str first = belay_str_split(&rest, '-');
-    if (!belay_str_to_u64(first, &id) || !belay_str_to_u64(rest, sequence) || id > UINT32_MAX)
-        return false;
-    *sub_id = (uint32_t)id;
-    return true;
-}
-
-struct page {
-    struct question *q;
-    struct belay_json_out out;
-    uint32_t left, looks, id; /* id, sequence: of the last one seen */
-    uint64_t sequence;
-    bool more;
-};
-
-static void end_page(struct page *p)
-{
-    belay_json_end_array(&p->out);
-    belay_json_key(&p->out, "next");
-    if (p->more) {
-        char next[48];
-        snprintf(next, sizeof next, "%u-%llu", p->id, (unsigned long long)p->sequence);
-        belay_json_put_c(&p->out, next);
-    } else {
-        belay_json_put_null(&p->out);
-    }
-    belay_json_end_object(&p->out);
-    question_end(p->q);
-}
-
-/* The subscription that the page is of: looked up anew each turn, a reload may have taken it away. */
-static bool page_of(struct question *q, struct belay_engine *e, struct belay_subscription **ret_sub)
-{
-    *ret_sub = NULL;
-    return question_param(q, "flow").n == 0 || (*ret_sub = question_subscription(q, e)) != NULL;
-}
-
-/* Looks at more letters than BELAY_ADMIN_LOOKS_MAX, to find those that are wanted, are left to the next page. */
-static void fill_page(void *arg, struct belay_engine *e)
-{
-    struct page *p = arg;
-    struct question *q = p->q;
-    struct belay_subscription *sub;
-    struct belay_letter letter;
-    size_t bytes = 0;
-    p->more = page_of(q, e, &sub);
-    for (uint32_t i = 0; p->more && p->left && p->looks && i < BELAY_ADMIN_BITE && bytes < BELAY_ADMIN_BITE_BYTES; i++) {
-        struct belay_arena_mark mark = belay_arena_mark(&q->arena);
-        p->more = belay_broker_letter_next(belay_engine_broker(e), sub, &p->id, &p->sequence, &q->arena, &letter);
-        if (p->more) {
-            p->looks--;
-            bytes += letter.message.body.n;
-            if (wanted(q, &letter)) {
-                show_letter(&p->out, &letter, &q->arena, NULL);
-                p->left--;
-            }
-        }
-        belay_arena_rewind(&q->arena, mark);
-    }
-    if (p->more && p->left && p->looks)
-        question_again(q, fill_page, p);
-    else
-        end_page(p);
-}
-
-bool answer_letters(struct question *q, struct belay_engine *e, belay_time now)
-{
-    (void)now;
-    struct belay_subscription *sub;
-    struct page *p = BELAY_ARENA_NEW(&q->kept, struct page);
-    if (!p)
-        return question_fail(q, BELAY_NOMEM, "no memory for the answer");
-    if (!page_of(q, e, &sub))
-        return true;
-    *p = (struct page){ .q = q, .out = belay_json_out(&q->out), .left = question_count(q),
-                        .looks = BELAY_ADMIN_LOOKS_MAX };
-    if (!page_start(q, &p->id, &p->sequence))
-        return question_fail(q, BELAY_INVALID, "after is what \"next\" of the page before said");
-    belay_json_begin_object(&p->out);
-    belay_json_key(&p->out, "letters");
-    belay_json_begin_array(&p->out);
-    fill_page(p, e);
-    return false;
+    if (how != SHOW_OPEN)
+        belay_json_end_object(o);
 }
 
 struct belay_subscription *question_letter(struct question *q, struct belay_engine *e, uint64_t *ret_sequence)
@@ -180,7 +89,12 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     if (status != BELAY_OK)
         return question_failed(q, status);
     struct belay_json_out o = belay_json_out(&q->out);
-    show_letter(&o, &letter, &q->arena, e);
+    show_letter(&o, &letter, &q->arena, SHOW_OPEN);
+    belay_json_key(&o, "message");
+    show_message(&o, &letter.message, &q->arena);
+    show_history(&o, &letter);
+    show_trail(&o, e, BELAY_TRAIL_LETTER, letter.subscription, question_param(q, "sequence"), &q->arena);
+    belay_json_end_object(&o);
     return true;
 }
 

@@ -179,7 +179,7 @@ static void show_waiting(void *arg, struct belay_engine *e)
     show_letters(t, e);
 }
 
-static void show_letter(struct trace *t, uint32_t subscription, uint64_t sequence, const struct belay_letter *letter)
+static void trace_letter(struct trace *t, uint32_t subscription, uint64_t sequence, const struct belay_letter *letter)
 {
     struct belay_subscription *sub = belay_broker_find_id(belay_engine_broker(t->engine), subscription);
     show_apart(t, sub, letter->topic, sequence, &letter->message);
@@ -198,7 +198,7 @@ static void show_letters(void *arg, struct belay_engine *e)
                                         &t->q->arena, &letter);
         if (more) {
             bytes += letter.message.body.n;
-            show_letter(t, t->letter_subscription, t->letter_sequence, &letter);
+            trace_letter(t, t->letter_subscription, t->letter_sequence, &letter);
             t->truncated |= ++t->looks == BELAY_ADMIN_LOOKS_MAX;
         }
         belay_arena_rewind(&t->q->arena, mark);

@@ -55,6 +55,8 @@ struct question {
     struct belay_arena kept;    /* until the end */
     void (*go_on)(void *arg, struct belay_engine *e); /* what question_again waits for; NULL */
     void *go_on_arg;
+    void (*forget)(void *arg); /* when the question goes, answered or not; NULL */
+    void *forget_arg;
     struct belay_buf out;
     const char *content_type;
     uint32_t status;            /* 200 unless it failed */
@@ -120,6 +122,12 @@ void show_entry(struct belay_json_out *o, const struct belay_trail_entry *entry)
 /* "trail": what persons did to one thing, oldest first; at most BELAY_ADMIN_PAGE_MAX entries. */
 void show_trail(struct belay_json_out *o, struct belay_engine *e, enum belay_trail_kind kind, struct belay_str owner,
                 struct belay_str id, struct belay_arena *arena);
+/* A fault of the history: with its number and when it began. */
+void show_attempt(struct belay_json_out *o, uint32_t attempt, const struct belay_fault *f);
+/* LINE: a line of a list; WHOLE: with message and history; OPEN: a line whose object is not ended. */
+enum show_how { SHOW_LINE, SHOW_WHOLE, SHOW_OPEN };
+void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena, enum show_how how);
+void show_fingerprint(struct belay_json_out *o, const char *name, uint64_t fingerprint);
 void show_hash(struct belay_json_out *o, const char *name, struct belay_hash128 h);
 
 /* ---- answers ---- */
@@ -134,6 +142,7 @@ bool answer_pause(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_resume(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_seek(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letters(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_groups(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now);

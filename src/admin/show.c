@@ -65,9 +65,8 @@ void show_message(struct belay_json_out *o, const struct belay_message *m, struc
     belay_json_end_object(o);
 }
 
-void show_fault(struct belay_json_out *o, const struct belay_fault *f)
+static void show_known_fault(struct belay_json_out *o, const struct belay_fault *f)
 {
-    belay_json_begin_object(o);
     show_time(o, "at", f->at);
     show_known(o, "error", belay_str_c(f->type));
     belay_json_key(o, "class");
@@ -82,6 +81,22 @@ void show_fault(struct belay_json_out *o, const struct belay_fault *f)
     belay_json_put_uint(o, f->duration_us);
     show_known(o, "description", belay_str_c(f->description));
     show_known(o, "excerpt", belay_str(f->excerpt, f->excerpt_n));
+}
+
+void show_fault(struct belay_json_out *o, const struct belay_fault *f)
+{
+    belay_json_begin_object(o);
+    show_known_fault(o, f);
+    belay_json_end_object(o);
+}
+
+void show_attempt(struct belay_json_out *o, uint32_t attempt, const struct belay_fault *f)
+{
+    belay_json_begin_object(o);
+    belay_json_key(o, "attempt");
+    belay_json_put_uint(o, attempt);
+    show_time(o, "started_at", f->at - (belay_time)(f->duration_us < (uint64_t)INT64_MAX ? f->duration_us : 0));
+    show_known_fault(o, f);
     belay_json_end_object(o);
 }
 

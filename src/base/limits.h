@@ -127,9 +127,14 @@
 #define BELAY_ADMIN_OUT_BYTES_MAX BELAY_MIB(32) /* of an answer */
 #define BELAY_ADMIN_PAGE_DEFAULT 50
 #define BELAY_ADMIN_PAGE_MAX 1000
+#define BELAY_ADMIN_PAGE_BYTES BELAY_MIB(4)    /* a page that has so many ends */
 #define BELAY_ADMIN_BITE 64                    /* messages or letters looked at in one turn of the engine */
 #define BELAY_ADMIN_BITE_BYTES BELAY_KIB(256)  /* and of theirs */
 #define BELAY_ADMIN_LOOKS_MAX 5000             /* letters for one page or trace */
+#define BELAY_FILTER_BITE_US 2000               /* of the engine's time, for letters looked at in one turn */
+#define BELAY_FILTER_LOOKS_MAX 20000           /* letters looked at for one page; the next one goes on */
+#define BELAY_FILTER_SOURCE_MAX 8192           /* of a JSONata predicate */
+#define BELAY_FILTER_STEPS_MAX 50000           /* of one evaluation of it */
 #define BELAY_ADMIN_SAGA_LOOKS_MAX 20000       /* instances for one page */
 #define BELAY_TRACE_CORRELATIONS_MAX 16
 #define BELAY_TRACE_MESSAGES_MAX 500

@@ -3,8 +3,11 @@
 #ifndef BELAY_BASE_TIME_H
 #define BELAY_BASE_TIME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/str.h"
 
 typedef int64_t belay_time;
 
@@ -24,5 +27,8 @@ static inline belay_time belay_time_add_ms(belay_time t, int64_t ms)
 /* RFC 3339 in UTC with milliseconds (cut off, not rounded). Instants outside the years 0 to 9999
  * are shown as the nearest that is inside. */
 void belay_time_text(belay_time t, char ret_text[BELAY_TIME_TEXT_BYTES]);
+/* RFC 3339, with an offset or Z, its fraction cut off at microseconds; or a date alone: its midnight in UTC. False: it
+ * is neither. */
+bool belay_time_parse(struct belay_str text, belay_time *ret_t);
 
 #endif

@@ -105,8 +105,9 @@ struct told_progress head_unpack_progress(struct belay_unpack *u)
 }
 
 /* version | attempt number | fault: an entry of the history. */
-void head_pack_failure(struct belay_buf *r, uint32_t attempt, const struct belay_fault *fault)
+void head_pack_failure(struct belay_broker *b, struct belay_buf *r, uint32_t attempt, const struct belay_fault *fault)
 {
+    struct belay_fault known = *fault;
     size_t at = r->n;
     char *size = belay_buf_reserve(r, 4 + FAULT_BYTES_MAX);
     if (!size)
@@ -114,7 +115,9 @@ void head_pack_failure(struct belay_buf *r, uint32_t attempt, const struct belay
     r->n += 4;
     belay_pack_u8(r, ROW_VERSION);
     belay_pack_u32(r, attempt);
-    belay_fault_pack(r, fault);
+    if (!known.at)
+        known.at = b->now; /* an expression, a definition: what is no call tells no time */
+    belay_fault_pack(r, &known);
     if (belay_buf_status(r) == BELAY_OK)
         belay_store_u32(r->p + at, (uint32_t)(r->n - at - 4));
 }

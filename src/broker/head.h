@@ -37,7 +37,7 @@ struct told_progress {
 };
 struct told_progress head_unpack_progress(struct belay_unpack *u);
 
-void head_pack_failure(struct belay_buf *r, uint32_t attempt, const struct belay_fault *fault);
+void head_pack_failure(struct belay_broker *b, struct belay_buf *r, uint32_t attempt, const struct belay_fault *fault);
 struct belay_str head_unpack_failure(struct belay_unpack *u);
 
 /* What a letter has beside its exception. 0 is no fingerprint. */

@@ -344,7 +344,7 @@ static int skip_commit(struct belay_broker *b, struct belay_subscription *sub, u
     struct belay_buf *r = record_begin(b);
     belay_pack_varint(r, sub->id);
     belay_pack_varint(r, head);
-    head_pack_failure(r, x->ended, fault);
+    head_pack_failure(b, r, x->ended, fault);
     letter_pack_facts(b, r, &facts);
     if (!x->letter)
         belay_pack_str(r, encoded);

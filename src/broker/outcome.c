@@ -25,7 +25,7 @@ int belay_broker_retry(struct belay_broker *b, struct belay_delivery *d, belay_t
     struct belay_buf *r = head_pack(b, e, definition);
     belay_pack_svarint(r, due);
     head_pack_progress(b, r, e, definition, progress);
-    head_pack_failure(r, e->d.attempt, fault);
+    head_pack_failure(b, r, e->d.attempt, fault);
     if (!e->letter && !e->inside && e->encoded.n <= INSIDE_BYTES_MAX)
         belay_pack_str(r, e->encoded); /* it will not be looked for in the log then */
     status = record_commit(b, RECORD_RETRY, head_cost(r, e), true, err);
@@ -100,7 +100,7 @@ int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault
     struct belay_buf *r = head_pack(b, e, definition);
     belay_pack_u8(r, (uint8_t)((park ? LETTER_PARK : 0) | (e->letter ? 0 : LETTER_WITH_MESSAGE)));
     head_pack_progress(b, r, e, definition, progress);
-    head_pack_failure(r, e->d.attempt, fault);
+    head_pack_failure(b, r, e->d.attempt, fault);
     struct letter_facts facts = { .created_at = b->now, .fingerprint = letter_fingerprint(fault, sub->name),
                                   .payload_hash = belay_hash128(e->d.message.body),
                                   .edits = e->letter ? edits_of(b, e) : 0,

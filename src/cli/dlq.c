@@ -4,14 +4,18 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/letters.h"
 #include "cli/rehearse.h"
 #include "cli/replay.h"
 #include "cli/table.h"
 
 static const char help[] =
     "belay dlq: dead letters - look, replay, let go, discard\n\n"
-    "usage: belay dlq ls [--flow F] [--error PATTERN] [--key K] [--count N]\n"
+    "usage: belay dlq ls [FILTER...] [--count N] [--after PLACE]\n"
+    "       belay dlq groups [FILTER...] [--sort count|last|first] [--count N]\n"
     "       belay dlq show FLOW SEQUENCE\n"
+    "       belay dlq export [FILTER...] > letters.ndjson\n"
+    "       belay dlq watch [FILTER...]           new letters as they come\n"
     "       belay dlq replay FLOW SEQUENCE [--from-start]\n"
     "       belay dlq replay --all [--flow F] [--error PATTERN] [--key K] [--from-start]\n"
     "                        [--rate N/s] [--concurrency N] [--any-order] [--detach]\n"
@@ -23,6 +27,9 @@ static const char help[] =
     "A letter that is 'parked' holds the later messages of its key; a 'dead' one holds nothing. A replay goes on at\n"
     "the failed step with fresh attempts, --from-start begins anew. PATTERN is an error type: HTTP:TIMEOUT, HTTP:503,\n"
     "HTTP:*, class:permanent.\n\n"
+    "FILTER: --flow F, --group G (a fingerprint), --error PATTERN, --key K; --since and --until a time\n"
+    "(2026-07-01T12:00:00Z) or how long ago (2h), --older 2h is --until 2h; --where 'JSONATA' over { flow, key, error,\n"
+    "status, step, description, attempts, created_at, headers, body, message, ... }.\n\n"
     "replay --all begins a job of the runtime and watches it; Ctrl-C leaves it running, --detach does not watch. The\n"
     "job survives a restart and takes each letter once: what was one when it began. At most --concurrency (1000) are\n"
     "under way at once, --rate is 100/s, 10/m or 5/h. One letter of a key goes after the other, whatever happens to it,\n"
@@ -32,68 +39,14 @@ static const char help[] =
     "to its answer: {\"ship\": {\"status\": 200, \"body\": {}}}; where nobody knows the answer it stops and says so.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answers as JSON\n\n"
-    "example: belay dlq replay --all --flow notify-warehouse --error 'HTTP:*' --rate 50/s\n";
+    "example: belay dlq ls --error 'HTTP:*' --older 2h --where 'body.total > 1000'\n"
+    "         belay dlq replay --all --flow notify-warehouse --error 'HTTP:*' --rate 50/s\n";
 
 struct options {
     const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency, *answers;
+    const char *group, *since, *until, *where, *after, *sort;
     bool json, all, from_start, any_order, detach, dry_run;
 };
-
-static void put_filter(struct belay_buf *target, const struct options *o)
-{
-    const struct {
-        const char *name, *value;
-    } filters[] = { { "flow", o->flow }, { "error", o->error }, { "key", o->key } };
-    for (size_t i = 0; i < 3; i++) {
-        if (!filters[i].value)
-            continue;
-        belay_buf_printf(target, "&%s=", filters[i].name);
-        target_put(target, filters[i].value);
-    }
-}
-
-/* A page after `after`; the answer is the caller's. */
-static int ask_page(const struct options *o, const char *after, struct answer *a)
-{
-    struct belay_buf target;
-    belay_buf_init(&target, BELAY_KIB(64));
-    belay_buf_printf(&target, "/letters?count=%s", o->count ? o->count : "50");
-    if (after && *after)
-        belay_buf_printf(&target, "&after=%s", after);
-    put_filter(&target, o);
-    belay_buf_put_c(&target, '\0');
-    int code = client_get(o->data, target.p, a);
-    belay_buf_deinit(&target);
-    return code;
-}
-
-static int list(const struct options *o)
-{
-    static const struct column columns[] = {
-        { "FLOW", "flow", false },           { "SEQUENCE", "sequence", true },
-        { "STATE", "state", false },         { "HELD", "held", true },
-        { "KEY", "key", false },             { "TRIES", "attempts", true },
-        { "SINCE", "created_at", false },    { "ERROR", "error", false },
-        { "DESCRIPTION", "description", false },
-    };
-    struct answer a;
-    int code = ask_page(o, NULL, &a);
-    if (code != EXIT_OK)
-        return code;
-    const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters"));
-    if (o->json) {
-        print_buf(&a.body);
-    } else if (!belay_json_at(letters, 0)) {
-        printf("no letters\n");
-    } else {
-        table_of(letters, columns, sizeof columns / sizeof columns[0]);
-        struct belay_str next = json_text(a.json, "next");
-        if (next.n)
-            printf("there are more: ask with --count\n");
-    }
-    answer_free(&a);
-    return EXIT_OK;
-}
 
 static void put_letter(struct belay_buf *target, char **names, const char *verb)
 {
@@ -162,31 +115,50 @@ static const char *replay_body(const struct options *o)
 
 static int begin_job(const struct options *o)
 {
+    if (o->group || o->since || o->until || o->where) /* never more than what was meant */
+        return usage_error("dlq", "a replay job is told which letters by --flow, --error and --key only");
     const struct replay_options job = { .data = o->data, .flow = o->flow, .error = o->error, .key = o->key,
                                         .rate = o->rate, .concurrency = o->concurrency, .json = o->json,
                                         .from_start = o->from_start, .any_order = o->any_order, .detach = o->detach };
     return replay_begin(&job);
 }
 
+static struct letters_options options_of(const struct options *o)
+{
+    return (struct letters_options){
+        .data = o->data, .json = o->json, .count = o->count, .after = o->after, .sort = o->sort,
+        .filter = { o->flow, o->group, o->error, o->key, o->since, o->until, o->where },
+    };
+}
+
+struct rehearsals {
+    const struct options *o;
+    const struct belay_buf *body;
+    int worst;
+};
+
+static bool rehearse_one(void *arg, const belay_json *letter)
+{
+    struct rehearsals *r = arg;
+    char flow[256], sequence[24];
+    snprintf(flow, sizeof flow, "%.*s", BELAY_STR_ARG(json_text(letter, "flow")));
+    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)json_number(letter, "sequence"));
+    int code = rehearse_letter(r->o->data, r->o->json, flow, sequence, r->body);
+    r->worst = code != EXIT_OK ? code : r->worst;
+    return true;
+}
+
 /* The first page of those that fit. */
 static int rehearse_all(const struct options *o, const struct belay_buf *body)
 {
-    struct answer a;
-    int code = ask_page(o, NULL, &a), worst = EXIT_OK;
-    if (code != EXIT_OK)
-        return code;
-    const belay_json *letters = belay_json_get(a.json, BELAY_STR("letters")), *l;
-    for (size_t i = 0; (l = belay_json_at(letters, i)); i++) {
-        char flow[256], sequence[24];
-        snprintf(flow, sizeof flow, "%.*s", BELAY_STR_ARG(json_text(l, "flow")));
-        snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)json_number(l, "sequence"));
-        code = rehearse_letter(o->data, o->json, flow, sequence, body);
-        worst = code != EXIT_OK ? code : worst;
-    }
-    if (json_text(a.json, "next").n)
+    struct rehearsals r = { o, body, EXIT_OK };
+    struct letters_walk w = { .data = o->data, .filter = options_of(o).filter, .each = rehearse_one, .arg = &r };
+    if (!o->count || !belay_str_to_u64(belay_str_c(o->count), &w.count_max))
+        w.count_max = BELAY_ADMIN_PAGE_DEFAULT;
+    int code = letters_walk(&w);
+    if (w.next[0])
         fprintf(stderr, "there are more letters: --count N shows N of them\n");
-    answer_free(&a);
-    return worst;
+    return code == EXIT_OK ? r.worst : code;
 }
 
 static int rehearse(const struct options *o, char **names)
@@ -199,12 +171,28 @@ static int rehearse(const struct options *o, char **names)
     return code;
 }
 
+/* The verbs that are about all letters that fit. -1: it is none. */
+static int many(const struct options *o, const char *verb)
+{
+    const struct letters_options many = options_of(o);
+    const struct {
+        const char *verb;
+        int (*run)(const struct letters_options *o);
+    } verbs[] = { { "ls", letters_list }, { "groups", letters_groups }, { "export", letters_export },
+                  { "watch", letters_watch } };
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verb, verbs[i].verb) == 0)
+            return verbs[i].run(&many);
+    return -1;
+}
+
 static int dispatch(const struct options *o, char **operands, int count)
 {
     const char *verb = count ? operands[0] : "ls";
     char **names = operands + 1;
-    if (strcmp(verb, "ls") == 0)
-        return list(o);
+    int code = count <= 1 ? many(o, verb) : -1;
+    if (code >= 0)
+        return code;
     if (strcmp(verb, "replay") == 0 && o->dry_run && (o->all || count == 3))
         return rehearse(o, names);
     if (strcmp(verb, "replay") == 0 && o->all)
@@ -216,7 +204,7 @@ static int dispatch(const struct options *o, char **operands, int count)
     if (strcmp(verb, "job") == 0)
         return usage_error("dlq", "job VERB NUMBER: show, watch, pause, resume or cancel, and a number of `belay dlq jobs`");
     if (strcmp(verb, "show") && strcmp(verb, "replay") && strcmp(verb, "release") && strcmp(verb, "discard"))
-        return usage_error("dlq", "there is no '%s'; one of ls, show, replay, release, discard, jobs, job", verb);
+        return usage_error("dlq", "there is no '%s'; one of ls, groups, show, export, watch, replay, release, discard, jobs, job", verb);
     if (count != 3)
         return usage_error("dlq", "%s what? name FLOW and SEQUENCE, as `belay dlq ls` shows them", verb);
     if (strcmp(verb, "show") == 0)
@@ -236,6 +224,9 @@ static int run(int argc, char **argv)
         { "key", &o.key, NULL },       { "count", &o.count, NULL }, { "reason", &o.reason, NULL },
         { "json", NULL, &o.json },     { "all", NULL, &o.all },     { "from-start", NULL, &o.from_start },
         { "rate", &o.rate, NULL },     { "concurrency", &o.concurrency, NULL },
+        { "group", &o.group, NULL },   { "since", &o.since, NULL }, { "until", &o.until, NULL },
+        { "older", &o.until, NULL },   { "where", &o.where, NULL }, { "after", &o.after, NULL },
+        { "sort", &o.sort, NULL },
         { "any-order", NULL, &o.any_order }, { "detach", NULL, &o.detach },
         { "dry-run", NULL, &o.dry_run }, { "answers", &o.answers, NULL },
     };

@@ -133,6 +133,16 @@ static enum move after_failure(struct belay_flow_run *run, const struct belay_st
     return fail_handle(run);
 }
 
+/* Of a call that no connector tells of: "warehouse PUT /shipments/o-1". */
+static void set_endpoint(struct belay_flow_run *run)
+{
+    const struct belay_call_request *q = &run->m.request;
+    struct belay_str text = run->m.connection->name;
+    for (uint32_t i = 0; i < q->param_count && text.p; i++)
+        text = belay_arena_printf(&run->arena, "%.*s %.*s", BELAY_STR_ARG(text), BELAY_STR_ARG(q->params[i].value));
+    belay_fault_set_endpoint(&run->fault, text);
+}
+
 /* The process ended while this call was under way: its outcome is unknown. That is not the call's failure: where it
  * may be repeated it is the same attempt again. */
 static enum move after_interruption(struct belay_flow_run *run, const struct belay_step_def *step)
@@ -143,6 +153,7 @@ static enum move after_interruption(struct belay_flow_run *run, const struct bel
     eval_fail(&e, "FLOW:INTERRUPTED",
               "the process ended before the outcome of this call was recorded");
     run->fault.class_ = BELAY_CLASS_UNKNOWN_OUTCOME;
+    set_endpoint(run);
     return after_failure(run, step, run_attempt(run));
 }
 

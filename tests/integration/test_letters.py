@@ -53,3 +53,109 @@ def test_what_persons_did_is_told_by_the_trail(small):
     assert first["trail"][0]["did"] == "discard"
     _, rest = api(small, f"/trail?count=5&what=letter&after={first['next']}")
     assert [e["did"] for e in rest["trail"]] == ["release"]
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Letters of two kinds: refused (409, permanent) and out of order (500, after two tries)."""
+    w = Small(str(tmp_path))
+    w.start()
+    for i in range(6):
+        w.put(f"unshippable-{i}", f"u{i}")
+    until(lambda: len(w.letters()) == 6)
+    w.faults(warehouse={"error": 1.0})
+    for i in range(4):
+        w.put(f"s-{i}", f"s{i}")
+    until(lambda: len(w.letters()) == 10)
+    yield w
+    w.stop()
+
+
+def keys(world, *filters):
+    return sorted(x["key"] for x in belay_json("dlq", "ls", *filters, data=world.data)["letters"])
+
+
+def test_letters_are_found_by_what_they_are(many):
+    groups = belay_json("dlq", "groups", data=many.data)
+    assert groups["total"] == 2 and groups["letters"] == 10
+    refused, broken = groups["groups"]
+    assert (refused["count"], refused["error"], refused["status"], refused["class"]) == (6, "HTTP:CLIENT_ERROR", 409, "permanent")
+    assert (broken["count"], broken["error"], broken["flow"]) == (4, "HTTP:SERVER_ERROR", "work")
+    assert refused["hours"][0] + refused["hours"][1] == 6 and refused["first_seen"] <= refused["last_seen"]
+    assert belay_json("dlq", "groups", "--sort", "last", data=many.data)["groups"][0]["group"] == broken["group"]
+    us, ss = [f"u{i}" for i in range(6)], [f"s{i}" for i in range(4)]
+    assert keys(many) == sorted(us + ss)
+    assert keys(many, "--group", refused["group"]) == us
+    assert keys(many, "--error", "HTTP:409") == us
+    assert keys(many, "--error", "class:transient") == ss
+    assert keys(many, "--error", "HTTP") == sorted(us + ss)
+    assert keys(many, "--key", "u3") == ["u3"] and keys(many, "--key", "nobody") == []
+    assert keys(many, "--flow", "work", "--error", "HTTP:SERVER_ERROR", "--key", "s1") == ["s1"]
+    assert keys(many, "--older", "1h") == [] and keys(many, "--since", "1h") == sorted(us + ss)
+    sample = belay_json("dlq", "show", "work", str(broken["sample"]), data=many.data)
+    assert since(many, sample["created_at"], sample["key"])
+    assert keys(many, "--until", "2020-01-01") == []
+    code, _, err = belay("dlq", "ls", "--since", "yesterday", data=many.data)
+    assert code == 1 and "yesterday" in err
+    code, _, err = belay("dlq", "ls", "--group", "xyz", data=many.data)
+    assert code == 1 and "16" in err
+    text = belay("dlq", "groups", data=many.data, check=True)[1]
+    assert refused["group"] in text and "HTTP:SERVER_ERROR" in text
+
+
+def since(world, at, key):
+    return key in keys(world, "--since", at)
+
+
+def test_a_predicate_picks_letters_and_its_errors_are_told(many):
+    assert keys(many, "--where", "body.id = 's-2'") == ["s2"]
+    assert keys(many, "--where", "$contains(message.body.id, 'unshippable') and status = 409 and $number($substring(key, 1)) > 3") == ["u4", "u5"]
+    assert keys(many, "--where", "attempts > 1") == [f"s{i}" for i in range(4)]
+    assert keys(many, "--where", "headers.nothing") == []
+    code, out, err = belay("dlq", "ls", "--where", "$number(key)", "--json", data=many.data)
+    assert code == 0 and json.loads(out)["failed"] == 10 and "could not be told" in err
+    code, _, err = belay("dlq", "ls", "--where", "1 +", data=many.data)
+    assert code == 1 and "S0207" in err
+    _, out = api(many, "/letters?where=true&count=3")
+    assert len(out["letters"]) == 3 and out["next"]
+
+
+def test_pages_go_on_where_they_ended(many):
+    for filters in ([], ["--error", "HTTP:*"], ["--since", "1h"], ["--flow", "work"], ["--where", "true"]):
+        seen, after = [], []
+        for _ in range(10):
+            page = belay_json("dlq", "ls", "--count", "3", *filters, *after, data=many.data)
+            seen += [x["key"] for x in page["letters"]]
+            if not page["next"]:
+                break
+            after = ["--after", page["next"]]
+        assert sorted(seen) == keys(many), filters
+    assert api(many, "/letters?after=nonsense")[0] == 422
+
+
+def test_the_history_tells_each_attempt(many):
+    letter = belay_json("dlq", "ls", "--key", "s1", data=many.data)["letters"][0]
+    whole = belay_json("dlq", "show", "work", str(letter["sequence"]), data=many.data)
+    assert [a["attempt"] for a in whole["history"]] == [1, 2]
+    for attempt in whole["history"]:
+        assert attempt["status"] == 500 and attempt["endpoint"].startswith("PUT http://127.0.0.1:")
+        assert attempt["started_at"] <= attempt["at"] and attempt["error"] == "HTTP:SERVER_ERROR"
+        assert attempt["duration_us"] > 0 and attempt["step"]
+
+
+def test_letters_are_exported_and_watched(many):
+    lines = belay("dlq", "export", "--error", "HTTP:409", data=many.data, check=True)[1].splitlines()
+    letters = [json.loads(line) for line in lines]
+    assert [x["message"]["body"]["id"] for x in letters] == [f"unshippable-{i}" for i in range(6)]
+    assert all(x["history"] for x in letters)
+    from world import BELAY
+    process = subprocess.Popen([BELAY, "dlq", "watch", "--json", "--data", many.data], stdout=subprocess.PIPE, text=True)
+    try:
+        import time
+        time.sleep(1)
+        for i in range(3):
+            many.put(f"unshippable-w{i}", f"w{i}")
+        assert sorted(json.loads(process.stdout.readline())["key"] for _ in range(3)) == ["w0", "w1", "w2"]
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0

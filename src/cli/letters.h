@@ -1,0 +1,46 @@
+/* letters.h - letters of `belay dlq`: which ones, walked over page by page with progress; lists, groups, export, watch.
+ * Uses: client, table.  Thread: main; blocking. */
+#ifndef BELAY_CLI_LETTERS_H
+#define BELAY_CLI_LETTERS_H
+
+#include "cli/client.h"
+
+/* Which letters; NULL: any. */
+struct letters_filter {
+    const char *flow, *group, *error, *key, *since, *until, *where;
+};
+
+/* "&flow=...": for a target that has a ? already. */
+void letters_put_filter(struct belay_buf *target, const struct letters_filter *f);
+bool letters_is_filtered(const struct letters_filter *f);
+
+struct letters_walk {
+    const char *data;
+    struct letters_filter filter;
+    uint64_t count_max;            /* 0: all */
+    const char *after;             /* where to go on; NULL: at the begin */
+    bool whole;                    /* with message and history */
+    /* For each letter, a view; false: enough. */
+    bool (*each)(void *arg, const belay_json *letter);
+    void *arg;
+    /* when it has ended */
+    uint64_t found, looked, failed; /* failed: `where` could not be told */
+    char next[96];                 /* where to go on; "" it was the end */
+};
+/* Shows progress on standard error, where that is a terminal and it takes time. Returns an exit code. */
+int letters_walk(struct letters_walk *w);
+
+struct letters_options {
+    const char *data;
+    struct letters_filter filter;
+    const char *count, *after, *sort;
+    bool json;
+};
+int letters_list(const struct letters_options *o);
+int letters_groups(const struct letters_options *o);
+/* NDJSON on standard output. */
+int letters_export(const struct letters_options *o);
+/* Until it is interrupted. */
+int letters_watch(const struct letters_options *o);
+
+#endif
