@@ -263,7 +263,7 @@ int letters_watch(const struct letters_options *o)
         walk.filter.since = since;
         code = letters_walk(&walk);
         if (code == EXIT_OK && !interrupted)
-            usleep(WATCH_EVERY_US);
+            usleep(WATCH_EVERY_US); /* allow: usleep - a person waits for the next letter */
     }
     belay_buf_deinit(&w.told);
     return code;
