@@ -1,11 +1,13 @@
 /* lane_move.c - what a lane holds goes to another topic or queue, a bite in one commit.
  *
- * What is moved: the messages a lane holds, from the first on, and before them its head where that is held by hand
- * and was never attempted.  In the subscription each is then discarded, with the reason "moved to ..."; in the target
- * it is a new message with the same id, key, headers and body: both in one commit, so it is lost or doubled nowhere.
+ * What is moved: the messages a lane holds, from the first on, and before them its head where nobody has tried it yet.
+ * In the subscription each is then discarded, with the reason "moved to ..."; in the target it is a new message with the
+ * same id, key, headers and body: both in one commit, so it is lost or doubled nowhere.
  *
- * What stays: a letter, a head that waits for its retry or is at work, and, from there on, whatever stands behind a
- * message of which an attempt ever began, or that was in flight at a crash: only here is that known.
+ * What stays: a head that has a story (it was tried, it is a letter, it was in flight at a crash), since only here is it
+ * known that a call may have been made for it; and what stands behind such a one among the held.  What was moved never
+ * overtakes what is moved later: a head that is at work and was not tried yet, so that it may still be moved, keeps
+ * everything where it is.
  */
 #include "base/planted.h"
 #include "broker/head.h"
@@ -33,10 +35,9 @@ static bool add(void *arg, uint64_t sequence)
     return true;
 }
 
-static bool untouched(const struct belay_subscription *sub, uint64_t head, const struct exception *x)
+static bool has_story(const struct belay_subscription *sub, uint64_t head, const struct exception *x)
 {
-    return x->state == EXCEPTION_HELD && !x->letter && !x->total && !x->progress && !exception_begun(sub, head, x)
-           && !entry_find(sub, head) && !suspect_find(sub, head);
+    return x->letter || x->total || x->progress || exception_begun(sub, head, x);
 }
 
 uint32_t belay_broker_lane_movable(struct belay_broker *b, struct belay_subscription *sub, struct belay_str key,
@@ -48,8 +49,10 @@ uint32_t belay_broker_lane_movable(struct belay_broker *b, struct belay_subscrip
     struct bite bite = { .b = b, .sub = sub, .sequences = ret_sequences, .count_max = count_max };
     if (!count_max || !lane_in_trouble(b, sub->id, hash, &row))
         return 0;
-    if (row.hand && row.head && exception_get(b, sub->id, row.head, &x) && x.state == EXCEPTION_HELD) {
-        if (!untouched(sub, row.head, &x))
+    gather_flush(b, sub); /* that an attempt began */
+    if (lane_has_head(b, sub->id, hash, &row) && exception_get(b, sub->id, row.head, &x) && !has_story(sub, row.head, &x)) {
+        const struct entry *e = entry_find(sub, row.head);
+        if ((e && e->where == ENTRY_FLIGHT) || suspect_find(sub, row.head))
             return 0;
         ret_sequences[bite.count++] = row.head;
     }
@@ -162,6 +165,9 @@ int belay_broker_lane_move(struct belay_broker *b, struct belay_subscription *su
         record_append(b, RECORD_LANE_MOVE);
         for (uint32_t i = BELAY_PLANTED(83); i < count; i++)
             topic_append(b, t, belay_str(all.p + (i ? ends[i - 1] : 0), ends[i] - (i ? ends[i - 1] : 0)));
+        struct entry *e = head ? entry_find(sub, row.head) : NULL;
+        if (e)
+            entry_recall(b, e);
         subscription_kick(b, sub);
     }
     belay_buf_deinit(&all);

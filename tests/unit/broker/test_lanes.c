@@ -252,10 +252,31 @@ static void what_was_attempted_is_not_moved(void **state)
     assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 8, sequences), 3); /* all but its head */
     assert_int_equal(sequences[0], 2);
     park(w, A);
-    assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 8, sequences), 0);
-    assert_int_equal(skip_head(w, A), BELAY_OK);
     assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 8, sequences), 3);
+    assert_int_equal(skip_head(w, A), BELAY_OK);
+    assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 8, sequences), 3); /* with the new head */
     assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 2, sequences), 2);
+    world_settle(w);
+}
+
+static void a_head_that_is_at_work_and_may_be_moved_later_keeps_what_is_behind_it(void **state)
+{
+    struct world *w = *state;
+    uint64_t sequences[8];
+    for (int i = 0; i < 3; i++)
+        publish(w, "a", "x");
+    struct belay_delivery *d = take_one(w, 1);
+    park(w, A);
+    assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 8, sequences), 0);
+    world_ok(w, belay_broker_start(w->b, d, &w->err));
+    assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 8, sequences), 2); /* it never will be */
+    retry(w, d, 10);
+    release(w, A);
+    ack(w, take_one(w, 1));
+    assert_int_equal(belay_broker_lane_movable(w->b, w->sub, A, 8, sequences), 2); /* the next one waits for its turn */
+    assert_int_equal(sequences[0], 2);
+    ack(w, take_one(w, 2));
+    ack(w, take_one(w, 3));
     world_settle(w);
 }
 
@@ -415,6 +436,7 @@ int main(void)
         WORLD_TEST(retry_comes_now_with_fresh_attempts_and_knows_of_an_interrupted_one),
         WORLD_TEST(skip_makes_a_letter_of_a_message_that_waits),
         WORLD_TEST(what_was_attempted_is_not_moved),
+        WORLD_TEST(a_head_that_is_at_work_and_may_be_moved_later_keeps_what_is_behind_it),
         WORLD_TEST(what_is_moved_is_in_one_place_after_a_crash),
         WORLD_TEST(a_target_is_a_topic_or_a_flow_that_alone_reads_it),
         WORLD_TEST(lanes_in_trouble_are_listed_and_the_well_ones_are_not),

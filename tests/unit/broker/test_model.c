@@ -531,7 +531,7 @@ static void lane_move(struct game *g, uint32_t lane)
                                                       w->now, &w->err));
         for (uint32_t i = 0; i < n && moved; i++) {
             struct message *m = &g->now.m[sequences[i]];
-            if (m->lane != lane || m->is != QUEUED || m->in_flight)
+            if (m->lane != lane || m->is != QUEUED || m->in_flight || m->begun || m->before)
                 lost(g, sequences[i], "was moved though it was not held");
             *m = (struct message){ .is = GONE, .lane = lane };
             g->now.discarded++;
@@ -570,6 +570,10 @@ static void check_moved(struct game *g)
         world_ok(w, belay_message_decode(item.encoded, &f.arena, &m, &w->err));
         snprintf(id, sizeof id, "%llu", (unsigned long long)g->now.moved[s - 1]);
         assert_true(belay_str_eq(m.id, belay_str_c(id)));
+        for (uint64_t before = 1; before < s && !g->now.went_back; before++)
+            if (g->now.m[g->now.moved[before - 1]].lane == g->now.m[g->now.moved[s - 1]].lane
+                && g->now.moved[before - 1] > g->now.moved[s - 1])
+                lost(g, g->now.moved[s - 1], "was moved after one behind it");
         belay_arena_deinit(&f.arena);
     }
 }
