@@ -25,6 +25,24 @@ static void put(struct belay_json_out *o, const char *name, uint64_t value)
     belay_json_put_uint(o, value);
 }
 
+/* What it may hold, where there is a limit. */
+static void topic_limits(struct belay_json_out *o, const struct belay_topic_stats *t)
+{
+    if (t->max_messages)
+        put(o, "max_messages", t->max_messages);
+    if (t->max_bytes)
+        put(o, "max_bytes", t->max_bytes);
+    if (t->max_age_ms)
+        put(o, "max_age_ms", t->max_age_ms);
+    if (!t->max_messages && !t->max_bytes && !t->max_age_ms)
+        return;
+    show_text(o, "on_full", t->rejects ? BELAY_STR("reject") : BELAY_STR("backpressure"));
+    show_text(o, "full", belay_str_c(belay_topic_bound_name(t->bound)));
+    put(o, "times_full", t->times_full);
+    belay_json_key(o, "drain_per_second");
+    belay_json_put_double(o, t->drain_per_second);
+}
+
 static void topics(struct belay_json_out *o, struct belay_broker *b)
 {
     struct belay_topic_stats t;
@@ -38,6 +56,8 @@ static void topics(struct belay_json_out *o, struct belay_broker *b)
         put(o, "next", t.next);
         put(o, "messages", t.messages);
         put(o, "bytes", t.bytes);
+        put(o, "length", t.length);
+        topic_limits(o, &t);
         belay_json_end_object(o);
     }
     belay_json_end_array(o);
@@ -58,6 +78,7 @@ static void subscriptions(struct belay_json_out *o, struct belay_broker *b, bela
         put(o, "in_flight", s.in_flight);
         put(o, "waiting", s.waiting);
         put(o, "held", s.held);
+        put(o, "stuck", s.stuck);
         put(o, "parked", s.parked);
         put(o, "dead", s.dead);
         put(o, "done", s.done);

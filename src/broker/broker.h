@@ -67,7 +67,7 @@ void belay_broker_recovered(struct belay_broker *b, belay_time now);
 
 /* ---- topics and subscriptions ---- */
 
-/* Creates the topic (a record) or updates its retention. Errors: BELAY_NOSPACE, BELAY_LIMIT,
+/* Creates the topic (a record) or updates its retention and its limits (those are not durable). Errors: BELAY_NOSPACE, BELAY_LIMIT,
  * BELAY_CONFLICT (a queue became a topic or the reverse). */
 int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_def *def, struct belay_err *err) BELAY_MUST_CHECK;
 
@@ -77,6 +77,7 @@ struct belay_subscription_opt {
     enum belay_start start;     /* UNSAID is an error where the topic has messages already */
     belay_time start_time;
     uint32_t concurrency;       /* lanes at work at once; UINT32_MAX: as many as come (saga starts) */
+    uint32_t prefetch;          /* messages in memory at most; 0: BELAY_LANE_READ_AHEAD_MAX */
     enum belay_exhausted on_exhausted;
     bool ordered;               /* false: lanes are ignored, every message is alone */
     /* Lane key of a message, fixed when it is first read. NULL: the message's key. Text from arena.
@@ -126,6 +127,20 @@ int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *e
  * BELAY_NOSPACE (retain_bytes); what is settled makes way. */
 int belay_broker_topic_room(struct belay_broker *b, struct belay_str topic, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
 
+enum belay_topic_bound { BELAY_BOUND_NONE, BELAY_BOUND_MESSAGES, BELAY_BOUND_BYTES, BELAY_BOUND_AGE };
+const char *belay_topic_bound_name(enum belay_topic_bound bound);
+struct belay_topic_full {
+    enum belay_topic_bound bound;
+    bool rejects;                 /* on_full: its producers are told; else they wait */
+    uint64_t length;              /* messages that count: not those that wait for a person */
+    uint32_t retry_after_ms;      /* when a part of it will be free, at the speed at which it empties */
+};
+/* Has the topic as much as its limits allow, with a message of so many bytes? False also where there is no such
+ * topic. The broker itself never refuses for that: who publishes asks first (a delayed message when it is
+ * scheduled, not when it appears). */
+bool belay_broker_topic_full(struct belay_broker *b, struct belay_str topic, size_t bytes, belay_time now,
+                             struct belay_topic_full *ret_full);
+
 /* ---- delivering ---- */
 
 struct belay_delivery {
@@ -134,6 +149,7 @@ struct belay_delivery {
     uint32_t attempt;               /* this one's number, from 1; a crash uses up none */
     uint32_t deaths;                /* of processes in which it ran alone */
     bool interrupted;               /* it was recorded as started before, its outcome never */
+    bool replayed;                  /* it was a letter, and somebody wants it handled again */
     belay_time first_attempt_at;    /* of attempt 1; now for the first */
     struct belay_message message;   /* views valid until the delivery ends */
     struct belay_str lane_key;      /* "" alone */
@@ -166,6 +182,9 @@ int belay_broker_retry(struct belay_broker *b, struct belay_delivery *d, belay_t
  * subscription's on_exhausted also pauses it. */
 int belay_broker_letter(struct belay_broker *b, struct belay_delivery *d, const struct belay_fault *fault,
                         bool park, struct belay_str progress, struct belay_hash128 definition,
+                        belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Its time was over: a letter that blocks nothing and stops nothing. Errors as belay_broker_letter. */
+int belay_broker_expire(struct belay_broker *b, struct belay_delivery *d, const struct belay_fault *fault,
                         belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
 /* Appends what acks and starts have gathered as range records. Before belay_store_flush, in the same
  * step: an ack becomes durable with the commit in which it is flushed. Cannot fail (room was reserved). */
@@ -430,15 +449,28 @@ struct belay_topic_stats {
     struct belay_str name;
     bool queue;
     uint64_t first, next, messages, bytes;
+    uint64_t length;                      /* not handled yet, by the slowest subscription; without what is parked */
+    uint64_t max_messages, max_bytes, max_age_ms; /* 0: no limit */
+    bool rejects;                         /* on_full */
+    enum belay_topic_bound bound;         /* the one it is at now */
+    uint64_t times_full;                  /* that a producer found it so, since the start */
+    double drain_per_second;              /* as seen lately; 0 where that is not known */
 };
 struct belay_subscription_stats {
     struct belay_str name, topic, paused; /* reason, or empty */
     uint64_t cursor, backlog;             /* backlog: queued */
     uint64_t in_flight, waiting, held, parked, dead, done, discarded, expired;
     uint64_t lanes_in_trouble, lanes_by_hand; /* by hand: of them */
+    uint64_t stuck;                       /* of held: behind a parked letter */
     uint64_t lost;                        /* given to the subscription and in no state (I4): 0, or a bug */
     belay_time oldest_at;                 /* accepted_at of the oldest unsettled; NEVER: none */
 };
+/* What is in memory of all subscriptions together. */
+struct belay_broker_memory {
+    uint64_t messages; /* read ahead, or in flight */
+    uint64_t bytes;    /* of the pages they lie in */
+};
+void belay_broker_memory(const struct belay_broker *b, struct belay_broker_memory *ret_memory);
 /* index from 0; false at the end. */
 bool belay_broker_topic_stats(struct belay_broker *b, uint32_t index, struct belay_topic_stats *ret_stats);
 bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index, struct belay_subscription_stats *ret_stats);

@@ -7,7 +7,7 @@ struct check {
     struct belay_broker *b;
     struct belay_subscription *sub;
     struct belay_err *err;
-    uint64_t waiting, parked, dead, due, lanes, by_hand, held;
+    uint64_t waiting, parked, dead, due, lanes, by_hand, held, stuck;
     uint64_t last;  /* held sequence before */
     uint64_t head;  /* of the lane at hand */
     uint64_t first; /* lowest sequence the store keeps */
@@ -154,6 +154,7 @@ static int check_lanes(struct check *c)
         held_each(c->b, c->sub->id, lane, &row, check_held, c);
         if (c->bad)
             return BELAY_CORRUPT;
+        c->stuck += lane_head_parked(c->b, c->sub, &row) ? row.held : 0;
         if (c->held - before != row.held)
             return broken(c, "I2", "the lane's count of held messages is wrong", row.head);
     }
@@ -165,7 +166,7 @@ static int check_counters(struct check *c)
 {
     const struct counters *n = &c->sub->n;
     if (n->waiting != c->waiting || n->parked != c->parked || n->dead != c->dead || n->held != c->held
-        || n->lanes_in_trouble != c->lanes || n->lanes_by_hand != c->by_hand)
+        || n->lanes_in_trouble != c->lanes || n->lanes_by_hand != c->by_hand || n->stuck != c->stuck)
         return broken(c, "I4", "counters and rows differ", 0);
     uint64_t given = c->sub->cursor - c->sub->start + ranges_size(&c->sub->settled);
     if (given != n->done + n->discarded + n->expired + n->waiting + n->held + n->parked + n->dead)
@@ -221,9 +222,19 @@ static int check_window(struct check *c)
     }
     if (flight != c->sub->in_flight || fresh != c->sub->fresh || loaded != c->sub->loaded)
         return broken(c, "I6", "the window's counts are wrong", 0);
-    if (fresh > c->b->read_ahead_max + MEMORY_SLACK || loaded > 2 * c->b->read_ahead_max + MEMORY_SLACK)
+    uint32_t max = prefetch_of(c->b, c->sub);
+    if (fresh > max + MEMORY_SLACK || loaded > 2 * max + MEMORY_SLACK)
         return broken(c, "I6", "the window is too large", 0);
     return BELAY_OK;
+}
+
+/* I6: what was read lies in pages, and each subscription may have gone beyond the bound by one of them. */
+static int check_memory(struct belay_broker *b, struct belay_err *err)
+{
+    size_t beyond = (size_t)(b->sub_count + 1) * (PAGE_CHUNK_BYTES + BELAY_MESSAGE_BYTES_MAX);
+    if (b->window_bytes <= WINDOW_BYTES_MAX + beyond)
+        return BELAY_OK;
+    return belay_fail(err, BELAY_CORRUPT, "I6: %zu bytes of messages are in memory", b->window_bytes);
 }
 
 int belay_broker_check(struct belay_broker *b, struct belay_err *err)
@@ -239,7 +250,9 @@ int belay_broker_check(struct belay_broker *b, struct belay_err *err)
                 return status;
         }
     }
-    int status = trail_check(b, err);
+    int status = check_memory(b, err);
+    if (status == BELAY_OK)
+        status = trail_check(b, err);
     if (status == BELAY_OK)
         status = replays_check(b, err);
     if (status == BELAY_OK)

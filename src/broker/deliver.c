@@ -29,7 +29,7 @@ void subscription_rearm(struct belay_broker *b, struct belay_subscription *sub)
     belay_heap_remove(&b->wakes, &sub->wake);
     if (!subscription_may_deliver(sub))
         return;
-    if (sub->loaded < b->read_ahead_max && b->fetches < FETCHES_MAX && sub->next_due < at)
+    if (may_load(b, sub) && sub->next_due < at)
         at = sub->next_due;
     if (later && later->key < at)
         at = later->key;
@@ -95,7 +95,7 @@ bool deliver_refused(struct belay_broker *b, struct entry *e, bool *ret_stop)
     bool park = e->keyed && !e->loner && sub->opt.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
     e->where = ENTRY_FLIGHT;
     sub->in_flight++;
-    *ret_stop = letter_now(b, e, &fault, park, e->d.progress, e->d.definition, &err) != BELAY_OK;
+    *ret_stop = letter_now(b, e, &fault, park, true, e->d.progress, e->d.definition, &err) != BELAY_OK;
     if (*ret_stop) {
         sub->in_flight--;
         entry_ready(e);

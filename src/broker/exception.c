@@ -171,9 +171,21 @@ static uint64_t *counter(struct belay_subscription *sub, enum exception_state st
     BELAY_UNREACHABLE();
 }
 
-/* state 0: it is new. */
-void exception_set_state(struct belay_subscription *sub, struct exception *x, enum exception_state state)
+/* What waits behind it, where it is its lane's head. */
+static uint64_t held_behind(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x)
 {
+    struct lane_row row;
+    return x->keyed && !x->loner && lane_row_get(b, sub->id, x->lane, &row) ? row.held : 0;
+}
+
+/* state 0: it is new. */
+void exception_set_state(struct belay_broker *b, struct belay_subscription *sub, struct exception *x,
+                         enum exception_state state)
+{
+    if (x->state == EXCEPTION_PARKED && !BELAY_PLANTED(74))
+        sub->n.stuck -= held_behind(b, sub, x);
+    if (state == EXCEPTION_PARKED)
+        sub->n.stuck += held_behind(b, sub, x);
     if (x->state)
         --*counter(sub, x->state);
     ++*counter(sub, state);
@@ -186,7 +198,7 @@ void exception_wait(struct belay_broker *b, struct belay_subscription *sub, uint
 {
     bool by_hand = x->keyed && !x->loner && lane_by_hand(b, sub, x->lane);
     x->due = due;
-    exception_set_state(sub, x, by_hand && !BELAY_PLANTED(80) ? EXCEPTION_HELD : EXCEPTION_WAITING);
+    exception_set_state(b, sub, x, by_hand && !BELAY_PLANTED(80) ? EXCEPTION_HELD : EXCEPTION_WAITING);
     if (x->state == EXCEPTION_WAITING)
         due_put(b, sub, due, sequence);
 }
@@ -218,6 +230,8 @@ void exception_remove(struct belay_broker *b, struct belay_subscription *sub, ui
         letter_rows_del(b, sub, sequence);
     }
     exception_unwait(b, sub, sequence, x);
+    if (x->state == EXCEPTION_PARKED)
+        sub->n.stuck -= held_behind(b, sub, x);
     --*counter(sub, x->state);
     sub->dirty = sub->topic->low_dirty = true;
     if (head)

@@ -221,6 +221,12 @@ uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_hash128 la
     return sequence;
 }
 
+bool lane_head_parked(struct belay_broker *b, const struct belay_subscription *sub, const struct lane_row *row)
+{
+    struct exception x;
+    return sub->n.parked && row->head && exception_get(b, sub->id, row->head, &x) && x.state == EXCEPTION_PARKED;
+}
+
 void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
                   struct lane_row *row, uint64_t sequence, belay_time now)
 {
@@ -368,6 +374,7 @@ void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct 
         run_replace(b, sub->id, lane, &row, first, sequences, n - 1);
         row.held--;
         sub->n.held--;
+        sub->n.stuck -= lane_head_parked(b, sub, &row);
         lane_row_put(b, sub->id, lane, &row);
         if (row.kept)
             progress_put(b, sub->id, sequence, BELAY_STR_NONE);

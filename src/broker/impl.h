@@ -19,6 +19,7 @@
 #include "base/pack.h"
 #include "broker/broker.h"
 #include "broker/ranges.h"
+#include "policy/drain.h"
 
 #define GATHER_RANGES_MAX 256 /* of one subscription in a step, before they are flushed */
 #define RANGES_MAX 8192       /* above a cursor; a cancel or seek that would make more is refused */
@@ -52,6 +53,12 @@ struct topic {
     uint64_t retain_ms, retain_bytes;
     struct belay_str name;
     /* volatile */
+    struct belay_topic_def limit; /* configuration: how much it may hold; without its name */
+    bool limited, aged;
+    belay_time aged_until;        /* `aged` holds until then */
+    uint64_t full_seen;           /* how often a producer found it full */
+    struct belay_drain drain;     /* of its slowest subscription ... */
+    uint32_t drain_of;            /* ... which is this one */
     uint64_t low;                 /* told to the store */
     bool low_dirty;               /* a subscription moved */
     struct belay_list subscriptions;
@@ -84,6 +91,7 @@ struct counters {
     uint64_t waiting, held, parked, dead;            /* exceptions */
     uint64_t lanes_in_trouble;                       /* those by hand included */
     uint64_t lanes_by_hand;
+    uint64_t stuck;                                  /* of held: behind a parked letter, until a person comes */
 };
 
 struct belay_subscription {
@@ -342,10 +350,18 @@ void topics_save(struct belay_broker *b, struct belay_state *state);
 void topics_free(struct belay_broker *b);
 int broker_row_load(struct belay_broker *b, struct belay_state *state);
 void broker_row_save(struct belay_broker *b, struct belay_state *state);
-/* Into b->message, stamped with b->now. Errors: BELAY_LIMIT, BELAY_NOMEM. */
-int broker_encode(struct belay_broker *b, const struct belay_message *m, struct belay_err *err) BELAY_MUST_CHECK;
+/* Into b->message, stamped with b->now, and with the time that t (NULL: not there yet) gives it to live. Errors:
+ * BELAY_LIMIT, BELAY_NOMEM. */
+int broker_encode(struct belay_broker *b, const struct topic *t, const struct belay_message *m,
+                  struct belay_err *err) BELAY_MUST_CHECK;
 /* Appends an encoded message (room was reserved), tells the subscriptions. */
 uint64_t topic_append(struct belay_broker *b, struct topic *t, struct belay_str encoded);
+
+/* How much it may hold (limit.c); def is borrowed for the call. */
+void topic_limit(struct topic *t, const struct belay_topic_def *def);
+void topic_limit_stats(struct belay_broker *b, struct topic *t, struct belay_topic_stats *s);
+/* What the slowest subscription has yet to handle, but for what waits for a person. */
+uint64_t topic_length(struct belay_broker *b, struct topic *t);
 
 int subscriptions_load(struct belay_broker *b, struct belay_state *state);
 void subscriptions_save(struct belay_broker *b, struct belay_state *state);
@@ -409,6 +425,18 @@ void deliver_take(struct belay_broker *b, struct entry *e);
 bool deliver_refused(struct belay_broker *b, struct entry *e, bool *ret_stop);
 bool subscription_may_deliver(const struct belay_subscription *sub);
 void deferred_ready(struct belay_broker *b, struct belay_subscription *sub);
+/* Messages of the subscription that may be in memory. */
+static inline uint32_t prefetch_of(const struct belay_broker *b, const struct belay_subscription *sub)
+{
+    uint32_t own = sub->opt.prefetch;
+    return own && own < b->read_ahead_max ? own : b->read_ahead_max;
+}
+/* May another exception be loaded? At least one of each subscription, however large the others are. */
+static inline bool may_load(const struct belay_broker *b, const struct belay_subscription *sub)
+{
+    return sub->loaded < prefetch_of(b, sub) && b->fetches < FETCHES_MAX
+           && (b->window_bytes < WINDOW_BYTES_MAX || !sub->loaded);
+}
 /* Reads fresh messages into the window. True: there is more to read at once. */
 bool read_fresh(struct belay_broker *b, struct belay_subscription *sub);
 void read_due(struct belay_broker *b, struct belay_subscription *sub);
@@ -488,7 +516,8 @@ bool exception_give(struct exception *x, enum inside part, struct belay_str valu
 void exception_take_out(struct exception *x, enum inside part);
 /* Attempts that began since it was replayed last. */
 uint32_t exception_begun(const struct belay_subscription *sub, uint64_t sequence, const struct exception *x);
-void exception_set_state(struct belay_subscription *sub, struct exception *x, enum exception_state state);
+void exception_set_state(struct belay_broker *b, struct belay_subscription *sub, struct exception *x,
+                         enum exception_state state);
 /* It waits, and is due then; or is held, where its lane is parked by hand. Put it afterwards. */
 void exception_wait(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
                     belay_time due);
@@ -552,6 +581,8 @@ bool lane_by_hand(struct belay_broker *b, const struct belay_subscription *sub, 
  * lane's trouble. */
 bool lane_in_trouble(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *ret_row);
 void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row);
+/* Its head is a parked letter: what it holds is stuck (counters). */
+bool lane_head_parked(struct belay_broker *b, const struct belay_subscription *sub, const struct lane_row *row);
 /* The lane is in trouble with this head. */
 void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane,
                   struct belay_str key, uint64_t head, belay_time since);
@@ -595,8 +626,8 @@ void sweep_recovered(struct belay_broker *b);
 
 /* ---- outcomes ---- */
 
-/* Becomes a letter now. Errors: as belay_broker_letter. */
-int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park,
+/* Becomes a letter now; stop: and on_exhausted says whether its subscription stops. Errors: as belay_broker_letter. */
+int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park, bool stop,
                struct belay_str progress, struct belay_hash128 definition, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* ---- what was in flight when the process died (suspect.c) ---- */

@@ -117,6 +117,7 @@ int apply_hold(struct belay_broker *b, struct belay_unpack *u)
     }
     if (!lane_row_get(b, sub->id, lane, &row))
         return BELAY_CORRUPT;
+    uint64_t held_before = row.held;
     bool wants_head = row.hand && !row.held && !lane_has_head(b, sub->id, lane, &row);
     for (uint64_t i = 0; i < count; i++) {
         sequence += belay_unpack_varint(u);
@@ -133,6 +134,7 @@ int apply_hold(struct belay_broker *b, struct belay_unpack *u)
         cursor_settle(sub, sequence, sequence + 1);
     }
     lane_row_put(b, sub->id, lane, &row);
+    sub->n.stuck += lane_head_parked(b, sub, &row) ? row.held - held_before : 0;
     if (row.head && row.head < sub->pin_low)
         sub->pin_low = row.head;
     sub->dirty = true;

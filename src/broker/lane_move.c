@@ -85,8 +85,8 @@ int belay_broker_lane_target(struct belay_broker *b, struct belay_subscription *
 /* ---- moving ---- */
 
 /* All of them as they are to be in the target, one after the other; sizes in ret_ends. */
-static int encode_all(struct belay_broker *b, const struct belay_fetched *items, uint32_t count, struct belay_buf *out,
-                      size_t *ret_ends, struct belay_err *err)
+static int encode_all(struct belay_broker *b, const struct topic *t, const struct belay_fetched *items, uint32_t count,
+                      struct belay_buf *out, size_t *ret_ends, struct belay_err *err)
 {
     struct belay_arena arena;
     int status = BELAY_OK;
@@ -96,7 +96,7 @@ static int encode_all(struct belay_broker *b, const struct belay_fetched *items,
         struct belay_arena_mark start = belay_arena_mark(&arena);
         status = belay_message_decode(items[i].encoded, &arena, &m, err);
         if (status == BELAY_OK)
-            status = broker_encode(b, &m, err);
+            status = broker_encode(b, t, &m, err);
         if (status == BELAY_OK)
             belay_buf_put_str(out, belay_buf_view(&b->message));
         ret_ends[i] = out->n;
@@ -151,7 +151,7 @@ int belay_broker_lane_move(struct belay_broker *b, struct belay_subscription *su
     if (status != BELAY_OK)
         return status;
     belay_buf_init(&all, 2 * BELAY_COMMIT_BYTES_MAX);
-    status = encode_all(b, items, count, &all, ends, err);
+    status = encode_all(b, t, items, count, &all, ends, err);
     if (status == BELAY_OK)
         status = belay_broker_topic_room(b, topic, all.n, err);
     bool head = items[0].sequence == row.head;
@@ -192,6 +192,7 @@ int apply_lane_move(struct belay_broker *b, struct belay_unpack *u)
         held_take(b, sub->id, hash, &row);
     lane_row_put(b, sub->id, hash, &row);
     sub->n.held -= held;
+    sub->n.stuck -= lane_head_parked(b, sub, &row) ? held : 0;
     sub->n.discarded += held + head;
     sub->dirty = sub->topic->low_dirty = true;
     if (!head)

@@ -235,7 +235,7 @@ int apply_lane_release(struct belay_broker *b, struct belay_unpack *u)
         exception_wait(b, t.sub, t.row.head, &x, t.now);
         exception_put(b, t.sub, t.row.head, &x);
     } else if (x.state == EXCEPTION_PARKED) {
-        exception_set_state(t.sub, &x, EXCEPTION_DEAD);
+        exception_set_state(b, t.sub, &x, EXCEPTION_DEAD);
         exception_put(b, t.sub, t.row.head, &x);
         t.sub->topic->low_dirty = true;
         if (BELAY_PLANTED(82) && t.row.held > 1) { /* what it held first is forgotten */
@@ -416,7 +416,7 @@ int apply_lane_skip(struct belay_broker *b, struct belay_unpack *u)
     ranges_remove(&sub->started, head, head + 1);
     letter_put(b, sub, head, &x, facts, message);
     group_arrived(b, sub->id, &f, failure);
-    exception_set_state(sub, &x, EXCEPTION_DEAD);
+    exception_set_state(b, sub, &x, EXCEPTION_DEAD);
     exception_add_history(b, sub, head, &x, failure);
     exception_put(b, sub, head, &x);
     suspect_forget(sub, head);

@@ -128,7 +128,7 @@ int apply_release(struct belay_broker *b, struct belay_unpack *u)
     struct exception x;
     if (!sub || !belay_unpack_ok(u) || !exception_get(b, sub->id, sequence, &x) || x.state != EXCEPTION_PARKED)
         return BELAY_CORRUPT;
-    exception_set_state(sub, &x, EXCEPTION_DEAD);
+    exception_set_state(b, sub, &x, EXCEPTION_DEAD);
     exception_put(b, sub, sequence, &x);
     sub->topic->low_dirty = true;
     lane_advance(b, sub, x.lane, now);

@@ -88,11 +88,11 @@ void letter_pack_facts(struct belay_broker *b, struct belay_buf *r, const struct
     belay_buf_put_str(r, belay_buf_view(&b->message));
 }
 
-int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park,
+int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault *fault, bool park, bool stop,
                struct belay_str progress, struct belay_hash128 definition, struct belay_err *err)
 {
     struct belay_subscription *sub = e->d.sub;
-    bool stop = sub->opt.on_exhausted == BELAY_EXHAUSTED_STOP;
+    stop = stop && sub->opt.on_exhausted == BELAY_EXHAUSTED_STOP;
     int status = delivery_prepare(b, sub, err);
     if (status != BELAY_OK)
         return status;
@@ -131,7 +131,14 @@ int belay_broker_letter(struct belay_broker *b, struct belay_delivery *d, const 
                         belay_time now, struct belay_err *err)
 {
     broker_advance(b, now);
-    return letter_now(b, entry_of(d), fault, park, progress, definition, err);
+    return letter_now(b, entry_of(d), fault, park, true, progress, definition, err);
+}
+
+int belay_broker_expire(struct belay_broker *b, struct belay_delivery *d, const struct belay_fault *fault,
+                        belay_time now, struct belay_err *err)
+{
+    broker_advance(b, now);
+    return letter_now(b, entry_of(d), fault, false, false, d->progress, d->definition, err);
 }
 
 void letter_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
@@ -172,7 +179,7 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
     attempt_ended(&h);
     letter_put(b, h.sub, h.sequence, &h.x, facts, message);
     group_arrived(b, h.sub->id, &f, failure);
-    exception_set_state(h.sub, &h.x, parks ? EXCEPTION_PARKED : EXCEPTION_DEAD);
+    exception_set_state(b, h.sub, &h.x, parks ? EXCEPTION_PARKED : EXCEPTION_DEAD);
     exception_add_history(b, h.sub, h.sequence, &h.x, failure);
     exception_put_progress(b, h.sub, h.sequence, &h.x, progress.now, progress.packed);
     head_enter(&h);

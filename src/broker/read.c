@@ -4,6 +4,7 @@
  * messages whose lane is in trouble become held at once; those that wait behind a busy lane stay in the
  * window until it is full, then they become held too, so that the others go on (I6).
  */
+#include "base/planted.h"
 #include "broker/impl.h"
 
 #include <stdio.h>
@@ -186,12 +187,14 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
     sub->read_next = ranges_next_absent(&sub->settled, from);
     if (sub->fetching || sub->broken || sub->read_next >= next)
         return false;
-    if (sub->fresh >= b->read_ahead_max && !spill(b, sub))
+    uint32_t max = BELAY_PLANTED(73) ? UINT32_MAX : prefetch_of(b, sub);
+    if (sub->fresh >= max && !spill(b, sub))
         return false;
     if (b->window_bytes >= WINDOW_BYTES_MAX && sub->fresh)
         return false;
     struct belay_fetched items[READ_COUNT];
-    uint32_t count = next - sub->read_next < READ_COUNT ? (uint32_t)(next - sub->read_next) : READ_COUNT;
+    uint32_t bite = max < READ_COUNT ? max : READ_COUNT;
+    uint32_t count = next - sub->read_next < bite ? (uint32_t)(next - sub->read_next) : bite;
     struct page *page = page_new(b, sub, PAGE_CHUNK_BYTES);
     if (!page) {
         look_again(b, sub);
@@ -321,7 +324,7 @@ static int load_exception(struct belay_broker *b, struct belay_subscription *sub
     e->where = ENTRY_LOADING;
     e->keyed = x.keyed;
     e->loner = x.loner;
-    e->letter = x.letter;
+    e->letter = e->d.replayed = x.letter;
     e->progress = x.progress;
     e->inside = exception_has_inside(&x, INSIDE_MESSAGE);
     e->due = x.due;
@@ -354,7 +357,7 @@ void read_due(struct belay_broker *b, struct belay_subscription *sub)
 {
     struct row_key prefix = key_id(sub->id);
     for (uint32_t n = 0; n < DUE_BATCH && sub->next_due <= b->now && !sub->broken; n++) {
-        if (sub->loaded >= b->read_ahead_max || b->fetches >= FETCHES_MAX)
+        if (!may_load(b, sub))
             return;
         struct row_key from = key_due(sub->id, sub->due_at, sub->due_sequence);
         struct belay_str key, value;

@@ -37,7 +37,7 @@ int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const 
     uint64_t number = b->scheduled_next;
     if (!t)
         return belay_fail(err, BELAY_NOTFOUND, "no topic or queue %.*s", BELAY_STR_ARG(topic));
-    int status = broker_encode(b, m, err);
+    int status = broker_encode(b, NULL, m, err); /* its time to live begins when it appears */
     if (status != BELAY_OK)
         return status;
     struct belay_buf *r = record_begin(b);
@@ -108,7 +108,7 @@ void schedule_recovered(struct belay_broker *b)
 }
 
 /* The message anew, accepted now, into b->message. */
-static int restamp(struct belay_broker *b, struct belay_str encoded)
+static int restamp(struct belay_broker *b, const struct topic *t, struct belay_str encoded)
 {
     struct belay_arena arena;
     struct belay_message m;
@@ -116,7 +116,7 @@ static int restamp(struct belay_broker *b, struct belay_str encoded)
     belay_arena_init(&arena, 4096, BELAY_MIB(1));
     int status = belay_message_decode(encoded, &arena, &m, &err);
     if (status == BELAY_OK)
-        status = broker_encode(b, &m, &err);
+        status = broker_encode(b, t, &m, &err);
     belay_arena_deinit(&arena);
     return status;
 }
@@ -129,7 +129,7 @@ static int publish_due(struct belay_broker *b, belay_time due, uint64_t number, 
     struct belay_str encoded = belay_unpack_bytes(&u, belay_unpack_left(&u));
     struct belay_err err;
     BELAY_ASSERT(t);
-    int status = restamp(b, encoded);
+    int status = restamp(b, t, encoded);
     if (status == BELAY_OK && t->retain_bytes && !retention_make_room(b, t, encoded.n))
         status = BELAY_NOSPACE;
     if (status == BELAY_OK)

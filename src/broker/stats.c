@@ -66,6 +66,7 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
         .in_flight = flight.fresh + flight.waiting + flight.held,
         .waiting = sub->n.waiting - flight.waiting,
         .held = sub->n.held - flight.held,
+        .stuck = sub->n.stuck,
         .parked = sub->n.parked,
         .dead = sub->n.dead,
         .done = sub->n.done,
@@ -79,4 +80,11 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
     s.lost = unaccounted(sub);
     *ret_stats = s;
     return true;
+}
+
+void belay_broker_memory(const struct belay_broker *b, struct belay_broker_memory *ret_memory)
+{
+    *ret_memory = (struct belay_broker_memory){ .bytes = b->window_bytes };
+    for (uint32_t i = 0; i < b->sub_count; i++)
+        ret_memory->messages += b->subs[i]->fresh + b->subs[i]->loaded;
 }

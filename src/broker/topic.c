@@ -77,6 +77,8 @@ int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_
     if (t && t->queue != def->queue)
         return belay_fail(err, BELAY_CONFLICT, "%.*s is a %s in the store and cannot become a %s",
                           BELAY_STR_ARG(def->name), t->queue ? "queue" : "topic", def->queue ? "queue" : "topic");
+    if (t)
+        topic_limit(t, def);
     if (t && t->retain_ms == def->retain_ms && t->retain_bytes == def->retain_bytes)
         return BELAY_OK;
     if (!t && b->topic_count >= BELAY_TOPICS_MAX)
@@ -99,6 +101,8 @@ int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_
         topic_free(b->spare_topic);
         b->spare_topic = NULL;
     }
+    if (status == BELAY_OK)
+        topic_limit(topic_find(b, def->name), def);
     return status;
 }
 
@@ -228,10 +232,14 @@ uint64_t topic_append(struct belay_broker *b, struct topic *t, struct belay_str 
     return sequence;
 }
 
-int broker_encode(struct belay_broker *b, const struct belay_message *m, struct belay_err *err)
+int broker_encode(struct belay_broker *b, const struct topic *t, const struct belay_message *m, struct belay_err *err)
 {
     struct belay_message stamped = *m;
     stamped.accepted_at = b->now;
+    if (t && t->limit.ttl_ms) {
+        belay_time at = belay_time_add_ms(b->now, (int64_t)t->limit.ttl_ms);
+        stamped.expires_at = m->expires_at && m->expires_at < at ? m->expires_at : at;
+    }
     belay_buf_clear(&b->message);
     belay_message_encode(&b->message, &stamped);
     int status = belay_buf_status(&b->message);
@@ -267,7 +275,7 @@ int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const s
     broker_advance(b, now);
     if (!t)
         return belay_fail(err, BELAY_NOTFOUND, "no topic or queue %.*s", BELAY_STR_ARG(topic));
-    int status = broker_encode(b, m, err);
+    int status = broker_encode(b, t, m, err);
     if (status != BELAY_OK)
         return status;
     status = room_in_topic(b, t, b->message.n, err);
@@ -304,6 +312,7 @@ bool belay_broker_topic_stats(struct belay_broker *b, uint32_t index, struct bel
     s.first = belay_store_first_sequence(b->store, t->id);
     s.next = belay_store_next_sequence(b->store, t->id);
     belay_store_topic_size(b->store, t->id, &s.messages, &s.bytes);
+    topic_limit_stats(b, t, &s);
     *ret_stats = s;
     return true;
 }

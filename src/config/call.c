@@ -183,6 +183,10 @@ static const struct config_key publish_keys[] = {
       CONFIG_FIELD(struct publish_raw, def.type) },
     { "delay", CONFIG_VALUE, "How long it waits before anyone sees it: 5m, or milliseconds.",
       CONFIG_FIELD(struct publish_raw, def.delay) },
+    { "ttl", CONFIG_VALUE,
+      "What has not been begun so long after it appeared becomes a letter (EXPIRED:TTL): 5m, or milliseconds. Without "
+      "it the time the message in hand has, or the queue's; the shorter counts.",
+      CONFIG_FIELD(struct publish_raw, def.ttl) },
     { "headers", CONFIG_TEMPLATES, "Headers of the new message.",
       CONFIG_COUNTED(struct publish_raw, def.headers, def.header_count) },
     { 0 },
@@ -235,6 +239,8 @@ static void finish_publish(struct config *c, const struct config_node *node, voi
         config_topic_find(c, to, to == raw->queue);
     if (config_get(node, "delay"))
         check_delay(c, config_get(node, "delay"));
+    if (config_get(node, "ttl"))
+        check_delay(c, config_get(node, "ttl"));
 }
 
 const struct config_kind config_kind_publish = {

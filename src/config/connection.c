@@ -148,6 +148,28 @@ void config_connection(struct config *c, const struct config_link *m,
 
 /* ---- topics and queues ---- */
 
+static const struct config_word on_full_words[] = { { "backpressure", BELAY_ON_FULL_BACKPRESSURE },
+                                                    { "reject", BELAY_ON_FULL_REJECT },
+                                                    { 0 } };
+
+/* What topics and queues have in common: how much they may hold, and for how long. */
+#define LIMIT_KEYS                                                                                         \
+    { "max_messages", CONFIG_INT,                                                                          \
+      "Messages that may wait or be at work (of its slowest reader); what a person has to settle does not count.", \
+      .min = 1, .max = 4e9, CONFIG_FIELD(struct belay_topic_def, max_messages) },                          \
+    { "max_bytes", CONFIG_SIZE, "Their bytes at most, by the mean size of what is there.", .min = 1,       \
+      CONFIG_FIELD(struct belay_topic_def, max_bytes) },                                                   \
+    { "max_age", CONFIG_DURATION,                                                                          \
+      "Full while the oldest that is not handled has waited longer than this: who comes now would wait as long.", .min = 1, \
+      CONFIG_FIELD(struct belay_topic_def, max_age_ms) },                                                  \
+    { "on_full", CONFIG_WORD,                                                                              \
+      "What publishers meet when a limit is reached: backpressure lets flows wait without using up attempts, and a " \
+      "caller of an API up to its max_wait; reject is the error BROKER:QUEUE_FULL, for a caller 503 at once.", \
+      .default_ = "backpressure", .words = on_full_words, CONFIG_FIELD(struct belay_topic_def, on_full) }, \
+    { "ttl", CONFIG_DURATION,                                                                              \
+      "What has not been begun so long after it came becomes a letter (EXPIRED:TTL) that holds up nothing.", .min = 1, \
+      CONFIG_FIELD(struct belay_topic_def, ttl_ms) }
+
 static const struct config_key topic_keys[] = {
     { "retain", CONFIG_DURATION,
       "How long messages are kept for replay; without it until every subscription has settled "
@@ -155,11 +177,12 @@ static const struct config_key topic_keys[] = {
       CONFIG_FIELD(struct belay_topic_def, retain_ms) },
     { "retain_bytes", CONFIG_SIZE, "Bytes of messages kept at most, where all have settled them.",
       CONFIG_FIELD(struct belay_topic_def, retain_bytes) },
+    LIMIT_KEYS,
     { "discard", CONFIG_SUB, "Why what failed may expire here with nobody reading it.",
       CONFIG_FIELD(struct belay_topic_def, discard_reason), .kind = &config_kind_discard },
     { 0 },
 };
-static const struct config_key queue_keys[] = { { 0 } };
+static const struct config_key queue_keys[] = { LIMIT_KEYS, { 0 } };
 
 const struct config_kind config_kind_topic = {
     "topic",

@@ -1,4 +1,5 @@
 /* flows */
+#include "base/limits.h"
 #include "config/grammar.h"
 #include "config/parts.h"
 #include "config/steps.h"
@@ -35,6 +36,10 @@ static const struct config_key lanes_keys[] = {
       CONFIG_FIELD(struct belay_lanes_def, key) },
     { "concurrency", CONFIG_INT, "Messages of different keys at the same time.", .default_ = "32",
       .min = 1, .max = 65536, CONFIG_FIELD(struct belay_lanes_def, concurrency) },
+    { "prefetch", CONFIG_INT,
+      "Messages kept in memory beside those at work, to find other keys behind a busy one; without it as many as are "
+      "needed, 1024 at most.",
+      .min = 1, .max = BELAY_LANE_READ_AHEAD_MAX, CONFIG_FIELD(struct belay_lanes_def, prefetch) },
     { "on_exhausted", CONFIG_WORD,
       "What a key does when its message became a letter: park_key holds its later messages until "
       "the "

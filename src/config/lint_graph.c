@@ -46,7 +46,15 @@ static void draw(void *arg, const struct config_user *user, const struct belay_p
     }
 }
 
-static bool leads_to(struct graph *g, uint32_t from, uint32_t wanted)
+/* Do its publishers wait for room in it? */
+static bool makes_wait(const struct graph *g, uint32_t topic)
+{
+    const struct belay_topic_def *t = &g->d->topics[topic];
+    return t->on_full == BELAY_ON_FULL_BACKPRESSURE && (t->max_messages || t->max_bytes || t->max_age_ms);
+}
+
+/* waiting: only through topics that make their publishers wait. */
+static bool leads_to(struct graph *g, uint32_t from, uint32_t wanted, bool waiting)
 {
     uint32_t depth = 0;
     memset(g->seen, 0, g->d->topic_count * sizeof *g->seen);
@@ -57,7 +65,7 @@ static bool leads_to(struct graph *g, uint32_t from, uint32_t wanted)
         if (at == wanted)
             return true;
         for (const struct arrow *a = g->arrows[at]; a; a = a->next) {
-            if (g->seen[a->to])
+            if (g->seen[a->to] || (waiting && !makes_wait(g, a->to)))
                 continue;
             g->seen[a->to] = true;
             g->stack[depth++] = a->to;
@@ -74,7 +82,14 @@ static void check(void *arg, const struct config_user *user,
     struct belay_str target = config_template_literal(g->c, publish->target);
     if (!target.p || !reads_topic(g, user->from, &from) || !topic_index(g->d, target, &to))
         return;
-    if (leads_to(g, to, from))
+    bool waits = to != from && belay_definitions_flow(g->d, user->name) && makes_wait(g, from) && makes_wait(g, to);
+    if (waits && leads_to(g, to, from, true))
+        config_suggest(g->c->problems,
+                       config_warning(g->c->problems, user->place, "circle",
+                                      "'%.*s' and '%.*s' lead to each other: both full, they wait for ever",
+                                      BELAY_STR_ARG(user->from->name), BELAY_STR_ARG(target)),
+                       "let one of them reject (on_full: reject), or have no limit");
+    else if (leads_to(g, to, from, false))
         config_warning(g->c->problems, user->place, "circle",
                        "what '%.*s' publishes to '%.*s' comes back to it",
                        BELAY_STR_ARG(user->name), BELAY_STR_ARG(target));

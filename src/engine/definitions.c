@@ -256,6 +256,7 @@ static int subscribe_flow(struct belay_engine *e, struct consumers *list,
         .start_time = f->from.start_time,
         .concurrency = f->lanes.concurrency ? f->lanes.concurrency
                                             : BELAY_LANE_CONCURRENCY_DEFAULT,
+        .prefetch = f->lanes.prefetch,
         .on_exhausted = f->lanes.on_exhausted,
         .ordered = true,
         .lane_key = f->lanes.key ? lane_key : NULL,
@@ -370,6 +371,8 @@ int belay_engine_configure(struct belay_engine *e, struct belay_definitions *d, 
     int status = check_sources(d, err);
     if (status == BELAY_OK)
         status = engine_connections_configure(e, d, err);
+    if (status == BELAY_OK)
+        status = engine_apis_configure(e, d, err);
     if (status == BELAY_OK)
         status = declare_topics(e, d, err);
     if (status == BELAY_OK)

@@ -165,11 +165,39 @@ static void deliver_saga(struct belay_engine *e, const struct engine_consumer *c
         belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
 }
 
+/* Its time was over before it was begun. What has a part behind it goes on, and what a person replays. */
+static bool is_expired(const struct belay_engine *e, const struct belay_delivery *d)
+{
+    return d->message.expires_at && d->message.expires_at <= e->now && !d->interrupted && !d->progress.n
+           && !d->replayed && !BELAY_PLANTED(72);
+}
+
+/* A letter that blocks nothing: what comes after it is the fresher. */
+static void expire(struct belay_engine *e, struct belay_delivery *d)
+{
+    struct belay_fault fault;
+    struct belay_err err;
+    char at[BELAY_TIME_TEXT_BYTES];
+    belay_time_text(d->message.expires_at, at);
+    belay_fault_init(&fault, "EXPIRED:TTL", BELAY_CLASS_PERMANENT, "ttl: its time was over at %s, before it was handled", at);
+    fault.at = e->now;
+    tell(e, 3, "message.expired", belay_subscription_name(d->sub), d, &fault, 0);
+    int status = belay_broker_expire(e->broker, d, &fault, e->now, &err);
+    if (status == BELAY_OK)
+        e->stats.letters++;
+    else if (engine_no_room(e, status, &err))
+        belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
+}
+
 void engine_deliver_one(struct belay_engine *e, struct belay_delivery *d)
 {
     const struct engine_consumer *c = engine_consumer_of(e, d->sub);
     if (d->deaths && c && engine_quarantine(e, d, c->kind == CONSUMER_FLOW ? c->flow : NULL))
         return;
+    if (c && c->kind != CONSUMER_NONE && is_expired(e, d)) {
+        expire(e, d);
+        return;
+    }
     switch (c ? c->kind : CONSUMER_NONE) {
     case CONSUMER_FLOW: deliver_flow(e, c->flow, d); break;
     case CONSUMER_SAGA:

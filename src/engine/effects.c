@@ -3,6 +3,7 @@
 #include "engine/impl.h"
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 #define MESSAGE_OVERHEAD_BYTES 1024 /* of a publication's records and rows beside its texts */
 #define BESIDE_BYTES BELAY_KIB(32) /* an acknowledgement or letter, a key's answer, with their rows */
@@ -27,6 +28,34 @@ static int never(struct belay_fault *f, const struct belay_str target, const cha
     return BELAY_INVALID;
 }
 
+/* A full queue that rejects was the error of its step: who got past it in time is let through. Its own source is
+ * no queue that a message could wait for. */
+static bool waits_for(struct belay_engine *e, struct engine_run *r, struct belay_str target, size_t bytes)
+{
+    struct belay_topic_full full;
+    if (!belay_broker_topic_full(e->broker, target, bytes, e->now, &full) || full.rejects)
+        return false;
+    if (BELAY_PLANTED(70) || (r->delivery && belay_str_eq(belay_subscription_topic(r->delivery->sub), target)))
+        return false;
+    r->found_full = true;
+    r->full_after_ms = full.retry_after_ms;
+    return true;
+}
+
+bool engine_effects_admit(void *arg, const struct belay_publication *p, struct belay_fault *ret_fault)
+{
+    struct belay_engine *e = arg;
+    struct belay_topic_full full;
+    size_t n = size_of(&p->message);
+    if (!belay_broker_topic_full(e->broker, p->target, n, e->now, &full) || !full.rejects || BELAY_PLANTED(71))
+        return true;
+    belay_fault_init(ret_fault, "BROKER:QUEUE_FULL", BELAY_CLASS_TRANSIENT, "'%.*s' is full (%s): %llu messages wait",
+                     BELAY_STR_ARG(p->target), belay_topic_bound_name(full.bound), (unsigned long long)full.length);
+    ret_fault->retry_after_ms = full.retry_after_ms;
+    ret_fault->at = e->now;
+    return false;
+}
+
 int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t extra,
                          struct belay_fault *ret_fault)
 {
@@ -47,6 +76,8 @@ int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t ex
             return never(ret_fault, p->target, "TOPIC:LIMIT", "one run publishes too much");
         if (room != BELAY_OK)
             return room;
+        if (waits_for(e, r, p->target, sent))
+            return BELAY_BUSY;
     }
     if (fx->publication_count == 0 && !r->keyed)
         return BELAY_OK; /* one record: it has room or it has not */

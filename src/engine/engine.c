@@ -87,12 +87,13 @@ static void init(struct belay_engine *e, const struct belay_engine_opt *opt)
     e->random.state = opt->seed;
     e->run_max = BELAY_RUNS_MAX + e->opt.requests_max;
     e->call_free = NO_INDEX;
-    e->stalled_until = BELAY_TIME_NEVER;
+    e->stalled_until = e->blocked_until = BELAY_TIME_NEVER;
     e->functions[0] = (struct belay_host_function){ BELAY_STR("saga"), 2, 2, engine_saga_function,
                                                     e };
     belay_list_init(&e->free_runs);
     belay_list_init(&e->working);
     belay_list_init(&e->stalled);
+    belay_list_init(&e->blocked);
     belay_list_init(&e->answered);
     belay_heap_init(&e->due);
     belay_map_init(&e->keys);
@@ -232,6 +233,7 @@ void belay_engine_close(struct belay_engine *e)
     engine_runs_free(e);
     engine_calls_free(e);
     engine_connections_free(e);
+    engine_apis_free(e);
     if (e->sagas)
         belay_sagas_free(e->sagas);
     if (e->broker)
@@ -273,8 +275,12 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
     engine_runs_due(e);
     if (e->stalled_count)
         engine_runs_unstall(e);
+    if (e->blocked_count)
+        engine_runs_unblock(e);
     if (e->current && !e->failed) {
         engine_timers_fire(e);
+        if (e->requests_open && !e->stopping)
+            engine_apis_admit(e);
         more |= engine_calls_grant(e, CALLS_A_STEP);
         more |= engine_deliver(e, DELIVERIES_A_STEP, DELIVERED_BYTES_A_STEP);
         more |= engine_calls_grant(e, CALLS_A_STEP); /* of what was delivered just now */
@@ -301,6 +307,8 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
     belay_time at = e->isolating ? engine_isolate_wake_at(e) : belay_broker_wake_at(e->broker);
     if (!e->stopping && !e->isolating)
         at = earlier(at, belay_sagas_wake_at(e->sagas));
+    if (!e->stopping)
+        at = earlier(at, engine_apis_wake_at(e));
     const struct belay_heap_node *n = belay_heap_min(&e->due);
     if (n)
         at = earlier(at, n->key);
@@ -309,6 +317,8 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
         at = earlier(at, engine_connections_wake_at(e));
     if (e->stalled_count)
         at = earlier(at, e->stalled_until);
+    if (e->blocked_count)
+        at = earlier(at, e->blocked_until);
     if (e->outcomes_waiting)
         at = earlier(at, belay_time_add_ms(e->now, 20));
     return engine_clock_wall(e, at);

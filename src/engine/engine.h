@@ -190,6 +190,15 @@ struct belay_connection_stats {
 };
 /* Of one connection (index from 0; false at the end). */
 bool belay_engine_connection_stats(const struct belay_engine *e, uint32_t index, struct belay_connection_stats *ret_stats);
+struct belay_api_stats {
+    struct belay_str name;
+    uint32_t running, max_concurrent;     /* requests at work; 0: any number */
+    uint32_t waiting;                     /* for their turn */
+    uint64_t answered, refused;           /* of those that were admitted; because none had room for them in time */
+    double drain_per_second;              /* answered, as seen lately; 0: not known */
+};
+/* Of one API (index from 0; false at the end). */
+bool belay_engine_api_stats(const struct belay_engine *e, uint32_t index, struct belay_api_stats *ret_stats);
 /* The balance of every topic, subscription and saga out of the rows, as JSON (docs/admin-api.md), and what is wrong
  * with it: *ret_findings, 0 where every message is in exactly one state (G4). cancelled: NULL, or asked now and
  * then. Over an engine that only looks, or between two steps. Errors: BELAY_CANCELLED, BELAY_LIMIT (too long),

@@ -3,15 +3,17 @@
  * A run is one message (or one request of an API) on its way through a flow:
  *
  *               begin            slot free          outcome
+ *  (ADMITTING comes before AT_WORK where too many requests of an API are)
  *   FREE --> AT_WORK --CALL--> QUEUED --------> CALLING -----> AT_WORK ...
  *               |                 ^  `-- refused: WAITING --'
  *               |--RETRY--> request: WAITING --due--> AT_WORK (a new attempt)
  *               |           delivery: FREE (the broker waits)
  *               |--DONE, LETTER--> FREE, or for a request ANSWERED until its reply was taken
- *               `--no room in the store--> STALLED --room--> (as its verdict says)
+ *               |--no room in the store--> STALLED --room--> (as its verdict says)
+ *               `--its queue is full-----> BLOCKED --room--> (as its verdict says)
  *
  * engine_run_go steps it; engine_run_settle does what its verdict says; runs.c has the table.
- * Invariants (belay_engine_check): a run is in the list its state names; a connection's in_flight is the
+ * Invariants (belay_engine_check): a run is in the list its state names; a BLOCKED run publishes to a limited queue; a connection's in_flight is the
  * number of its calls; positions in the ring never go down; an idempotency key has one run at most.
  */
 #ifndef BELAY_ENGINE_IMPL_H
@@ -25,6 +27,7 @@
 #include "base/random.h"
 #include "base/sm.h"
 #include "engine/engine.h"
+#include "policy/drain.h"
 #include "policy/gate.h"
 
 #define RECORD_CLOCK (BELAY_RECORD_ENGINE + 1)      /* time */
@@ -36,10 +39,12 @@ enum engine_run_kind { RUN_REQUEST, RUN_DELIVERY };
 enum engine_run_state {
     RUN_FREE,
     RUN_AT_WORK,  /* on the stack */
+    RUN_ADMITTING, /* a request: too many of its API are at work */
     RUN_QUEUED,   /* for a slot of its connection */
     RUN_CALLING,  /* its call is held or out */
     RUN_WAITING,  /* for its timer */
     RUN_STALLED,  /* its verdict found no room in the store */
+    RUN_BLOCKED,  /* what it publishes to is full: a run has no other way to wait for that */
     RUN_ANSWERED, /* its reply is held */
     RUN_STATES
 };
@@ -66,6 +71,16 @@ struct engine_connection {
     belay_time wake_at;           /* when the gate is to be asked again without an event; NEVER */
 };
 
+/* Requests of an API: at work, and waiting for their turn (apis.c). */
+struct engine_api {
+    char name[BELAY_NAME_BYTES_MAX + 1];
+    uint32_t max, running, waiting_count;
+    uint32_t allowed;             /* max, or as many as were at work when it was lowered */
+    uint64_t max_wait_ms, answered, refused;
+    struct belay_list waiting;    /* runs, the oldest first */
+    struct belay_drain drain;
+};
+
 struct engine_call;
 
 struct engine_run {
@@ -78,6 +93,8 @@ struct engine_run {
     bool keyed;                   /* it is in e->keys */
     bool interrupted;
     bool cancelled;               /* its deadline passed, the call was told to end */
+    bool found_full;              /* what it publishes to, when its verdict was to be made true last */
+    bool kept;                    /* BLOCKED: what it achieved is durable */
     struct belay_flow_run *flow;
     const struct belay_flow_def *def;
     struct belay_definitions *set; /* a reference */
@@ -88,10 +105,15 @@ struct engine_run {
     struct engine_call *call;             /* CALLING */
     /* of a request */
     const struct belay_engine_request *request;
+    struct engine_api *api;
+    bool admitted;                /* it counts as one that is at work */
+    belay_time waits_since;       /* ADMITTING */
     struct belay_message message;
     char id[33];
     uint32_t attempt;
     belay_time first_at, deadline;
+    belay_time waits_until;       /* BLOCKED, once it was: then it is refused; 0: not yet */
+    uint32_t full_after_ms;       /* found_full: when to ask again */
     struct belay_buf progress;
     struct belay_action_reply reply;
     /* idempotency, of both kinds */
@@ -187,14 +209,16 @@ struct belay_engine {
     uint32_t timer_count;
     struct engine_connection **connections;
     uint32_t connection_count;
+    struct engine_api **apis;
+    uint32_t api_count;
 
     /* runs */
     struct belay_flow_pool *flow_pool;
     struct engine_run **runs;   /* all that were ever made */
     uint32_t run_count, run_cap, run_max;
-    struct belay_list free_runs, working, stalled, answered;
-    uint32_t stalled_count, runs_used, requests_open;
-    belay_time stalled_until;
+    struct belay_list free_runs, working, stalled, blocked, answered;
+    uint32_t stalled_count, blocked_count, runs_used, requests_open;
+    belay_time stalled_until, blocked_until;
     struct belay_heap due;      /* runs by timer */
     struct belay_map keys;      /* runs by idempotency scope and key */
     struct belay_arena arena;   /* of what is done at once */
@@ -275,6 +299,8 @@ void engine_run_settle(struct belay_engine *e, struct engine_run *r);
 void engine_run_stall(struct belay_engine *e, struct engine_run *r);
 /* Tries what stalled again. */
 void engine_runs_unstall(struct belay_engine *e);
+/* Tries what waits for room in a queue again. */
+void engine_runs_unblock(struct belay_engine *e);
 /* Timers that are due: retries of requests, deadlines. */
 void engine_runs_due(struct belay_engine *e);
 void engine_runs_stop(struct belay_engine *e);
@@ -296,6 +322,8 @@ bool engine_answer_unpack(struct belay_str bytes, struct belay_arena *arena,
  * BELAY_NOSPACE: not now; BELAY_INVALID: never, *ret_fault says why. */
 int engine_effects_check(struct belay_engine *e, struct engine_run *r, size_t extra,
                          struct belay_fault *ret_fault);
+/* belay_flow_input's admit: a full queue that rejects is the step's error. arg: the run's `owner`. */
+bool engine_effects_admit(void *arg, const struct belay_publication *p, struct belay_fault *ret_fault);
 void engine_effects_publish(struct belay_engine *e, struct engine_run *r);
 void engine_effects_log(struct belay_engine *e, struct engine_run *r);
 
@@ -304,10 +332,30 @@ int engine_request_settle(struct belay_engine *e, struct engine_run *r);
 void engine_request_again(struct belay_engine *e, struct engine_run *r);
 /* What it wants to call is not called now: 503, and when to ask again. */
 void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c);
+void engine_request_begin(struct belay_engine *e, struct engine_run *r);
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r);
+/* It waits for room in a queue, as long as its API lets it; and has waited so long. */
+void engine_request_block(struct belay_engine *e, struct engine_run *r);
+void engine_request_blocked(struct belay_engine *e, struct engine_run *r);
 /* An error as the answer; nothing of the run took effect. */
 void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_t status,
                            const char *type, struct belay_str detail, uint32_t retry_after_ms);
+
+/* ---- apis.c ---- */
+int engine_apis_configure(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err);
+void engine_apis_free(struct belay_engine *e);
+/* False: not now: it waits for its turn, or was refused. */
+bool engine_api_admit(struct belay_engine *e, struct engine_run *r);
+/* It waits no more: its turn, its end. */
+void engine_api_leave(struct engine_run *r);
+/* It has waited as long as it may. */
+void engine_api_waited(struct belay_engine *e, struct engine_run *r);
+/* The run ends. */
+void engine_api_done(struct engine_run *r);
+/* Those whose turn it is. */
+void engine_apis_admit(struct belay_engine *e);
+belay_time engine_apis_wake_at(const struct belay_engine *e);
+int engine_apis_check(const struct belay_engine *e, struct belay_err *err);
 
 /* ---- deliveries.c ---- */
 /* Hands messages to flows and sagas, so many or about so many bytes of them; false: nothing more now. */

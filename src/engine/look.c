@@ -95,11 +95,12 @@ static int check_connections(const struct belay_engine *e, struct belay_err *err
 
 static int check_runs(const struct belay_engine *e, struct belay_err *err)
 {
-    uint32_t used = 0, stalled = 0, keyed = 0, requests = 0;
+    uint32_t used = 0, stalled = 0, blocked = 0, keyed = 0, requests = 0;
     for (uint32_t i = 0; i < e->run_count; i++) {
         const struct engine_run *r = e->runs[i];
         used += r->state != RUN_FREE;
         stalled += r->state == RUN_STALLED;
+        blocked += r->state == RUN_BLOCKED;
         keyed += r->keyed;
         requests += r->state != RUN_FREE && r->kind == RUN_REQUEST;
         if (r->state == RUN_AT_WORK)
@@ -107,7 +108,7 @@ static int check_runs(const struct belay_engine *e, struct belay_err *err)
         if (r->state == RUN_CALLING && (!r->call || r->call->run != r || !r->call->used))
             return belay_fail(err, BELAY_CORRUPT, "a run calls without a call");
     }
-    if (used != e->runs_used || stalled != e->stalled_count || keyed != e->keys.count
+    if (used != e->runs_used || stalled != e->stalled_count || blocked != e->blocked_count || keyed != e->keys.count
         || requests != e->requests_open)
         return belay_fail(err, BELAY_CORRUPT, "runs: %u of %u used, %u of %u stalled, %u of %zu keys",
                           used, e->runs_used, stalled, e->stalled_count, keyed, e->keys.count);
@@ -132,6 +133,8 @@ int belay_engine_check(struct belay_engine *e, struct belay_err *err)
     int status = check_connections(e, err);
     if (status == BELAY_OK)
         status = check_runs(e, err);
+    if (status == BELAY_OK)
+        status = engine_apis_check(e, err);
     if (status == BELAY_OK)
         status = check_ring(e, err);
     if (status == BELAY_OK)

@@ -250,13 +250,21 @@ int engine_request_settle(struct belay_engine *e, struct engine_run *r)
 
 /* ---- time ---- */
 
-static void begin(struct belay_engine *e, struct engine_run *r)
+static const struct belay_api_def *api_of(const struct engine_run *r)
+{
+    for (uint32_t i = 0; i < r->set->api_count; i++)
+        if (belay_str_eq(r->set->apis[i].name, r->def->from.name))
+            return &r->set->apis[i];
+    return NULL;
+}
+
+void engine_request_begin(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
     int status = engine_run_begin(e, r, &err);
     if (status == BELAY_OK) {
         engine_run_go(e, r, NULL);
-        if (r->state != RUN_ANSWERED && r->state != RUN_WAITING) /* most are answered at once */
+        if (r->state != RUN_ANSWERED && r->state != RUN_WAITING && r->state != RUN_BLOCKED) /* most are answered at once */
             engine_run_timer(e, r, r->deadline);
     } else {
         bool memory = status == BELAY_NOMEM;
@@ -270,7 +278,23 @@ void engine_request_again(struct belay_engine *e, struct engine_run *r)
 {
     engine_run_move(e, r, RUN_AT_WORK);
     r->interrupted = false;
-    begin(e, r);
+    engine_request_begin(e, r);
+}
+
+void engine_request_block(struct belay_engine *e, struct engine_run *r)
+{
+    if (!r->waits_until) {
+        const struct belay_api_def *api = api_of(r);
+        r->waits_until = belay_time_add_ms(e->now, api ? (int64_t)api->max_wait_ms : 0);
+    }
+    engine_run_timer(e, r, r->waits_until < r->deadline ? r->waits_until : r->deadline);
+}
+
+void engine_request_blocked(struct belay_engine *e, struct engine_run *r)
+{
+    if (!r->interrupted)
+        forget_key(e, r);
+    engine_request_refuse(e, r, 503, "BROKER:QUEUE_FULL", BELAY_STR("what it is published to is full"), r->full_after_ms);
 }
 
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r)
@@ -316,6 +340,16 @@ static void name_message(struct belay_engine *e, struct engine_run *r)
         r->message.correlationid = r->message.id;
 }
 
+/* CloudEvents in binary mode: what is no time there is none of ours. */
+static belay_time expiry_of(const struct belay_engine_request *q)
+{
+    belay_time at;
+    for (uint32_t i = 0; i < q->header_count; i++)
+        if (belay_str_eq(q->headers[i].name, BELAY_STR("ce-expirytime")))
+            return belay_time_parse(belay_str_trim(q->headers[i].value), &at) && at > 0 ? at : 0;
+    return 0;
+}
+
 static void shape_message(struct belay_engine *e, struct engine_run *r)
 {
     const struct belay_engine_request *q = r->request;
@@ -329,6 +363,7 @@ static void shape_message(struct belay_engine *e, struct engine_run *r)
         .datacontenttype = q->content_type,
         .time = e->now,
         .accepted_at = e->now,
+        .expires_at = expiry_of(q),
         .headers = q->headers,
         .header_count = q->header_count,
         .body = q->body,
@@ -448,6 +483,7 @@ int belay_engine_request(struct belay_engine *e, const struct belay_engine_reque
     name_message(e, r);
     if (r->map_key.n && !check_key(e, r))
         return BELAY_OK;
-    begin(e, r);
+    if (engine_api_admit(e, r))
+        engine_request_begin(e, r);
     return BELAY_OK;
 }

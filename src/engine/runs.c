@@ -7,17 +7,21 @@
 #define RUN_ARENA_CHUNK 1024
 #define UNSTALL_MAX 64
 #define STALL_AGAIN_MS 20
+#define UNBLOCK_MAX 64
+#define BLOCKED_AGAIN_MS 20
 
 static const struct belay_sm_state states[RUN_STATES] = {
     [RUN_FREE] = { "free", BELAY_SM_TO(RUN_AT_WORK), true, true },
+    [RUN_ADMITTING] = { "admitting", BELAY_SM_TO(RUN_AT_WORK), false, false },
     [RUN_AT_WORK] = { "at work",
-                      BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING) | BELAY_SM_TO(RUN_STALLED)
-                          | BELAY_SM_TO(RUN_ANSWERED) | BELAY_SM_TO(RUN_FREE),
+                      BELAY_SM_TO(RUN_ADMITTING) | BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING) | BELAY_SM_TO(RUN_STALLED)
+                          | BELAY_SM_TO(RUN_BLOCKED) | BELAY_SM_TO(RUN_ANSWERED) | BELAY_SM_TO(RUN_FREE),
                       false, false },
     [RUN_QUEUED] = { "queued", BELAY_SM_TO(RUN_CALLING) | BELAY_SM_TO(RUN_AT_WORK), false, false },
     [RUN_CALLING] = { "calling", BELAY_SM_TO(RUN_AT_WORK) | BELAY_SM_TO(RUN_WAITING), false, false },
     [RUN_WAITING] = { "waiting", BELAY_SM_TO(RUN_AT_WORK), false, false },
     [RUN_STALLED] = { "stalled", BELAY_SM_TO(RUN_AT_WORK), false, false },
+    [RUN_BLOCKED] = { "blocked", BELAY_SM_TO(RUN_AT_WORK), false, false },
     [RUN_ANSWERED] = { "answered", BELAY_SM_TO(RUN_FREE), false, false },
 };
 
@@ -28,8 +32,9 @@ static struct belay_list *list_of(struct belay_engine *e, unsigned state)
     case RUN_CALLING:
     case RUN_WAITING: return &e->working;
     case RUN_STALLED: return &e->stalled;
+    case RUN_BLOCKED: return &e->blocked;
     case RUN_ANSWERED: return &e->answered;
-    default: return NULL; /* at work: the stack; queued: its connection */
+    default: return NULL; /* at work: the stack; queued: its connection; admitting: its API */
     }
 }
 
@@ -37,6 +42,10 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
 {
     if (r->state == RUN_STALLED)
         e->stalled_count--;
+    if (r->state == RUN_BLOCKED)
+        e->blocked_count--;
+    if (r->state == RUN_ADMITTING)
+        engine_api_leave(r);
     if (r->state == RUN_QUEUED && r->turn)
         engine_call_unwant(e, r);
     belay_list_unlink(&r->node);
@@ -46,12 +55,14 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
         belay_list_push(list, &r->node);
     if (to == RUN_STALLED)
         e->stalled_count++;
+    if (to == RUN_BLOCKED)
+        e->blocked_count++;
 }
 
 void engine_run_moved(struct belay_engine *e, struct engine_run *r, enum engine_run_state to)
 {
     (void)e;
-    BELAY_ASSERT(r->state != RUN_STALLED && list_of(e, to) == NULL);
+    BELAY_ASSERT(r->state != RUN_STALLED && r->state != RUN_BLOCKED && list_of(e, to) == NULL);
     belay_sm_move(states, &r->state, to);
 }
 
@@ -119,6 +130,7 @@ void engine_run_free(struct belay_engine *e, struct engine_run *r)
     engine_hand_unnote(e, r);
     if (e->alone == r)
         e->alone = NULL;
+    engine_api_done(r);
     engine_run_move(e, r, RUN_FREE);
     engine_run_timer(e, r, BELAY_TIME_NEVER);
     if (r->flow)
@@ -136,7 +148,8 @@ void engine_run_free(struct belay_engine *e, struct engine_run *r)
     r->request = NULL;
     r->connection = NULL;
     r->call = NULL;
-    r->started = r->begun = r->interrupted = r->cancelled = false;
+    r->started = r->begun = r->interrupted = r->cancelled = r->kept = false;
+    r->waits_until = 0;
 }
 
 /* The engine ends: what was in flight is left to recovery. */
@@ -178,6 +191,9 @@ int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_
         .progress = d ? d->progress : belay_buf_view(&r->progress),
         .functions = e->functions,
         .function_count = 1,
+        .admit = engine_effects_admit,
+        .admit_arg = e,
+        .answers = d == NULL,
         .seed = belay_random_next(&e->random),
         .pool = e->flow_pool,
     };
@@ -196,16 +212,47 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
     engine_hand_empty(e);
 }
 
+/* A crash must not make its calls a question, however long it waits: what it achieved becomes durable. Without
+ * room for that it is tried again when the run is. */
+static void keep_progress(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_err err;
+    bool worth = r->delivery && r->started && !r->kept && r->verdict == BELAY_FLOW_DONE;
+    struct belay_str progress = worth ? belay_flow_progress(r->flow) : BELAY_STR_NONE;
+    if (!progress.n)
+        return;
+    int status = belay_broker_progress(e->broker, r->delivery, progress, r->def->hash, &err);
+    r->kept = status == BELAY_OK;
+    if (status != BELAY_OK)
+        (void)engine_no_room(e, status, &err);
+}
+
+/* A message waits in its lane, a request as long as its API lets it. */
+static void block(struct belay_engine *e, struct engine_run *r)
+{
+    keep_progress(e, r);
+    engine_run_move(e, r, RUN_BLOCKED);
+    if (r->kind == RUN_REQUEST)
+        engine_request_block(e, r);
+    if (e->blocked_until == BELAY_TIME_NEVER)
+        e->blocked_until = belay_time_add_ms(e->now, BLOCKED_AGAIN_MS);
+}
+
 void engine_run_settle(struct belay_engine *e, struct engine_run *r)
 {
     int status;
+    r->found_full = false;
     if (r->verdict == BELAY_FLOW_CALL)
         status = engine_call_want(e, r);
     else if (r->kind == RUN_REQUEST)
         status = engine_request_settle(e, r);
     else
         status = engine_delivery_settle(e, r);
-    if (status != BELAY_OK && !e->failed)
+    if (status == BELAY_OK || e->failed)
+        return;
+    if (r->found_full)
+        block(e, r);
+    else
         engine_run_move(e, r, RUN_STALLED);
 }
 
@@ -225,11 +272,31 @@ void engine_runs_unstall(struct belay_engine *e)
                                                    : belay_time_add_ms(e->now, STALL_AGAIN_MS);
 }
 
+/* In turn, each once at most: room in one queue is no room in another. Room is made by what others do, and then there
+ * is a step; a look now and then besides. */
+void engine_runs_unblock(struct belay_engine *e)
+{
+    uint32_t count = e->blocked_count < UNBLOCK_MAX ? e->blocked_count : UNBLOCK_MAX;
+    uint32_t before = e->blocked_count;
+    for (uint32_t i = 0; i < count && !e->failed; i++) {
+        struct engine_run *r = BELAY_CONTAINER_OF(e->blocked.next, struct engine_run, node);
+        engine_run_move(e, r, RUN_AT_WORK);
+        engine_run_settle(e, r);
+    }
+    e->blocked_until = e->blocked_count == 0        ? BELAY_TIME_NEVER
+                       : e->blocked_count < before ? e->now
+                                                   : belay_time_add_ms(e->now, BLOCKED_AGAIN_MS);
+}
+
 static void run_due(struct belay_engine *e, struct engine_run *r)
 {
     engine_run_timer(e, r, BELAY_TIME_NEVER);
     if (r->kind == RUN_REQUEST && e->now >= r->deadline) {
         engine_request_deadline(e, r);
+    } else if (r->state == RUN_ADMITTING) {
+        engine_api_waited(e, r);
+    } else if (r->state == RUN_BLOCKED && r->kind == RUN_REQUEST) {
+        engine_request_blocked(e, r);
     } else if (r->state == RUN_WAITING && r->flow) { /* its call was refused: asks again */
         engine_run_timer(e, r, r->deadline);
         engine_run_move(e, r, RUN_AT_WORK);
@@ -256,7 +323,7 @@ void engine_runs_stop(struct belay_engine *e)
 {
     for (uint32_t i = 0; i < e->run_count && !e->failed; i++) {
         struct engine_run *r = e->runs[i];
-        if (r->state != RUN_QUEUED && r->state != RUN_WAITING)
+        if (r->state != RUN_QUEUED && r->state != RUN_WAITING && r->state != RUN_BLOCKED && r->state != RUN_ADMITTING)
             continue;
         if (r->kind == RUN_REQUEST) {
             engine_request_refuse(e, r, 503, "stopping", BELAY_STR("the server is stopping"), 1000);

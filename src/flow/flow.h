@@ -46,6 +46,10 @@ struct belay_flow_input {
     struct belay_str progress; /* of an earlier attempt; "" none */
     const struct belay_host_function *functions;
     size_t function_count;
+    /* May it be published? NULL: whatever. False: *ret_fault says why not, the error of the step. */
+    bool (*admit)(void *arg, const struct belay_publication *p, struct belay_fault *ret_fault);
+    void *admit_arg;
+    bool answers;                 /* somebody waits for the reply: what is not admitted is not tried again */
     uint64_t seed;                /* of the jitter; what expressions draw comes from the message */
     struct belay_flow_pool *pool; /* NULL: the run has memory of its own */
 };

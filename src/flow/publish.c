@@ -50,16 +50,17 @@ static bool duration_ms(struct belay_str text, uint64_t *ret_ms)
     return true;
 }
 
-static bool eval_delay(const struct eval *e, const struct belay_template *t, uint64_t *ret_ms)
+/* what: "delay", "ttl". */
+static bool eval_duration(const struct eval *e, const struct belay_template *t, const char *what, uint64_t *ret_ms)
 {
     struct belay_str text;
     if (!t)
         return true;
-    if (!eval_text(e, t, "delay", &text))
+    if (!eval_text(e, t, what, &text))
         return false;
     if (!duration_ms(belay_str_trim(text), ret_ms)
         || *ret_ms > (uint64_t)INT64_MAX / BELAY_US_PER_MS)
-        return eval_fail(e, "EXPRESSION:ERROR", "delay: \"%.*s\" is no duration (200ms, 5m, 1h30m)",
+        return eval_fail(e, "EXPRESSION:ERROR", "%s: \"%.*s\" is no duration (200ms, 5m, 1h30m)", what,
                          BELAY_STR_ARG(text));
     return true;
 }
@@ -106,11 +107,15 @@ bool belay_publish_build(const struct belay_publish_def *def, const struct belay
             .correlationid = parent->correlationid.n ? parent->correlationid : parent->id,
             .causationid = parent->id, .traceparent = parent->traceparent,
             .tracestate = parent->tracestate, .time = scope->now, .accepted_at = scope->now,
+            .expires_at = parent->expires_at,
         },
     };
-    if (!eval_text(&e, def->target, "topic", &p.target) || !eval_delay(&e, def->delay, &p.delay_ms)
-        || !eval_attributes(&e, def, &p.message))
+    uint64_t ttl_ms = 0;
+    if (!eval_text(&e, def->target, "topic", &p.target) || !eval_duration(&e, def->delay, "delay", &p.delay_ms)
+        || !eval_duration(&e, def->ttl, "ttl", &ttl_ms) || !eval_attributes(&e, def, &p.message))
         return false;
+    if (def->ttl) /* from when somebody can see it */
+        p.message.expires_at = belay_time_add_ms(belay_time_add_ms(scope->now, (int64_t)p.delay_ms), (int64_t)ttl_ms);
     *ret_publication = p;
     return true;
 }

@@ -157,11 +157,16 @@ static enum move run_publish(struct belay_flow_run *run, const struct belay_step
     scope_sees(run, def->body);
     scope_sees(run, def->type);
     scope_sees(run, def->delay);
+    scope_sees(run, def->ttl);
     scope_sees_named(run, def->headers, def->header_count);
     if ((!def->body && !write_mapped_body(run)) || !scope_ready(run)
         || !belay_publish_build(def, &run->m.scope, step->name, 0, run->m.in.message, &run->arena,
                                 &p, &run->fault))
         return MOVE_FAILED;
+    if (run->m.in.admit && !run->m.in.admit(run->m.in.admit_arg, &p, &run->fault)) {
+        belay_fault_set_step(&run->fault, step->name);
+        return run->m.in.answers ? fail_handle(run) : MOVE_FAILED;
+    }
     if (!run_add_publication(run, &p))
         return run_no_memory(run);
     return bind_publication(run, step, &p);

@@ -108,12 +108,18 @@ struct belay_connection_def {
     bool (*idempotent)(const struct belay_call_request *request); /* the connector's own word */
 };
 
+enum belay_on_full { BELAY_ON_FULL_BACKPRESSURE, BELAY_ON_FULL_REJECT };
+
 struct belay_topic_def {
     struct belay_str name;
     bool queue;                         /* one subscription, messages go once handled */
     uint64_t retain_ms;                 /* 0: only until every subscription settled it */
     uint64_t retain_bytes;              /* 0: no bound */
     struct belay_str discard_reason;    /* why what expires may go unseen; empty: it may not */
+    uint64_t max_messages, max_bytes;   /* not yet handled; 0: no bound */
+    uint64_t max_age_ms;                /* full while the oldest has waited longer; 0: however long */
+    uint64_t ttl_ms;                    /* of a message from when it appears here; 0: no bound */
+    enum belay_on_full on_full;
     struct belay_place place;
 };
 
@@ -143,7 +149,9 @@ struct belay_api_def {
     int responses;                      /* enum belay_responses (connector/http) */
     struct belay_str document_path, page_path; /* published there; "": not */
     size_t body_bytes_max;
-    uint32_t in_flight_max;
+    uint32_t in_flight_max;             /* beyond it the server refuses */
+    uint32_t max_concurrent;            /* whose flows are at work at once; 0: all. The others wait ... */
+    uint64_t max_wait_ms;               /* ... so long for that, or for room in a queue, then 503 */
     struct belay_place place;
 };
 
@@ -171,6 +179,7 @@ struct belay_publish_def {
     const struct belay_template *key;           /* NULL: the message's key */
     const struct belay_template *body;          /* NULL: the body as it is */
     const struct belay_template *type, *delay;  /* NULL; delay: a duration text or milliseconds */
+    const struct belay_template *ttl;           /* NULL: the topic's; as delay */
     const struct belay_named_template *headers;
     uint32_t header_count;
 };
@@ -231,6 +240,7 @@ struct belay_idempotency_def {
 struct belay_lanes_def {
     const struct belay_template *key; /* NULL: the message's key */
     uint32_t concurrency;
+    uint32_t prefetch;                /* read ahead of those at work at most; 0: BELAY_LANE_READ_AHEAD_MAX */
     enum belay_exhausted on_exhausted;
 };
 

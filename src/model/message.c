@@ -1,6 +1,6 @@
 /* message.c - the bytes of a message (docs/format/message.md).
  *
- *   u8 version | u16 flags | i64 accepted_at | [i64 time]
+ *   u8 version | u16 flags | i64 accepted_at | [i64 time] | [i64 expires_at]
  *   | texts named by flags, in the order of `texts` | [varint count, (name, value)...] | body
  *
  * A text is a varint length and its bytes.  A flag says that a field is there; what is absent costs
@@ -13,6 +13,7 @@
 #include "base/pack.h"
 
 #define VERSION 1
+#define VERSION_EXPIRES 2 /* of a message with expires_at: others are written as ever */
 #define FIXED_BYTES (1 + 2 + 8)
 
 enum {
@@ -20,7 +21,8 @@ enum {
     FLAG_TIME = 1 << 10, /* absent: the same instant as accepted_at */
     FLAG_HEADERS = 1 << 11,
     FLAG_JSON = 1 << 12, /* datacontenttype is "application/json", without its text */
-    FLAGS_KNOWN = FLAG_TEXTS | FLAG_TIME | FLAG_HEADERS | FLAG_JSON
+    FLAG_EXPIRES = 1 << 13,
+    FLAGS_KNOWN = FLAG_TEXTS | FLAG_TIME | FLAG_HEADERS | FLAG_JSON | FLAG_EXPIRES
 };
 
 static const size_t texts[] = {
@@ -51,7 +53,8 @@ static struct belay_str text_in(const struct belay_message *m, size_t i)
 static unsigned flags_of(const struct belay_message *m)
 {
     unsigned flags
-        = (m->time != m->accepted_at ? FLAG_TIME : 0) | (m->header_count ? FLAG_HEADERS : 0);
+        = (m->time != m->accepted_at ? FLAG_TIME : 0) | (m->header_count ? FLAG_HEADERS : 0)
+          | (m->expires_at ? FLAG_EXPIRES : 0);
     for (size_t i = 0; i < TEXTS; i++)
         if (text_in(m, i).n)
             flags |= 1u << i;
@@ -62,7 +65,7 @@ static unsigned flags_of(const struct belay_message *m)
 
 static size_t size_bound(const struct belay_message *m)
 {
-    size_t n = FIXED_BYTES + 8 + m->body.n
+    size_t n = FIXED_BYTES + 16 + m->body.n
                + BELAY_VARINT_MAX * (TEXTS + 2 + 2 * (size_t)m->header_count);
     for (size_t i = 0; i < TEXTS; i++)
         n += text_in(m, i).n;
@@ -90,12 +93,16 @@ static char *put_text(char *at, struct belay_str s)
 static char *put_all(char *at, const struct belay_message *m)
 {
     unsigned flags = flags_of(m);
-    *at = VERSION;
+    *at = flags & FLAG_EXPIRES ? VERSION_EXPIRES : VERSION;
     belay_store_u16(at + 1, (uint16_t)flags);
     belay_store_u64(at + 3, (uint64_t)m->accepted_at);
     at += FIXED_BYTES;
     if (flags & FLAG_TIME) {
         belay_store_u64(at, (uint64_t)m->time);
+        at += 8;
+    }
+    if (flags & FLAG_EXPIRES) {
+        belay_store_u64(at, (uint64_t)m->expires_at);
         at += 8;
     }
     for (size_t i = 0; i < TEXTS; i++)
@@ -195,12 +202,14 @@ static int take_headers(struct cursor *c, struct belay_arena *arena, struct bela
 
 static int take_all(struct cursor *c, struct belay_arena *arena, struct belay_message *m)
 {
+    uint8_t version = (uint8_t)c->p[0];
     unsigned flags = belay_load_u16(c->p + 1);
     m->accepted_at = (belay_time)belay_load_u64(c->p + 3);
     c->p += FIXED_BYTES;
-    if (flags & ~(unsigned)FLAGS_KNOWN)
+    if (flags & ~(unsigned)FLAGS_KNOWN || !(flags & FLAG_EXPIRES) != (version == VERSION))
         return BELAY_CORRUPT;
     m->time = flags & FLAG_TIME ? take_time(c) : m->accepted_at;
+    m->expires_at = flags & FLAG_EXPIRES ? take_time(c) : 0;
     for (size_t i = 0; i < TEXTS; i++)
         if (flags & (1u << i))
             *text_of(m, i) = take_text(c);
@@ -218,7 +227,7 @@ int belay_message_decode(struct belay_str bytes, struct belay_arena *arena,
 {
     if (bytes.n < FIXED_BYTES)
         return belay_fail(err, BELAY_CORRUPT, "message: %zu bytes are too few", bytes.n);
-    if (bytes.p[0] != VERSION)
+    if (bytes.p[0] != VERSION && bytes.p[0] != VERSION_EXPIRES)
         return belay_fail(err, BELAY_VERSION, "message: encoding %u is not known",
                           (uint8_t)bytes.p[0]);
     struct cursor c = { bytes.p, bytes.p + bytes.n, false };

@@ -22,6 +22,7 @@ struct belay_message {
     struct belay_str datacontenttype;
     belay_time time;                /* when the event happened */
     belay_time accepted_at;         /* engine time of the append; drives retention and seek */
+    belay_time expires_at;          /* CloudEvents expirytime: not to be begun after it; 0: never */
     const struct belay_field *headers;
     uint32_t header_count;
     struct belay_str body;

@@ -253,6 +253,7 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
     return ACT_CALL;
 }
 
+#define FULL_AGAIN_MS 200 /* a full queue is looked at again */
 #define PUBLICATION_BYTES (8 * BELAY_NAME_BYTES_MAX) /* its topic, and that in JSON beside its id  \
                                                       */
 
@@ -307,6 +308,17 @@ static bool comes_again(int status)
     return status == BELAY_BUSY || status == BELAY_NOSPACE || status == BELAY_NOMEM;
 }
 
+/* A saga waits where its queue is full, whatever on_full says: nobody is there to be told, and no attempt of it
+ * is used up. Other sagas go on. */
+static bool target_full(struct saga_turn *t, const struct belay_publication *p)
+{
+    struct belay_topic_full full;
+    if (!belay_broker_topic_full(t->room->opt.broker, p->target, p->message.body.n, t->now, &full))
+        return false;
+    t->not_before = belay_time_add_ms(t->now, FULL_AGAIN_MS);
+    return true;
+}
+
 /* m is complete but for what the publish adds (forwards); appended with it. index 1: compensation,
  * which keeps nothing. */
 enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_def *publish,
@@ -334,6 +346,8 @@ enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_
     }
     if (index == 0)
         keep_publication(t, &p, m);
+    if (target_full(t, &p))
+        return ACT_NOT_BEFORE;
     size_t extra = publication_bytes(&p.message);
     if (belay_buf_status(&t->room->json) != BELAY_OK
         || saga_move_reserve(t->room, t->saga, m, extra, &err) != BELAY_OK)

@@ -205,7 +205,7 @@ enum saga_act {
     ACT_AGAIN,   /* it can go on at once */
     ACT_LATER,   /* nothing before it is due, or ended */
     ACT_BLOCKED, /* turn->connection has no free slot */
-    ACT_NOT_BEFORE, /* a retry that turn->connection does not take before turn->not_before */
+    ACT_NOT_BEFORE, /* not before turn->not_before: a retry that its connection does not take, a full queue */
     ACT_NO_ROOM, /* the store or the memory has none: soon again */
     ACT_WAIT,    /* for somebody else (a message in flight): look again soon */
     ACT_GONE     /* forgotten */

@@ -58,7 +58,7 @@ unsigned saga_sees_call(const struct belay_call_def *call)
 unsigned saga_sees_publish(const struct belay_publish_def *p)
 {
     return saga_sees(p->target) | saga_sees(p->key) | saga_sees(p->body) | saga_sees(p->type)
-           | saga_sees(p->delay) | sees_named(p->headers, p->header_count);
+           | saga_sees(p->delay) | saga_sees(p->ttl) | sees_named(p->headers, p->header_count);
 }
 
 /* ---- the values ---- */
@@ -135,6 +135,7 @@ int saga_scope(struct saga_turn *t, unsigned sees, struct belay_err *err)
     if (t->scoped && (t->sees & sees) == sees)
         return BELAY_OK;
     int status = belay_message_decode(saga_input(t->saga), &s->arena, &t->input, err);
+    t->input.expires_at = 0; /* it was begun in time: what it brings about has no such end */
     if (status == BELAY_OK)
         status = saga_scope_message(s, &t->input, sees, t->now, &t->scope, t->bindings, err);
     if (status == BELAY_OK && (sees & SEES_STEPS))

@@ -11,6 +11,9 @@
  *                         |   (effects inside the store: exactly once)
  *                         `-> flow read   -> reads, kept for 20 s -> flow count -> counts
  *                             (people make `read` seek, and pause `count` beyond the retention)
+ *                         `-> flow hint   -> brief (four at most, three seconds to live, rejects)
+ *                             -> flow see -> seen; what is rejected -> turned; what is late: a letter
+ *                             (people pause `echo` and `see`, so that copies and brief fill)
  *  api quote      -> a synchronous call
  *  api peek       -> $saga
  *  timer tick     -> ticks */
@@ -30,17 +33,20 @@ static const char app_text[] =
     "topics:\n"
     "  orders: { retain: 30d }\n"
     "  shipments: {}\n"
-    "  events: { retain: 30d }\n"
-    "  copies: { retain: 30d }\n"
+    "  events: { retain: 30d, max_messages: 24 }\n"
+    "  copies: { retain: 30d, max_messages: 5 }\n"
     "  echoes: { retain: 30d }\n"
     "  aside: { retain: 30d }\n"
     "  reads: { retain: 20s }\n"
     "  counts: { retain: 30d }\n"
+    "  seen: { retain: 30d }\n"
+    "  turned: { retain: 30d }\n"
     "queues:\n"
-    "  work: {}\n"
+    "  work: { max_messages: 3 }\n"
+    "  brief: { max_messages: 4, on_full: reject, ttl: 3s }\n"
     "  ticks: {}\n"
     "apis:\n"
-    "  front: { listen: '127.0.0.1:0', openapi: front.json }\n"
+    "  front: { listen: '127.0.0.1:0', openapi: front.json, max_concurrent: 3, max_wait: 2s }\n"
     "flows:\n"
     "  accept-order:\n"
     "    from: { api: front, operation: placeOrder }\n"
@@ -103,9 +109,24 @@ static const char app_text[] =
     "      - publish: { topic: reads, key: '{% lane %}' }\n"
     "  count:\n"
     "    from: { topic: reads, start: earliest }\n"
-    "    lanes: { concurrency: 8 }\n"
+    "    lanes: { concurrency: 8, prefetch: 3 }\n"
     "    steps:\n"
     "      - publish: { topic: counts, key: '{% lane %}' }\n"
+    "  hint:\n"
+    "    from: { topic: events, start: earliest }\n"
+    "    lanes: { concurrency: 4 }\n"
+    "    retry: { max_attempts: 2, initial: 100ms, jitter: none }\n"
+    "    steps:\n"
+    "      - publish: { queue: brief }\n"
+    "    on_error:\n"
+    "      - when: [ 'BROKER:QUEUE_FULL' ]\n"
+    "        steps:\n"
+    "          - publish: { topic: turned }\n"
+    "  see:\n"
+    "    from: { queue: brief }\n"
+    "    lanes: { concurrency: 2 }\n"
+    "    steps:\n"
+    "      - publish: { topic: seen }\n"
     "  ship:\n"
     "    from: { queue: work }\n"
     "    lanes: { key: '{% order_id %}', concurrency: 8, on_exhausted: park_key }\n"

@@ -33,6 +33,7 @@ void sim_check_step(struct sim_world *w)
         return;
     sim_crashes_look(w);
     sim_replays_look(w);
+    sim_limits_look(w);
     if (belay_engine_check(w->engine, &err) != BELAY_OK)
         sim_violation(w, "invariant", "%s", err.msg);
 }
@@ -105,8 +106,9 @@ struct tally {
 };
 
 static void tally_message(struct sim_world *w, const char *topic, struct tally *t,
-                          struct belay_str body, struct belay_arena *arena)
+                          const struct belay_message *m, struct belay_arena *arena)
 {
+    struct belay_str body = m->body;
     const belay_json *root = NULL;
     struct belay_err err;
     struct sim_lane *lane;
@@ -125,6 +127,8 @@ static void tally_message(struct sim_world *w, const char *topic, struct tally *
         sim_violation(w, "G7", "%s holds a message nobody sent: %.*s", topic, BELAY_STR_ARG(body));
     size_t at = (size_t)(lane - w->lanes);
     t->events[at][n->u.i]++;
+    if (strcmp(topic, "seen") == 0)
+        sim_limits_seen(w, m, &w->lanes[at].events[n->u.i], lane->name, n->u.i);
     if (t->count) {
         t->count->times[at][n->u.i]++;
         t->count->last_at[at][n->u.i] = t->sequence;
@@ -147,7 +151,8 @@ static bool tally_topic(struct sim_world *w, const char *topic, bool rotten, str
     uint32_t number = belay_broker_topic_id(belay_engine_broker(w->engine), belay_str_c(topic));
     uint64_t first = belay_store_first_sequence(s, number);
     uint64_t next = belay_store_next_sequence(s, number);
-    bool any_order = strcmp(topic, "echoes") == 0 || strcmp(topic, "counts") == 0;
+    bool any_order = strcmp(topic, "echoes") == 0 || strcmp(topic, "counts") == 0
+                     || strcmp(topic, "seen") == 0 || strcmp(topic, "turned") == 0;
     *t = (struct tally){ .last = { -1, -1, -1, -1 }, .any_order = any_order, .count = t->count };
     while (first < next) {
         bool done = false;
@@ -172,7 +177,7 @@ static bool tally_topic(struct sim_world *w, const char *topic, bool rotten, str
                 sim_violation(w, "G7", "%s/%llu: %s", topic, (unsigned long long)f.items[i].sequence,
                               err.msg);
             t->sequence = f.items[i].sequence;
-            tally_message(w, topic, t, m.body, &f.arena);
+            tally_message(w, topic, t, &m, &f.arena);
             first = f.items[i].sequence + 1;
         }
         belay_arena_deinit(&f.arena);
@@ -267,6 +272,7 @@ void sim_check_end(struct sim_world *w)
         check_order(w, &w->orders[i]);
     sim_lanes_check(w);
     check_topics(w);
+    sim_limits_check(w);
     sim_seeks_check(w);
     sim_audit(w, w->engine);
 }

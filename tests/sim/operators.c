@@ -80,6 +80,7 @@ static int act(struct sim_world *w, const struct found *f, uint64_t how, struct 
     }
     w->pipe_replays += strcmp(f->name, "pipe") == 0;
     w->handle_replays += strcmp(f->name, "handle") == 0;
+    sim_limits_replayed(w, f->name, f->lane, f->n);
     sim_trace(w, "replay %s/%llu", f->name, (unsigned long long)f->sequence);
     int status = belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
     if (status == BELAY_OK)
@@ -138,6 +139,7 @@ void sim_operators_act(struct sim_world *w)
 {
     struct found f;
     uint64_t n = sim_below(w, 21);
+    w->limits.loose = true; /* what a person releases, replays or seeks to is work again, limit or not */
     if (n == 0) {
         reload(w);
     } else if (n == 1) {
@@ -150,8 +152,8 @@ void sim_operators_act(struct sim_world *w)
         sim_lanes_act(w);
     } else if (find_letter(w, sim_below(w, 4), &f)) {
         uint64_t how = sim_below(w, 4);
-        if (strcmp(f.name, "pipe") == 0)
-            how = 2; /* what it is to copy must be in copies in the end, and in order */
+        if (strcmp(f.name, "pipe") == 0 || strcmp(f.name, "see") == 0 || strcmp(f.name, "hint") == 0)
+            how = 2; /* what it is to copy must be in copies in the end, and in order; the others are counted */
         if (w->hoards && !f.parked)
             return;
         if (w->hoards && strcmp(f.name, "handle") == 0)
@@ -166,6 +168,7 @@ bool sim_operators_clear(struct sim_world *w)
 {
     struct found f;
     bool any = false;
+    w->limits.loose = true;
     for (uint64_t skip = 0; find_letter(w, skip, &f);) {
         settle_letter(w, &f, replayable(&f) ? 2 : 1);
         any = true;

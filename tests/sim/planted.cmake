@@ -40,7 +40,13 @@ set(planted
   "37:a_newest_segment_that_nobody_witnesses"
   "38:a_letter_that_leaves_its_message_behind"
   "60:a_death_in_company_that_counts_against_all"
-  "61:suspects_that_never_run_alone")
+  "61:suspects_that_never_run_alone"
+  "70:a_full_queue_that_nobody_waits_for"
+  "71:a_full_queue_that_rejects_nothing"
+  "72:a_message_that_is_begun_after_its_time"
+  "73:a_subscription_that_reads_ahead_without_end"
+  "74:what_is_stuck_behind_a_letter_is_counted_for_ever"
+  "75:more_requests_at_work_than_their_api_allows")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

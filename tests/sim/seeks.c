@@ -1,4 +1,4 @@
-/* People make the subscription `read` seek and pause `count`.
+/* People make the subscription `read` seek and pause `count` (`echo` and `see`: limits.c).
  *
  * What must hold: once a seek back is durable, every message from its place on is handed out again
  * (and no message more often than seeks can explain); only what a seek forward passed over may be
@@ -95,8 +95,9 @@ void sim_seeks_act(struct sim_world *w)
 {
     struct belay_subscription *sub
         = belay_broker_find(belay_engine_broker(w->engine), BELAY_STR("read"));
+    static const char *const pausable[] = { "count", "echo", "see", "see" };
     if (sim_chance(w, 500))
-        pause_or_resume(w, "count");
+        pause_or_resume(w, pausable[sim_below(w, 4)]);
     else if (sub)
         seek(w, sub);
 }
@@ -104,6 +105,8 @@ void sim_seeks_act(struct sim_world *w)
 void sim_seeks_clear(struct sim_world *w)
 {
     pause_or_resume(w, "count");
+    pause_or_resume(w, "echo");
+    pause_or_resume(w, "see");
 }
 
 /* ---- what must hold in the end ---- */

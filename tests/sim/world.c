@@ -89,6 +89,7 @@ static int open_engine(struct sim_world *w, struct belay_err *err)
 static void die(struct sim_world *w, enum sim_death death)
 {
     sim_trace(w, "%s", death == SIM_POWER ? "power failure" : "kill -9");
+    w->limits.loose = true;
     w->crashes++;
     sim_newest_look(w);
     sim_crashes_died(w, death == SIM_POWER);
@@ -159,6 +160,7 @@ static void look_for_end(struct sim_world *w)
         die(w, some_death(w));
     } else if (w->life == SIM_STOPPING && belay_engine_idle(w->engine)) {
         sim_trace(w, "stopped");
+        w->limits.loose = true;
         if (!belay_list_empty(&w->requests))
             sim_violation(w, "stop", "it is idle, and a request has no answer");
         sim_jobs_finish(&w->jobs);

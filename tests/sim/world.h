@@ -12,6 +12,7 @@
  *   seeks.c      people: seeks and pauses, and what must come of them
  *   replays.c    people: replay jobs, and what must come of them
  *   lanes.c      people: lanes that they park, release, retry, skip and move
+ *   limits.c     full queues, messages whose time is over, what is in memory
  *   gates.c      what connections let through: rate, budget, attempts
  *   checks.c     G1-G8 against the ledgers
  *   trace.c      what happened, hashed and readable
@@ -88,6 +89,7 @@ struct sim_event {
     bool left;                 /* its lane: an operator's word */
     bool passed;               /* the same: it may have been moved aside */
     bool bad;                  /* the sink refuses it for good, while faults are on */
+    bool see_replayed;         /* a person wanted `see` to handle it, late or not */
 };
 
 struct sim_lane {
@@ -112,6 +114,14 @@ struct sim_replay {
     bool sure;      /* it began for sure */
     uint8_t surely; /* enum belay_replay_state that it has for sure; 0: none */
     uint64_t taken; /* when it was paused */
+};
+
+#define SIM_TOPICS_MAX 32
+/* How much the topics held after the event before (limits.c). */
+struct sim_limits {
+    bool loose; /* since then something happened that no limit stops */
+    uint64_t next[SIM_TOPICS_MAX], length[SIM_TOPICS_MAX];
+    uint64_t aside[SIM_TOPICS_MAX]; /* letters of their subscriptions, and what is stuck behind them */
 };
 
 struct sim_quote {
@@ -189,6 +199,7 @@ struct sim_world {
     struct sim_seeks seeks;
     struct sim_replay replays[SIM_REPLAYS_MAX];
     bool hoards;               /* people let letters lie, and replay many at once */
+    struct sim_limits limits;
     bool dying;                /* inside of a step: dead when it returns */
     uint64_t poison;           /* message of events that kills `pipe`; 0: none */
     bool poison_durable;
@@ -297,6 +308,13 @@ struct sim_count {
     uint64_t last_at[SIM_LANES_MAX][SIM_EVENTS_MAX];
 };
 void sim_count_topic(struct sim_world *w, const char *topic, struct sim_count *ret_count);
+/* ---- limits.c ---- */
+void sim_limits_look(struct sim_world *w);
+void sim_limits_replayed(struct sim_world *w, const char *subscription, const char *lane, int64_t n);
+/* A message of `seen`. */
+void sim_limits_seen(struct sim_world *w, const struct belay_message *m, const struct sim_event *ev,
+                     const char *lane, int64_t n);
+void sim_limits_check(struct sim_world *w);
 /* ---- gates.c: what a connection lets through, against naive lists ---- */
 void sim_gate_granted(void *arg, const char *connection, const struct belay_gate_def *def,
                       const struct belay_gate_ticket *ticket, bool undone, belay_time now);

@@ -157,6 +157,22 @@ static void flows_in_a_circle_are_named(void **state)
     END;
 }
 
+static void queues_that_could_wait_for_each_other_for_ever_are_named(void **state)
+{
+    BEGIN;
+#define LOOP(a, b)                                                                                 \
+    HEAD "queues: { a: " a ", b: " b " }\nflows:\n"                                                \
+         "  f:\n    from: { queue: a }\n    steps: [ { publish: { queue: b } } ]\n"                \
+         "  g:\n    from: { queue: b }\n    steps: [ { publish: { queue: a } } ]\n"
+    assert_string_equal(said(LOOP("{ max_messages: 5 }", "{ max_age: 5s }"), NULL, &out),
+                        "7:14: 'a' and 'b' lead to each other: both full, they wait for ever [circle]\n"
+                        "10:14: 'b' and 'a' lead to each other: both full, they wait for ever [circle]\n");
+    assert_string_equal(said(LOOP("{ max_messages: 5 }", "{ max_bytes: 5KiB, on_full: reject }"), NULL, &out),
+                        "7:14: what 'f' publishes to 'b' comes back to it [circle]\n"
+                        "10:14: what 'g' publishes to 'a' comes back to it [circle]\n");
+    END;
+}
+
 static void a_saga_and_its_worker_are_no_circle(void **state)
 {
     struct mem_config m;
@@ -257,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_saga_s_call_that_nothing_undoes_is_named_but_for_the_last),
         cmocka_unit_test(waiting_beyond_the_deadline_is_named),
         cmocka_unit_test(flows_in_a_circle_are_named),
+        cmocka_unit_test(queues_that_could_wait_for_each_other_for_ever_are_named),
         cmocka_unit_test(a_saga_and_its_worker_are_no_circle),
         cmocka_unit_test(what_is_never_reached_is_named),
         cmocka_unit_test(an_error_that_does_not_exist_is_named),

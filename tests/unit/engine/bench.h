@@ -19,7 +19,7 @@
 
 struct bench_reply {
     void *user;
-    uint32_t status;
+    uint32_t status, retry_after_ms;
     bool problem;
     char type[48], body[256], headers[256];
 };
@@ -165,6 +165,7 @@ static inline void bench_take_reply(struct bench *b, const struct belay_action_r
     r->user = from->user;
     r->status = from->status;
     r->problem = from->problem;
+    r->retry_after_ms = from->retry_after_ms;
     bench_put(r->type, sizeof r->type, from->type);
     bench_put(r->body, sizeof r->body, from->body);
     for (uint32_t i = 0; i < from->header_count; i++) {

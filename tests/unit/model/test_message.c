@@ -88,7 +88,7 @@ static void what_is_encoded_is_decoded(void **state)
 static void any_field_may_be_absent(void **state)
 {
     (void)state;
-    for (unsigned set = 0; set < 1u << 12; set++) {
+    for (unsigned set = 0; set < 1u << 13; set++) {
         struct belay_message m = full();
         struct belay_str *texts[]
             = { &m.id,         &m.source,         &m.type,        &m.subject,
@@ -99,6 +99,7 @@ static void any_field_may_be_absent(void **state)
                 *texts[i] = BELAY_STR_NONE;
         m.time = set & 1u << 10 ? m.time : m.accepted_at;
         m.header_count = set & 1u << 11 ? 2 : 0;
+        m.expires_at = set & 1u << 12 ? 1234567890 : 0;
         round_trip(&m);
     }
 }
@@ -154,12 +155,17 @@ static void an_unknown_version_or_flag_is_refused(void **state)
     struct belay_err err;
     belay_arena_init(&arena, 0, BELAY_MIB(1));
     encode(&b, &m);
-    b.p[2] ^= 0x20;
+    b.p[2] ^= 0x40;
+    assert_int_equal(belay_message_decode(belay_buf_view(&b), &arena, &back, &err), BELAY_CORRUPT);
+    b.p[2] ^= 0x40;
+    b.p[2] ^= 0x20; /* expires_at, which version 1 has not */
     assert_int_equal(belay_message_decode(belay_buf_view(&b), &arena, &back, &err), BELAY_CORRUPT);
     b.p[2] ^= 0x20;
-    b.p[0] = 2;
+    b.p[0] = 2; /* which always has it */
+    assert_int_equal(belay_message_decode(belay_buf_view(&b), &arena, &back, &err), BELAY_CORRUPT);
+    b.p[0] = 3;
     assert_int_equal(belay_message_decode(belay_buf_view(&b), &arena, &back, &err), BELAY_VERSION);
-    assert_string_equal(err.msg, "message: encoding 2 is not known");
+    assert_string_equal(err.msg, "message: encoding 3 is not known");
     belay_buf_deinit(&b);
     belay_arena_deinit(&arena);
 }
