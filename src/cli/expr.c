@@ -11,7 +11,7 @@
 #include "platform/clock.h"
 #include "platform/random.h"
 
-#define BINDINGS_MAX 256
+#define BINDINGS_MAX 256 /* said below, too */
 
 static const char help[] =
     "belay expr: evaluates a JSONata expression\n\n"
@@ -21,6 +21,7 @@ static const char help[] =
     "A result that is undefined prints nothing.\n\n"
     "  --bindings JSON   an object: its members are variables, {\"x\": 1} is $x\n"
     "  --json            {\"result\": ...}, {\"undefined\": true} or {\"error\": {code, message, position}}\n"
+    "                    (code INPUT or BINDING: what was given is no JSON)\n"
     "  --ast             the tree that the expression is, as JSON; nothing is evaluated\n"
     "  --explain         then where it spent its steps, the most first\n"
     "  --timeout MS      give up after so many milliseconds (10000)\n\n"
@@ -168,6 +169,15 @@ static void limit_time(uint64_t ms, timer_t *ret_timer, bool *ret_running)
         timer_settime(*ret_timer, 0, &when, NULL);
 }
 
+/* What is wrong with what was given, as text or, where JSON is wanted, as such: code INPUT or BINDING. */
+static int say_given(const struct expr_session *s, const char *code, const char *what, const char *message)
+{
+    if (s->json)
+        return say_own(s, code, message);
+    fprintf(stderr, "belay expr: %s: %s\n", what, message);
+    return EXIT_NO;
+}
+
 /* Members of a JSON object as variables. False: said. */
 static bool bind(const struct expr_session *s, struct belay_arena *arena, struct belay_binding *to, size_t *ret_count)
 {
@@ -177,11 +187,11 @@ static bool bind(const struct expr_session *s, struct belay_arena *arena, struct
     if (!s->bindings.n)
         return true;
     if (belay_json_parse(s->bindings, NULL, arena, &root, NULL, &err) != BELAY_OK) {
-        fprintf(stderr, "belay expr: --bindings: %s\n", err.msg);
+        say_given(s, "BINDING", "--bindings", err.msg);
         return false;
     }
     if (root->type != BELAY_JSON_OBJECT || root->n > BINDINGS_MAX) {
-        fprintf(stderr, "belay expr: --bindings is an object of at most %d variables\n", BINDINGS_MAX);
+        say_given(s, "BINDING", "--bindings", "an object of at most 256 variables is wanted");
         return false;
     }
     key = belay_json_first(root);
@@ -205,10 +215,8 @@ static int run_compiled(const struct expr_session *s, const struct belay_expr *e
     if (!bind(s, arena, bindings, &env.binding_count))
         return EXIT_NO;
     if (belay_str_trim(s->input).n) {
-        if (belay_json_parse(s->input, NULL, arena, &root, NULL, &err) != BELAY_OK) {
-            fprintf(stderr, "belay expr: the input: %s\n", err.msg);
-            return EXIT_NO;
-        }
+        if (belay_json_parse(s->input, NULL, arena, &root, NULL, &err) != BELAY_OK)
+            return say_given(s, "INPUT", "the input", err.msg);
         in = belay_value_tape(root);
     }
     uint32_t nodes = belay_expr_node_count(e);

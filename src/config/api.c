@@ -4,7 +4,6 @@
 #include "config/openapi.h"
 #include "config/parts.h"
 #include "config/security.h"
-#include "connector/http/openapi.h"
 
 struct api_raw {
     struct belay_api_def def;
@@ -91,42 +90,6 @@ static void check_listen(struct config *c, const struct config_node *node, struc
     config_suggest(c->problems, p, "for example 127.0.0.1:7000");
 }
 
-static bool is_openapi(struct config *c, const belay_json *root, const struct config_node *from)
-{
-    const belay_json *version = belay_json_get(root, BELAY_STR("openapi"));
-    if (version && version->type == BELAY_JSON_STRING
-        && belay_str_starts(belay_json_str(version), BELAY_STR("3.")))
-        return true;
-    config_error(c->problems, config_place(from), "openapi",
-                 "the file is no OpenAPI 3 document (it has no \"openapi\": \"3.1.0\")");
-    return false;
-}
-
-static void report_openapi(struct config *c, const struct config_node *tree,
-                           struct belay_str message)
-{
-    struct belay_str pointer = config_take_pointer(&message);
-    config_error(c->problems, config_place_of_pointer(tree, pointer), "openapi", "%.*s",
-                 BELAY_STR_ARG(message));
-}
-
-/* Compiled here only to learn of mistakes: the server compiles it again for itself. */
-static void check_openapi(struct config *c, const struct belay_api_def *def, const belay_json *root,
-                          const struct config_node *tree)
-{
-    struct belay_openapi *api;
-    struct belay_err err = { 0 };
-    const struct belay_openapi_opt opt = { .security = def->security, .security_count = def->security_count,
-                                           .client_certificates = def->tls_client_ca.n > 0 };
-    int status = belay_openapi_compile(root, &opt, &api, &err);
-    if (!status)
-        belay_openapi_free(api);
-    else if (status == BELAY_NOMEM)
-        config_no_memory(c);
-    else
-        report_openapi(c, tree, belay_str_c(err.msg));
-}
-
 static void load_openapi(struct config *c, struct api_raw *raw)
 {
     struct belay_str path;
@@ -138,10 +101,10 @@ static void load_openapi(struct config *c, struct api_raw *raw)
     raw->def.openapi_path = config_keep(c, path);
     const struct config_node *tree = config_openapi_tree(c, path, raw->openapi);
     const belay_json *root = tree ? config_tape(c, tree, raw->openapi, 4 * BELAY_CONFIG_FILE_BYTES_MAX, "openapi", "document", NULL) : NULL;
-    if (root && is_openapi(c, root, raw->openapi)) {
+    const struct belay_openapi_opt opt = { .security = raw->def.security, .security_count = raw->def.security_count,
+                                           .client_certificates = raw->def.tls_client_ca.n > 0 };
+    if (root && config_openapi_check(c, root, tree, raw->openapi, &opt))
         raw->def.openapi = root;
-        check_openapi(c, &raw->def, root, tree);
-    }
 }
 
 static void finish_path(struct config *c, const struct config_node *node, struct belay_str *path)

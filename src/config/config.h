@@ -66,8 +66,8 @@ int belay_config_load(const struct belay_config_opt *opt,
                       struct belay_definitions **ret_definitions, struct belay_problems *problems,
                       struct belay_err *err) BELAY_MUST_CHECK;
 
-/* Reads an OpenAPI document of one or several files as one: *ret_document is its tape, which lives as long as
- * the caller's reference *ret_owner. Errors: BELAY_INVALID (problems say), BELAY_NOMEM. */
+/* Reads an OpenAPI document of one or several files as one, and compiles it to learn of mistakes (credentials need
+ * no configuration): *ret_document is its tape, which lives as long as the caller's reference *ret_owner. Errors: BELAY_INVALID (problems say), BELAY_NOMEM. */
 int belay_config_openapi(const char *path, struct belay_definitions **ret_owner, const void **ret_document,
                          struct belay_problems *problems, struct belay_err *err) BELAY_MUST_CHECK;
 

@@ -310,6 +310,9 @@ int belay_config_openapi(const char *path, struct belay_definitions **ret_owner,
     const struct config_node *tree = config_openapi_tree(&c, belay_str_c(path), NULL);
     if (tree)
         root = config_tape(&c, tree, tree, 4 * BELAY_CONFIG_FILE_BYTES_MAX, "openapi", "document", NULL);
+    const struct belay_openapi_opt any = { .any_credentials = true };
+    if (root)
+        config_openapi_check(&c, root, tree, tree, &any);
     status = config_finish(&c, ret_owner, err);
     if (!status)
         *ret_document = root;

@@ -9,8 +9,14 @@
 #define BELAY_CONFIG_OPENAPI_H
 
 #include "config/load.h"
+#include "connector/http/openapi.h"
 
 /* NULL: a problem was told. */
 const struct config_node *config_openapi_tree(struct config *c, struct belay_str path, const struct config_node *from);
+
+/* Compiles the document only to learn of its mistakes, which are told at their places: the server compiles it again
+ * for itself. False: it is no OpenAPI document at all (told at `from`). */
+bool config_openapi_check(struct config *c, const belay_json *root, const struct config_node *tree,
+                          const struct config_node *from, const struct belay_openapi_opt *opt);
 
 #endif

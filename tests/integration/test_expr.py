@@ -34,6 +34,13 @@ def test_json_tells_all_three_outcomes():
     assert expr("--json", "1 +", stdin="")[0] == 1
 
 
+def test_json_tells_of_bad_input_too():
+    for args, stdin, code in ((("$",), '{"a":', "INPUT"), (("$",), "[" * 100000, "INPUT"),
+                              (("--bindings", "{", "$"), "", "BINDING"), (("--bindings", "[]", "$"), "", "BINDING")):
+        status, out, err = expr("--json", *args, stdin=stdin)
+        assert status == 1 and json.loads(out)["error"]["code"] == code and err == ""
+
+
 def test_the_input_may_be_a_file(tmp_path):
     (tmp_path / "in.json").write_text(DATA)
     assert expr("order_id", str(tmp_path / "in.json")) == (0, '"o-1"\n', "")

@@ -291,6 +291,7 @@ def test_documents_that_cannot_be_served(tmp_path, name, text, said):
     (tmp_path / name).write_text(text)
     done = subprocess.run([BELAY, "mock", "--port", "0", str(tmp_path / name)], capture_output=True, text=True, timeout=10)
     assert done.returncode == 78 and said in done.stderr, done.stderr
+    assert done.stderr.startswith(str(tmp_path)) and done.stderr.split(":")[1].isdigit(), done.stderr
 
 
 MOCK = """
