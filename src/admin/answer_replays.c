@@ -1,11 +1,11 @@
 /* answer_replays.c - replay jobs: begin one, look, pause, resume, cancel. */
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/filter.h"
 #include "broker/replay.h"
 
 #define JOB_RECORDS 1
-#define JOB_RECORD_BYTES BELAY_KIB(4) /* a job as a record: its filter, numbers */
+#define JOB_RECORD_BYTES BELAY_KIB(16) /* a job as a record: its filter, numbers */
 
 static const struct unit {
     struct belay_str name;
@@ -52,6 +52,14 @@ static void show_flag(struct belay_json_out *o, const char *name, bool flag)
     belay_json_put_bool(o, flag);
 }
 
+static void show_group(struct belay_json_out *o, uint64_t group)
+{
+    char text[17] = "";
+    if (group)
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)group);
+    show_text(o, "group", belay_str_c(text));
+}
+
 static void show_job(struct belay_json_out *o, const struct belay_replay *r)
 {
     belay_json_begin_object(o);
@@ -60,6 +68,10 @@ static void show_job(struct belay_json_out *o, const struct belay_replay *r)
     show_text(o, "flow", r->opt.flow);
     show_text(o, "error", r->opt.error);
     show_text(o, "key", r->opt.key);
+    show_group(o, r->opt.group);
+    show_time(o, "since", r->opt.since ? r->opt.since : BELAY_TIME_NEVER);
+    show_time(o, "until", r->opt.until);
+    show_text(o, "where", r->opt.where);
     show_flag(o, "from_start", r->opt.from_start);
     show_flag(o, "any_order", r->opt.any_order);
     show_number(o, "concurrency", r->opt.concurrency);
@@ -165,13 +177,14 @@ static bool flag_of(const struct question *q, const char *name)
 }
 
 /* False: the question has failed. */
-static bool options_of(struct question *q, struct belay_replay_opt *opt)
+static bool options_of(struct question *q, belay_time now, struct belay_replay_opt *opt)
 {
     const belay_json *concurrency = question_member(q, "concurrency");
     struct belay_str rate = question_text(q, "rate");
     *opt = (struct belay_replay_opt){ .flow = question_text(q, "flow"),
                                       .error = question_text(q, "error"),
                                       .key = question_text(q, "key"),
+                                      .where = question_text(q, "where"),
                                       .who = q->who,
                                       .from_start = flag_of(q, "from_start"),
                                       .any_order = flag_of(q, "any_order") };
@@ -181,6 +194,10 @@ static bool options_of(struct question *q, struct belay_replay_opt *opt)
         return !question_fail(q, BELAY_INVALID, "concurrency is a number from 1 to %d", BELAY_REPLAY_CONCURRENCY_MAX);
     if (number)
         opt->concurrency = (uint32_t)concurrency->u.i;
+    if (!filter_group(q, question_text(q, "group"), &opt->group)
+        || !filter_moment(q, "since", question_text(q, "since"), now, 0, &opt->since)
+        || !filter_moment(q, "until", question_text(q, "until"), now, 0, &opt->until))
+        return false;
     if (rate.n && !parse_rate(rate, opt))
         return !question_fail(q, BELAY_INVALID, "rate is 100/s, 10/m or 5/h, not '%.*s'", BELAY_STR_ARG(rate));
     return true;
@@ -192,7 +209,7 @@ bool answer_job_start(struct question *q, struct belay_engine *e, belay_time now
     struct belay_replay_opt opt;
     uint32_t id = 0;
     char number[16];
-    if (!options_of(q, &opt))
+    if (!options_of(q, now, &opt))
         return true;
     struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_JOB, BELAY_STR("replay"), BELAY_STR("4294967295"),
                                                     "start");

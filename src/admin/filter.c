@@ -10,9 +10,9 @@ static belay_time monotonic(void)
 }
 
 /* "2h": so long ago; else RFC 3339. Absent: otherwise. */
-static bool moment(struct question *q, const char *name, belay_time now, belay_time otherwise, belay_time *ret_t)
+bool filter_moment(struct question *q, const char *name, struct belay_str text, belay_time now, belay_time otherwise,
+                   belay_time *ret_t)
 {
-    struct belay_str text = question_param(q, name);
     uint64_t ms;
     if (!text.n)
         *ret_t = otherwise;
@@ -24,9 +24,8 @@ static bool moment(struct question *q, const char *name, belay_time now, belay_t
     return true;
 }
 
-static bool parse_group(struct question *q, uint64_t *ret_group)
+bool filter_group(struct question *q, struct belay_str text, uint64_t *ret_group)
 {
-    struct belay_str text = question_param(q, "group");
     uint64_t group = 0;
     *ret_group = 0;
     if (!text.n)
@@ -54,8 +53,9 @@ bool filter_init(struct filter *f, struct question *q, struct belay_engine *e, b
     *f = (struct filter){ .q = q, .flow = question_param(q, "flow"), .now = now };
     f->of.error = question_param(q, "error");
     f->of.key = question_param(q, "key");
-    if (!parse_group(q, &f->of.group) || !moment(q, "since", now, 0, &f->of.since)
-        || !moment(q, "until", now, BELAY_TIME_NEVER, &f->of.until))
+    if (!filter_group(q, question_param(q, "group"), &f->of.group)
+        || !filter_moment(q, "since", question_param(q, "since"), now, 0, &f->of.since)
+        || !filter_moment(q, "until", question_param(q, "until"), now, BELAY_TIME_NEVER, &f->of.until))
         return false;
     int status = where.n ? where_compile(where, &f->where, &q->err) : BELAY_OK;
     if (status != BELAY_OK)

@@ -25,6 +25,11 @@ struct filter {
 /* From the question's parameters; f is in q->kept and ends with the question. False: the question has failed. */
 bool filter_init(struct filter *f, struct question *q, struct belay_engine *e, belay_time now);
 
+/* What a parameter of a filter says. Absent: otherwise, or 0 (any group). False: it says nothing, and the question has failed. */
+bool filter_moment(struct question *q, const char *name, struct belay_str text, belay_time now, belay_time otherwise,
+                   belay_time *ret_t);
+bool filter_group(struct question *q, struct belay_str text, uint64_t *ret_group);
+
 /* The place of a page: "after". False: it is none. */
 bool filter_place(struct belay_str text, struct belay_letter_cursor *ret_cursor);
 void filter_show_place(struct belay_json_out *o, const char *name, const struct belay_letter_cursor *cursor);

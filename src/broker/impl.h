@@ -252,6 +252,7 @@ struct belay_broker {
     struct replay_job *spare_replay;     /* made by decide, taken by apply */
     uint32_t replay_turn;
     bool replay_stopped;
+    const struct belay_replay_where *replay_where; /* NULL: nobody can tell */
 };
 
 enum record_type {

@@ -6,7 +6,8 @@
 #include "base/alloc.h"
 #include "base/planted.h"
 
-#define JOB_BYTES_MAX (BELAY_KIB(1) + TEXT_COUNT * BELAY_REPLAY_TEXT_BYTES_MAX)
+#define JOB_VERSION 1
+#define JOB_BYTES_MAX (BELAY_KIB(1) + TEXT_COUNT * BELAY_REPLAY_TEXT_BYTES_MAX + BELAY_FILTER_SOURCE_MAX)
 
 enum { FLAG_FROM_START = 1, FLAG_ANY_ORDER = 2 };
 
@@ -64,13 +65,16 @@ static void pack_job(struct belay_buf *out, const struct replay_job *j)
 {
     const uint64_t numbers[] = { j->concurrency, j->rate, j->rate_seconds, j->under_way, j->total, j->looked, j->taken,
                                  j->skipped, j->aside, j->done, j->failed, j->discarded, j->at_sub, j->at_sequence };
-    belay_pack_u8(out, ROW_VERSION);
+    belay_pack_u8(out, JOB_VERSION);
     belay_pack_varint(out, j->id);
     bool forgets = BELAY_PLANTED(45) && j->state == BELAY_REPLAY_PAUSED;
     belay_pack_u8(out, (uint8_t)(forgets ? BELAY_REPLAY_RUNNING : j->state));
     belay_pack_u8(out, (uint8_t)((j->from_start ? FLAG_FROM_START : 0) | (j->any_order ? FLAG_ANY_ORDER : 0)));
     belay_pack_svarint(out, j->created_at);
     belay_pack_svarint(out, j->changed_at);
+    belay_pack_u64(out, j->group);
+    belay_pack_svarint(out, j->since);
+    belay_pack_svarint(out, j->until);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         belay_pack_varint(out, numbers[i]);
     for (size_t i = 0; i < TEXT_COUNT; i++)
@@ -78,8 +82,10 @@ static void pack_job(struct belay_buf *out, const struct replay_job *j)
     belay_pack_str(out, belay_str_c(j->changed_by));
 }
 
-static void job_free(struct replay_job *j)
+static void job_free(struct belay_broker *b, struct replay_job *j)
 {
+    if (j && j->where)
+        b->replay_where->release(b->replay_where->arg, j->where);
     for (size_t i = 0; j && i < TEXT_COUNT; i++)
         belay_free(j->texts[i]);
     belay_free(j);
@@ -106,7 +112,7 @@ static int unpack_job(struct belay_unpack *u, struct replay_job *j)
     uint32_t *const small[] = { &j->concurrency, &j->rate, &j->rate_seconds, &j->under_way };
     uint64_t *const large[] = { &j->total, &j->looked, &j->taken, &j->skipped, &j->aside, &j->done, &j->failed,
                                 &j->discarded };
-    if (belay_unpack_u8(u) != ROW_VERSION)
+    if (belay_unpack_u8(u) != JOB_VERSION)
         return BELAY_VERSION;
     j->id = (uint32_t)belay_unpack_varint(u);
     j->state = belay_unpack_u8(u);
@@ -115,6 +121,9 @@ static int unpack_job(struct belay_unpack *u, struct replay_job *j)
     j->any_order = flags & FLAG_ANY_ORDER;
     j->created_at = belay_unpack_svarint(u);
     j->changed_at = belay_unpack_svarint(u);
+    j->group = belay_unpack_u64(u);
+    j->since = belay_unpack_svarint(u);
+    j->until = belay_unpack_svarint(u);
     for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
         *small[i] = (uint32_t)belay_unpack_varint(u);
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
@@ -129,14 +138,14 @@ static int unpack_job(struct belay_unpack *u, struct replay_job *j)
     return sound ? status : BELAY_CORRUPT;
 }
 
-static int job_decode(struct belay_unpack *u, struct replay_job **ret_job)
+static int job_decode(struct belay_broker *b, struct belay_unpack *u, struct replay_job **ret_job)
 {
     struct replay_job *j = belay_calloc(1, sizeof *j);
     int status = j ? unpack_job(u, j) : BELAY_NOMEM;
     if (status == BELAY_OK)
         *ret_job = j;
     else
-        job_free(j);
+        job_free(b, j);
     return status;
 }
 
@@ -153,7 +162,7 @@ static void drop(struct belay_broker *b, uint32_t index)
 {
     struct row_key key = key_replay(b->replays[index]->id);
     belay_state_del(b->state, BELAY_TABLE_REPLAY, row_key_str(&key));
-    job_free(b->replays[index]);
+    job_free(b, b->replays[index]);
     b->replay_count--;
     memmove(b->replays + index, b->replays + index + 1, (b->replay_count - index) * sizeof *b->replays);
 }
@@ -184,7 +193,7 @@ int replays_load(struct belay_broker *b, struct belay_state *state)
         uint32_t id = belay_load_be32(key.p);
         status = key.n == 4 ? jobs_reserve(b) : BELAY_CORRUPT;
         if (status == BELAY_OK)
-            status = b->replay_count == BELAY_REPLAYS_KEPT_MAX ? BELAY_CORRUPT : job_decode(&u, &j);
+            status = b->replay_count == BELAY_REPLAYS_KEPT_MAX ? BELAY_CORRUPT : job_decode(b, &u, &j);
         if (status != BELAY_OK)
             break;
         b->replays[b->replay_count++] = j;
@@ -212,8 +221,8 @@ void replays_save(struct belay_broker *b, struct belay_state *state)
 void replays_free(struct belay_broker *b)
 {
     for (uint32_t i = 0; i < b->replay_count; i++)
-        job_free(b->replays[i]);
-    job_free(b->spare_replay);
+        job_free(b, b->replays[i]);
+    job_free(b, b->spare_replay);
     belay_free(b->replays);
 }
 
@@ -231,6 +240,8 @@ static int check_opt(const struct belay_broker *b, const struct belay_replay_opt
 {
     const struct belay_str texts[] = { opt->flow, opt->error, opt->key, opt->who };
     uint32_t oldest;
+    if (opt->where.n > BELAY_FILTER_SOURCE_MAX || (opt->where.n && !b->replay_where))
+        return belay_fail(err, BELAY_INVALID, "where: nobody can tell it, or more than %d bytes", BELAY_FILTER_SOURCE_MAX);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i].n > BELAY_REPLAY_TEXT_BYTES_MAX)
             return belay_fail(err, BELAY_INVALID, "a filter is longer than %d bytes", BELAY_REPLAY_TEXT_BYTES_MAX);
@@ -244,15 +255,19 @@ static int check_opt(const struct belay_broker *b, const struct belay_replay_opt
 }
 
 static int make_job(struct belay_broker *b, const struct belay_replay_opt *opt, const struct belay_subscription *sub,
-                    struct replay_job **ret_job)
+                    struct replay_job **ret_job, struct belay_err *err)
 {
-    const struct belay_str texts[TEXT_COUNT] = { opt->flow, opt->error, opt->key, opt->who };
+    const struct belay_str texts[TEXT_COUNT] = { opt->flow, opt->error, opt->key, opt->where, opt->who };
     struct replay_job *j = belay_calloc(1, sizeof *j);
     int status = j ? jobs_reserve(b) : BELAY_NOMEM;
     for (size_t i = 0; i < TEXT_COUNT && status == BELAY_OK; i++)
         status = set_text(j, i, texts[i].n ? texts[i] : BELAY_STR(""));
+    if (status != BELAY_OK)
+        (void)belay_fail(err, status, "no memory for a replay job");
+    else if (opt->where.n)
+        status = b->replay_where->compile(b->replay_where->arg, opt->where, &j->where, err);
     if (status != BELAY_OK) {
-        job_free(j);
+        job_free(b, j);
         return status;
     }
     j->id = b->replay_count ? b->replays[b->replay_count - 1]->id + 1 : 1;
@@ -262,6 +277,9 @@ static int make_job(struct belay_broker *b, const struct belay_replay_opt *opt, 
     j->concurrency = opt->concurrency ? opt->concurrency : BELAY_REPLAY_CONCURRENCY_DEFAULT;
     j->rate = opt->rate;
     j->rate_seconds = opt->rate_seconds;
+    j->group = opt->group;
+    j->since = opt->since;
+    j->until = opt->until ? opt->until : BELAY_TIME_NEVER;
     j->created_at = j->changed_at = b->now;
     j->total = letters_in_reach(b, sub);
     j->at_sub = sub ? sub->id : 0;
@@ -279,15 +297,16 @@ int belay_replay_start(struct belay_broker *b, const struct belay_replay_opt *op
     int status = check_opt(b, opt, err);
     if (status != BELAY_OK)
         return status;
-    if (make_job(b, opt, sub, &b->spare_replay) != BELAY_OK)
-        return belay_fail(err, BELAY_NOMEM, "no memory for a replay job");
+    status = make_job(b, opt, sub, &b->spare_replay, err);
+    if (status != BELAY_OK)
+        return status;
     uint32_t id = b->spare_replay->id;
     pack_job(record_begin(b), b->spare_replay);
     status = record_commit(b, RECORD_REPLAY_START, (struct cost){ JOB_BYTES_MAX, 4 }, true, err);
     if (status == BELAY_OK) {
         *ret_id = id;
     } else {
-        job_free(b->spare_replay);
+        job_free(b, b->spare_replay);
         b->spare_replay = NULL;
     }
     return status;
@@ -301,12 +320,12 @@ int apply_replay_start(struct belay_broker *b, struct belay_unpack *u)
     if (j)
         u->p = u->end; /* as it is told */
     else
-        status = job_decode(u, &j);
+        status = job_decode(b, u, &j);
     if (status == BELAY_OK)
         status = jobs_reserve(b);
     bool room = b->replay_count < BELAY_REPLAYS_KEPT_MAX || make_room(b, &oldest);
     if (status != BELAY_OK || !room || replay_find(b, j->id)) {
-        job_free(j);
+        job_free(b, j);
         b->spare_replay = NULL;
         return status != BELAY_OK ? status : BELAY_CORRUPT;
     }
@@ -355,6 +374,16 @@ int replay_end(struct belay_broker *b, struct replay_job *j, struct belay_err *e
     return commit_state(b, j, BELAY_REPLAY_DONE, BELAY_STR_NONE, err);
 }
 
+int replay_give_up(struct belay_broker *b, struct replay_job *j, struct belay_err *err)
+{
+    return commit_state(b, j, BELAY_REPLAY_CANCELLED, BELAY_STR("belay: its where does not compile any more"), err);
+}
+
+void belay_replay_set_where(struct belay_broker *b, const struct belay_replay_where *where)
+{
+    b->replay_where = where;
+}
+
 static int no_job(uint32_t id, struct belay_err *err)
 {
     return belay_fail(err, BELAY_NOTFOUND, "there is no replay job %u; `belay dlq jobs` lists them", id);
@@ -397,6 +426,10 @@ static struct belay_replay view_of(const struct replay_job *j)
         .opt = { .flow = belay_str_c(j->texts[TEXT_FLOW]),
                  .error = belay_str_c(j->texts[TEXT_ERROR]),
                  .key = belay_str_c(j->texts[TEXT_KEY]),
+                 .where = belay_str_c(j->texts[TEXT_WHERE]),
+                 .group = j->group,
+                 .since = j->since,
+                 .until = j->until,
                  .who = belay_str_c(j->texts[TEXT_WHO]),
                  .from_start = j->from_start,
                  .any_order = j->any_order,

@@ -35,8 +35,11 @@ const char *belay_replay_state_name(enum belay_replay_state state);
 struct belay_replay_opt {
     struct belay_str flow;       /* its subscription */
     struct belay_str error;      /* pattern of the last attempt's error (belay_fault_matches) */
-    struct belay_str key;        /* of its lane, or of the message */
+    struct belay_str key;        /* of its lane, else of its message */
+    struct belay_str where;      /* an expression, which belay_replay_set_where evaluates */
     struct belay_str who;
+    uint64_t group;              /* 0: any */
+    belay_time since, until;     /* became a letter in [since, until); 0: any, both */
     bool from_start;
     bool any_order;              /* else in key order */
     uint32_t concurrency;        /* 0: BELAY_REPLAY_CONCURRENCY_DEFAULT */
@@ -55,8 +58,18 @@ struct belay_replay {
     uint32_t under_way;
 };
 
+/* How a job's `where` is told; before the first job that has one. A letter of which it cannot be told is not wanted. */
+struct belay_replay_where {
+    /* Errors: BELAY_SYNTAX and others, which end a job; BELAY_NOMEM. */
+    int (*compile)(void *arg, struct belay_str source, void **ret_where, struct belay_err *err);
+    bool (*wants)(void *arg, void *where, const struct belay_letter *letter, belay_time now, struct belay_arena *arena);
+    void (*release)(void *arg, void *where);
+    void *arg;
+};
+void belay_replay_set_where(struct belay_broker *b, const struct belay_replay_where *where);
+
 /* Errors: BELAY_NOTFOUND (no such flow), BELAY_INVALID (concurrency, rate, a text that is too long), BELAY_LIMIT
- * (BELAY_REPLAYS_MAX have not ended), BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM. */
+ * (BELAY_REPLAYS_MAX have not ended), of `where`'s compile, BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM. */
 int belay_replay_start(struct belay_broker *b, const struct belay_replay_opt *opt, belay_time now, uint32_t *ret_id,
                        struct belay_err *err) BELAY_MUST_CHECK;
 /* Errors: BELAY_NOTFOUND, BELAY_CONFLICT (it has ended, or is so already), BELAY_NOSPACE, BELAY_BUSY. */

@@ -15,7 +15,7 @@
 #include "broker/replay.h"
 #include "policy/rate.h"
 
-enum replay_text { TEXT_FLOW, TEXT_ERROR, TEXT_KEY, TEXT_WHO, TEXT_COUNT };
+enum replay_text { TEXT_FLOW, TEXT_ERROR, TEXT_KEY, TEXT_WHERE, TEXT_WHO, TEXT_COUNT };
 
 struct replay_job {
     /* durable */
@@ -26,11 +26,14 @@ struct replay_job {
     char *texts[TEXT_COUNT];   /* belay_memdup0 */
     char changed_by[128];      /* cut there */
     belay_time created_at, changed_at;
+    uint64_t group;
+    belay_time since, until;
     uint64_t total, looked, taken, skipped, aside, done, failed, discarded;
     uint32_t at_sub;           /* cursor: the last letter that was looked at */
     uint64_t at_sequence;
     bool dirty;
     /* volatile */
+    void *where;               /* compiled; NULL: not yet, or there is none */
     bool scanned;              /* nothing behind the cursor */
     bool rested;               /* nothing put aside can be taken before something under way ends */
     bool stirred;              /* something ended since the walk over what was put aside began */
@@ -53,5 +56,6 @@ bool replay_bite(struct belay_broker *b, struct replay_job *j);
 belay_time replay_wake_at(const struct belay_broker *b, const struct replay_job *j);
 /* It ends; room is made. */
 int replay_end(struct belay_broker *b, struct replay_job *j, struct belay_err *err) BELAY_MUST_CHECK;
+int replay_give_up(struct belay_broker *b, struct replay_job *j, struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 
 #define TAKES_MAX 128 /* of a bite: as many as a step delivers */
 #define LOOKS_MAX 256
+#define WHERE_LOOKS_MAX 16 /* of one that evaluates an expression for each */
 #define NO_ROOM_US (2 * BELAY_US_PER_MS) /* until it is tried again */
 
 enum verdict { TAKE = 1, ASIDE, TAKE_ASIDE, GONE_ASIDE };
@@ -27,7 +28,8 @@ struct bite {
     struct replay_job *j;
     uint32_t sub, room, looks;
     uint64_t cursor, skipped;
-    uint32_t count, takes;
+    uint32_t count, takes, looks_max;
+    struct belay_arena arena; /* of what `where` looks at */
     struct entry_of_bite entries[LOOKS_MAX];
 };
 
@@ -51,57 +53,41 @@ static uint32_t room_of(const struct belay_broker *b, const struct replay_job *j
     return n;
 }
 
-static bool created_at(struct belay_str facts, belay_time *ret_at)
-{
-    struct letter_facts f;
-    if (!facts_unpack(facts, &f))
-        return false;
-    *ret_at = f.created_at;
-    return true;
-}
-
 /* It failed again, or for the first time, when the job was there. */
-static bool too_late(const struct replay_job *j, struct belay_str facts)
+static bool too_late(const struct replay_job *j, const struct letter_facts *f)
 {
-    belay_time at;
-    return !BELAY_PLANTED(42) && (!created_at(facts, &at) || at > j->created_at);
+    return f->created_at > j->created_at && !BELAY_PLANTED(42);
 }
 
-static bool error_fits(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
-                       struct belay_str pattern)
+static bool facts_fit(const struct replay_job *j, const struct letter_facts *f)
 {
+    struct belay_str key = belay_str_c(j->texts[TEXT_KEY]);
+    return f->created_at >= j->since && f->created_at < j->until && (!j->group || j->group == f->fingerprint)
+           && (!key.n || belay_str_eq(key, f->key));
+}
+
+static bool error_fits(const struct bite *t, uint64_t sequence, const struct exception *x)
+{
+    struct belay_str pattern = belay_str_c(t->j->texts[TEXT_ERROR]);
     struct belay_fault fault;
-    if (!pattern.n)
+    return !pattern.n || (exception_last_fault(t->b, t->sub, sequence, x, &fault) && belay_fault_matches(&fault, pattern));
+}
+
+static bool where_fits(struct bite *t, uint64_t sequence, const struct exception *x)
+{
+    const struct belay_replay_where *w = t->b->replay_where;
+    struct belay_subscription *sub = belay_broker_find_id(t->b, t->sub);
+    struct belay_letter letter;
+    if (!t->j->where)
         return true;
-    return exception_last_fault(b, sub, sequence, x, &fault) && belay_fault_matches(&fault, pattern);
+    belay_arena_reset(&t->arena);
+    return letter_take(t->b, sub, sequence, x, true, &t->arena, &letter) == BELAY_OK
+           && w->wants(w->arg, t->j->where, &letter, t->b->now, &t->arena);
 }
 
-static bool message_has_key(struct belay_str encoded, struct belay_str wanted)
+static bool wanted(struct bite *t, uint64_t sequence, const struct letter_facts *facts, const struct exception *x)
 {
-    struct belay_arena arena;
-    struct belay_message m;
-    struct belay_err err;
-    belay_arena_init(&arena, 1024, BELAY_MIB(1));
-    bool has = belay_message_decode(encoded, &arena, &m, &err) == BELAY_OK && belay_str_eq(m.key, wanted);
-    belay_arena_deinit(&arena);
-    return has;
-}
-
-static bool key_fits(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
-                     struct belay_str wanted)
-{
-    struct row_key key = key_letter(sub, sequence, LETTER_MESSAGE);
-    struct belay_str encoded;
-    if (!wanted.n || belay_str_eq(wanted, key_text_str(&x->key)))
-        return true;
-    return belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &encoded) && message_has_key(encoded, wanted);
-}
-
-static bool wanted(struct bite *t, uint64_t sequence, const struct exception *x)
-{
-    const struct replay_job *j = t->j;
-    return exception_is_letter(x) && error_fits(t->b, t->sub, sequence, x, belay_str_c(j->texts[TEXT_ERROR]))
-           && key_fits(t->b, t->sub, sequence, x, belay_str_c(j->texts[TEXT_KEY]));
+    return exception_is_letter(x) && facts_fit(t->j, facts) && error_fits(t, sequence, x) && where_fits(t, sequence, x);
 }
 
 /* ---- one after the other of a key ---- */
@@ -150,11 +136,12 @@ static void put(struct bite *t, uint64_t sequence, enum verdict verdict, bool ke
 static void look(struct bite *t, uint64_t sequence, struct belay_str facts)
 {
     struct exception x;
+    struct letter_facts f;
     t->looks++;
     t->cursor = sequence;
-    if (too_late(t->j, facts))
+    if (!facts_unpack(facts, &f) || too_late(t->j, &f))
         return;
-    if (!exception_get(t->b, t->sub, sequence, &x) || !wanted(t, sequence, &x))
+    if (!exception_get(t->b, t->sub, sequence, &x) || !wanted(t, sequence, &f, &x))
         t->skipped++;
     else
         put(t, sequence, has_to_wait(t, &x) ? ASIDE : TAKE, x.keyed && !t->j->any_order, x.lane);
@@ -167,7 +154,7 @@ static void scan(struct bite *t)
     struct belay_str key, facts;
     if (*j->texts[TEXT_FLOW])
         prefix = key_id(j->at_sub);
-    while (t->room && t->looks < LOOKS_MAX) {
+    while (t->room && t->looks < t->looks_max) {
         if (!belay_state_seek(t->b->state, BELAY_TABLE_LETTER, row_key_str(&from), true, row_key_str(&prefix), &key,
                               &facts)) {
             j->scanned = true;
@@ -186,11 +173,9 @@ static void scan(struct bite *t)
 
 static bool still_wanted(struct bite *t, uint64_t sequence, struct exception *ret_x)
 {
-    struct row_key key = key_letter(t->sub, sequence, LETTER_FACTS);
-    struct belay_str facts;
+    struct letter_facts f;
     return t->j->state == BELAY_REPLAY_RUNNING && exception_get(t->b, t->sub, sequence, ret_x)
-           && exception_is_letter(ret_x)
-           && belay_state_get(t->b->state, BELAY_TABLE_LETTER, row_key_str(&key), &facts) && !too_late(t->j, facts);
+           && exception_is_letter(ret_x) && facts_get(t->b, t->sub, sequence, &f) && !too_late(t->j, &f);
 }
 
 /* What is at key; *ret_next: where the walk goes on. */
@@ -219,7 +204,7 @@ static void walk(struct bite *t)
         j->aside_at = prefix;
         j->stirred = false;
     }
-    while (t->room && t->looks < LOOKS_MAX) {
+    while (t->room && t->looks < t->looks_max) {
         if (!belay_state_seek(t->b->state, BELAY_TABLE_REPLAY, row_key_str(&j->aside_at), true, row_key_str(&prefix),
                               &key, &value)) {
             j->aside_at.n = 0;
@@ -295,13 +280,15 @@ static bool may_look(const struct replay_job *j)
 /* A scan or walk that cannot be recorded is as if it had not been. */
 static int look_around(struct belay_broker *b, struct replay_job *j, uint32_t room)
 {
-    struct bite t = { .b = b, .j = j, .room = room };
+    struct bite t = { .b = b, .j = j, .room = room, .looks_max = j->where ? WHERE_LOOKS_MAX : LOOKS_MAX };
     const bool scanned = j->scanned;
     const struct row_key aside_at = j->aside_at;
+    belay_arena_init(&t.arena, BELAY_KIB(16), 2 * BELAY_MESSAGE_BYTES_MAX);
     if (j->state == BELAY_REPLAY_RUNNING && !j->scanned)
         scan(&t);
     else
         walk(&t);
+    belay_arena_deinit(&t.arena);
     int status = commit_bite(&t);
     if (status != BELAY_OK) {
         j->scanned = scanned;
@@ -311,6 +298,17 @@ static int look_around(struct belay_broker *b, struct replay_job *j, uint32_t ro
     return status;
 }
 
+/* Its `where`, once more after a restart. */
+static int compiled(struct belay_broker *b, struct replay_job *j, struct belay_err *err)
+{
+    struct belay_str source = belay_str_c(j->texts[TEXT_WHERE]);
+    if (!source.n || j->where || j->state != BELAY_REPLAY_RUNNING)
+        return BELAY_OK;
+    if (!b->replay_where)
+        return belay_fail(err, BELAY_INVALID, "nobody can tell what a job's where says");
+    return b->replay_where->compile(b->replay_where->arg, source, &j->where, err);
+}
+
 bool replay_bite(struct belay_broker *b, struct replay_job *j)
 {
     struct belay_err err;
@@ -318,7 +316,11 @@ bool replay_bite(struct belay_broker *b, struct replay_job *j)
     uint32_t room = j->state == BELAY_REPLAY_RUNNING ? room_of(b, j) : TAKES_MAX;
     if (j->not_before > b->now || !(ends || (room && may_look(j))))
         return false;
-    int status = ends ? replay_end(b, j, &err) : look_around(b, j, room);
+    int status = compiled(b, j, &err);
+    if (status == BELAY_OK)
+        status = ends ? replay_end(b, j, &err) : look_around(b, j, room);
+    else if (status != BELAY_NOMEM)
+        status = replay_give_up(b, j, &err);
     j->not_before = status == BELAY_OK ? 0 : b->now + NO_ROOM_US;
     return true;
 }

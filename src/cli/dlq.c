@@ -17,9 +17,9 @@ static const char help[] =
     "       belay dlq export [FILTER...] > letters.ndjson\n"
     "       belay dlq watch [FILTER...]           new letters as they come\n"
     "       belay dlq replay FLOW SEQUENCE [--from-start]\n"
-    "       belay dlq replay --all [--flow F] [--error PATTERN] [--key K] [--from-start]\n"
+    "       belay dlq replay --all [FILTER...] [--from-start]\n"
     "                        [--rate N/s] [--concurrency N] [--any-order] [--detach]\n"
-    "       belay dlq replay (FLOW SEQUENCE | --all [filters]) --dry-run [--from-start] [--answers FILE]\n"
+    "       belay dlq replay (FLOW SEQUENCE | --all [FILTER...]) --dry-run [--from-start] [--answers FILE]\n"
     "       belay dlq jobs\n"
     "       belay dlq job show|watch|pause|resume|cancel NUMBER\n"
     "       belay dlq release FLOW SEQUENCE       a parked key goes on, the letter stays\n"
@@ -113,22 +113,20 @@ static const char *replay_body(const struct options *o)
     return o->from_start ? "{\"from_start\":true}" : "{}";
 }
 
-static int begin_job(const struct options *o)
-{
-    if (o->group || o->since || o->until || o->where) /* never more than what was meant */
-        return usage_error("dlq", "a replay job is told which letters by --flow, --error and --key only");
-    const struct replay_options job = { .data = o->data, .flow = o->flow, .error = o->error, .key = o->key,
-                                        .rate = o->rate, .concurrency = o->concurrency, .json = o->json,
-                                        .from_start = o->from_start, .any_order = o->any_order, .detach = o->detach };
-    return replay_begin(&job);
-}
-
 static struct letters_options options_of(const struct options *o)
 {
     return (struct letters_options){
         .data = o->data, .json = o->json, .count = o->count, .after = o->after, .sort = o->sort,
         .filter = { o->flow, o->group, o->error, o->key, o->since, o->until, o->where },
     };
+}
+
+static int begin_job(const struct options *o)
+{
+    const struct replay_options job = { .data = o->data, .filter = options_of(o).filter, .rate = o->rate,
+                                        .concurrency = o->concurrency, .json = o->json, .from_start = o->from_start,
+                                        .any_order = o->any_order, .detach = o->detach };
+    return replay_begin(&job);
 }
 
 struct rehearsals {

@@ -139,9 +139,13 @@ static void put_body(struct belay_buf *body, const struct replay_options *o)
     belay_buf_printf(body, "{\"from_start\":%s", o->from_start ? "true" : "false");
     if (o->any_order)
         belay_buf_printf(body, ",\"any_order\":true");
-    put_text(body, "flow", o->flow);
-    put_text(body, "error", o->error);
-    put_text(body, "key", o->key);
+    put_text(body, "flow", o->filter.flow);
+    put_text(body, "group", o->filter.group);
+    put_text(body, "error", o->filter.error);
+    put_text(body, "key", o->filter.key);
+    put_text(body, "since", o->filter.since);
+    put_text(body, "until", o->filter.until);
+    put_text(body, "where", o->filter.where);
     put_text(body, "rate", o->rate);
     if (o->concurrency)
         belay_buf_printf(body, ",\"concurrency\":%s", o->concurrency);

@@ -5,8 +5,11 @@
 
 #include <stdbool.h>
 
+#include "cli/letters.h"
+
 struct replay_options {
-    const char *data, *flow, *error, *key, *rate, *concurrency;
+    const char *data, *rate, *concurrency;
+    struct letters_filter filter;
     bool json, from_start, any_order, detach;
 };
 

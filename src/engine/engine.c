@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "broker/replay.h"
+#include "engine/letter_where.h"
 
 #define REQUESTS_DEFAULT 4096u
 /* A step is to take a millisecond or two: about 10 us a message, more where it is large. */
@@ -141,6 +142,7 @@ static int make_rooms(struct belay_engine *e, struct belay_err *err)
         status = belay_broker_new(NULL, &e->broker, err);
     if (status != BELAY_OK)
         return status;
+    belay_replay_set_where(e->broker, &engine_replay_where);
     const struct belay_sagas_opt sagas = { .broker = e->broker,
                                            .definition = engine_saga_of,
                                            .may_call = engine_may_call,

@@ -174,3 +174,18 @@ def test_a_replayed_letter_takes_the_flow_as_it_is_now(small):
     belay("dlq", "replay", letter["flow"], str(letter["sequence"]), data=small.data, check=True)
     until(lambda: shipped(small, "mended-unshippable-1"))
     assert small.letters() == []
+
+
+def test_filters_of_a_list_are_those_of_a_job(small):
+    fail(small, 6)
+    group = small.letters()[0]["group"]
+    where = "body.id in ['r-1', 'r-4']"
+    done = ended(small, start(small, "--where", where, "--since", "1h", "--group", group))
+    assert (done["taken"], done["skipped"], done["where"]) == (2, 4, where) and done["since"] and done["group"] == group
+    assert shipped(small, "r-1") and shipped(small, "r-4") and not shipped(small, "r-0")
+    assert ended(small, start(small, "--older", "1h"))["taken"] == 0
+    assert ended(small, start(small, "--group", "0123456789abcdef"))["taken"] == 0
+    for wrong in (("--where", "body.("), ("--group", "x"), ("--since", "yesterday")):
+        code, _, err = belay("dlq", "replay", "--all", *wrong, data=small.data)
+        assert code == 1 and "422" in err, wrong
+    assert len(small.letters()) == 4

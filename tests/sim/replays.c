@@ -29,6 +29,7 @@ static void begin(struct sim_world *w)
     static const char *const errors[] = { "", "", "HTTP", "class:transient" };
     const char *flow = flows[sim_below(w, 2)];
     struct belay_replay_opt opt = { .flow = belay_str_c(flow), .error = belay_str_c(errors[sim_below(w, 4)]),
+                                    .where = belay_str_c(sim_chance(w, 200) ? "body.n % 2 = 0" : ""),
                                     .who = BELAY_STR("sim"), .from_start = false,
                                     .concurrency = 1 + (uint32_t)sim_below(w, 4),
                                     .rate = (uint32_t)sim_below(w, 3) * 3, .rate_seconds = 1 };

@@ -128,6 +128,72 @@ static void filters_say_which_letters(void **state)
     assert_state(w, 1, BELAY_MESSAGE_DEAD);
 }
 
+/* "where" is a sequence here; "gone" compiles once only. */
+static int compiles;
+static int compile_where(void *arg, struct belay_str source, void **ret_where, struct belay_err *err)
+{
+    uint64_t *wanted = arg;
+    if (belay_str_eq(source, BELAY_STR("bad")) || (belay_str_eq(source, BELAY_STR("gone")) && compiles++))
+        return belay_fail(err, BELAY_SYNTAX, "where: bad");
+    *ret_where = wanted;
+    return BELAY_OK;
+}
+
+static bool wants_where(void *arg, void *where, const struct belay_letter *letter, belay_time now, struct belay_arena *arena)
+{
+    (void)arg, (void)now, (void)arena;
+    assert_int_equal(letter->history_count, 1);
+    return letter->sequence == *(uint64_t *)where;
+}
+
+static void release_where(void *arg, void *where)
+{
+    assert_ptr_equal(arg, where);
+}
+
+static void groups_times_and_predicates_say_which_too(void **state)
+{
+    static uint64_t third = 3;
+    static const struct belay_replay_where where = { compile_where, wants_where, release_where, &third };
+    struct world *w = *state;
+    struct belay_letter l;
+    struct belay_arena arena;
+    uint32_t id;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    for (int i = 0; i < 5; i++) {
+        fails_with(w, i == 4 ? "VALIDATION:SCHEMA" : "HTTP:TIMEOUT");
+        make_letter(w, "", false);
+        pass_ms(w, 10);
+    }
+    world_ok(w, belay_broker_letter_get(w->b, w->sub, 5, &arena, &l, &w->err));
+    uint32_t by_group = start(w, (struct belay_replay_opt){ .group = l.fingerprint });
+    ack(w, take_one(w, 5));
+    world_ok(w, belay_broker_letter_get(w->b, w->sub, 2, &arena, &l, &w->err));
+    uint32_t by_time = start(w, (struct belay_replay_opt){ .since = l.created_at, .until = l.created_at + 1 });
+    ack(w, take_one(w, 2));
+    tick(w, 4);
+    assert_job(w, by_group, BELAY_REPLAY_DONE, 1, 4);
+    assert_job(w, by_time, BELAY_REPLAY_DONE, 1, 3);
+    assert_int_equal(belay_replay_start(w->b, &(struct belay_replay_opt){ .where = BELAY_STR("3") }, w->now, &id, &w->err),
+                     BELAY_INVALID); /* nobody can tell */
+    belay_replay_set_where(w->b, &where);
+    assert_int_equal(belay_replay_start(w->b, &(struct belay_replay_opt){ .where = BELAY_STR("bad") }, w->now, &id, &w->err),
+                     BELAY_SYNTAX);
+    uint32_t by_where = start(w, (struct belay_replay_opt){ .where = BELAY_STR("3") });
+    compiles = 0;
+    uint32_t gone = start(w, (struct belay_replay_opt){ .where = BELAY_STR("gone") });
+    world_settle(w);
+    world_reopen(w, SIM_POWER); /* before anything was looked at: compiled anew */
+    belay_replay_set_where(w->b, &where);
+    ack(w, take_one(w, 3));
+    tick(w, 4);
+    world_settle(w);
+    assert_job(w, by_where, BELAY_REPLAY_DONE, 1, 2);
+    assert_job(w, gone, BELAY_REPLAY_CANCELLED, 0, 0);
+    assert_state(w, 1, BELAY_MESSAGE_DEAD);
+    belay_arena_deinit(&arena);
+}
+
 static void what_fails_again_or_comes_later_is_not_taken(void **state)
 {
     struct world *w = *state;
@@ -314,6 +380,7 @@ int main(void)
         WORLD_TEST(a_key_goes_one_after_the_other_and_others_pass),
         WORLD_TEST(in_any_order_they_need_not_wait),
         WORLD_TEST(filters_say_which_letters),
+        WORLD_TEST(groups_times_and_predicates_say_which_too),
         WORLD_TEST(what_fails_again_or_comes_later_is_not_taken),
         WORLD_TEST(a_job_survives_and_goes_on_where_it_was),
         WORLD_TEST(two_jobs_and_a_person_never_have_the_same_letter),
