@@ -1,5 +1,8 @@
 /* answer_status.c - health, metrics, and how everything stands. */
 #include "admin/impl.h"
+#include "broker/poison.h"
+
+#define POISON_LOOKS_MAX 2000 /* rows: a few milliseconds */
 
 bool answer_ready(struct question *q, struct belay_engine *e, belay_time now)
 {
@@ -142,6 +145,22 @@ static void sagas(struct belay_json_out *o, struct belay_sagas *all)
     belay_json_end_array(o);
 }
 
+/* How many payloads and errors have tripped. */
+static void poison(struct belay_json_out *o, struct question *q, struct belay_engine *e, belay_time now)
+{
+    struct belay_poison_key key = { 0 };
+    struct belay_poison p;
+    uint64_t tripped = 0;
+    bool more = true;
+    for (uint32_t i = 0; more && i < POISON_LOOKS_MAX; i++) {
+        struct belay_arena_mark mark = belay_arena_mark(&q->arena);
+        more = belay_poison_next(belay_engine_broker(e), &key, now, &q->arena, &p);
+        tripped += more && p.tripped_at;
+        belay_arena_rewind(&q->arena, mark);
+    }
+    put(o, "poison", tripped);
+}
+
 static void store(struct belay_json_out *o, struct belay_store *s)
 {
     struct belay_store_stats t;
@@ -197,6 +216,7 @@ bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
     subscriptions(&o, belay_engine_broker(e), now);
     connections(&o, e);
     sagas(&o, belay_engine_sagas(e));
+    poison(&o, q, e, now);
     store(&o, belay_engine_store(e));
     belay_json_end_object(&o);
     return true;

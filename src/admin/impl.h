@@ -174,6 +174,8 @@ bool answer_alert_test(struct question *q, struct belay_engine *e, belay_time no
 bool answer_trail(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_audit_start(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_audit(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_poison(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_poison_clear(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_trace(struct question *q, struct belay_engine *e, belay_time now);
 
 #endif

@@ -46,6 +46,8 @@ const struct admin_route admin_routes[] = {
     { "GET", "/alerts", "alerts", answer_alerts, false },
     { "POST", "/alerts/rules/{rule}/silence", "alertSilence", answer_alert_silence, false },
     { "POST", "/alerts/channels/{channel}/test", "alertTest", answer_alert_test, false },
+    { "GET", "/poison", "poison", answer_poison, false },
+    { "POST", "/poison/clear", "poisonClear", answer_poison_clear, false },
     { "GET", "/trail", "trail", answer_trail, false },
     { "POST", "/audit", "auditStart", answer_audit_start, false },
     { "GET", "/audit", "audit", answer_audit, false },

@@ -80,6 +80,8 @@
 #define BELAY_CRASH_AFTER_MAX 100
 #define BELAY_LANE_MOVE_MAX 64          /* messages moved in one commit */
 #define BELAY_LANE_REASON_BYTES_MAX 200 /* why, and who, of one that is parked by hand */
+#define BELAY_POISON_ROWS_MAX 10000        /* payloads and errors that failed lately */
+#define BELAY_POISON_SAMPLE_BYTES_MAX 300
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
 #define BELAY_REPLAYS_MAX 16         /* replay jobs that have not ended */
 #define BELAY_REPLAYS_KEPT_MAX 64    /* all of them */

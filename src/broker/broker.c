@@ -78,6 +78,8 @@ int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct 
         status = subscriptions_load(b, state);
     if (status == BELAY_OK)
         status = replays_load(b, state);
+    if (status == BELAY_OK)
+        status = poison_load(b);
     if (status != BELAY_OK)
         return belay_fail(err, status, "the broker's rows in the state: %s", belay_status_text(status));
     return BELAY_OK;
@@ -133,6 +135,7 @@ static apply_fn *const applies[] = {
     [RECORD_RELEASE - BELAY_RECORD_BROKER] = apply_release,
     [RECORD_SEEK - BELAY_RECORD_BROKER] = apply_seek,
     [RECORD_CRASH - BELAY_RECORD_BROKER] = apply_crash,
+    [RECORD_POISON - BELAY_RECORD_BROKER] = apply_poison,
     [RECORD_SCHEDULE - BELAY_RECORD_BROKER] = apply_schedule,
     [RECORD_UNSCHEDULE - BELAY_RECORD_BROKER] = apply_unschedule,
     [RECORD_IDEM_PUT - BELAY_RECORD_BROKER] = apply_idem_put,
@@ -162,7 +165,7 @@ int belay_broker_apply(struct belay_broker *b, uint64_t position, const struct b
                        struct belay_err *err)
 {
     if (record->type <= BELAY_RECORD_BROKER || record->type >= RECORD_END
-        || !applies[record->type - BELAY_RECORD_BROKER] || record->version != RECORD_VERSION)
+        || record->version != RECORD_VERSION)
         return belay_fail(err, BELAY_VERSION,
                           "record type 0x%04x version %u at position %llu was written by a newer version",
                           record->type, record->version, (unsigned long long)position);

@@ -200,6 +200,7 @@ void belay_broker_tick(struct belay_broker *b, belay_time now)
     retention_tick(b);
     idempotency_tick(b);
     sweep_tick(b);
+    poison_tick(b);
     trail_tick(b);
     if (b->replay_count)
         replays_tick(b);

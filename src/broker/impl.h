@@ -214,6 +214,9 @@ struct belay_broker {
     struct crash crashes[CRASHES_KEPT]; /* row 0 of SUBSCRIPTION: the one numbered n is at n % CRASHES_KEPT */
     uint64_t crash_last;
     bool crashes_dirty;
+    uint32_t poison_count;       /* rows of POISON */
+    belay_time poison_at;        /* next look at those that expired */
+    struct row_key poison_swept;
     uint8_t absent[16];          /* hash of the key that was looked for last and is in no bucket */
     bool absent_known;
     bool dirty;
@@ -264,7 +267,8 @@ enum record_type {
     RECORD_SETTLE,
     RECORD_RETRY,
     RECORD_LETTER,
-    RECORD_PROGRESS = BELAY_RECORD_BROKER + 10, /* 9 was of a version before the first */
+    RECORD_POISON,
+    RECORD_PROGRESS,
     RECORD_HOLD,
     RECORD_REPLAY,
     RECORD_RELEASE,
@@ -328,6 +332,7 @@ int apply_replay(struct belay_broker *b, struct belay_unpack *u);
 int apply_release(struct belay_broker *b, struct belay_unpack *u);
 int apply_seek(struct belay_broker *b, struct belay_unpack *u);
 int apply_crash(struct belay_broker *b, struct belay_unpack *u);
+int apply_poison(struct belay_broker *b, struct belay_unpack *u);
 int apply_schedule(struct belay_broker *b, struct belay_unpack *u);
 int apply_unschedule(struct belay_broker *b, struct belay_unpack *u);
 int apply_idem_put(struct belay_broker *b, struct belay_unpack *u);
@@ -659,6 +664,8 @@ void retention_tick(struct belay_broker *b);
 /* Makes room for bytes more in a topic with retain_bytes; false: it is full of unsettled messages. */
 bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes);
 void idempotency_tick(struct belay_broker *b);
+void poison_tick(struct belay_broker *b);
+int poison_load(struct belay_broker *b);
 void trail_tick(struct belay_broker *b);
 int trail_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 

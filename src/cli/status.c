@@ -85,8 +85,17 @@ static void show_open_breakers(const belay_json *root)
 }
 
 /* What wants somebody, and the command that shows it. */
+static void show_poison(const belay_json *root, const char *flag)
+{
+    unsigned long long n = json_number(root, "poison");
+    if (n)
+        printf("! %llu payload%s or error%s failed again and again: belay poison ls%s\n", n, n == 1 ? "" : "s",
+               n == 1 ? "" : "s", flag);
+}
+
 static void show_troubles(const belay_json *root, const char *flag)
 {
+    show_poison(root, flag);
     const belay_json *subs = belay_json_get(root, BELAY_STR("subscriptions")), *s;
     const belay_json *sagas = belay_json_get(root, BELAY_STR("sagas"));
     for (size_t i = 0; (s = belay_json_at(subs, i)); i++) {

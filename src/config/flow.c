@@ -82,6 +82,8 @@ static const struct config_key flow_keys[] = {
       CONFIG_FIELD(struct flow_raw, retry), .kind = &config_kind_retry },
     { "crash_loop", CONFIG_SUB, "When a message that kills the process is quarantined.",
       CONFIG_FIELD(struct flow_raw, def.crash_after), .kind = &config_kind_crash_loop },
+    { "poison", CONFIG_SUB, "What is done about messages that fail again and again.",
+      CONFIG_FIELD(struct flow_raw, def.poison), .kind = &config_kind_poison },
     { "timeout", CONFIG_DURATION,
       "How long one run may take, waits between attempts not counted; without it an API's caller "
       "waits 30s, and a message has no bound.",

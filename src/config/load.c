@@ -12,6 +12,7 @@ struct file_raw {
     const struct config_node *env, *tables, *policies, *connections, *topics, *queues, *apis, *flows, *sagas,
         *alerts;
     uint32_t crash_after;
+    struct belay_poison_def poison;
 };
 
 static const struct config_key file_keys[] = {
@@ -45,6 +46,8 @@ static const struct config_key file_keys[] = {
       CONFIG_FIELD(struct file_raw, alerts), .kind = &config_kind_alerts },
     { "crash_loop", CONFIG_SUB, "When messages that kill the process are quarantined; of flows that say nothing, and sagas.",
       CONFIG_FIELD(struct file_raw, crash_after), .kind = &config_kind_crash_loop },
+    { "poison", CONFIG_SUB, "What is done about messages that fail again and again; of flows that say nothing.",
+      CONFIG_FIELD(struct file_raw, poison), .kind = &config_kind_poison },
     { "schedule", CONFIG_RESERVED, .help = "" },
     { 0 },
 };
@@ -201,9 +204,13 @@ static void take_defaults(struct merge *m, const struct config_tree *trees)
 {
     struct belay_definitions *d = &m->c->set->d;
     const struct config_tree *tree = trees;
-    for (uint32_t i = 0; i < m->count; i++, tree = tree->next)
-        if (m->files[i].crash_after && is_only(m, tree, "crash_loop", d->crash_after))
-            d->crash_after = m->files[i].crash_after;
+    for (uint32_t i = 0; i < m->count; i++, tree = tree->next) {
+        const struct file_raw *f = &m->files[i];
+        if (f->crash_after && is_only(m, tree, "crash_loop", d->crash_after))
+            d->crash_after = f->crash_after;
+        if (f->poison.same_payload && is_only(m, tree, "poison", d->poison.same_payload))
+            d->poison = f->poison;
+    }
 }
 
 /* What the alerts of all files need comes as one more file. */

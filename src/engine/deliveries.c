@@ -285,6 +285,7 @@ static int settle_done(struct belay_engine *e, struct engine_run *r)
     if (e->failed)
         return BELAY_OK;
     engine_effects_log(e, r);
+    engine_poison_succeeded(e, r);
     status = finish(e, r, &err);
     if (status != BELAY_OK && !committed && engine_no_room(e, status, &err))
         return status;
@@ -363,13 +364,28 @@ static int settle_letter(struct belay_engine *e, struct engine_run *r,
     return BELAY_OK;
 }
 
+/* What fails again and again has no retries left. */
+static int settle_failed(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_subscription *sub = r->delivery->sub;
+    const struct belay_fault *fault = belay_flow_fault(r->flow);
+    struct belay_fault poison;
+    bool pause = false;
+    bool now = engine_poison_failed(e, r, fault, &poison, &pause);
+    int status;
+    if (r->verdict == BELAY_FLOW_LETTER)
+        status = settle_letter(e, r, fault, true);
+    else if (now)
+        status = settle_letter(e, r, &poison, false);
+    else
+        status = settle_retry(e, r);
+    if (pause && status == BELAY_OK && !e->failed)
+        engine_poison_pause(e, sub);
+    return status;
+}
+
 int engine_delivery_settle(struct belay_engine *e, struct engine_run *r)
 {
-    switch ((enum belay_flow_verdict)r->verdict) {
-    case BELAY_FLOW_DONE: return settle_done(e, r);
-    case BELAY_FLOW_RETRY: return settle_retry(e, r);
-    case BELAY_FLOW_LETTER: return settle_letter(e, r, belay_flow_fault(r->flow), true);
-    case BELAY_FLOW_CALL: break;
-    }
-    BELAY_UNREACHABLE();
+    BELAY_ASSERT(r->verdict != BELAY_FLOW_CALL);
+    return r->verdict == BELAY_FLOW_DONE ? settle_done(e, r) : settle_failed(e, r);
 }

@@ -123,11 +123,12 @@ struct belay_action_reply {
     struct belay_str body;
     bool problem;                       /* an error: the runtime shapes problem+json from type and detail */
     struct belay_str type, detail;
+    struct belay_str letter;            /* "FLOW/SEQUENCE" of what it is about; "" */
     uint32_t retry_after_ms;
 };
 
 /* Something an operator wants to know, named as in the log (docs/internals/logs-and-metrics.md lists them):
- * message.retry, .dead_letter, .parked, .crashed, .duplicate; poison.quarantined; request.retry; saga.* (saga.h's news);
+ * message.retry, .dead_letter, .parked, .crashed, .duplicate; poison.quarantined, .payload, .signature; request.retry, .poisoned; saga.* (saga.h's news);
  * clock.jumped.  The runtime logs and counts. */
 struct belay_action_event {
     uint8_t level;                      /* obs level */

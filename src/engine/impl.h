@@ -464,6 +464,20 @@ belay_time engine_isolate_wake_at(const struct belay_engine *e);
 /* So many deaths, and it is quarantined instead of being run. True: the delivery is gone. */
 bool engine_quarantine(struct belay_engine *e, struct belay_delivery *d, const struct belay_flow_def *flow);
 
+/* ---- poison.c: what fails again and again ---- */
+/* An attempt failed. True: it is to become a letter now, whatever its policy says; *ret_fault says why. *ret_pause: its
+ * flow is to be paused, once the delivery has ended. */
+bool engine_poison_failed(struct belay_engine *e, struct engine_run *r, const struct belay_fault *fault,
+                          struct belay_fault *ret_fault, bool *ret_pause);
+void engine_poison_pause(struct belay_engine *e, struct belay_subscription *sub);
+/* It succeeded after all. */
+void engine_poison_succeeded(struct belay_engine *e, struct engine_run *r);
+/* It killed the process: whoever sends the same is refused. */
+void engine_poison_quarantined(struct belay_engine *e, const struct belay_delivery *d, const struct belay_flow_def *flow,
+                               const struct belay_fault *fault);
+/* True: the request's payload is known to be poison where it goes, and it was answered so. */
+bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r);
+
 /* ---- sagas.c: what flows see of sagas ---- */
 int engine_saga_function(void *arg, struct belay_arena *arena, const struct belay_value *args,
                          uint32_t count, struct belay_value *ret, struct belay_err *err);

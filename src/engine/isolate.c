@@ -102,6 +102,7 @@ bool engine_quarantine(struct belay_engine *e, struct belay_delivery *d, const s
     belay_buf_clear(&e->buf);
     belay_broker_crash_story(e->broker, d, &e->buf);
     belay_fault_set_excerpt(&fault, belay_buf_view(&e->buf));
+    engine_poison_quarantined(e, d, flow, &fault);
     bool park = flow && flow->lanes.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
     tell(e, d, &fault);
     int status = belay_broker_letter(e->broker, d, &fault, park, d->progress, d->definition, e->now, &err);

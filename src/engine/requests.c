@@ -483,7 +483,7 @@ int belay_engine_request(struct belay_engine *e, const struct belay_engine_reque
     name_message(e, r);
     if (r->map_key.n && !check_key(e, r))
         return BELAY_OK;
-    if (engine_api_admit(e, r))
+    if (!engine_poison_refuses(e, r) && engine_api_admit(e, r))
         engine_request_begin(e, r);
     return BELAY_OK;
 }

@@ -250,6 +250,16 @@ struct belay_error_rule {
     uint16_t first;               /* index of its first step */
 };
 
+enum belay_poison_action { BELAY_POISON_DEAD_LETTER, BELAY_POISON_PARK_FLOW, BELAY_POISON_ALERT };
+/* What fails again and again (broker/poison.h). */
+struct belay_poison_def {
+    uint32_t same_payload;        /* distinct messages with one payload that failed; 0: not said at all */
+    uint32_t same_signature;      /* distinct messages that failed alike */
+    uint64_t window_ms;
+    enum belay_poison_action action;
+};
+#define BELAY_POISON_DEFAULT ((struct belay_poison_def){ 3, 50, 3600000, BELAY_POISON_DEAD_LETTER })
+
 struct belay_flow_def {
     struct belay_str name;
     struct belay_hash128 hash;    /* of `text` */
@@ -260,6 +270,7 @@ struct belay_flow_def {
     struct belay_retry_def retry;
     uint32_t timeout_ms;          /* of one run without its waits; 0: none */
     uint32_t crash_after;         /* deaths while a message ran alone, then it is quarantined; 0: the set's */
+    struct belay_poison_def poison; /* same_payload 0: the set's */
     uint16_t first;               /* BELAY_STEP_END: no steps */
     const struct belay_step_def *steps;
     uint32_t step_count;
@@ -356,6 +367,7 @@ struct belay_definitions {
     struct belay_arena arena;
     struct belay_str name;                    /* of the application */
     uint32_t crash_after;                     /* of flows and sagas that say nothing; 0: the default */
+    struct belay_poison_def poison;           /* likewise */
     struct belay_policy_def *policies; uint32_t policy_count;
     struct belay_connection_def *connections; uint32_t connection_count;
     struct belay_topic_def *topics; uint32_t topic_count;     /* queues too */

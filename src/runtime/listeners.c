@@ -112,6 +112,10 @@ void listeners_reply(struct api_request *x, const struct belay_action_reply *rep
         belay_buf_put_str(&members, BELAY_STR("\"error\":"));
         belay_json_write_str(&members, reply->type);
     }
+    if (reply->letter.n) {
+        belay_buf_put_str(&members, reply->type.n ? BELAY_STR(",\"letter\":") : BELAY_STR("\"letter\":"));
+        belay_json_write_str(&members, reply->letter);
+    }
     struct belay_http_problem problem = {
         .status = reply->status,
         .detail = reply->detail,

@@ -48,6 +48,7 @@ enum belay_table {
     BELAY_TABLE_REPLAY,       /* broker: job -> replay of many letters; what it put aside, what is under way */
     BELAY_TABLE_LETTER_INDEX, /* broker: group, key, time -> letter */
     BELAY_TABLE_GROUP,        /* broker: fingerprint -> letters that failed alike */
+    BELAY_TABLE_POISON,       /* broker: payload or error, subscription -> how often it failed lately */
     BELAY_TABLE_STATIC_COUNT,
     BELAY_TABLE_DROPPABLE = 64, /* idempotency buckets: DROPPABLE + n, n < BELAY_TABLE_BUCKETS */
     BELAY_TABLE_BUCKETS = 64

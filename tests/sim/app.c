@@ -20,6 +20,7 @@
 static const char app_text[] =
     "belay: 1\n"
     "name: sim\n"
+    "poison: { same_payload: 2, same_signature: 3, window: 1h }\n"
     "connections:\n"
     "  payments: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: Idempotency-Key },"
     " timeout: 2s, concurrency: 4, rate: { per_second: 8, burst: 2 },"
@@ -40,7 +41,7 @@ static const char app_text[] =
     "  reads: { retain: 20s }\n"
     "  counts: { retain: 30d }\n"
     "  seen: { retain: 30d }\n"
-    "  turned: { retain: 30d }\n"
+    "  turned: { retain: 30d, discard: { reason: counted at the end } }\n"
     "queues:\n"
     "  work: { max_messages: 3 }\n"
     "  brief: { max_messages: 4, on_full: reject, ttl: 3s }\n"

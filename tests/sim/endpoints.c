@@ -228,6 +228,8 @@ static void plan(struct sim_world *w, struct sim_call *c, const struct subject *
     if (strcmp(c->method, "GET") == 0 && s->order && !s->order->charged) {
         set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 404);
     } else if (refused_for_good(w, c, s)) {
+        if (s->event)
+            s->event->refused = true;
         set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 422);
     } else if (s->order && s->order->stuck && strncmp(c->path, "/bookings/", 10) == 0) {
         set(c, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
@@ -237,7 +239,7 @@ static void plan(struct sim_world *w, struct sim_call *c, const struct subject *
             silent ? "HTTP:TIMEOUT" : "HTTP:CONNECTIVITY", 0);
         c->works = silent && sim_chance(w, 600); /* done, and nobody says so */
     } else if (n < w->faults * 8 / 10) {
-        set(c, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
+        set(c, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", sim_chance(w, 500) ? 500 : 503);
         c->outcome.retry_after_ms = sim_chance(w, 300) ? 1000 : 0;
     }
 }

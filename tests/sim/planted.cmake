@@ -46,7 +46,9 @@ set(planted
   "72:a_message_that_is_begun_after_its_time"
   "73:a_subscription_that_reads_ahead_without_end"
   "74:what_is_stuck_behind_a_letter_is_counted_for_ever"
-  "75:more_requests_at_work_than_their_api_allows")
+  "75:more_requests_at_work_than_their_api_allows"
+  "62:an_outage_that_counts_as_poison"
+  "63:a_message_that_counts_twice_as_poison")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

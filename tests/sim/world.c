@@ -204,6 +204,7 @@ static void take_actions(struct sim_world *w)
                       BELAY_STR_ARG(a.u.event.key));
             if (strcmp(a.u.event.name, "poison.quarantined") == 0)
                 sim_crashes_quarantined(w, a.u.event.owner, a.u.event.sequence);
+            sim_poison_event(w, &a.u.event);
             break;
         }
     }

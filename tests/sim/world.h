@@ -7,6 +7,7 @@
  *   operators.c  people: letters, reloads
  *   persons.c    people: what they say about sagas
  *   crashes.c    the process dies with a message in hand
+ *   poison.c     what trips, against what was refused for good
  *   audit.c      the balance out of the rows
  *   newest.c     the newest segment of the journal goes missing
  *   seeks.c      people: seeks and pauses, and what must come of them
@@ -90,6 +91,7 @@ struct sim_event {
     bool passed;               /* the same: it may have been moved aside */
     bool bad;                  /* the sink refuses it for good, while faults are on */
     bool see_replayed;         /* a person wanted `see` to handle it, late or not */
+    bool refused;              /* it did */
 };
 
 struct sim_lane {
@@ -298,6 +300,8 @@ void sim_crashes_look(struct sim_world *w);
 void sim_crashes_check(struct sim_world *w);
 /* The call kills. */
 bool sim_crashes_call(struct sim_world *w, const struct belay_call_request *request);
+/* ---- poison.c ---- */
+void sim_poison_event(struct sim_world *w, const struct belay_action_event *event);
 void sim_crashes_died(struct sim_world *w, bool power);
 void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64_t sequence);
 /* Everything is durable that was done so far; false: the disk is about to end it. */

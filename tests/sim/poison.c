@@ -1,0 +1,43 @@
+/* What trips is held against what the endpoints refused for good: no outage, and no message counted twice. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+static struct belay_str field(const struct belay_action_event *e, const char *name)
+{
+    for (uint32_t i = 0; i < e->field_count; i++)
+        if (belay_str_eq(e->fields[i].name, belay_str_c(name)))
+            return e->fields[i].value;
+    return BELAY_STR_NONE;
+}
+
+/* Messages of the flow that were ever refused for good. */
+static uint64_t refused(const struct sim_world *w, struct belay_str flow)
+{
+    uint64_t n = 0;
+    if (belay_str_eq(flow, BELAY_STR("ship")))
+        for (uint32_t i = 0; i < w->order_count; i++)
+            n += w->orders[i].unshippable;
+    if (belay_str_eq(flow, BELAY_STR("handle")))
+        for (uint32_t i = 0; i < w->lane_count; i++)
+            for (uint32_t k = 0; k < w->lanes[i].count; k++)
+                n += w->lanes[i].events[k].refused;
+    return n;
+}
+
+void sim_poison_event(struct sim_world *w, const struct belay_action_event *e)
+{
+    struct belay_str error = field(e, "error"), messages = field(e, "messages");
+    uint64_t count = 0;
+    if (strcmp(e->name, "poison.payload") == 0) /* each payload is sent once */
+        sim_violation(w, "POISON", "a payload of %.*s is counted as two", BELAY_STR_ARG(e->owner));
+    if (strcmp(e->name, "poison.signature") != 0)
+        return;
+    if (!belay_str_eq(error, BELAY_STR("HTTP:CLIENT_ERROR")))
+        sim_violation(w, "POISON", "an outage of %.*s counts as poison: %.*s", BELAY_STR_ARG(e->owner),
+                      BELAY_STR_ARG(error));
+    if (!belay_str_to_u64(messages, &count) || count > refused(w, e->owner))
+        sim_violation(w, "POISON", "%.*s: %.*s messages failed alike, and %llu were refused", BELAY_STR_ARG(e->owner),
+                      BELAY_STR_ARG(messages), (unsigned long long)refused(w, e->owner));
+}

@@ -1,0 +1,186 @@
+/* Payloads and errors that failed: counted by distinct messages, over a window, within a bound. */
+#include "base/alloc.h"
+#include "broker/poison.h"
+#include "unit/broker/broker_fixture.h"
+
+static struct belay_poison_key key_of(struct world *w, enum belay_poison_kind kind, uint64_t n)
+{
+    return (struct belay_poison_key){ kind, { n, 7 }, belay_subscription_id(w->sub) };
+}
+
+struct seen {
+    bool trips;
+    struct belay_poison p;
+};
+
+static struct seen fails(struct world *w, struct belay_poison_key key, const char *id, uint32_t threshold,
+                         struct belay_arena *arena)
+{
+    const struct belay_poison_failure f = { .id = belay_str_c(id), .sequence = 5, .sample = BELAY_STR("HTTP:500 at x"),
+                                            .threshold = threshold, .window_ms = 60000, .refuse = true };
+    struct seen s = { 0 };
+    world_ok(w, belay_poison_failed(w->b, &key, &f, w->now, arena, &s.p, &s.trips, &w->err));
+    return s;
+}
+
+static void the_third_message_trips_and_a_message_counts_once(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    struct belay_poison_key key = key_of(w, BELAY_POISON_PAYLOAD, 1);
+    assert_false(belay_poison_any(w->b));
+    assert_false(fails(w, key, "a", 3, &arena).trips);
+    assert_false(fails(w, key, "a", 3, &arena).trips);
+    assert_false(fails(w, key, "b", 3, &arena).trips);
+    assert_int_equal(fails(w, key, "a", 3, &arena).p.count, 2);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    assert_true(belay_poison_any(w->b));
+    struct seen s = fails(w, key, "c", 3, &arena);
+    assert_true(s.trips);
+    assert_true(s.p.refused);
+    assert_true(s.p.tripped_at > 0);
+    assert_str(s.p.flow, "billing");
+    assert_str(s.p.sample, "HTTP:500 at x");
+    assert_false(fails(w, key, "d", 3, &arena).trips); /* it has tripped already */
+    world_settle(w);
+    belay_arena_deinit(&arena);
+}
+
+static void the_window_is_over_and_it_begins_anew(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_poison p;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    struct belay_poison_key key = key_of(w, BELAY_POISON_SIGNATURE, 1);
+    fails(w, key, "a", 2, &arena);
+    pass_ms(w, 59000);
+    assert_true(belay_poison_get(w->b, &key, w->now, &arena, &p));
+    pass_ms(w, 1000);
+    assert_false(belay_poison_get(w->b, &key, w->now, &arena, &p));
+    assert_int_equal(fails(w, key, "b", 2, &arena).p.count, 1);
+    assert_true(fails(w, key, "c", 2, &arena).trips);
+    pass_ms(w, 59000);
+    fails(w, key, "d", 2, &arena); /* a tripped one is kept as long as it goes on failing */
+    pass_ms(w, 59000);
+    assert_true(belay_poison_get(w->b, &key, w->now, &arena, &p));
+    pass_ms(w, 1000);
+    assert_false(belay_poison_get(w->b, &key, w->now, &arena, &p));
+    world_settle(w);
+    pass_ms(w, 2000);
+    pass_ms(w, 2000);
+    assert_false(belay_poison_any(w->b)); /* swept */
+    world_settle(w);
+    world_reopen(w, SIM_KILL);
+    assert_false(belay_poison_get(w->b, &key, w->now, &arena, &p)); /* the crash may bring it back: it has expired */
+    pass_ms(w, 2000);
+    assert_false(belay_poison_any(w->b));
+    belay_arena_deinit(&arena);
+}
+
+static void what_is_cleared_is_gone(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_poison p;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    struct belay_poison_key key = key_of(w, BELAY_POISON_PAYLOAD, 1), other = key_of(w, BELAY_POISON_PAYLOAD, 2);
+    fails(w, key, "a", 1, &arena);
+    world_ok(w, belay_poison_clear(w->b, &other, &w->err));
+    assert_true(belay_poison_get(w->b, &key, w->now, &arena, &p));
+    world_ok(w, belay_poison_clear(w->b, &key, &w->err));
+    assert_false(belay_poison_any(w->b));
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    assert_false(belay_poison_any(w->b));
+    belay_arena_deinit(&arena);
+}
+
+static void rows_are_listed_in_order(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_poison p;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    fails(w, key_of(w, BELAY_POISON_SIGNATURE, 3), "a", 2, &arena);
+    fails(w, key_of(w, BELAY_POISON_PAYLOAD, 9), "a", 2, &arena);
+    fails(w, key_of(w, BELAY_POISON_PAYLOAD, 4), "a", 2, &arena);
+    struct belay_poison_key key = { 0 };
+    const uint64_t order[] = { 4, 9, 3 };
+    for (int i = 0; i < 3; i++) {
+        assert_true(belay_poison_next(w->b, &key, w->now, &arena, &p));
+        assert_int_equal(p.key.hash.hi, order[i]);
+        assert_int_equal(key.hash.hi, order[i]);
+    }
+    assert_false(belay_poison_next(w->b, &key, w->now, &arena, &p));
+    world_settle(w);
+    belay_arena_deinit(&arena);
+}
+
+static void beyond_the_bound_nothing_new_is_counted(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    struct belay_poison_key first = key_of(w, BELAY_POISON_PAYLOAD, 1);
+    fails(w, first, "a", 2, &arena);
+    for (uint64_t n = 2; n <= BELAY_POISON_ROWS_MAX; n++) {
+        struct belay_arena_mark mark = belay_arena_mark(&arena);
+        fails(w, key_of(w, BELAY_POISON_PAYLOAD, n), "a", 2, &arena);
+        belay_arena_rewind(&arena, mark);
+        if (n % 200 == 0)
+            world_flush(w);
+    }
+    const struct belay_poison_failure f = { .id = BELAY_STR("x"), .threshold = 2, .window_ms = 60000 };
+    struct belay_poison_key more = key_of(w, BELAY_POISON_PAYLOAD, BELAY_POISON_ROWS_MAX + 1);
+    struct belay_poison p;
+    bool trips;
+    assert_int_equal(belay_poison_failed(w->b, &more, &f, w->now, &arena, &p, &trips, &w->err), BELAY_LIMIT);
+    assert_true(fails(w, first, "b", 2, &arena).trips); /* what is known goes on */
+    pass_ms(w, 120000);
+    for (int i = 0; i < BELAY_POISON_ROWS_MAX; i++) {
+        belay_broker_tick(w->b, w->now);
+        world_flush(w);
+    }
+    assert_false(belay_poison_any(w->b));
+    world_settle(w);
+    belay_arena_deinit(&arena);
+}
+
+static void a_failure_without_memory_is_not_half_counted(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_poison_key key = key_of(w, BELAY_POISON_PAYLOAD, 1);
+    const struct belay_poison_failure f = { .id = BELAY_STR("a"), .threshold = 1, .window_ms = 60000 };
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    for (unsigned n = 0;; n++) {
+        struct belay_poison p;
+        bool trips = false;
+        belay_alloc_fail_after(n);
+        int status = belay_poison_failed(w->b, &key, &f, w->now, &arena, &p, &trips, &w->err);
+        belay_alloc_fail_after(UINT64_MAX);
+        if (status == BELAY_OK)
+            break;
+        assert_false(trips);
+        assert_true(n < 100);
+    }
+    world_settle(w);
+    assert_true(belay_poison_any(w->b));
+    belay_arena_deinit(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(the_third_message_trips_and_a_message_counts_once),
+        WORLD_TEST(the_window_is_over_and_it_begins_anew),
+        WORLD_TEST(what_is_cleared_is_gone),
+        WORLD_TEST(rows_are_listed_in_order),
+        WORLD_TEST(beyond_the_bound_nothing_new_is_counted),
+        WORLD_TEST(a_failure_without_memory_is_not_half_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

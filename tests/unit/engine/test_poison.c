@@ -1,0 +1,218 @@
+/* What fails again and again: no retries are left for it, and the edge refuses it; an outage is no poison. */
+#include "broker/poison.h"
+#include "unit/engine/bench.h"
+
+#define HEAD                                                                                        \
+    "belay: 1\n"                                                                                    \
+    "name: t\n"                                                                                     \
+    "connections:\n"                                                                                \
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: K }, concurrency: 8," \
+    " breaker: { min_calls: 20 } }\n"                                                               \
+    "topics: { things: { retain: 1d } }\n"                                                          \
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+
+#define FLOWS                                                                                       \
+    "flows:\n"                                                                                      \
+    "  post:\n"                                                                                     \
+    "    from: { api: api, operation: a }\n"                                                        \
+    "    steps:\n"                                                                                  \
+    "      - publish: { topic: things }\n"                                                          \
+    "    reply: { status: 202 }\n"                                                                  \
+    "  look:\n"                                                                                     \
+    "    from: { api: api, operation: b }\n"                                                        \
+    "    steps: []\n"                                                                               \
+    "    reply: { status: 200 }\n"                                                                  \
+    "  handle:\n"                                                                                   \
+    "    from: { topic: things, start: earliest }\n"                                                \
+    "    retry: { max_attempts: 4, initial: 1s, multiplier: 1, jitter: none }\n"                    \
+    "    steps:\n"                                                                                  \
+    "      - call: { connection: out, method: POST, path: '/x' }\n"
+
+static const char plain[] = HEAD "poison: { same_payload: 2, same_signature: 3, window: 10m }\n" FLOWS;
+static const char parking[] = HEAD FLOWS "    poison: { same_payload: 2, same_signature: 3, action: park_flow }\n";
+static const char telling[] = HEAD "poison: { same_payload: 2, action: alert }\n" FLOWS;
+
+static void post(struct bench *b, const char *body)
+{
+    struct bench_request r;
+    assert_ok(bench_ask(b, &r, "a", NULL, body));
+    bench_go(b);
+    bench_request_free(&r);
+}
+
+static void fails(struct bench *b, enum belay_class class_, const char *type, uint32_t status)
+{
+    bench_answer_bad(b, bench_call_last(b)->id, class_, type, status);
+}
+
+static bool has_tripped(struct bench *b, enum belay_poison_kind kind)
+{
+    struct belay_arena arena;
+    struct belay_poison_key key = { 0 };
+    struct belay_poison p;
+    bool found = false;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    while (belay_poison_next(belay_engine_broker(b->engine), &key, b->now, &arena, &p))
+        found |= p.key.kind == kind && p.tripped_at;
+    belay_arena_deinit(&arena);
+    return found;
+}
+
+static void a_payload_that_failed_under_two_ids_is_refused_at_the_edge(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, plain);
+    post(&b, "{\"a\":1,\"b\":[2]}");
+    fails(&b, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    post(&b, "{ \"b\": [2.0], \"a\": 1 }"); /* the same, written otherwise */
+    assert_int_equal(bench_reply_last(&b)->status, 202);
+    assert_false(bench_saw_event(&b, "poison.payload"));
+    fails(&b, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    assert_true(bench_saw_event(&b, "poison.payload"));
+    bench_crash(&b);
+    unsigned calls = b.call_count;
+    post(&b, "{\"a\":1,\"b\":[2]}");
+    assert_int_equal(bench_reply_last(&b)->status, 422);
+    assert_string_equal(bench_reply_last(&b)->type, "poison");
+    assert_true(bench_saw_event(&b, "request.poisoned"));
+    assert_int_equal(b.call_count, calls);
+    post(&b, "{\"a\":1,\"b\":[3]}");
+    assert_int_equal(bench_reply_last(&b)->status, 202);
+    struct bench_request r; /* an operation that publishes nothing there does not mind */
+    assert_ok(bench_ask(&b, &r, "b", NULL, "{\"a\":1,\"b\":[2]}"));
+    bench_go(&b);
+    assert_int_equal(bench_reply_last(&b)->status, 200);
+    bench_request_free(&r);
+    bench_pass_ms(&b, 10 * 60 * 1000);
+    post(&b, "{\"a\":1,\"b\":[2]}"); /* the window is over */
+    assert_int_equal(bench_reply_last(&b)->status, 202);
+    bench_deinit(&b);
+}
+
+static void an_outage_is_no_poison(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, plain);
+    for (int i = 0; i < 6; i++) {
+        post(&b, "{\"same\":1}");
+        fails(&b, BELAY_CLASS_TRANSIENT, i % 2 ? "HTTP:CONNECTIVITY" : "HTTP:SERVER_ERROR", i % 2 ? 0 : 500);
+    }
+    assert_false(belay_poison_any(belay_engine_broker(b.engine)));
+    assert_int_equal(bench_stats(&b, "handle").waiting, 6);
+    bench_deinit(&b);
+}
+
+/* The partner answers others well, and this one with 500: its retries are not burnt a second time. */
+static void a_payload_that_a_healthy_partner_cannot_take_has_no_retries_left(void **state)
+{
+    struct bench b;
+    char body[32];
+    (void)state;
+    bench_init(&b, plain);
+    for (int i = 0; i < 6; i++) {
+        snprintf(body, sizeof body, "{\"good\":%d}", i);
+        post(&b, body);
+        bench_answer(&b, bench_call_last(&b)->id, "{}");
+    }
+    post(&b, "{\"bad\":1}");
+    fails(&b, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 500);
+    assert_int_equal(bench_stats(&b, "handle").waiting, 1);
+    post(&b, "{\"bad\":1}");
+    fails(&b, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 500);
+    struct belay_subscription_stats s = bench_stats(&b, "handle");
+    assert_int_equal(s.waiting, 1); /* the first one, until its next attempt */
+    assert_int_equal(s.dead + s.parked, 1);
+    bench_pass_ms(&b, 1000);
+    fails(&b, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 500);
+    assert_int_equal(bench_stats(&b, "handle").waiting, 0);
+    bench_deinit(&b);
+}
+
+static void success_forgets_what_was_held_against_a_payload(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, plain);
+    for (int i = 0; i < 2; i++) {
+        post(&b, "{\"a\":1}");
+        fails(&b, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    }
+    assert_true(has_tripped(&b, BELAY_POISON_PAYLOAD));
+    struct belay_broker *broker = belay_engine_broker(b.engine);
+    struct belay_subscription *sub = belay_broker_find(broker, BELAY_STR("handle"));
+    assert_ok(belay_broker_letter_replay(broker, sub, 1, false, b.now, &b.err)); /* the partner was mended */
+    bench_go(&b);
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    assert_false(has_tripped(&b, BELAY_POISON_PAYLOAD));
+    post(&b, "{\"a\":1}");
+    assert_int_equal(bench_reply_last(&b)->status, 202);
+    bench_deinit(&b);
+}
+
+static void an_error_that_many_messages_share_pauses_the_flow(void **state)
+{
+    struct bench b;
+    char body[32];
+    (void)state;
+    bench_init(&b, parking);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(bench_stats(&b, "handle").paused.n, 0);
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        post(&b, body);
+        fails(&b, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    }
+    assert_true(bench_saw_event(&b, "poison.signature"));
+    assert_true(bench_stats(&b, "handle").paused.n > 0);
+    unsigned calls = b.call_count;
+    post(&b, "{\"n\":9}");
+    assert_int_equal(bench_reply_last(&b)->status, 202); /* accepted, and kept */
+    assert_int_equal(b.call_count, calls);
+    bench_deinit(&b);
+}
+
+static void alert_tells_and_does_nothing(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, telling);
+    for (int i = 0; i < 4; i++) {
+        post(&b, "{\"a\":1}");
+        assert_int_equal(bench_reply_last(&b)->status, 202);
+        fails(&b, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    }
+    assert_true(bench_saw_event(&b, "poison.payload"));
+    assert_int_equal(bench_stats(&b, "handle").paused.n, 0);
+    bench_deinit(&b);
+}
+
+static void a_quarantined_payload_is_refused_as_well(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, plain);
+    post(&b, "{\"kills\":1}");
+    for (int i = 0; i < 2; i++) {
+        bench_crash(&b);
+        bench_go(&b);
+    }
+    assert_true(bench_saw_event(&b, "poison.quarantined"));
+    post(&b, "{\"kills\":1}");
+    assert_int_equal(bench_reply_last(&b)->status, 422);
+    bench_deinit(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_payload_that_failed_under_two_ids_is_refused_at_the_edge),
+        cmocka_unit_test(an_outage_is_no_poison),
+        cmocka_unit_test(a_payload_that_a_healthy_partner_cannot_take_has_no_retries_left),
+        cmocka_unit_test(success_forgets_what_was_held_against_a_payload),
+        cmocka_unit_test(an_error_that_many_messages_share_pauses_the_flow),
+        cmocka_unit_test(alert_tells_and_does_nothing),
+        cmocka_unit_test(a_quarantined_payload_is_refused_as_well),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
