@@ -138,6 +138,61 @@ static int discard(struct question *q, struct belay_broker *b, struct belay_subs
     return belay_broker_letter_discard(b, sub, sequence, question_text(q, "reason"), q->who, now, &q->err);
 }
 
+/* {"how": "done", "result": ...}, "not-done" or "retry". */
+static bool settle_how(const struct question *q, enum belay_flow_settle *ret_how)
+{
+    static const struct {
+        const char *name;
+        enum belay_flow_settle how;
+    } hows[] = { { "done", BELAY_FLOW_SETTLE_DONE }, { "not-done", BELAY_FLOW_SETTLE_NOT_DONE },
+                 { "retry", BELAY_FLOW_SETTLE_RETRY } };
+    for (size_t i = 0; i < sizeof hows / sizeof hows[0]; i++)
+        if (belay_str_eq(question_text(q, "how"), belay_str_c(hows[i].name))) {
+            *ret_how = hows[i].how;
+            return true;
+        }
+    return false;
+}
+
+static int settle(struct question *q, struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence,
+                  belay_time now)
+{
+    enum belay_flow_settle how = 0;
+    const belay_json *result = question_member(q, "result");
+    struct belay_buf json;
+    (void)settle_how(q, &how); /* the question was looked at before */
+    belay_buf_init(&json, BELAY_PROGRESS_BYTES_MAX);
+    if (result)
+        belay_json_write(&json, result);
+    int status = belay_buf_status(&json);
+    if (status == BELAY_OK)
+        status = belay_engine_letter_settle(e, sub, sequence, how, belay_buf_view(&json), now, &q->err);
+    belay_buf_deinit(&json);
+    return status;
+}
+
+bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time now)
+{
+    enum belay_flow_settle how;
+    uint64_t sequence;
+    if (!settle_how(q, &how))
+        return question_fail(q, BELAY_INVALID, "\"how\" must be done, not-done or retry");
+    if (question_member(q, "result") && how != BELAY_FLOW_SETTLE_DONE)
+        return question_fail(q, BELAY_INVALID, "a \"result\" belongs to a call that was done");
+    struct belay_subscription *sub = question_letter(q, e, &sequence);
+    if (!sub)
+        return true;
+    struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_LETTER, belay_subscription_name(sub),
+                                                    question_param(q, "sequence"), "settle");
+    entry.detail = question_text(q, "how");
+    int status = belay_trail_begin(belay_engine_broker(e), &entry, 2 * BELAY_PROGRESS_BYTES_MAX, 1, &q->err);
+    if (status == BELAY_OK)
+        status = settle(q, e, sub, sequence, now);
+    if (status == BELAY_OK)
+        status = question_did(q, e, &entry, now);
+    return question_done(q, status);
+}
+
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now)
 {
     return do_to_letter(q, e, now, "replay", replay);

@@ -334,6 +334,10 @@ bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_
  * its history. Errors: BELAY_NOTFOUND, BELAY_NOSPACE. */
 int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                bool from_start, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* As replay from the failed step, with other progress: what a person's word made of it. Room besides what
+ * belay_trail_begin makes sure of: that of progress. */
+int belay_broker_letter_resume(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                               struct belay_str progress, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
 /* A parked letter lets its lane go on and stays as a dead one. */
 int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                 belay_time now, struct belay_err *err) BELAY_MUST_CHECK;

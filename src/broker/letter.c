@@ -7,6 +7,7 @@
  * A replayed letter keeps its message, history and fingerprint until it is done; it is no letter while
  * it waits.
  */
+#include "base/planted.h"
 #include "broker/letters.h"
 
 /* Somebody else was quicker, or there never was one. */
@@ -103,6 +104,40 @@ void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uin
     } else {
         exception_put(b, sub, sequence, x);
     }
+}
+
+int belay_broker_letter_resume(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                               struct belay_str progress, belay_time now, struct belay_err *err)
+{
+    struct exception x;
+    broker_advance(b, now);
+    int status = find(b, sub, sequence, &x, err);
+    if (status != BELAY_OK)
+        return status;
+    pack_letter(b, sub, sequence);
+    progress_pack(&b->record, x.definition, 0, progress);
+    struct cost cost = EXCEPTION_COST;
+    cost.state_bytes += b->record.n;
+    status = record_commit(b, RECORD_RESUME, cost, true, err);
+    if (status == BELAY_OK)
+        subscription_kick(b, sub);
+    return status;
+}
+
+int apply_resume(struct belay_broker *b, struct belay_unpack *u)
+{
+    struct belay_subscription *sub = unpack_subscription(b, u);
+    uint64_t sequence = belay_unpack_varint(u);
+    belay_time now = belay_unpack_svarint(u);
+    struct belay_str packed = belay_unpack_str(u);
+    struct exception x;
+    if (!sub || !belay_unpack_ok(u) || packed.n < PROGRESS_PREFIX_BYTES || !exception_get(b, sub->id, sequence, &x)
+        || !exception_is_letter(&x))
+        return BELAY_CORRUPT;
+    letter_replayed(b, sub, sequence, &x, false, 0, now);
+    if (!BELAY_PLANTED(52)) /* a person's word that nobody hears: the call again */
+        exception_put_progress(b, sub, sequence, &x, PROGRESS_NEW, packed);
+    return BELAY_OK;
 }
 
 int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,

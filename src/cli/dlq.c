@@ -22,11 +22,14 @@ static const char help[] =
     "       belay dlq replay (FLOW SEQUENCE | --all [FILTER...]) --dry-run [--from-start] [--answers FILE]\n"
     "       belay dlq jobs\n"
     "       belay dlq job show|watch|pause|resume|cancel NUMBER\n"
+    "       belay dlq settle FLOW SEQUENCE --done [--result JSON] | --not-done | --retry [--reason TEXT]\n"
     "       belay dlq release FLOW SEQUENCE       a parked key goes on, the letter stays\n"
     "       belay dlq discard FLOW SEQUENCE --reason TEXT\n\n"
     "A letter that is 'parked' holds the later messages of its key; a 'dead' one holds nothing. A replay goes on at\n"
     "the failed step with fresh attempts, --from-start begins anew. PATTERN is an error type: HTTP:TIMEOUT, HTTP:503,\n"
     "HTTP:*, class:permanent.\n\n"
+    "settle is for letters of class unknown_outcome: nobody can tell whether the call was done, but you can find out. --done\n"
+    "goes on at the next step (the result is the call's answer), --not-done takes the way of an error, --retry calls again.\n\n"
     "FILTER: --flow F, --group G (a fingerprint), --error PATTERN, --key K; --since and --until a time\n"
     "(2026-07-01T12:00:00Z) or how long ago (2h), --older 2h is --until 2h; --where 'JSONATA' over { flow, key, error,\n"
     "status, step, description, attempts, created_at, headers, body, message, ... }.\n\n"
@@ -45,7 +48,8 @@ static const char help[] =
 struct options {
     const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency, *answers;
     const char *group, *since, *until, *where, *after, *sort;
-    bool json, all, from_start, any_order, detach, dry_run;
+    const char *result;
+    bool json, all, from_start, any_order, detach, dry_run, done, not_done, retry;
 };
 
 static void put_letter(struct belay_buf *target, char **names, const char *verb)
@@ -104,6 +108,30 @@ static int discard(const struct options *o, char **names)
     belay_json_write_str(&body, belay_str_c(o->reason));
     belay_buf_put(&body, "}", 2);
     int code = post(o, names, "/discard", body.p, false);
+    belay_buf_deinit(&body);
+    return code;
+}
+
+/* {"how":...,"result":...,"reason":...} */
+static int settle(const struct options *o, char **names)
+{
+    const char *how = o->done ? "done" : o->not_done ? "not-done" : "retry";
+    struct belay_buf body;
+    if (o->done + o->not_done + o->retry != 1)
+        return usage_error("dlq", "settle it as --done, --not-done or --retry");
+    if (o->result && !o->done)
+        return usage_error("dlq", "a --result belongs to --done");
+    belay_buf_init(&body, BELAY_MIB(2));
+    belay_buf_printf(&body, "{\"how\":\"%s\"", how);
+    if (o->result)
+        belay_buf_printf(&body, ",\"result\":%s", o->result);
+    if (o->reason) {
+        belay_buf_put_str(&body, BELAY_STR(",\"reason\":"));
+        belay_json_write_str(&body, belay_str_c(o->reason));
+    }
+    belay_buf_put(&body, "}", 2);
+    int code = belay_buf_status(&body) == BELAY_OK ? post(o, names, "/settle", body.p, false)
+                                                   : usage_error("dlq", "the result is too large");
     belay_buf_deinit(&body);
     return code;
 }
@@ -201,14 +229,17 @@ static int dispatch(const struct options *o, char **operands, int count)
         return replay_job(o->data, o->json, names[0], names[1]);
     if (strcmp(verb, "job") == 0)
         return usage_error("dlq", "job VERB NUMBER: show, watch, pause, resume or cancel, and a number of `belay dlq jobs`");
-    if (strcmp(verb, "show") && strcmp(verb, "replay") && strcmp(verb, "release") && strcmp(verb, "discard"))
-        return usage_error("dlq", "there is no '%s'; one of ls, groups, show, export, watch, replay, release, discard, jobs, job", verb);
+    if (strcmp(verb, "show") && strcmp(verb, "replay") && strcmp(verb, "release") && strcmp(verb, "discard")
+        && strcmp(verb, "settle"))
+        return usage_error("dlq", "there is no '%s'; one of ls, groups, show, export, watch, settle, replay, release, discard, jobs, job", verb);
     if (count != 3)
         return usage_error("dlq", "%s what? name FLOW and SEQUENCE, as `belay dlq ls` shows them", verb);
     if (strcmp(verb, "show") == 0)
         return show(o, names);
     if (strcmp(verb, "replay") == 0)
         return post(o, names, "/replay", replay_body(o), false);
+    if (strcmp(verb, "settle") == 0)
+        return settle(o, names);
     if (strcmp(verb, "release") == 0)
         return post(o, names, "/release", "{}", false);
     return discard(o, names);
@@ -224,7 +255,8 @@ static int run(int argc, char **argv)
         { "rate", &o.rate, NULL },     { "concurrency", &o.concurrency, NULL },
         { "group", &o.group, NULL },   { "since", &o.since, NULL }, { "until", &o.until, NULL },
         { "older", &o.until, NULL },   { "where", &o.where, NULL }, { "after", &o.after, NULL },
-        { "sort", &o.sort, NULL },
+        { "sort", &o.sort, NULL },     { "done", NULL, &o.done },   { "not-done", NULL, &o.not_done },
+        { "retry", NULL, &o.retry },   { "result", &o.result, NULL },
         { "any-order", NULL, &o.any_order }, { "detach", NULL, &o.detach },
         { "dry-run", NULL, &o.dry_run }, { "answers", &o.answers, NULL },
     };

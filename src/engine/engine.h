@@ -171,6 +171,13 @@ void belay_engine_lane_why(struct belay_engine *e, const struct belay_lane *lane
 struct belay_sagas *belay_engine_sagas(struct belay_engine *e);
 struct belay_store *belay_engine_store(struct belay_engine *e);
 
+/* A person's word on a letter whose last call has an unknown outcome; it goes on at that step, in its lane. result: JSON,
+ * the call's answer for DONE; "" none. Errors: BELAY_NOTFOUND; BELAY_CONFLICT (its outcome is known, or what it achieved is
+ * lost: msg says so); BELAY_LIMIT, BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM. */
+int belay_engine_letter_settle(struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence,
+                               enum belay_flow_settle how, struct belay_str result, belay_time now,
+                               struct belay_err *err) BELAY_MUST_CHECK;
+
 /* Counted since open. Balance of a flow (G4) comes from the broker's stats. */
 struct belay_engine_stats {
     uint64_t steps, requests, replies, runs, runs_done, retries, letters, calls, calls_refused;

@@ -160,6 +160,8 @@ static enum move after_interruption(struct belay_flow_run *run, const struct bel
 enum move call_begin(struct belay_flow_run *run, const struct belay_step_def *step)
 {
     bool interrupted = run->m.interrupted;
+    if (settled_is_about(run, step))
+        return settled_move(run, step);
     if (run->m.at->phase == PHASE_RESOLVE) {
         BELAY_ASSERT(step->u.call.resolve);
         run->m.interrupted = false; /* to ask again does no harm */
@@ -174,17 +176,11 @@ enum move call_begin(struct belay_flow_run *run, const struct belay_step_def *st
 
 /* ---- outcomes ---- */
 
-static enum move take_result(struct belay_flow_run *run, const struct belay_step_def *step,
-                             const struct belay_call_outcome *outcome)
+enum move call_result(struct belay_flow_run *run, const struct belay_step_def *step, struct belay_value v)
 {
     struct flow_state *at = run->m.at;
-    if (step->as.n) {
-        struct belay_value v = belay_outcome_value(outcome, &run->arena);
-        if (v.type == BELAY_VALUE_UNDEFINED)
-            return run_no_memory(run);
-        if (!bindings_put(run, &at->results, step->as, v))
-            return MOVE_FAILED;
-    }
+    if (step->as.n && !bindings_put(run, &at->results, step->as, v))
+        return MOVE_FAILED;
     run->m.worth_keeping = true;
     at->phase = PHASE_DO;
     at->unknown = NULL;
@@ -196,6 +192,18 @@ static enum move take_result(struct belay_flow_run *run, const struct belay_step
     if (at == &run->m.main && !state_mark(run))
         return run_no_memory(run);
     return MOVE_ON;
+}
+
+static enum move take_result(struct belay_flow_run *run, const struct belay_step_def *step,
+                             const struct belay_call_outcome *outcome)
+{
+    struct belay_value v = { .type = BELAY_VALUE_UNDEFINED };
+    if (step->as.n) {
+        v = belay_outcome_value(outcome, &run->arena);
+        if (v.type == BELAY_VALUE_UNDEFINED)
+            return run_no_memory(run);
+    }
+    return call_result(run, step, v);
 }
 
 /* It was done, and there is no room for what it said: not to be done again. */

@@ -80,6 +80,13 @@ bool belay_flow_recorded(const struct belay_flow_run *run, struct belay_str step
  * BELAY_PROGRESS_BYTES_MAX: the verdict is a LETTER (FLOW:PROGRESS_TOO_LARGE). */
 struct belay_str belay_flow_progress(struct belay_flow_run *run);
 
+/* A person's word on a letter whose last call has an unknown outcome (its fault says which step): the progress that its
+ * replay begins with, into out.  result: JSON, the call's answer for DONE; "" none.  Errors: BELAY_CONFLICT (what it
+ * achieved is lost), BELAY_LIMIT (out's), BELAY_VERSION, BELAY_CORRUPT, BELAY_NOMEM. */
+enum belay_flow_settle { BELAY_FLOW_SETTLE_DONE = 1, BELAY_FLOW_SETTLE_NOT_DONE, BELAY_FLOW_SETTLE_RETRY };
+int belay_flow_settle(struct belay_str progress, enum belay_flow_settle how, const struct belay_fault *fault,
+                      struct belay_str result, struct belay_buf *out, struct belay_err *err) BELAY_MUST_CHECK;
+
 /* DONE, and LETTER where on_error steps ran: effects, in order. */
 struct belay_flow_log {
     uint8_t level; /* obs level */

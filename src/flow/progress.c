@@ -1,6 +1,6 @@
 /* progress.c - what a retry, a crash or a replay resumes from (docs/format/progress.md).
  *
- *   u8 version | u8 flags | flag LOST: nothing more | main state | publications | logs
+ *   u8 version | u8 flags | flag LOST: nothing more | flag SETTLED: settled.c | flag NOTHING: nothing more | main state | publications | logs
  *   | flag HANDLER: the fault handled, counts of the main state's publications and logs, its state
  *
  * A state names its step, since a replayed letter may meet a newer definition of its flow.  Values
@@ -12,9 +12,6 @@
 #include "base/pack.h"
 #include "flow/run.h"
 
-#define VERSION 1
-
-enum { FLAG_HANDLER = 1, FLAG_LOST = 2 };
 enum { BODY_OWN, BODY_MAPPED, BODY_OF_MAIN };
 
 /* ---- writing ---- */
@@ -144,8 +141,10 @@ int progress_encode(struct belay_flow_run *run, struct belay_buf *out, enum keep
 {
     bool rule = run->m.at == &run->m.handler && what == KEEP_ALL;
     belay_buf_clear(out);
-    belay_pack_u8(out, VERSION);
-    belay_pack_u8(out, rule ? FLAG_HANDLER : 0);
+    belay_pack_u8(out, PROGRESS_VERSION);
+    belay_pack_u8(out, (uint8_t)((rule ? PROGRESS_HANDLER : 0) | (run->m.settled ? PROGRESS_SETTLED : 0)));
+    if (run->m.settled)
+        settled_pack(out, run->m.settled);
     put_main(run, out, what);
     if (rule) {
         belay_fault_pack(out, run->m.error);
@@ -159,8 +158,8 @@ int progress_encode(struct belay_flow_run *run, struct belay_buf *out, enum keep
 void progress_encode_lost(struct belay_buf *out)
 {
     belay_buf_clear(out);
-    belay_pack_u8(out, VERSION);
-    belay_pack_u8(out, FLAG_LOST);
+    belay_pack_u8(out, PROGRESS_VERSION);
+    belay_pack_u8(out, PROGRESS_LOST);
 }
 
 /* ---- reading ---- */
@@ -347,6 +346,15 @@ static void take_handler(struct reader *r)
     run->m.at = &run->m.handler;
 }
 
+static void take_settled(struct reader *r)
+{
+    struct flow_settled *s = take_memory(r, sizeof *s);
+    if (!s)
+        return;
+    settled_unpack(&r->u, s);
+    r->run->m.settled = s;
+}
+
 int progress_decode(struct belay_flow_run *run, struct belay_str bytes, enum rest *ret_rest,
                     struct belay_err *err)
 {
@@ -356,18 +364,23 @@ int progress_decode(struct belay_flow_run *run, struct belay_str bytes, enum res
     run->m.in.progress = copy;
     struct reader r = { .run = run, .u = belay_unpack_init(copy), .found = true };
     uint8_t version = belay_unpack_u8(&r.u), flags = belay_unpack_u8(&r.u);
-    if (version != VERSION)
+    if (version != PROGRESS_VERSION)
         return belay_fail(err, BELAY_VERSION, "progress: encoding %u is not known", version);
-    if (flags == FLAG_LOST && belay_unpack_done(&r.u)) {
+    if (flags == PROGRESS_LOST && belay_unpack_done(&r.u)) {
         *ret_rest = REST_LOST;
         return BELAY_OK;
     }
-    if (flags & ~(unsigned)FLAG_HANDLER)
+    if (flags & ~(unsigned)(PROGRESS_HANDLER | PROGRESS_SETTLED | PROGRESS_NOTHING)
+        || ((flags & PROGRESS_NOTHING) && flags != (PROGRESS_NOTHING | PROGRESS_SETTLED)))
         fail(&r);
-    take_state(&r, &run->m.main);
-    take_publications(&r);
-    take_logs(&r);
-    if (flags & FLAG_HANDLER)
+    if (flags & PROGRESS_SETTLED)
+        take_settled(&r);
+    if (!(flags & PROGRESS_NOTHING)) {
+        take_state(&r, &run->m.main);
+        take_publications(&r);
+        take_logs(&r);
+    }
+    if (flags & PROGRESS_HANDLER)
         take_handler(&r);
     if (r.no_memory)
         return belay_fail(err, BELAY_NOMEM, "progress: out of memory");

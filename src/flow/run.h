@@ -8,12 +8,14 @@
  *   fail.c      an error's way: retry, on_error, letter
  *   scope.c     what expressions see, built when one looks
  *   progress.c  the bytes that a retry or a crash resumes from
+ *   settled.c   a person's word on a call of unknown outcome
  *   eval.c, call.c, publish.c, value.c  templates, requests, messages, values: shared with sagas
  */
 #ifndef BELAY_FLOW_RUN_H
 #define BELAY_FLOW_RUN_H
 
 #include "base/buf.h"
+#include "base/pack.h"
 #include "flow/eval.h"
 #include "flow/flow.h"
 #include "policy/policy.h"
@@ -72,6 +74,13 @@ enum {
 };
 #define SPECIALS 6             /* the first six, each a binding */
 
+/* A person's word that the run carries to its step. */
+struct flow_settled {
+    enum belay_flow_settle how;
+    struct belay_str step, result;
+    struct belay_fault fault;  /* why the outcome was unknown */
+};
+
 struct belay_flow_run {
     /* kept from message to message */
     struct belay_flow_pool *pool;
@@ -93,7 +102,8 @@ struct belay_flow_run {
         bool worth_keeping;               /* progress says more than the message does */
         bool started;                     /* stepped at least once */
         bool skips, explicit_letter, calling, done;
-        enum rest rest;                   
+        enum rest rest;
+        const struct flow_settled *settled; /* NULL: none, or it was said */
         bool has_mark;
         struct flow_state mark;           /* of the main path: after its last call */
         struct belay_str filtered;
@@ -163,7 +173,18 @@ enum belay_retry_verdict fail_decide(struct belay_flow_run *run, const struct be
                                      bool repeatable);
 uint32_t run_attempt(const struct belay_flow_run *run); /* of the step that is tried now, from 1 */
 
+/* The answer of a call, v (UNDEFINED where nothing names it); on to the next step. */
+enum move call_result(struct belay_flow_run *run, const struct belay_step_def *step, struct belay_value v);
+
+/* settled.c */
+void settled_pack(struct belay_buf *out, const struct flow_settled *s);
+void settled_unpack(struct belay_unpack *u, struct flow_settled *ret_s);
+bool settled_is_about(const struct belay_flow_run *run, const struct belay_step_def *step);
+enum move settled_move(struct belay_flow_run *run, const struct belay_step_def *step);
+
 /* progress.c */
+#define PROGRESS_VERSION 1
+enum { PROGRESS_HANDLER = 1, PROGRESS_LOST = 2, PROGRESS_SETTLED = 4, PROGRESS_NOTHING = 8 };
 enum keep {
     KEEP_ALL,    /* to go on exactly here */
     KEEP_FAILED, /* the main path at the step that failed, its attempts begin anew: a letter */

@@ -159,3 +159,73 @@ def test_letters_are_exported_and_watched(many):
     finally:
         process.terminate()
         assert process.wait(10) == 0
+
+
+SETTLE = """
+  charge:
+    from: {{ queue: work }}
+    steps:
+      - call: {{ connection: once, method: POST, path: /charges, body: "{{% {{ 'order': id, 'amount': 5 }} %}}" }}
+        as: paid
+      - call: {{ connection: warehouse, method: PUT, path: "/shipments/{{% id %}}", body: "{{% {{ 'paid': $paid.body.ref }} %}}" }}
+    on_error:
+      - when: [ "HTTP:*" ]
+        steps:
+          - call: {{ connection: warehouse, method: PUT, path: "/shipments/sorry-{{% id %}}" }}
+    retry: {{ max_attempts: 2, initial: 10ms, max: 20ms }}
+"""
+
+
+@pytest.fixture
+def charges(tmp_path):
+    """A call that may not be repeated, to a system that does the work and loses its answer."""
+    w = Small(str(tmp_path))
+    path = os.path.join(w.config, "belay.yaml")
+    with open(path) as f:
+        text = f.read()
+    text = text[:text.index("  work:\n    from")] + SETTLE.format()
+    text = text.replace("connections:\n", "connections:\n  once:\n    http: { base_url: \"http://127.0.0.1:%d\" }\n"
+                        "    timeout: 500ms\n    breaker: false\n" % w.payments, 1)
+    with open(path, "w") as f:
+        f.write(text)
+    w.start()
+    w.faults(payments={"lost": 1.0})
+    for i in range(4):
+        w.put(f"c-{i}", f"c{i}")
+    until(lambda: len(w.letters()) == 4)
+    w.faults(payments={"lost": 0})
+    yield w
+    w.stop()
+
+
+def test_a_person_who_knows_settles_what_nobody_could_tell(charges):
+    letters = {x["key"]: x for x in charges.letters()}
+    assert all(x["class"] == "unknown_outcome" for x in letters.values()), letters
+
+    def settle(key, *how, check=True):
+        return belay("dlq", "settle", "charge", str(letters[key]["sequence"]), *how, data=charges.data, check=check)
+    settle("c0", "--done", "--result", '{"ref": "r-1"}', "--reason", "asked payments")
+    until(lambda: shipped(charges, "c-0"))
+    settle("c1", "--not-done")
+    until(lambda: shipped(charges, "sorry-c-1"))
+    settle("c2", "--retry")
+    until(lambda: shipped(charges, "c-2"))
+    assert not shipped(charges, "sorry-c-0") and not shipped(charges, "c-1") and not shipped(charges, "sorry-c-2")
+    until(lambda: [x["key"] for x in charges.letters()] == ["c3"])
+    code, _, err = settle("c0", "--done", check=False)
+    assert code == 1
+    code, _, err = settle("c3", "--done", "--retry", check=False)
+    assert code == 64
+    code, _, err = settle("c3", "--retry", "--result", "1", check=False)
+    assert code == 64 and "--done" in err
+    code, _, err = settle("c3", "--done", "--result", "{nonsense", check=False)
+    assert code == 1
+    entries = api(charges, "/trail?what=letter")[1]["trail"]
+    assert [(e["did"], e["detail"], e["reason"]) for e in entries] == [
+        ("settle", "retry", ""), ("settle", "not-done", ""), ("settle", "done", "asked payments")]
+    charges.put("unshippable-9", "u9")  # its call is done, the shipment is refused: no unknown outcome
+    charges.faults(warehouse={"error": 1.0})
+    charges.put("c-9", "c9")
+    letters["c9"] = until(lambda: [x for x in charges.letters() if x["key"] == "c9"])[0]
+    code, _, err = settle("c9", "--done", check=False)
+    assert code == 1 and "its outcome is known" in err
