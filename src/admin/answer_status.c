@@ -177,6 +177,8 @@ static void store(struct belay_json_out *o, struct belay_store *s)
     put(o, "archive_bytes", t.archive_bytes);
     put(o, "disk_free_bytes", t.disk_free_bytes);
     put(o, "commit_us_last", t.commit_us_last);
+    belay_json_key(o, "full");
+    belay_json_put_bool(o, t.is_full);
     belay_json_end_object(o);
 }
 

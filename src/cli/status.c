@@ -111,6 +111,10 @@ static void show_troubles(const belay_json *root, const char *flag)
             printf("! %.*s is paused: belay flow resume %.*s%s\n", BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
     }
     show_open_breakers(root);
+    const belay_json *full = belay_json_get(belay_json_get(root, BELAY_STR("store")), BELAY_STR("full"));
+    if (full && full->type == BELAY_JSON_TRUE)
+        printf("! the store is full (the disk, or --store-max): nothing new is accepted, APIs answer 503; what is there is\n"
+               "  handled and makes room: resume what is paused, work through the letters, or give it more\n");
     for (size_t i = 0; (s = belay_json_at(sagas, i)); i++) {
         struct belay_str name = json_text(s, "name");
         if (json_number(s, "parked"))

@@ -15,6 +15,7 @@ static const struct config_word on_words[] = {
     { "oldest", BELAY_ALERT_OLDEST },       { "queued", BELAY_ALERT_QUEUED },
     { "waiting", BELAY_ALERT_WAITING },     { "paused", BELAY_ALERT_PAUSED },
     { "sagas_parked", BELAY_ALERT_SAGA_PARKED }, { "disk_free", BELAY_ALERT_DISK_FREE },
+    { "breaker", BELAY_ALERT_BREAKER },     { "store_full", BELAY_ALERT_STORE_FULL },
     { "lost", BELAY_ALERT_LOST },           { 0 },
 };
 static const struct config_word level_words[] = { { "warn", false }, { "error", true }, { 0 } };
@@ -28,11 +29,11 @@ struct rule_raw {
 };
 
 static const struct config_key rule_keys[] = {
-    { "on", CONFIG_WORD, "The figure it looks at, of each flow, saga, or the whole.", .one_of = 1,
+    { "on", CONFIG_WORD, "The figure it looks at, of each flow, saga, connection, or the whole.", .one_of = 1,
       CONFIG_FIELD(struct rule_raw, on), .words = on_words },
     { "event", CONFIG_STRING, "Or an event of the log that is counted: message.crashed, \"saga.*\".", .one_of = 1,
       CONFIG_FIELD(struct rule_raw, event) },
-    { "of", CONFIG_STRING, "Of this flow or saga only; \"pay-*\" for those that begin so.",
+    { "of", CONFIG_STRING, "Of this flow, saga or connection only; \"pay-*\" for those that begin so.",
       CONFIG_FIELD(struct rule_raw, of) },
     { "above", CONFIG_TEXT_NODE, .shape = "number, duration or size",
       .help = "It fires while the figure is above this: a number, of oldest a duration, of disk_free a size (0).",
@@ -87,6 +88,10 @@ static const struct {
       "belay saga ls {subject} --state parked" },
     { "disk-low", "disk_free", NULL, NULL, "512MiB", "0s", NULL, "error",
       "the disk is nearly full: soon nothing new is accepted", "belay status" },
+    { "store-full", "store_full", NULL, "0", NULL, "0s", NULL, "error",
+      "nothing new is accepted: the disk is full, or what --store-max allows", "belay status" },
+    { "breaker-open", "breaker", NULL, "0", NULL, "5s", NULL, "error",
+      "the connection fails and is not called for a while; its messages wait", "belay status" },
     { "lost", "lost", NULL, "0", NULL, "0s", NULL, "error", "messages are in no state: a fault of the program",
       "belay status" },
     { "crashed", NULL, "message.crashed", "0", NULL, "0s", "1h", "warn",

@@ -336,7 +336,9 @@ enum belay_alert_on {
     BELAY_ALERT_WAITING,     /* of a flow: messages waiting for a retry */
     BELAY_ALERT_PAUSED,      /* of a flow: 1 while it is paused */
     BELAY_ALERT_SAGA_PARKED, /* of a saga: instances that wait for a person; grows are told again */
+    BELAY_ALERT_BREAKER,     /* of a connection: 1 while its breaker is not closed */
     BELAY_ALERT_DISK_FREE,   /* bytes; subject "" */
+    BELAY_ALERT_STORE_FULL,  /* 1 while nothing new is accepted for want of room; subject "" */
     BELAY_ALERT_LOST,        /* messages in no state: a bug; subject "" */
     BELAY_ALERT_EVENT        /* of the log: how often within `within_ms`; its owner is the subject */
 };

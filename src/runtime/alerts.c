@@ -85,6 +85,15 @@ static void sample_subscriptions(struct alerts *a, struct belay_broker *b, belay
     belay_alerts_sample(a->rules, BELAY_ALERT_LOST, BELAY_STR_NONE, (double)lost, now);
 }
 
+static void sample_connections(struct alerts *a, const struct belay_engine *e, belay_time now)
+{
+    struct belay_connection_stats s;
+    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &s); i++) {
+        bool closed = strcmp(s.breaker, "closed") == 0 || strcmp(s.breaker, "off") == 0;
+        belay_alerts_sample(a->rules, BELAY_ALERT_BREAKER, s.name, closed ? 0 : 1, now);
+    }
+}
+
 static void sample(struct alerts *a, struct belay_engine *e, belay_time now)
 {
     struct belay_str name;
@@ -93,8 +102,10 @@ static void sample(struct alerts *a, struct belay_engine *e, belay_time now)
     sample_subscriptions(a, belay_engine_broker(e), now);
     for (uint32_t i = 0; belay_sagas_stats(belay_engine_sagas(e), i, &name, &saga); i++)
         belay_alerts_sample(a->rules, BELAY_ALERT_SAGA_PARKED, name, (double)saga.parked, now);
+    sample_connections(a, e, now);
     belay_store_stats(belay_engine_store(e), &store);
     belay_alerts_sample(a->rules, BELAY_ALERT_DISK_FREE, BELAY_STR_NONE, (double)store.disk_free_bytes, now);
+    belay_alerts_sample(a->rules, BELAY_ALERT_STORE_FULL, BELAY_STR_NONE, store.is_full, now);
     for (uint32_t n = atomic_exchange(&a->reloads_failed, 0); n > 0; n--)
         belay_alerts_event(a->rules, BELAY_STR("config.reload_failed"), BELAY_STR_NONE, now);
     belay_alerts_sampled(a->rules, now);

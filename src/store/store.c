@@ -282,6 +282,7 @@ void belay_store_stats(const struct belay_store *s, struct belay_store_stats *re
         .overlay_bytes = belay_state_active_bytes(s->state),
         .disk_free_bytes = j->disk_free_bytes,
         .commit_us_last = s->commit_us_last,
+        .is_full = j->is_short,
         .unwitnessed = j->unwitnessed,
     };
 }

@@ -181,6 +181,7 @@ struct belay_store_stats {
     uint64_t checkpoint_position, durable, overlay_bytes;
     uint64_t disk_free_bytes;
     uint32_t commit_us_last;
+    bool is_full;     /* the last try to get room failed: what may not use the reserve is refused */
     bool unwitnessed; /* at open: nothing said which segment was the newest, so the loss of one would not be seen */
 };
 void belay_store_stats(const struct belay_store *s, struct belay_store_stats *ret_stats);
