@@ -77,6 +77,19 @@ struct belay_subscription *question_letter(struct question *q, struct belay_engi
     return sub;
 }
 
+/* Of an edited one: as it came. */
+static int show_original(struct question *q, struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence,
+                         struct belay_json_out *o)
+{
+    struct belay_message original;
+    int status = belay_broker_letter_original(belay_engine_broker(e), sub, sequence, &q->arena, &original, &q->err);
+    if (status != BELAY_OK)
+        return status;
+    belay_json_key(o, "original");
+    show_message(o, &original, &q->arena);
+    return BELAY_OK;
+}
+
 bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
@@ -92,6 +105,8 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     show_letter(&o, &letter, &q->arena, SHOW_OPEN);
     belay_json_key(&o, "message");
     show_message(&o, &letter.message, &q->arena);
+    if (letter.edits && show_original(q, e, sub, sequence, &o) != BELAY_OK)
+        return question_failed(q, q->err.code);
     show_history(&o, &letter);
     show_trail(&o, e, BELAY_TRAIL_LETTER, letter.subscription, question_param(q, "sequence"), &q->arena);
     belay_json_end_object(&o);
@@ -188,6 +203,64 @@ bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time
     int status = belay_trail_begin(belay_engine_broker(e), &entry, 2 * BELAY_PROGRESS_BYTES_MAX, 1, &q->err);
     if (status == BELAY_OK)
         status = settle(q, e, sub, sequence, now);
+    if (status == BELAY_OK)
+        status = question_did(q, e, &entry, now);
+    return question_done(q, status);
+}
+
+/* The message with the body that the question brings: a "body" of any JSON, or a "text". */
+static int edited(struct question *q, struct belay_message *m)
+{
+    const belay_json *body = question_member(q, "body"), *text = question_member(q, "text");
+    struct belay_buf json;
+    if (text && text->type == BELAY_JSON_STRING) {
+        m->body = belay_json_str(text);
+        return BELAY_OK;
+    }
+    belay_buf_init(&json, BELAY_ADMIN_OUT_BYTES_MAX);
+    belay_json_write(&json, body);
+    int status = belay_buf_status(&json);
+    m->body = status == BELAY_OK ? belay_arena_str(&q->arena, belay_buf_view(&json)) : BELAY_STR_NONE;
+    belay_buf_deinit(&json);
+    return status == BELAY_OK && !m->body.p ? BELAY_NOMEM : status;
+}
+
+static int edit(struct question *q, struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence,
+                bool restore, belay_time now)
+{
+    struct belay_broker *b = belay_engine_broker(e);
+    const belay_json *version = question_member(q, "version");
+    struct belay_letter letter;
+    int status = belay_broker_letter_get(b, sub, sequence, &q->arena, &letter, &q->err);
+    if (status == BELAY_OK && restore)
+        status = belay_broker_letter_original(b, sub, sequence, &q->arena, &letter.message, &q->err);
+    else if (status == BELAY_OK)
+        status = edited(q, &letter.message);
+    if (status != BELAY_OK)
+        return status;
+    uint32_t seen = version && version->u.i < UINT32_MAX ? (uint32_t)version->u.i : letter.edits;
+    return belay_broker_letter_edit(b, sub, sequence, seen, &letter.message, now, &q->err);
+}
+
+bool answer_letter_edit(struct question *q, struct belay_engine *e, belay_time now)
+{
+    const belay_json *version = question_member(q, "version"), *restore = question_member(q, "restore");
+    bool back = restore && restore->type == BELAY_JSON_TRUE;
+    bool given = question_member(q, "body") || question_text(q, "text").p;
+    uint64_t sequence;
+    if (given == back)
+        return question_fail(q, BELAY_INVALID, "what is it to be: a \"body\" (JSON), a \"text\", or \"restore\": true");
+    if (given && (!version || version->type != BELAY_JSON_INT || version->u.i < 0))
+        return question_fail(q, BELAY_INVALID, "\"version\" is the letter's \"edits\" that you have seen: a number");
+    struct belay_subscription *sub = question_letter(q, e, &sequence);
+    if (!sub)
+        return true;
+    struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_LETTER, belay_subscription_name(sub),
+                                                    question_param(q, "sequence"), back ? "restore" : "edit");
+    entry.detail = question_text(q, "how");
+    int status = belay_trail_begin(belay_engine_broker(e), &entry, 3 * BELAY_MESSAGE_BYTES_DEFAULT, 1, &q->err);
+    if (status == BELAY_OK)
+        status = edit(q, e, sub, sequence, back, now);
     if (status == BELAY_OK)
         status = question_did(q, e, &entry, now);
     return question_done(q, status);

@@ -16,6 +16,7 @@ const struct admin_route admin_routes[] = {
     { "GET", "/groups", "groups", answer_groups, false },
     { "GET", "/letters/{flow}/{sequence}", "letter", answer_letter, false },
     { "POST", "/letters/{flow}/{sequence}/replay", "replay", answer_letter_replay, false },
+    { "POST", "/letters/{flow}/{sequence}/edit", "edit", answer_letter_edit, false },
     { "POST", "/letters/{flow}/{sequence}/settle", "settle", answer_letter_settle, false },
     { "POST", "/letters/{flow}/{sequence}/release", "release", answer_letter_release, false },
     { "POST", "/letters/{flow}/{sequence}/discard", "discard", answer_letter_discard, false },

@@ -152,6 +152,7 @@ static apply_fn *const applies[] = {
     [RECORD_LANE_SKIP - BELAY_RECORD_BROKER] = apply_lane_skip,
     [RECORD_LANE_MOVE - BELAY_RECORD_BROKER] = apply_lane_move,
     [RECORD_RESUME - BELAY_RECORD_BROKER] = apply_resume,
+    [RECORD_EDIT - BELAY_RECORD_BROKER] = apply_edit,
 };
 
 /* The only place where durable state changes: from a record just appended, or one read at recovery. */

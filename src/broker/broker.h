@@ -338,6 +338,15 @@ int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription
  * belay_trail_begin makes sure of: that of progress. */
 int belay_broker_letter_resume(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                struct belay_str progress, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* A person changes its message (its body, its headers: the rest as it was); the one that came is kept. version: the
+ * letter's `edits` that he has seen. Errors: BELAY_NOTFOUND, BELAY_CONFLICT (edited meanwhile; no letter any more),
+ * BELAY_LIMIT (too large), BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM: nothing changed. */
+int belay_broker_letter_edit(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, uint32_t version,
+                             const struct belay_message *m, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* The message as it came. Memory from arena. */
+int belay_broker_letter_original(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
+                                 struct belay_arena *arena, struct belay_message *ret_message,
+                                 struct belay_err *err) BELAY_MUST_CHECK;
 /* A parked letter lets its lane go on and stays as a dead one. */
 int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                 belay_time now, struct belay_err *err) BELAY_MUST_CHECK;

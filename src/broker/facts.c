@@ -95,7 +95,7 @@ void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uin
     struct letter_facts f;
     if (facts_get(b, sub->id, sequence, &f))
         index_each(b, sub->id, sequence, &f, false);
-    for (uint8_t part = LETTER_FACTS; part <= LETTER_MESSAGE; part++) {
+    for (uint8_t part = LETTER_FACTS; part < LETTER_PARTS; part++) {
         struct row_key key = key_letter(sub->id, sequence, part);
         if (part == LETTER_MESSAGE && BELAY_PLANTED(38))
             continue;

@@ -290,6 +290,7 @@ enum record_type {
     RECORD_LANE_SKIP,
     RECORD_LANE_MOVE,
     RECORD_RESUME,
+    RECORD_EDIT,
     RECORD_END
 };
 #define RECORD_VERSION 1
@@ -328,6 +329,7 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u);
 int apply_postpone(struct belay_broker *b, struct belay_unpack *u);
 int apply_trail(struct belay_broker *b, struct belay_unpack *u);
 int apply_resume(struct belay_broker *b, struct belay_unpack *u);
+int apply_edit(struct belay_broker *b, struct belay_unpack *u);
 int apply_progress(struct belay_broker *b, struct belay_unpack *u);
 int apply_hold(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay(struct belay_broker *b, struct belay_unpack *u);

@@ -7,7 +7,6 @@
  * A replayed letter keeps its message, history and fingerprint until it is done; it is no letter while
  * it waits.
  */
-#include "base/planted.h"
 #include "broker/letters.h"
 
 /* Somebody else was quicker, or there never was one. */
@@ -27,7 +26,7 @@ static int no_letter(struct belay_broker *b, struct belay_subscription *sub, uin
     return belay_fail(err, BELAY_NOTFOUND, "%.*s has no letter %llu", BELAY_STR_ARG(sub->name), n);
 }
 
-static int find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
+int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
                 struct belay_err *err)
 {
     if (exception_get(b, sub->id, sequence, ret_x) && exception_is_letter(ret_x))
@@ -39,7 +38,7 @@ int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *s
                             struct belay_arena *arena, struct belay_letter *ret_letter, struct belay_err *err)
 {
     struct exception x;
-    int status = find(b, sub, sequence, &x, err);
+    int status = letter_find(b, sub, sequence, &x, err);
     if (status != BELAY_OK)
         return belay_wrap(err, BELAY_NOTFOUND, "no letter");
     status = letter_take(b, sub, sequence, &x, false, arena, ret_letter);
@@ -60,7 +59,7 @@ int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription
 {
     struct exception x;
     broker_advance(b, now);
-    int status = find(b, sub, sequence, &x, err);
+    int status = letter_find(b, sub, sequence, &x, err);
     if (status != BELAY_OK)
         return status;
     pack_letter(b, sub, sequence);
@@ -111,7 +110,7 @@ int belay_broker_letter_resume(struct belay_broker *b, struct belay_subscription
 {
     struct exception x;
     broker_advance(b, now);
-    int status = find(b, sub, sequence, &x, err);
+    int status = letter_find(b, sub, sequence, &x, err);
     if (status != BELAY_OK)
         return status;
     pack_letter(b, sub, sequence);
@@ -135,8 +134,7 @@ int apply_resume(struct belay_broker *b, struct belay_unpack *u)
         || !exception_is_letter(&x))
         return BELAY_CORRUPT;
     letter_replayed(b, sub, sequence, &x, false, 0, now);
-    if (!BELAY_PLANTED(52)) /* a person's word that nobody hears: the call again */
-        exception_put_progress(b, sub, sequence, &x, PROGRESS_NEW, packed);
+    exception_put_progress(b, sub, sequence, &x, PROGRESS_NEW, packed);
     return BELAY_OK;
 }
 
@@ -145,7 +143,7 @@ int belay_broker_letter_release(struct belay_broker *b, struct belay_subscriptio
 {
     struct exception x;
     broker_advance(b, now);
-    int status = find(b, sub, sequence, &x, err);
+    int status = letter_find(b, sub, sequence, &x, err);
     if (status != BELAY_OK || x.state == EXCEPTION_DEAD)
         return status;
     pack_letter(b, sub, sequence);
@@ -175,7 +173,7 @@ int belay_broker_letter_discard(struct belay_broker *b, struct belay_subscriptio
 {
     struct exception x;
     broker_advance(b, now);
-    int status = find(b, sub, sequence, &x, err);
+    int status = letter_find(b, sub, sequence, &x, err);
     if (status != BELAY_OK)
         return status;
     if (belay_str_trim(reason).n == 0)

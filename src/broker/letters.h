@@ -45,6 +45,10 @@ void group_tick(struct belay_broker *b);
 int letter_take(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, const struct exception *x,
                 bool last_only, struct belay_arena *arena, struct belay_letter *ret_letter) BELAY_MUST_CHECK;
 
+/* A letter now. Errors: BELAY_NOTFOUND, BELAY_CONFLICT: it is none any more, err says what became of it. */
+int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
+                struct belay_err *err) BELAY_MUST_CHECK;
+
 /* Each letter is found by each index and its group counts it, and nothing else is there. */
 int letters_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 

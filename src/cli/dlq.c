@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/letter_edit.h"
 #include "cli/letters.h"
 #include "cli/rehearse.h"
 #include "cli/replay.h"
@@ -22,12 +23,16 @@ static const char help[] =
     "       belay dlq replay (FLOW SEQUENCE | --all [FILTER...]) --dry-run [--from-start] [--answers FILE]\n"
     "       belay dlq jobs\n"
     "       belay dlq job show|watch|pause|resume|cancel NUMBER\n"
+    "       belay dlq edit FLOW SEQUENCE [--transform 'JSONATA' | --patch FILE | --restore] [--why TEXT]\n"
     "       belay dlq settle FLOW SEQUENCE --done [--result JSON] | --not-done | --retry [--reason TEXT]\n"
     "       belay dlq release FLOW SEQUENCE       a parked key goes on, the letter stays\n"
     "       belay dlq discard FLOW SEQUENCE --reason TEXT\n\n"
     "A letter that is 'parked' holds the later messages of its key; a 'dead' one holds nothing. A replay goes on at\n"
     "the failed step with fresh attempts, --from-start begins anew. PATTERN is an error type: HTTP:TIMEOUT, HTTP:503,\n"
     "HTTP:*, class:permanent.\n\n"
+    "edit opens $EDITOR with the body, or applies JSONata to it, or a JSON Patch (RFC 6902). The original is kept: show has\n"
+    "it, --restore puts it back. Who edits what somebody else edited meanwhile is told. What a map of the flow had made of\n"
+    "the message before is not made anew by a replay: --from-start does that.\n\n"
     "settle is for letters of class unknown_outcome: nobody can tell whether the call was done, but you can find out. --done\n"
     "goes on at the next step (the result is the call's answer), --not-done takes the way of an error, --retry calls again.\n\n"
     "FILTER: --flow F, --group G (a fingerprint), --error PATTERN, --key K; --since and --until a time\n"
@@ -48,8 +53,8 @@ static const char help[] =
 struct options {
     const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency, *answers;
     const char *group, *since, *until, *where, *after, *sort;
-    const char *result;
-    bool json, all, from_start, any_order, detach, dry_run, done, not_done, retry;
+    const char *result, *transform, *patch;
+    bool json, all, from_start, any_order, detach, dry_run, restore, done, not_done, retry;
 };
 
 static void put_letter(struct belay_buf *target, char **names, const char *verb)
@@ -110,6 +115,15 @@ static int discard(const struct options *o, char **names)
     int code = post(o, names, "/discard", body.p, false);
     belay_buf_deinit(&body);
     return code;
+}
+
+static int edit(const struct options *o, char **names)
+{
+    const struct letter_edit edit = { .data = o->data, .flow = names[0], .sequence = names[1], .transform = o->transform,
+                                      .patch = o->patch, .reason = o->reason, .restore = o->restore, .json = o->json };
+    if ((o->transform != NULL) + (o->patch != NULL) + o->restore > 1)
+        return usage_error("dlq", "one of --transform, --patch and --restore");
+    return letter_edit(&edit);
 }
 
 /* {"how":...,"result":...,"reason":...} */
@@ -230,14 +244,16 @@ static int dispatch(const struct options *o, char **operands, int count)
     if (strcmp(verb, "job") == 0)
         return usage_error("dlq", "job VERB NUMBER: show, watch, pause, resume or cancel, and a number of `belay dlq jobs`");
     if (strcmp(verb, "show") && strcmp(verb, "replay") && strcmp(verb, "release") && strcmp(verb, "discard")
-        && strcmp(verb, "settle"))
-        return usage_error("dlq", "there is no '%s'; one of ls, groups, show, export, watch, settle, replay, release, discard, jobs, job", verb);
+        && strcmp(verb, "settle") && strcmp(verb, "edit"))
+        return usage_error("dlq", "there is no '%s'; one of ls, groups, show, export, watch, edit, settle, replay, release, discard, jobs, job", verb);
     if (count != 3)
         return usage_error("dlq", "%s what? name FLOW and SEQUENCE, as `belay dlq ls` shows them", verb);
     if (strcmp(verb, "show") == 0)
         return show(o, names);
     if (strcmp(verb, "replay") == 0)
         return post(o, names, "/replay", replay_body(o), false);
+    if (strcmp(verb, "edit") == 0)
+        return edit(o, names);
     if (strcmp(verb, "settle") == 0)
         return settle(o, names);
     if (strcmp(verb, "release") == 0)
@@ -256,7 +272,8 @@ static int run(int argc, char **argv)
         { "group", &o.group, NULL },   { "since", &o.since, NULL }, { "until", &o.until, NULL },
         { "older", &o.until, NULL },   { "where", &o.where, NULL }, { "after", &o.after, NULL },
         { "sort", &o.sort, NULL },     { "done", NULL, &o.done },   { "not-done", NULL, &o.not_done },
-        { "retry", NULL, &o.retry },   { "result", &o.result, NULL },
+        { "transform", &o.transform, NULL }, { "patch", &o.patch, NULL }, { "restore", NULL, &o.restore },
+        { "why", &o.reason, NULL },    { "retry", NULL, &o.retry },   { "result", &o.result, NULL },
         { "any-order", NULL, &o.any_order }, { "detach", NULL, &o.detach },
         { "dry-run", NULL, &o.dry_run }, { "answers", &o.answers, NULL },
     };

@@ -20,11 +20,12 @@ def small(tmp_path):
 
 def api(world, path, body=None, headers=()):
     """The admin API over its unix socket: (status, answer)."""
-    more = ["-X", "POST", "-H", "content-type: application/json", "-d", json.dumps(body)] if body is not None else []
+    more = ["-X", "POST", "-H", "content-type: application/json", "--data-binary", "@-"] if body is not None else []
     for header in headers:
         more += ["-H", header]
     done = subprocess.run(["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", os.path.join(world.data, "admin.sock"),
-                           *more, "http://belay" + path], check=True, capture_output=True, text=True)
+                           *more, "http://belay" + path], check=True, capture_output=True, text=True,
+                          input=json.dumps(body) if body is not None else None)
     text, status = done.stdout.rsplit("\n", 1)
     return int(status), json.loads(text)
 
@@ -229,3 +230,48 @@ def test_a_person_who_knows_settles_what_nobody_could_tell(charges):
     letters["c9"] = until(lambda: [x for x in charges.letters() if x["key"] == "c9"])[0]
     code, _, err = settle("c9", "--done", check=False)
     assert code == 1 and "its outcome is known" in err
+
+
+def test_a_letter_is_edited_and_goes_on(many):
+    letter = belay_json("dlq", "ls", "--key", "u1", data=many.data)["letters"][0]
+    name = ("work", str(letter["sequence"]))
+
+    def show():
+        return belay_json("dlq", "show", *name, data=many.data)
+
+    def edit(*how, **more):
+        return belay("dlq", "edit", *name, *how, data=many.data, **more)
+    many.faults(warehouse={"error": 0})
+    edit("--transform", "$merge([$, { 'id': 'well-1' }])", "--why", "a typing mistake", check=True)
+    whole = show()
+    assert whole["message"]["body"] == {"id": "well-1", "key": "u1"} and whole["original"]["body"]["id"] == "unshippable-1"
+    assert whole["edits"] == 1 and whole["trail"][-1]["did"] == "edit" and whole["trail"][-1]["reason"] == "a typing mistake"
+    # two at once: the second is told
+    status, problem = api(many, "/letters/%s/%s/edit" % name, {"version": 0, "body": {"id": "mine"}})
+    assert status == 409 and "edited meanwhile" in problem["detail"]
+    for wrong, said in ((("--transform", "1 +"), "ends where a value"), (("--transform", "nothing"), "yields nothing"),
+                        (("--transform", "$"), "nothing was changed")):
+        code, _, err = edit(*wrong)
+        assert code == 1 and said in err, err
+    code, _, err = edit("--patch", "-", stdin='[{"op": "replace", "path": "/nowhere", "value": 1}]')
+    assert code == 1 and "/nowhere" in err
+    status, problem = api(many, "/letters/%s/%s/edit" % name, {"version": 1, "text": "x" * 1100000})
+    assert status == 422
+    assert show()["message"]["body"]["id"] == "well-1", "what was refused changed nothing"
+    edit("--patch", "-", stdin='[{"op": "replace", "path": "/id", "value": "well-2"}]', check=True)
+    assert show()["message"]["body"]["id"] == "well-2"
+    edit("--restore", check=True)
+    assert show()["message"]["body"]["id"] == "unshippable-1"
+    many.kill()
+    many.start()
+    assert show()["edits"] == 3
+    env = {**os.environ, "EDITOR": "sed -i s/unshippable-1/by-hand/", "VISUAL": ""}
+    edit(check=True, env=env)
+    assert show()["message"]["body"]["id"] == "by-hand"
+    code, _, err = edit(env={**env, "EDITOR": "sed -i s/by-hand/broken\\\"/"})
+    assert code == 1 and "no JSON" in err and "/tmp/belay-letter-" in err
+    os.unlink(err[err.index("/tmp/belay-letter-"):].strip())
+    code, _, err = edit(env={**env, "EDITOR": "false"})
+    assert code == 1 and "stays as it is" in err
+    belay("dlq", "replay", *name, "--from-start", data=many.data, check=True)
+    until(lambda: shipped(many, "by-hand"))

@@ -106,6 +106,27 @@ static int settle(struct sim_world *w, const struct found *f, uint64_t how, stru
     return status;
 }
 
+/* The same to every flow, but other bytes: a blank more. Sometimes he has not seen the last edit: then he is told. */
+static void edit(struct sim_world *w, const struct found *f)
+{
+    struct belay_broker *b = belay_engine_broker(w->engine);
+    struct belay_arena arena;
+    struct belay_letter letter;
+    struct belay_err err;
+    belay_arena_init(&arena, 0, BELAY_MIB(8));
+    int status = belay_broker_letter_get(b, f->sub, f->sequence, &arena, &letter, &err);
+    bool stale = sim_chance(w, 200);
+    if (status == BELAY_OK) {
+        letter.message.body = belay_arena_printf(&arena, "%.*s ", BELAY_STR_ARG(letter.message.body));
+        sim_trace(w, "edit %s/%llu%s", f->name, (unsigned long long)f->sequence, stale ? " (stale)" : "");
+        status = belay_broker_letter_edit(b, f->sub, f->sequence, letter.edits + stale, &letter.message, sim_clock(w), &err);
+    }
+    if (stale ? status == BELAY_OK : !sim_may_fail(w, status))
+        sim_violation(w, "EDIT", "%s/%llu: %s", f->name, (unsigned long long)f->sequence,
+                      stale ? "an edit of what was not seen" : err.msg);
+    belay_arena_deinit(&arena);
+}
+
 static void settle_letter(struct sim_world *w, const struct found *f, uint64_t how)
 {
     struct belay_err err;
@@ -152,6 +173,8 @@ void sim_operators_act(struct sim_world *w)
         sim_lanes_act(w);
     } else if (find_letter(w, sim_below(w, 4), &f)) {
         uint64_t how = sim_below(w, 4);
+        if (sim_chance(w, 300))
+            edit(w, &f);
         if (strcmp(f.name, "pipe") == 0 || strcmp(f.name, "see") == 0 || strcmp(f.name, "hint") == 0)
             how = 2; /* what it is to copy must be in copies in the end, and in order; the others are counted */
         if (w->hoards && !f.parked)

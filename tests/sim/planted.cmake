@@ -24,6 +24,8 @@ set(planted
   "50:an_entry_of_the_trail_that_leaves_a_row_behind"
   "51:a_group_that_counts_what_is_no_letter"
   "22:a_crash_that_is_not_counted"
+  "53:the_second_of_two_editors_wins"
+  "54:an_edit_that_loses_the_original"
   "30:a_breaker_that_lets_everything_through"
   "31:a_retry_budget_without_end"
   "32:an_attempt_used_up_by_waiting"
