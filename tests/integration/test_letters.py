@@ -256,7 +256,7 @@ def test_a_letter_is_edited_and_goes_on(many):
     code, _, err = edit("--patch", "-", stdin='[{"op": "replace", "path": "/nowhere", "value": 1}]')
     assert code == 1 and "/nowhere" in err
     status, problem = api(many, "/letters/%s/%s/edit" % name, {"version": 1, "text": "x" * 1100000})
-    assert status == 422
+    assert status == 413
     assert show()["message"]["body"]["id"] == "well-1", "what was refused changed nothing"
     edit("--patch", "-", stdin='[{"op": "replace", "path": "/id", "value": "well-2"}]', check=True)
     assert show()["message"]["body"]["id"] == "well-2"
