@@ -133,11 +133,13 @@ static EVP_PKEY *okp_key(const belay_json *v)
     return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, 32);
 }
 
-static bool secret_key(const belay_json *v, struct http_key *key)
+/* As read_key. */
+static bool secret_key(const belay_json *v, struct http_key *key, bool *ret_nomem)
 {
     unsigned char bytes[NUMBER_BYTES_MAX];
     size_t n = bytes_of(v, "k", bytes);
     key->secret = n >= SECRET_BYTES_MIN ? belay_malloc(n) : NULL;
+    *ret_nomem = n >= SECRET_BYTES_MIN && !key->secret;
     if (!key->secret)
         return false;
     memcpy(key->secret, bytes, n);
@@ -145,8 +147,8 @@ static bool secret_key(const belay_json *v, struct http_key *key)
     return true;
 }
 
-/* False: not one to verify with. */
-static bool read_key(const belay_json *v, struct http_key *key)
+/* False: not one to verify with, or no memory. */
+static bool read_key(const belay_json *v, struct http_key *key, bool *ret_nomem)
 {
     struct belay_str type = text_of(v, "kty"), use = text_of(v, "use");
     *key = (struct http_key){ .id = text_of(v, "kid"), .alg = text_of(v, "alg") };
@@ -162,7 +164,7 @@ static bool read_key(const belay_json *v, struct http_key *key)
         key->pkey = okp_key(v);
     } else if (belay_str_eq(type, BELAY_STR("oct"))) {
         key->type = HTTP_KEY_SECRET;
-        return secret_key(v, key);
+        return secret_key(v, key, ret_nomem);
     }
     return key->pkey != NULL;
 }
@@ -197,8 +199,11 @@ static int read_set(struct http_keys *keys, struct belay_str text, struct belay_
     keys->items = belay_calloc(list->n + 1, sizeof *keys->items);
     if (!keys->items)
         return belay_fail(err, BELAY_NOMEM, "out of memory");
-    for (uint32_t i = 0; i < list->n; i++)
-        keys->count += read_key(belay_json_at(list, i), &keys->items[keys->count]);
+    bool nomem = false;
+    for (uint32_t i = 0; i < list->n && !nomem; i++)
+        keys->count += read_key(belay_json_at(list, i), &keys->items[keys->count], &nomem);
+    if (nomem) /* a set without one of its keys would refuse good tokens */
+        return belay_fail(err, BELAY_NOMEM, "out of memory");
     if (!keys->count)
         return belay_fail(err, BELAY_INVALID, "the JWKS has no key that verifies (RSA of 2048 bits, EC, Ed25519, a secret of 256 bits)");
     return BELAY_OK;

@@ -182,7 +182,7 @@ static void put_text(struct http_sample *s, const struct view *v)
     bool made = pattern.n && http_sample_pattern(&s->random, pattern, &text);
     if (!made)
         belay_buf_clear(&text);
-    while (!made && text.n < (min ? min : 1) && text.n < BELAY_KIB(8)) {
+    while (!made && text.n < (min ? min : 1) && text.n < BELAY_KIB(8) && !belay_buf_status(&text)) {
         belay_buf_put_str(&text, text.n ? BELAY_STR(" ") : BELAY_STR(""));
         belay_buf_put_str(&text, belay_str_c(words[draw(s, 8)]));
     }
