@@ -7,7 +7,7 @@
 bool answer_ready(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
-    bool ready = belay_runtime_ready(q->admin->runtime) && belay_engine_failed(e, NULL) == BELAY_OK;
+    bool ready = belay_runtime_ready(q->admin->runtime) && !belay_engine_held(e) && belay_engine_failed(e, NULL) == BELAY_OK;
     q->status = ready ? 200 : 503;
     belay_buf_put_str(&q->out, ready ? BELAY_STR("{\"ready\":true}") : BELAY_STR("{\"ready\":false}"));
     return true;
@@ -191,6 +191,7 @@ static void engine(struct belay_json_out *o, struct question *q, struct belay_en
     show_time(o, "started_at", r.started_at);
     belay_json_key(o, "engine");
     belay_json_begin_object(o);
+    show_text(o, "held", belay_engine_held(e) ? belay_runtime_held(q->admin->runtime) : BELAY_STR(""));
     put(o, "requests", s.requests);
     put(o, "replies", s.replies);
     put(o, "runs", s.runs);

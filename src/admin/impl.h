@@ -175,6 +175,9 @@ bool answer_alert_silence(struct question *q, struct belay_engine *e, belay_time
 bool answer_alert_test(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_trail(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_audit_start(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_backup_start(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_backup(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_resume_all(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_audit(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_poison(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_poison_clear(struct question *q, struct belay_engine *e, belay_time now);

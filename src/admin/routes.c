@@ -53,6 +53,9 @@ const struct admin_route admin_routes[] = {
     { "GET", "/trail", "trail", answer_trail, false },
     { "POST", "/audit", "auditStart", answer_audit_start, false },
     { "GET", "/audit", "audit", answer_audit, false },
+    { "POST", "/backup", "backupStart", answer_backup_start, false },
+    { "GET", "/backup", "backup", answer_backup, false },
+    { "POST", "/resume", "resumeAll", answer_resume_all, false },
     { "GET", "/trace/{what}", "trace", answer_trace, false },
 };
 

@@ -28,8 +28,8 @@ struct command {
 };
 
 extern const struct command command_run, command_lint, command_status, command_dlq, command_topic, command_saga,
-    command_trace, command_store, command_audit, command_schema, command_expr, command_flow, command_mock,
-    command_alert, command_lane, command_poison;
+    command_trace, command_store, command_audit, command_resume, command_schema, command_expr, command_flow,
+    command_mock, command_alert, command_lane, command_poison;
 
 /* ---- options ---- */
 

@@ -10,8 +10,8 @@
 
 static const struct command *const commands[] = {
     &command_run,  &command_lint,  &command_status, &command_dlq,    &command_topic, &command_flow,
-    &command_saga, &command_alert, &command_poison, &command_trace, &command_audit,  &command_store, &command_schema,
-    &command_expr, &command_mock, &command_lane,
+    &command_saga, &command_alert, &command_poison, &command_trace, &command_audit,
+    &command_resume, &command_store, &command_schema, &command_expr, &command_mock, &command_lane,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -98,6 +98,9 @@ static void show_troubles(const belay_json *root, const char *flag)
     show_poison(root, flag);
     const belay_json *subs = belay_json_get(root, BELAY_STR("subscriptions")), *s;
     const belay_json *sagas = belay_json_get(root, BELAY_STR("sagas"));
+    struct belay_str held = json_text(belay_json_get(root, BELAY_STR("engine")), "held");
+    if (held.n)
+        printf("! %.*s: nothing is handled until you have looked; then: belay resume%s\n", BELAY_STR_ARG(held), flag);
     for (size_t i = 0; (s = belay_json_at(subs, i)); i++) {
         struct belay_str name = json_text(s, "name");
         unsigned long long letters = json_number(s, "parked") + json_number(s, "dead");

@@ -2,17 +2,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/command.h"
+#include "cli/store.h"
 #include "platform/disk.h"
 #include "store/store.h"
 
 static const char help[] =
     "belay store: the data directory itself\n\n"
-    "usage: belay store check [--json] [DIR]\n\n"
-    "Verifies every record and file of DIR (belay-data) without changing anything, and says what it found.\n"
-    "Exit: 0 sound, 1 corrupt (it says where), 74 cannot be read or in use.\n\n"
-    "example: belay store check /var/lib/belay\n";
-
+    "usage: belay store check [--json] [DIR]\n"
+    "       belay store backup FOLDER [--data DIR] [--rate BYTES] [--json]\n"
+    "       belay store restore FOLDER DIR [--json]\n\n"
+    "  check    verifies every record and file of DIR (belay-data) without changing anything, and says what it found\n"
+    "  backup   copies the store into FOLDER (empty or not there), consistent as of one commit; a running Belay goes on\n"
+    "           meanwhile, --rate bounds the bytes a second; without MANIFEST, which comes last, FOLDER is no backup\n"
+    "  restore  verifies the backup in FOLDER and makes DIR (empty or not there) a store again; says which outside\n"
+    "           effects may repeat. It starts paused, so that a person looks first: then `belay resume`\n\n"
+    "Exit: 0 sound or done, 1 corrupt (it says where), not empty or no backup, 74 cannot be read or in use.\n\n"
+    "example: belay store backup /backup/monday --data /var/lib/belay --rate 50000000\n";
 
 static int check(const char *dir, bool json)
 {
@@ -46,15 +51,21 @@ static int check(const char *dir, bool json)
 
 static int run(int argc, char **argv)
 {
+    const char *data = NULL, *rate = NULL;
     bool json = false;
-    const struct option_spec specs[] = { { "json", NULL, &json } };
+    const struct option_spec specs[] = { { "json", NULL, &json }, { "data", &data, NULL }, { "rate", &rate, NULL } };
     char **operands;
     int count;
-    if (!options_parse(argc, argv, specs, 1, &operands, &count))
+    if (!options_parse(argc, argv, specs, 3, &operands, &count))
         return EXIT_USAGE_;
-    if (count < 1 || count > 2 || strcmp(operands[0], "check") != 0)
-        return usage_error("store", "say `belay store check DIR`");
-    return check(count == 2 ? operands[1] : "belay-data", json);
+    const char *verb = count ? operands[0] : "";
+    if (strcmp(verb, "check") == 0 && count <= 2)
+        return check(count == 2 ? operands[1] : data ? data : "belay-data", json);
+    if (strcmp(verb, "backup") == 0 && count == 2)
+        return store_backup(data, operands[1], rate, json);
+    if (strcmp(verb, "restore") == 0 && count == 3)
+        return store_restore(operands[1], operands[2], json);
+    return usage_error("store", "say `check [DIR]`, `backup FOLDER` or `restore FOLDER DIR`");
 }
 
-const struct command command_store = { "store", "verify a data directory", help, run };
+const struct command command_store = { "store", "verify, back up or restore a data directory", help, run };

@@ -10,6 +10,7 @@
 #define DELIVERIES_A_STEP 128u
 #define DELIVERED_BYTES_A_STEP BELAY_KIB(256)
 #define CALLS_A_STEP 64u
+#define HELD_LOOK_MS 1000 /* commits and checkpoints go on by themselves */
 #define STEP_ARENA_BYTES BELAY_MIB(32)
 #define CRASHED_TOLD_MAX 16u /* events for a crash; who else was in flight a letter's story tells */
 
@@ -279,7 +280,7 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
         engine_runs_unstall(e);
     if (e->blocked_count)
         engine_runs_unblock(e);
-    if (e->current && !e->failed) {
+    if (e->current && !e->failed && !e->held) {
         engine_timers_fire(e);
         if (e->requests_open && !e->stopping)
             engine_apis_admit(e);
@@ -306,6 +307,8 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
 {
     if (e->failed)
         return BELAY_TIME_NEVER;
+    if (e->held) /* what is due waits */
+        return engine_clock_wall(e, belay_time_add_ms(e->now, HELD_LOOK_MS));
     belay_time at = e->isolating ? engine_isolate_wake_at(e) : belay_broker_wake_at(e->broker);
     if (!e->stopping && !e->isolating)
         at = earlier(at, belay_sagas_wake_at(e->sagas));
@@ -340,6 +343,16 @@ void belay_engine_stop(struct belay_engine *e)
     e->stopping = true;
     belay_replay_stop(e->broker);
     engine_runs_stop(e);
+}
+
+void belay_engine_hold(struct belay_engine *e, bool held)
+{
+    e->held = held;
+}
+
+bool belay_engine_held(const struct belay_engine *e)
+{
+    return e->held;
 }
 
 bool belay_engine_idle(const struct belay_engine *e)

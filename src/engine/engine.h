@@ -106,6 +106,10 @@ belay_time belay_engine_wake_at(const struct belay_engine *e);
 /* BELAY_OK, or why the engine stopped for good (failed sync, corrupt state): the process must end. */
 int belay_engine_failed(const struct belay_engine *e, struct belay_err *err);
 
+/* Held: nothing is delivered, called, or asked for by a timer, and requests are refused (BELAY_UNAVAILABLE), until
+ * a person has looked. People can look and settle meanwhile. Not durable: who holds it says so again at a start. */
+void belay_engine_hold(struct belay_engine *e, bool held);
+bool belay_engine_held(const struct belay_engine *e);
 /* No new deliveries, requests and saga calls from now on; what is in flight ends (or is left to recovery). */
 void belay_engine_stop(struct belay_engine *e);
 /* Stopped, nothing in flight, everything durable, store idle. */

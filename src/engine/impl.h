@@ -245,6 +245,7 @@ struct belay_engine {
     belay_time alone_until, isolate_until;
 
     bool stopping;
+    bool held;                  /* nothing begins until a person has looked */
     int failed;
     struct belay_err failure;
     struct belay_engine_stats stats;

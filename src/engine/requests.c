@@ -448,6 +448,8 @@ static int admit(struct belay_engine *e, const struct belay_engine_request *q,
     int status = BELAY_OK;
     if (e->stopping || e->failed)
         return belay_fail(err, BELAY_CANCELLED, "the server is stopping");
+    if (e->held)
+        return belay_fail(err, BELAY_UNAVAILABLE, "the store was restored, and a person looks first");
     if (!def)
         return belay_fail(err, BELAY_NOTFOUND, "no flow answers %.*s of %.*s",
                           BELAY_STR_ARG(q->operation), BELAY_STR_ARG(q->api));

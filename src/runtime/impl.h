@@ -49,6 +49,7 @@ struct belay_runtime {
     _Atomic bool ready, stopping, hurry, closing;
     belay_time stop_by;                /* engine thread */
     bool stop_seen;                    /* engine thread */
+    char restored[256];                /* what RESTORED says; "": there is none */
     int failed;                        /* written by the engine thread before it ends */
     struct belay_err failure;
 };

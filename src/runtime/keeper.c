@@ -1,12 +1,18 @@
 #include "runtime/keeper.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "base/limits.h"
 #include "runtime/impl.h"
 
+#define PACE_MS_MAX 100 /* between two looks whether it is to go on */
+
 void keeper_init(struct keeper *k, struct belay_disk *disk, const struct belay_state_backend *state,
-                 const struct belay_jobs *jobs)
+                 const struct belay_jobs *jobs, const struct belay_clock *clock)
 {
-    *k = (struct keeper){ .disk = disk, .state = state, .jobs = jobs, .work = "" };
+    *k = (struct keeper){ .disk = disk, .state = state, .jobs = jobs, .clock = clock, .work = "" };
     belay_buf_init(&k->report, BELAY_ADMIN_OUT_BYTES_MAX);
 }
 
@@ -17,7 +23,13 @@ void keeper_deinit(struct keeper *k)
 
 void keeper_cancel(struct keeper *k)
 {
+    atomic_store(&k->stopping, true);
     atomic_store(&k->cancelled, true);
+}
+
+bool keeper_idle(const struct keeper *k)
+{
+    return k->at != KEEP_RUNNING;
 }
 
 /* ---- the job ---- */
@@ -44,17 +56,131 @@ static int audit(struct keeper *k, struct belay_err *err)
     return status;
 }
 
+/* ---- a backup: first the state, then the files ---- */
+
+static void wait_ms(uint32_t ms)
+{
+    struct belay_mutex mutex;
+    struct belay_cond nobody;
+    belay_mutex_init(&mutex);
+    belay_cond_init(&nobody);
+    belay_mutex_lock(&mutex);
+    belay_cond_wait_ms(&nobody, &mutex, ms);
+    belay_mutex_unlock(&mutex);
+    belay_cond_deinit(&nobody);
+    belay_mutex_deinit(&mutex);
+}
+
+/* No faster than the rate, over all that was copied. */
+static bool pace(void *arg, uint64_t bytes)
+{
+    struct keeper *k = arg;
+    uint64_t done = atomic_fetch_add(&k->bytes_done, bytes) + bytes;
+    while (k->rate && !is_cancelled(k)) {
+        uint64_t took_us = (uint64_t)(belay_clock_monotonic(k->clock) - k->copying_since);
+        uint64_t due_us = done / k->rate * BELAY_US_PER_S + done % k->rate * BELAY_US_PER_S / k->rate;
+        if (took_us >= due_us)
+            break;
+        uint64_t ms = (due_us - took_us) / BELAY_US_PER_MS + 1;
+        wait_ms((uint32_t)(ms < PACE_MS_MAX ? ms : PACE_MS_MAX));
+    }
+    return !is_cancelled(k);
+}
+
+static int open_target(struct keeper *k, struct belay_err *err)
+{
+    struct belay_dir_entry *entries = NULL;
+    size_t count = 0;
+    int status = belay_disk_open_posix(k->to, BELAY_DISK_CREATE | BELAY_DISK_NO_DIRECT, &k->target, err);
+    if (status == BELAY_OK)
+        status = belay_disk_list(k->target, "", &entries, &count, err);
+    for (size_t i = 0; i < count && status == BELAY_OK; i++)
+        if (strcmp(entries[i].name, "LOCK") != 0)
+            status = belay_fail(err, BELAY_EXISTS, "%s is not empty: it holds %s", k->to, entries[i].name);
+    belay_free(entries);
+    return status == BELAY_OK ? belay_disk_mkdir(k->target, "state", err) : status;
+}
+
+static int copy_state(struct keeper *k, struct belay_err *err)
+{
+    const struct belay_pace port = { pace, k };
+    struct belay_state_backend snapshot, to;
+    char path[KEEP_PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/state", k->to);
+    int status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &to, err);
+    if (status != BELAY_OK)
+        return status;
+    status = belay_state_lmdb_snapshot(k->state, &snapshot, err);
+    if (status == BELAY_OK) {
+        status = belay_state_copy(&snapshot, &to, &port, err);
+        snapshot.close(snapshot.self);
+    }
+    to.close(to.self);
+    return status;
+}
+
+static int backup(struct keeper *k, struct belay_err *err)
+{
+    const struct belay_pace port = { pace, k };
+    if (k->files)
+        return belay_backup_copy(k->disk, k->target, &k->plan, belay_clock_wall(k->clock), &port, err);
+    k->copying_since = belay_clock_monotonic(k->clock);
+    int status = open_target(k, err);
+    return status == BELAY_OK ? copy_state(k, err) : status;
+}
+
+/* ---- the job's life ---- */
+
+static bool is_backup(const struct keeper *k)
+{
+    return strcmp(k->work, "backup") == 0;
+}
+
 static void run(struct belay_job *job)
 {
     struct keeper *k = BELAY_CONTAINER_OF(job, struct keeper, job);
-    k->status = audit(k, &k->err);
+    k->status = is_backup(k) ? backup(k, &k->err) : audit(k, &k->err);
+}
+
+static void submit(struct keeper *k);
+
+static void end(struct keeper *k)
+{
+    if (is_backup(k)) {
+        belay_store_pin(belay_engine_store(k->engine), false);
+        belay_disk_close(k->target);
+        k->target = NULL;
+        belay_backup_plan_free(&k->plan);
+    }
+    if (k->status != BELAY_OK && k->gave_way)
+        belay_fail(&k->err, BELAY_NOSPACE, "the journal ran out of room: the backup gave way");
+    k->at = k->status == BELAY_OK ? KEEP_DONE : KEEP_FAILED;
+    k->ended_at = k->now;
+    k->engine = NULL;
 }
 
 static void done(struct belay_job *job)
 {
     struct keeper *k = BELAY_CONTAINER_OF(job, struct keeper, job);
-    k->at = k->status == BELAY_OK ? KEEP_DONE : KEEP_FAILED;
-    k->ended_at = k->now;
+    if (is_backup(k) && !k->files && k->status == BELAY_OK) {
+        k->status = belay_store_backup_plan(belay_engine_store(k->engine), &k->plan, &k->err);
+        k->files = true;
+        if (k->status == BELAY_OK) {
+            k->bytes_total = atomic_load(&k->bytes_done) + 2 * k->plan.bytes; /* copied, and read again for the sums */
+            k->wanted = k->plan.position;
+            submit(k);
+            return;
+        }
+    }
+    end(k);
+}
+
+static void submit(struct keeper *k)
+{
+    k->at = KEEP_RUNNING;
+    k->job = (struct belay_job){ .lane = BELAY_JOB_KEEP, .run = run, .done = done };
+    belay_list_init(&k->job.node);
+    k->jobs->submit(k->jobs->self, &k->job);
 }
 
 /* ---- engine thread ---- */
@@ -64,8 +190,13 @@ static int start(struct keeper *k, struct belay_engine *e, const char *work, bel
     struct belay_store *s = belay_engine_store(e);
     if (k->at == KEEP_WAITING || k->at == KEEP_RUNNING)
         return belay_fail(err, BELAY_CONFLICT, "the %s that was asked for before is still under way", k->work);
-    if (atomic_load(&k->cancelled))
+    if (atomic_load(&k->stopping))
         return belay_fail(err, BELAY_CANCELLED, "it is stopping");
+    atomic_store(&k->cancelled, false);
+    atomic_store(&k->bytes_done, 0);
+    k->bytes_total = 0;
+    k->files = k->gave_way = false;
+    k->engine = e;
     k->work = work;
     k->at = KEEP_WAITING;
     k->began_at = now;
@@ -84,15 +215,28 @@ int keeper_audit(struct keeper *k, struct belay_engine *e, belay_time now, struc
     return start(k, e, "audit", now, err);
 }
 
+int keeper_backup(struct keeper *k, struct belay_engine *e, struct belay_str to, uint64_t rate, belay_time now,
+                  struct belay_err *err)
+{
+    if (to.n == 0 || to.n >= sizeof k->to - 16 || memchr(to.p, 0, to.n))
+        return belay_fail(err, BELAY_LIMIT, "a backup needs the path of a folder");
+    int status = start(k, e, "backup", now, err);
+    if (status != BELAY_OK)
+        return status;
+    memcpy(k->to, to.p, to.n);
+    k->to[to.n] = '\0';
+    k->rate = rate;
+    belay_store_pin(belay_engine_store(e), true);
+    return BELAY_OK;
+}
+
 void keeper_round(struct keeper *k, struct belay_engine *e, belay_time now)
 {
     k->now = now;
-    if (k->at != KEEP_WAITING || !belay_store_checkpointed(belay_engine_store(e), k->wanted))
-        return;
-    k->at = KEEP_RUNNING;
-    k->job = (struct belay_job){ .lane = BELAY_JOB_KEEP, .run = run, .done = done };
-    belay_list_init(&k->job.node);
-    k->jobs->submit(k->jobs->self, &k->job);
+    if (k->at == KEEP_RUNNING && is_backup(k) && belay_store_short(belay_engine_store(e)))
+        k->gave_way = !atomic_exchange(&k->cancelled, true) || k->gave_way; /* producers come first */
+    if (k->at == KEEP_WAITING && belay_store_checkpointed(belay_engine_store(e), k->wanted))
+        submit(k);
 }
 
 /* ---- runtime.h ---- */
@@ -100,6 +244,12 @@ void keeper_round(struct keeper *k, struct belay_engine *e, belay_time now)
 int belay_runtime_audit_start(struct belay_runtime *rt, belay_time now, struct belay_err *err)
 {
     return keeper_audit(&rt->keeper, rt->engine, now, err);
+}
+
+int belay_runtime_backup_start(struct belay_runtime *rt, struct belay_str to, uint64_t rate, belay_time now,
+                               struct belay_err *err)
+{
+    return keeper_backup(&rt->keeper, rt->engine, to, rate, now, err);
 }
 
 void belay_runtime_keep_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats)
@@ -112,6 +262,10 @@ void belay_runtime_keep_stats(const struct belay_runtime *rt, struct belay_keep_
         .began_at = k->began_at,
         .ended_at = k->ended_at,
         .findings = k->at == KEEP_DONE ? k->findings : 0,
+        .to = is_backup(k) ? belay_str_c(k->to) : BELAY_STR_NONE,
+        .bytes_done = atomic_load(&k->bytes_done),
+        .bytes_total = k->bytes_total,
+        .position = k->at == KEEP_DONE ? k->wanted : 0,
         .report = k->at == KEEP_DONE ? belay_buf_view(&k->report) : BELAY_STR_NONE,
         .error = k->at == KEEP_FAILED ? belay_str_c(k->err.msg) : BELAY_STR_NONE,
     };

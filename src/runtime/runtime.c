@@ -50,6 +50,30 @@ static int open_state(struct belay_runtime *rt, struct belay_err *err)
     return status;
 }
 
+/* A directory out of a backup: half of one is none, and a whole one waits for a person. */
+static int look_for_restore(struct belay_runtime *rt, struct belay_err *err)
+{
+    struct belay_file *file;
+    size_t n = 0;
+    int status = belay_file_open(rt->disk, BELAY_RESTORING_NAME, 0, &file, err);
+    if (status == BELAY_OK) {
+        belay_file_close(file);
+        return belay_fail(err, BELAY_CORRUPT, "a restore into %s has not ended: begin it again with `belay store restore`",
+                          rt->opt.data_dir);
+    }
+    if (status == BELAY_NOTFOUND)
+        status = belay_file_open(rt->disk, BELAY_RESTORED_NAME, 0, &file, err);
+    if (status == BELAY_NOTFOUND)
+        return BELAY_OK;
+    if (status == BELAY_OK) {
+        status = belay_file_read(file, 0, rt->restored, sizeof rt->restored - 1, &n, err);
+        belay_file_close(file);
+    }
+    if (status == BELAY_OK && n == 0)
+        snprintf(rt->restored, sizeof rt->restored, "restored from a backup");
+    return status;
+}
+
 static int open_engine(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err)
 {
     struct belay_engine_opt opt = {
@@ -65,12 +89,19 @@ static int open_engine(struct belay_runtime *rt, struct belay_definitions *d, st
     int status = belay_engine_open(&opt, &rt->engine, err);
     if (status != BELAY_OK)
         return belay_wrap(err, status, "store in %s", rt->opt.data_dir);
-    return belay_engine_configure(rt->engine, d, belay_clock_wall(rt->opt.clock), err);
+    status = belay_engine_configure(rt->engine, d, belay_clock_wall(rt->opt.clock), err);
+    if (status == BELAY_OK)
+        belay_engine_hold(rt->engine, rt->restored[0]);
+    return status;
 }
 
 /* What a start found that is no reason to refuse, and that nobody may miss. */
 static void tell_findings(struct belay_runtime *rt)
 {
+    if (rt->restored[0])
+        BELAY_LOG(rt->opt.log, BELAY_LOG_WARN, belay_clock_wall(rt->opt.clock), "store.restored",
+                  belay_f_str("what", belay_str_c(rt->restored)),
+                  belay_f_str("hint", BELAY_STR("nothing is handled until a person has looked: belay resume")));
     struct belay_store_stats store;
     belay_store_stats(belay_engine_store(rt->engine), &store);
     if (store.unwitnessed)
@@ -82,6 +113,8 @@ static void tell_findings(struct belay_runtime *rt)
 static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struct belay_err *err)
 {
     int status = belay_disk_open_posix(rt->opt.data_dir, BELAY_DISK_CREATE, &rt->disk, err);
+    if (status == BELAY_OK)
+        status = look_for_restore(rt, err);
     if (status == BELAY_OK)
         status = open_state(rt, err);
     if (status == BELAY_OK)
@@ -95,7 +128,7 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     if (status == BELAY_OK)
         status = open_engine(rt, d, err);
     if (status == BELAY_OK)
-        keeper_init(&rt->keeper, rt->disk, &rt->state, &rt->jobs.port);
+        keeper_init(&rt->keeper, rt->disk, &rt->state, &rt->jobs.port, rt->opt.clock);
     if (status == BELAY_OK)
         status = outside_set(&rt->outside, d, 0, err);
     if (status == BELAY_OK)
@@ -126,6 +159,11 @@ static bool outside_is_closed(struct belay_runtime *rt)
 static bool listeners_are_closed(struct belay_runtime *rt)
 {
     return listeners_closed(rt);
+}
+
+static bool keeper_is_idle(struct belay_runtime *rt)
+{
+    return keeper_idle(&rt->keeper);
 }
 
 static bool store_is_idle(struct belay_runtime *rt)
@@ -159,6 +197,7 @@ static void close_all(struct belay_runtime *rt)
     }
     listeners_deinit(rt);
     if (rt->engine) {
+        wait_until(rt, keeper_is_idle);
         wait_until(rt, store_is_idle);
         last_checkpoint(rt);
         belay_engine_close(rt->engine);
@@ -212,6 +251,7 @@ void belay_runtime_stop(struct belay_runtime *rt)
         return;
     }
     atomic_store(&rt->ready, false);
+    keeper_cancel(&rt->keeper);
     listeners_close(rt, rt->opt.drain_ms);
 }
 
@@ -379,4 +419,25 @@ void belay_runtime_audit(struct belay_runtime *rt, belay_time now, const char *e
 {
     BELAY_LOG(rt->opt.log, BELAY_LOG_INFO, now, event, belay_f_str("who", who), belay_f_str("what", what),
               belay_f_str("reason", reason));
+}
+
+/* ---- after a restore ---- */
+
+struct belay_str belay_runtime_held(const struct belay_runtime *rt)
+{
+    return belay_str_c(rt->restored);
+}
+
+int belay_runtime_resume(struct belay_runtime *rt, struct belay_err *err)
+{
+    if (!rt->restored[0])
+        return belay_fail(err, BELAY_CONFLICT, "it is not held: everything runs");
+    int status = belay_disk_unlink(rt->disk, BELAY_RESTORED_NAME, err);
+    if (status == BELAY_OK)
+        status = belay_disk_sync_dir(rt->disk, "", err);
+    if (status != BELAY_OK)
+        return status;
+    rt->restored[0] = '\0';
+    belay_engine_hold(rt->engine, false);
+    return BELAY_OK;
 }

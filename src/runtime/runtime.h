@@ -99,15 +99,26 @@ int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel,
 /* ---- keeping the store: one work at a time, in the background; engine thread (within a visit) ---- */
 
 struct belay_keep_stats {
-    const char *work;            /* "audit"; "": none was asked for yet */
+    const char *work;            /* "audit", "backup"; "": none was asked for yet */
     const char *state;           /* "waiting" (for a checkpoint), "running", "done", "failed" */
     belay_time began_at, ended_at;
     uint64_t findings;           /* of an audit that is done */
+    struct belay_str to;         /* of a backup: its folder */
+    uint64_t bytes_done, bytes_total; /* of a backup; total 0: not known yet */
+    uint64_t position;           /* of a backup that is done */
     struct belay_str report;     /* JSON of a work that is done; else empty. Until the next work begins */
     struct belay_str error;      /* failed: why */
 };
 /* The balance as of a commit from now on. Errors: BELAY_CONFLICT (something is under way), BELAY_CANCELLED (stopping). */
 int belay_runtime_audit_start(struct belay_runtime *rt, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* A backup into a folder that does not exist or is empty, as of a commit from now on, at most so many bytes a second
+ * (0: any). It gives way where the journal runs out of room. Errors: as above, BELAY_LIMIT. */
+int belay_runtime_backup_start(struct belay_runtime *rt, struct belay_str to, uint64_t rate, belay_time now,
+                               struct belay_err *err) BELAY_MUST_CHECK;
+/* Why nothing begins: the store was restored, and nobody has said resume; "": it runs. */
+struct belay_str belay_runtime_held(const struct belay_runtime *rt);
+/* A person has looked. Durable when it returns. Errors: BELAY_CONFLICT (it is not held), the disk's. */
+int belay_runtime_resume(struct belay_runtime *rt, struct belay_err *err) BELAY_MUST_CHECK;
 void belay_runtime_keep_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats);
 
 /* A line that says who did what and why. event: a literal, as in the log. */

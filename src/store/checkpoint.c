@@ -83,8 +83,9 @@ static int finish(struct belay_store *s, struct belay_err *err)
     c->frozen = c->committed = false;
     c->bytes_done = c->bytes;
     s->doomed_ready = s->doomed_frozen;
-    journal_trim(&s->journal, least(BELAY_PLANTED(15) ? c->position + 1 : least(c->needed, c->position + 1),
-                                    least(store_fetch_needed(s), store_move_needed(s))));
+    if (!s->pinned || BELAY_PLANTED(39))
+        journal_trim(&s->journal, least(BELAY_PLANTED(15) ? c->position + 1 : least(c->needed, c->position + 1),
+                                        least(store_fetch_needed(s), store_move_needed(s))));
     return BELAY_OK;
 }
 

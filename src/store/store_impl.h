@@ -99,6 +99,7 @@ struct belay_store {
     struct checkpoint checkpoint;
     struct move move;
     struct sweep sweep;
+    bool pinned; /* by a backup: nothing is given up */
     /* Oldest first. Of the first doomed_ready a checkpoint has forgotten the rows; of the first
      * doomed_frozen the one under way does. */
     struct doomed *doomed;

@@ -133,7 +133,7 @@ void store_sweep_start(struct belay_store *s)
     if (w->running || s->move.running || j->preparing)
         return;
     /* A fetch that began before the row was deleted may still want the file. */
-    uint32_t count = store_fetch_reads_archive(s) ? 0 : s->doomed_ready;
+    uint32_t count = store_fetch_reads_archive(s) || s->pinned ? 0 : s->doomed_ready;
     w->count = count < SWEEP_FILES ? count : SWEEP_FILES;
     w->segment = excess(j);
     if (!w->count && !w->segment)

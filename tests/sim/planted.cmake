@@ -41,6 +41,7 @@ set(planted
   "45:a_replay_job_that_forgets_that_it_was_paused"
   "37:a_newest_segment_that_nobody_witnesses"
   "38:a_letter_that_leaves_its_message_behind"
+  "39:a_backup_whose_segments_are_used_again_meanwhile"
   "60:a_death_in_company_that_counts_against_all"
   "61:suspects_that_never_run_alone"
   "70:a_full_queue_that_nobody_waits_for"

@@ -104,6 +104,7 @@ static void die(struct sim_world *w, enum sim_death death)
     sim_clients_cut_off(w);
     sim_endpoints_cut_off(w);
     sim_gates_cut_off(w);
+    sim_backups_cut_off(w);
     sim_disk_restart(w->disk, death);
     w->model_dead = false;
     w->sync_fault = false;
@@ -169,6 +170,7 @@ static void look_for_end(struct sim_world *w)
         w->life = SIM_DEAD;
         sim_endpoints_cut_off(w);
         sim_gates_cut_off(w);
+    sim_backups_cut_off(w);
         sim_disk_restart(w->disk, SIM_KILL);
     }
 }
@@ -323,6 +325,8 @@ static void tick(struct sim_world *w)
         done = sim_endpoints_answer(w);
     else if (n < 720)
         done = w->life == SIM_ALIVE && sim_clients_act(w);
+    else if (n < 722 && (!w->calm || w->backup.self))
+        sim_backups_act(w);
     else if (n < 735 && w->life == SIM_ALIVE && !w->calm)
         sim_operators_act(w);
     else if (n < 735 + w->faults / 6 && !w->calm)
@@ -375,6 +379,7 @@ static void world_deinit(struct sim_world *w)
         belay_engine_close(w->engine);
     sim_clients_cut_off(w);
     sim_endpoints_cut_off(w);
+    sim_backups_cut_off(w);
     w->model.close(w->model.self);
     belay_disk_close(w->disk);
 }

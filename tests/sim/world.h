@@ -8,6 +8,7 @@
  *   persons.c    people: what they say about sagas
  *   crashes.c    the process dies with a message in hand
  *   poison.c     what trips, against what was refused for good
+ *   backups.c    somebody backs up the store
  *   audit.c      the balance out of the rows
  *   newest.c     the newest segment of the journal goes missing
  *   seeks.c      people: seeks and pauses, and what must come of them
@@ -206,6 +207,7 @@ struct sim_world {
     uint64_t poison;           /* message of events that kills `pipe`; 0: none */
     bool poison_durable;
     uint64_t poison_deaths, pipe_replays, stumbles;
+    struct belay_state_backend backup; /* the state of one that is under way; self NULL: none */
     uint32_t newest;           /* segment that took a durable commit last, when the process died; 0: none */
     char killer[40];           /* of the body of a call that kills; "": none */
     uint64_t killer_deaths, handle_replays;
@@ -293,6 +295,9 @@ void sim_replays_check_conflict(struct sim_world *w, struct belay_subscription *
 void sim_audit(struct sim_world *w, struct belay_engine *e);
 /* The same before a start: nothing is changed. */
 void sim_audit_look(struct sim_world *w);
+/* Begins a backup, or ends the one that began. */
+void sim_backups_act(struct sim_world *w);
+void sim_backups_cut_off(struct sim_world *w);
 void sim_newest_look(struct sim_world *w);
 void sim_newest_check(struct sim_world *w);
 void sim_crashes_init(struct sim_world *w);

@@ -1,0 +1,199 @@
+#include "store/backup.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/crc.h"
+#include "store/backup_files.h"
+#include "store/store_impl.h"
+#include "store/state_overlay.h"
+
+#define PACE_ROWS 256
+
+/* ---- the running store ---- */
+
+void belay_store_pin(struct belay_store *s, bool pinned)
+{
+    s->pinned = pinned;
+}
+
+bool belay_store_short(const struct belay_store *s)
+{
+    return s->journal.is_short;
+}
+
+static struct segment *segment_at(const struct belay_list *node)
+{
+    return BELAY_CONTAINER_OF(node, struct segment, node);
+}
+
+/* Of the active one as much as is durable: behind it a commit may be under way. */
+static uint64_t bytes_of(const struct belay_store *s, const struct segment *seg)
+{
+    const struct journal *j = &s->journal;
+    if (s->opt.look || seg != journal_active(j))
+        return seg->size_bytes;
+    return j->writing && j->write.segment == seg ? j->write.offset : seg->used_bytes;
+}
+
+int belay_store_backup_plan(struct belay_store *s, struct belay_backup_plan *ret_plan, struct belay_err *err)
+{
+    const struct journal *j = &s->journal;
+    struct belay_backup_plan plan = { .position = j->durable };
+    uint32_t n = 0;
+    int status = belay_store_failed(s, err); /* what it wrote last may be there or not */
+    if (status != BELAY_OK)
+        return status;
+    for (const struct belay_list *at = j->live.next; at != &j->live; at = at->next)
+        n++;
+    plan.segments = belay_calloc(n ? n : 1, sizeof *plan.segments);
+    if (!plan.segments)
+        return belay_fail(err, BELAY_NOMEM, "no memory for a backup");
+    for (const struct belay_list *at = j->live.next; at != &j->live; at = at->next) {
+        const struct segment *seg = segment_at(at);
+        struct belay_backup_file file = { seg->id, bytes_of(s, seg), seg->size_bytes };
+        plan.segments[plan.count++] = file;
+        plan.bytes += file.bytes;
+        plan.newest_incarnation = seg->incarnation;
+        plan.newest_first = seg->first ? seg->first : seg->restart;
+    }
+    *ret_plan = plan;
+    return BELAY_OK;
+}
+
+void belay_backup_plan_free(struct belay_backup_plan *plan)
+{
+    belay_free(plan->segments);
+    *plan = (struct belay_backup_plan){ 0 };
+}
+
+/* ---- the state ---- */
+
+struct rows {
+    const struct belay_state_backend *from;
+    const struct belay_pace *pace;
+    uint32_t table, count;
+    uint64_t bytes; /* since the pace was asked last */
+    char key[BELAY_STATE_KEY_BYTES_MAX];
+    size_t key_n;
+    bool begun; /* key was told */
+    int status;
+    struct belay_err err;
+};
+
+static bool may_go_on(struct rows *r)
+{
+    if (++r->count % PACE_ROWS)
+        return true;
+    bool on = r->pace->go_on(r->pace->arg, r->bytes);
+    r->bytes = 0;
+    if (!on)
+        r->status = belay_fail(&r->err, BELAY_CANCELLED, "it was cancelled");
+    return on;
+}
+
+/* An error ends the rows; it is found in r->status. */
+static bool next_row(void *arg, struct belay_state_change *ret)
+{
+    struct rows *r = arg;
+    struct belay_str key, value;
+    while (r->table < STATE_TABLES && r->status == BELAY_OK && may_go_on(r)) {
+        int status = r->from->seek(r->from->self, r->table, belay_str(r->key, r->key_n), r->begun, &key, &value, &r->err);
+        if (status == BELAY_OK) {
+            memcpy(r->key, key.p, key.n);
+            r->key_n = key.n;
+            r->begun = true;
+            r->bytes += key.n + value.n;
+            *ret = (struct belay_state_change){ .table = r->table, .key = key, .value = value };
+            return true;
+        }
+        if (status != BELAY_NOTFOUND) {
+            r->status = status;
+            return false;
+        }
+        r->table++;
+        r->key_n = 0;
+        r->begun = false;
+    }
+    return false;
+}
+
+int belay_state_copy(const struct belay_state_backend *from, const struct belay_state_backend *to,
+                     const struct belay_pace *pace, struct belay_err *err)
+{
+    struct rows *r = belay_calloc(1, sizeof *r);
+    if (!r)
+        return belay_fail(err, BELAY_NOMEM, "no memory to copy the state");
+    r->from = from;
+    r->pace = pace;
+    int status = to->commit(to->self, from->position(from->self), next_row, r, err);
+    if (r->status != BELAY_OK) {
+        status = r->status;
+        if (err)
+            *err = r->err;
+    }
+    belay_free(r);
+    return status;
+}
+
+/* ---- the files ---- */
+
+static int copy_segments(struct belay_disk *from, struct belay_disk *to, const struct belay_backup_plan *plan,
+                         const struct belay_pace *pace, struct belay_err *err)
+{
+    int status = BELAY_OK;
+    for (uint32_t i = 0; i < plan->count && status == BELAY_OK; i++) {
+        struct manifest_file ignored;
+        char name[SEGMENT_NAME_BYTES];
+        segment_name(plan->segments[i].segment, name);
+        status = backup_copy_file(from, to, name, plan->segments[i].bytes, plan->segments[i].size, pace, &ignored, err);
+    }
+    return status;
+}
+
+static int copy_archives(struct belay_disk *from, struct belay_disk *to, const struct belay_pace *pace,
+                         struct belay_err *err)
+{
+    struct belay_dir_entry *entries = NULL;
+    size_t count = 0;
+    int status = belay_disk_list(from, ARCHIVE_DIR, &entries, &count, err);
+    for (size_t i = 0; i < count && status == BELAY_OK; i++) {
+        struct manifest_file ignored;
+        uint32_t topic;
+        uint64_t last;
+        char name[ARCHIVE_NAME_BYTES];
+        if (entries[i].is_dir || !archive_name_of(entries[i].name, &topic, &last))
+            continue;
+        archive_name(topic, last, name);
+        status = backup_copy_file(from, to, name, UINT64_MAX, 0, pace, &ignored, err);
+    }
+    belay_free(entries);
+    return status;
+}
+
+static int put_witness(struct belay_disk *to, const struct belay_backup_plan *plan, struct belay_err *err)
+{
+    if (plan->count == 0)
+        return BELAY_OK;
+    struct witness w = { 0 };
+    const struct segment newest = { .id = plan->segments[plan->count - 1].segment,
+                                    .incarnation = plan->newest_incarnation };
+    int status = witness_write(&w, to, &newest, plan->newest_first, err);
+    witness_close(&w);
+    return status;
+}
+
+int belay_backup_copy(struct belay_disk *from, struct belay_disk *to, const struct belay_backup_plan *plan, belay_time now,
+                      const struct belay_pace *pace, struct belay_err *err)
+{
+    int status = belay_disk_mkdir(to, JOURNAL_DIR, err);
+    if (status == BELAY_OK)
+        status = belay_disk_mkdir(to, ARCHIVE_DIR, err);
+    if (status == BELAY_OK)
+        status = copy_segments(from, to, plan, pace, err);
+    if (status == BELAY_OK)
+        status = copy_archives(from, to, pace, err);
+    if (status == BELAY_OK)
+        status = put_witness(to, plan, err);
+    return status == BELAY_OK ? backup_put_manifest(to, plan->position, now, pace, err) : status;
+}

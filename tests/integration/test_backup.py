@@ -1,0 +1,215 @@
+"""belay store backup and restore: while orders come in, over kill -9, and that a person looks first."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from world import BELAY, belay, belay_json, demo, until
+
+
+def store(world):
+    return os.path.join(world.folder, "store")
+
+
+class Restored(demo.World):
+    """The same partners, another store."""
+
+    def __init__(self, world, folder):
+        self.__dict__.update(world.__dict__)
+        os.makedirs(folder, exist_ok=True)
+        self.folder = folder
+        self.log = open(os.path.join(folder, "belay.log"), "ab")
+        self.belay = None
+        self.health = demo.free_port()
+
+    def start(self):
+        self.belay = subprocess.Popen([BELAY, "run", "--data", store(self), "--health", f"127.0.0.1:{self.health}",
+                                       demo.EXAMPLE], env=self.env, stderr=self.log)
+        until(lambda: belay("status", data=store(self))[0] == 0)
+
+
+class Senders:
+    def __init__(self, world, prefix):
+        self.over, self.accepted = False, []
+        self.thread = threading.Thread(target=self.run, args=(world, prefix))
+        self.thread.start()
+
+    def run(self, world, prefix):
+        n = 0
+        while not self.over:
+            order_id = f"{prefix}-{n}"
+            if demo.place(world, order_id, n, time.monotonic() + 20):
+                self.accepted.append(order_id)
+            n += 1
+
+    def stop(self):
+        self.over = True
+        self.thread.join()
+
+
+@pytest.fixture
+def backup(world, tmp_path):
+    """A backup made while orders came in: (folder, accepted before it, position)."""
+    senders = Senders(world, "a")
+    until(lambda: len(senders.accepted) > 30)
+    before = list(senders.accepted)
+    folder = str(tmp_path / "backup")
+    done = belay_json("store", "backup", folder, data=store(world))
+    assert done["state"] == "done" and done["position"] > 0
+    senders.stop()
+    assert len(senders.accepted) > len(before)
+    return folder, before, done["position"]
+
+
+def test_a_backup_while_orders_come_in_holds_all_that_came_before(world, backup, tmp_path):
+    folder, before, position = backup
+    assert sorted(os.listdir(folder)) == ["LOCK", "MANIFEST", "archive", "journal", "state"]
+    world.kill()
+    there = str(tmp_path / "new" / "store")
+    os.mkdir(os.path.dirname(there))
+    code, out, err = belay("store", "restore", folder, there)
+    assert code == 0, err
+    assert "What may happen again outside" in out and "belay resume" in out and f"commit {position}" in out
+    report = belay_json("audit", data=there)
+    assert report["sound"] and report["position"] == position
+    restored = Restored(world, os.path.dirname(there))
+    restored.start()
+    try:
+        for order_id in before:
+            assert belay("saga", "show", f"fulfil-order/{order_id}", data=there)[0] == 0, order_id
+        assert belay_json("audit", data=there)["lost"] == 0
+        assert belay("resume", data=there)[0] == 0
+        last = demo.wait_ended(restored, before, time.monotonic() + 60, lambda done, total: None)
+        counts, lost, ledger, wrong = demo.balance(restored, before, last)
+        assert lost == 0 and not wrong and ledger["charged_twice"] == 0, (lost, wrong, ledger)
+    finally:
+        restored.belay.kill()
+        restored.belay.wait()
+
+
+def test_it_starts_paused_until_a_person_has_looked(world, backup, tmp_path):
+    folder, _, _ = backup
+    world.kill()
+    there = str(tmp_path / "new" / "store")
+    os.mkdir(os.path.dirname(there))
+    assert belay("store", "restore", folder, there)[0] == 0
+    restored = Restored(world, os.path.dirname(there))
+    restored.start()
+    try:
+        calls = restored.ledger()
+        time.sleep(0.5)
+        assert restored.ledger() == calls
+        assert demo.ask(restored.health, "GET", "/ready")[0] == 503
+        body = {"order_id": "new", "customer": {"id": "c"}, "currency": "EUR", "total": 1.0,
+                "items": [{"sku": "ROPE-60", "qty": 1, "price": 1.0}]}
+        status, problem = demo.ask(restored.api, "POST", "/orders", body, {"Idempotency-Key": '"new"'})
+        assert status == 503 and "a person looks first" in problem["detail"]
+        assert "belay resume" in belay("status", data=there)[1]
+        restored.kill()
+        restored.start()  # over a restart, too
+        assert belay_json("status", data=there)["engine"]["held"].startswith("restored from a backup")
+        assert belay("resume", "--reason", "seen", data=there)[0] == 0
+        assert belay("resume", data=there)[0] == 1
+        assert demo.place(restored, "new", 1, time.monotonic() + 20)
+        assert until(lambda: demo.ask(restored.health, "GET", "/ready")[0] == 200)
+        restored.kill()
+        restored.start()
+        assert belay_json("status", data=there)["engine"]["held"] == ""
+    finally:
+        restored.belay.kill()
+        restored.belay.wait()
+
+
+def test_a_directory_is_backed_up_after_a_kill(world, tmp_path):
+    senders = Senders(world, "a")
+    until(lambda: len(senders.accepted) > 20)
+    world.kill()
+    senders.over = True
+    folder, there = str(tmp_path / "backup"), str(tmp_path / "restored")
+    code, out, err = belay("store", "backup", folder, data=store(world))
+    assert code == 0, err
+    assert belay("store", "restore", folder, there)[0] == 0
+    mine, theirs = belay_json("audit", data=store(world)), belay_json("audit", data=there)
+    assert theirs == mine
+    assert belay("store", "check", there)[0] == 0
+    world.start()
+    senders.thread.join()
+
+
+def test_what_is_damaged_or_cut_off_is_no_backup(backup, tmp_path):
+    folder, _, _ = backup
+    there = str(tmp_path / "there")
+    segment = os.path.join(folder, "journal", sorted(os.listdir(os.path.join(folder, "journal")))[0])
+    with open(segment, "r+b") as f:
+        f.seek(5000)
+        f.write(b"\xff")
+    code, _, err = belay("store", "restore", folder, there)
+    assert code == 1 and os.path.basename(segment) in err
+    assert not os.path.exists(os.path.join(there, "state"))  # verified before anything is written
+    os.rename(os.path.join(folder, "MANIFEST"), os.path.join(folder, "MANIFEST.new"))
+    code, _, err = belay("store", "restore", folder, there)
+    assert code == 1 and "MANIFEST" in err
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "x").write_text("x")
+    os.rename(os.path.join(folder, "MANIFEST.new"), os.path.join(folder, "MANIFEST"))
+
+
+def test_nothing_is_written_over(world, backup, tmp_path):
+    folder, _, _ = backup
+    code, _, err = belay("store", "backup", folder, data=store(world))
+    assert code == 74 and "not empty" in err
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "x").write_text("x")
+    code, _, err = belay("store", "restore", folder, str(full))
+    assert code == 1 and "not empty" in err
+    assert os.listdir(full) == ["LOCK", "x"] or sorted(os.listdir(full)) == ["LOCK", "x"]
+
+
+def test_a_kill_during_a_backup_leaves_none_and_the_store_as_it_was(world, tmp_path):
+    for i in range(30):
+        assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)
+    folder = str(tmp_path / "backup")
+    running = subprocess.Popen([BELAY, "store", "backup", folder, "--data", store(world), "--rate", "200000"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: os.path.exists(os.path.join(folder, "journal")))
+    status = belay("store", "backup", str(tmp_path / "second"), data=store(world))
+    assert status[0] == 1 and "under way" in status[2]
+    world.kill()
+    running.wait()
+    assert not os.path.exists(os.path.join(folder, "MANIFEST"))
+    assert belay("store", "restore", folder, str(tmp_path / "x"))[0] == 1
+    world.start()
+    assert belay_json("audit", data=store(world))["sound"]
+    again = str(tmp_path / "again")
+    assert belay("store", "backup", again, data=store(world))[0] == 0
+
+
+def test_a_kill_during_a_restore_is_refused_until_it_is_begun_again(world, backup, tmp_path):
+    folder, _, _ = backup
+    there = str(tmp_path / "there")
+    seen = False
+    for delay in (0.002, 0.005, 0.01, 0.02, 0.03, 0.05):
+        shutil.rmtree(there, ignore_errors=True)
+        running = subprocess.Popen([BELAY, "store", "restore", folder, there], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not os.path.exists(os.path.join(there, "RESTORING")) and running.poll() is None:
+            assert time.monotonic() < deadline
+        time.sleep(delay)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        if not os.path.exists(os.path.join(there, "RESTORING")):
+            continue
+        seen = True
+        code, _, err = belay("run", demo.EXAMPLE, data=there, env=world.env)
+        assert code == 74 and "has not ended" in err, err
+    assert seen
+    assert belay("store", "restore", folder, there)[0] == 0
+    assert belay_json("audit", data=there)["sound"]
