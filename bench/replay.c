@@ -1,6 +1,6 @@
 /* replay.c - how quickly a job replays letters to a queue, and what it costs.
  *
- *   replay --data DIR --letters N [--bytes B] [--concurrency N]
+ *   replay --data DIR --letters N [--bytes B] [--concurrency N] [--any-order 1]
  *
  * First a flow makes N letters, each with a key of its own; then, with a definition that publishes them to a queue, one
  * job replays all.  Prints one JSON object. */
@@ -107,9 +107,10 @@ static uint64_t engine_us(void)
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
-static void replay(struct bench *b, uint32_t concurrency)
+static void replay(struct bench *b, uint32_t concurrency, bool any_order)
 {
-    const struct belay_replay_opt opt = { .flow = BELAY_STR("work"), .who = BELAY_STR("bench"), .concurrency = concurrency };
+    const struct belay_replay_opt opt = { .flow = BELAY_STR("work"), .who = BELAY_STR("bench"), .concurrency = concurrency,
+                                          .any_order = any_order };
     struct belay_replay job;
     struct belay_err err;
     uint32_t id;
@@ -143,6 +144,7 @@ int main(int argc, char **argv)
     static struct bench b = { .body_bytes = 150 };
     const char *data = NULL;
     uint32_t concurrency = 0;
+    bool any_order = false;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--data") == 0)
             data = argv[i + 1];
@@ -152,6 +154,8 @@ int main(int argc, char **argv)
             b.body_bytes = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--concurrency") == 0)
             concurrency = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--any-order") == 0)
+            any_order = atoi(argv[i + 1]);
     }
     if (!data || !b.letters || b.body_bytes < 64 || b.body_bytes > BODY_BYTES_MAX) {
         fprintf(stderr, "usage: replay --data DIR --letters N [--bytes B] [--concurrency N]\n");
@@ -161,7 +165,7 @@ int main(int argc, char **argv)
     b.broker = belay_engine_broker(b.engine.engine);
     fill(&b);
     bench_engine_configure(&b.engine, working);
-    replay(&b, concurrency);
+    replay(&b, concurrency, any_order);
     fflush(stdout);
     _exit(0); /* as if it were killed */
 }

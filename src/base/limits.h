@@ -85,7 +85,7 @@
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
 #define BELAY_REPLAYS_MAX 16         /* replay jobs that have not ended */
 #define BELAY_REPLAYS_KEPT_MAX 64    /* all of them */
-#define BELAY_REPLAY_CONCURRENCY_DEFAULT 1000
+#define BELAY_REPLAY_CONCURRENCY_DEFAULT 256
 #define BELAY_REPLAY_CONCURRENCY_MAX 100000
 #define BELAY_REPLAY_TEXT_BYTES_MAX 512 /* each of its filter's, and who */
 

@@ -108,6 +108,7 @@ void belay_broker_recovered(struct belay_broker *b, belay_time now)
         subscription_kick(b, sub);
     }
     sweep_recovered(b);
+    replays_recovered(b);
     retention_tick(b);
 }
 

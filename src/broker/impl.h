@@ -254,7 +254,7 @@ struct belay_broker {
     uint32_t replay_count, replays_open; /* open: not ended */
     struct replay_job *spare_replay;     /* made by decide, taken by apply */
     uint32_t replay_turn;
-    bool replay_stopped;
+    bool replay_stopped, replay_news; /* news: one that is over may be untold */
     const struct belay_replay_where *replay_where; /* NULL: nobody can tell */
 };
 
@@ -689,6 +689,7 @@ void replay_outcome(struct belay_broker *b, struct belay_subscription *sub, cons
                     enum replay_outcome outcome);
 int replays_load(struct belay_broker *b, struct belay_state *state);
 void replays_save(struct belay_broker *b, struct belay_state *state);
+void replays_recovered(struct belay_broker *b);
 void replays_free(struct belay_broker *b);
 void replays_tick(struct belay_broker *b);
 belay_time replays_wake_at(const struct belay_broker *b);

@@ -203,6 +203,14 @@ int replays_load(struct belay_broker *b, struct belay_state *state)
     return status;
 }
 
+/* What ended before is no news. */
+void replays_recovered(struct belay_broker *b)
+{
+    for (uint32_t i = 0; i < b->replay_count; i++)
+        b->replays[i]->untold = false;
+    b->replay_news = false;
+}
+
 void replays_save(struct belay_broker *b, struct belay_state *state)
 {
     for (uint32_t i = 0; i < b->replay_count; i++) {
@@ -366,6 +374,8 @@ int apply_replay_state(struct belay_broker *b, struct belay_unpack *u)
     set_changed_by(j, who);
     j->dirty = true;
     b->replays_open -= replay_is_over(j);
+    if (replay_is_over(j))
+        j->untold = b->replay_news = true;
     return BELAY_OK;
 }
 
@@ -466,6 +476,18 @@ bool belay_replay_at(struct belay_broker *b, uint32_t index, struct belay_replay
         return false;
     *ret_replay = view_of(b->replays[index]);
     return true;
+}
+
+bool belay_replay_news(struct belay_broker *b, struct belay_replay *ret_replay)
+{
+    for (uint32_t i = 0; b->replay_news && i < b->replay_count; i++)
+        if (b->replays[i]->untold) {
+            b->replays[i]->untold = false;
+            *ret_replay = view_of(b->replays[i]);
+            return true;
+        }
+    b->replay_news = false;
+    return false;
 }
 
 void belay_replay_stop(struct belay_broker *b)

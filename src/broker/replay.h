@@ -84,6 +84,8 @@ int belay_replay_get(struct belay_broker *b, uint32_t id, struct belay_replay *r
                      struct belay_err *err) BELAY_MUST_CHECK;
 /* Oldest first, by index from 0; those that have ended are kept for a while. False at the end. */
 bool belay_replay_at(struct belay_broker *b, uint32_t index, struct belay_replay *ret_replay);
+/* A job that ended in this process and was not told of yet. False: none. */
+bool belay_replay_news(struct belay_broker *b, struct belay_replay *ret_replay);
 /* No job takes a letter from now on, until the process ends (shutdown). */
 void belay_replay_stop(struct belay_broker *b);
 

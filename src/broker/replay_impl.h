@@ -33,6 +33,7 @@ struct replay_job {
     uint64_t at_sequence;
     bool dirty;
     /* volatile */
+    bool untold;               /* it has ended, and nobody was told */
     void *where;               /* compiled; NULL: not yet, or there is none */
     bool scanned;              /* nothing behind the cursor */
     bool rested;               /* nothing put aside can be taken before something under way ends */

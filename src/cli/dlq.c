@@ -39,7 +39,7 @@ static const char help[] =
     "(2026-07-01T12:00:00Z) or how long ago (2h), --older 2h is --until 2h; --where 'JSONATA' over { flow, key, error,\n"
     "status, step, description, attempts, created_at, headers, body, message, ... }.\n\n"
     "replay --all begins a job of the runtime and watches it; Ctrl-C leaves it running, --detach does not watch. The\n"
-    "job survives a restart and takes each letter once: what was one when it began. At most --concurrency (1000) are\n"
+    "job survives a restart and takes each letter once: what was one when it began. At most --concurrency (256) are\n"
     "under way at once, --rate is 100/s, 10/m or 5/h. One letter of a key goes after the other, whatever happens to it,\n"
     "unless --any-order. With --json each change of the job is a line.\n\n"
     "--dry-run sends nothing and changes nothing: it runs the flow as it is now and shows each call and each message it\n"

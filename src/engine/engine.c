@@ -266,6 +266,28 @@ static bool look_for_failure(struct belay_engine *e)
     return e->failed;
 }
 
+/* Replay jobs that have ended. */
+static void tell_replays(struct belay_engine *e)
+{
+    struct belay_replay r;
+    while (belay_replay_news(e->broker, &r)) {
+        char numbers[4][24];
+        const uint64_t values[] = { r.id, r.done, r.failed, r.skipped };
+        struct belay_field fields[5] = { { BELAY_STR("job"), BELAY_STR_NONE }, { BELAY_STR("done"), BELAY_STR_NONE },
+                                         { BELAY_STR("failed"), BELAY_STR_NONE }, { BELAY_STR("skipped"), BELAY_STR_NONE },
+                                         { BELAY_STR("who"), r.opt.who } };
+        for (size_t i = 0; i < 4; i++) {
+            snprintf(numbers[i], sizeof numbers[i], "%llu", (unsigned long long)values[i]);
+            fields[i].value = belay_str_c(numbers[i]);
+        }
+        const struct belay_action_event event = {
+            .level = r.failed ? 2 : 1,
+            .name = r.state == BELAY_REPLAY_DONE ? "replay.done" : "replay.cancelled",
+            .owner = r.opt.flow, .fields = fields, .field_count = 5 };
+        engine_hold_event(e, BELAY_ACTION_EVENT, &event, NULL);
+    }
+}
+
 bool belay_engine_step(struct belay_engine *e, belay_time now)
 {
     bool more = false;
@@ -275,6 +297,7 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
     engine_clock_tick(e, now);
     e->stats.steps++;
     belay_broker_tick(e->broker, e->now);
+    tell_replays(e);
     engine_runs_due(e);
     if (e->stalled_count)
         engine_runs_unstall(e);

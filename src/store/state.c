@@ -285,21 +285,21 @@ void belay_state_put(struct belay_state *s, uint32_t table, struct belay_str key
     overlay_set(s->active, n, value);
 }
 
-/* A tombstone only where there is something to hide: what is put and deleted between two checkpoints
- * leaves nothing behind. */
+/* What is put and deleted between two checkpoints leaves nothing behind. Of what was not put since the last one nobody
+ * asks the backend whether it is there: it nearly always is, and to look costs more than a tombstone for nothing. */
 void belay_state_del(struct belay_state *s, uint32_t table, struct belay_str key)
 {
     check(table, key);
     uint64_t hash = overlay_hash(table, key);
     struct belay_str hidden;
-    bool below = get_below(s, table, key, hash, &hidden);
     struct overlay_node *n = overlay_find(s->active, table, key, hash);
-    if (n && below)
+    bool empty = s->backend_empty[table] && !(s->frozen && overlay_has(s->frozen, table));
+    if (!n && !empty && !s->active->dropped[table])
+        overlay_add(s->active, table, key, hash);
+    else if (n && get_below(s, table, key, hash, &hidden))
         overlay_kill(s->active, n);
     else if (n)
         overlay_remove(s->active, n, hash);
-    else if (below)
-        overlay_add(s->active, table, key, hash);
 }
 
 void belay_state_drop(struct belay_state *s, uint32_t table)

@@ -123,6 +123,9 @@ def test_letters_that_fail_again_are_not_taken_twice_and_keep_their_history(smal
     assert code == 1 and "5 letters again" in out
     letters = small.letters()
     assert len(letters) == 5 and all(x["attempts"] == 4 for x in letters)
+    with open(os.path.join(small.folder, "belay.log")) as log:
+        ends = [json.loads(line) for line in log if '"replay.done"' in line]
+    assert [(e["level"], e["job"], e["failed"]) for e in ends] == [("warn", "1", "5")]
 
 
 def test_ctrl_c_leaves_the_job_running_and_says_so(small):
