@@ -1,5 +1,5 @@
 /* answer_status.c - health, metrics, and how everything stands. */
-#include "admin/impl.h"
+#include "admin/lanes.h"
 #include "broker/poison.h"
 
 #define POISON_LOOKS_MAX 2000 /* rows: a few milliseconds */
@@ -66,8 +66,24 @@ static void topics(struct belay_json_out *o, struct belay_broker *b)
     belay_json_end_array(o);
 }
 
-static void subscriptions(struct belay_json_out *o, struct belay_broker *b, belay_time now)
+/* The lane that stands longest, where that is long. */
+static void longest(struct belay_json_out *o, struct question *q, struct belay_engine *e, uint32_t id, belay_time now)
 {
+    struct belay_arena_mark mark = belay_arena_mark(&q->arena);
+    struct belay_broker *b = belay_engine_broker(e);
+    struct belay_lane lane;
+    if (belay_broker_lane_longest(b, belay_broker_find_id(b, id), &q->arena, &lane)
+        && now - lane.head_since >= (int64_t)BELAY_LANE_STALLED_MS * BELAY_US_PER_MS) {
+        belay_json_key(o, "longest_lane");
+        show_lane_open(o, e, &lane, now);
+        belay_json_end_object(o);
+    }
+    belay_arena_rewind(&q->arena, mark);
+}
+
+static void subscriptions(struct belay_json_out *o, struct question *q, struct belay_engine *e, belay_time now)
+{
+    struct belay_broker *b = belay_engine_broker(e);
     struct belay_subscription_stats s;
     belay_json_key(o, "subscriptions");
     belay_json_begin_array(o);
@@ -88,9 +104,11 @@ static void subscriptions(struct belay_json_out *o, struct belay_broker *b, bela
         put(o, "discarded", s.discarded);
         put(o, "expired", s.expired);
         put(o, "lanes_in_trouble", s.lanes_in_trouble);
+        put(o, "lanes_by_hand", s.lanes_by_hand);
         put(o, "lost", s.lost);
         bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
         put(o, "oldest_ms", none ? 0 : (uint64_t)(now - s.oldest_at) / BELAY_US_PER_MS);
+        longest(o, q, e, i + 1, now);
         belay_json_end_object(o);
     }
     belay_json_end_array(o);
@@ -216,7 +234,7 @@ bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
     show_text(&o, "state", belay_runtime_ready(q->admin->runtime) ? BELAY_STR("running") : BELAY_STR("stopping"));
     engine(&o, q, e);
     topics(&o, belay_engine_broker(e));
-    subscriptions(&o, belay_engine_broker(e), now);
+    subscriptions(&o, q, e, now);
     connections(&o, e);
     sagas(&o, belay_engine_sagas(e));
     poison(&o, q, e, now);
@@ -239,7 +257,7 @@ bool answer_subscriptions(struct question *q, struct belay_engine *e, belay_time
 {
     struct belay_json_out o = belay_json_out(&q->out);
     belay_json_begin_object(&o);
-    subscriptions(&o, belay_engine_broker(e), now);
+    subscriptions(&o, q, e, now);
     belay_json_end_object(&o);
     return true;
 }

@@ -47,7 +47,7 @@ bool lane_filter_read(struct lane_filter *f, struct question *q)
         question_fail(q, BELAY_INVALID, "state is one of parked, waiting, hand, in flight, ready, stalled");
         return false;
     }
-    f->older_ms = (int64_t)question_number(q, "older_ms", f->stalled ? LANE_STALLED_MS : 0);
+    f->older_ms = (int64_t)question_number(q, "older_ms", f->stalled ? BELAY_LANE_STALLED_MS : 0);
     return true;
 }
 

@@ -4,8 +4,6 @@
 
 #include "admin/impl.h"
 
-#define LANE_STALLED_MS 60000 /* what counts as stalled where nobody says how long */
-
 struct lane_filter {
     struct question *q;
     struct belay_str flow, key;    /* key: a pattern, * and ?; empty: all */

@@ -53,6 +53,7 @@ const char *belay_alert_on_name(enum belay_alert_on on)
         [BELAY_ALERT_WAITING] = "waiting",         [BELAY_ALERT_PAUSED] = "paused",
         [BELAY_ALERT_SAGA_PARKED] = "sagas_parked", [BELAY_ALERT_DISK_FREE] = "disk_free",
         [BELAY_ALERT_BREAKER] = "breaker",         [BELAY_ALERT_STORE_FULL] = "store_full",
+        [BELAY_ALERT_STALLED] = "stalled_key",
         [BELAY_ALERT_LOST] = "lost",               [BELAY_ALERT_EVENT] = "event",
     };
     BELAY_ASSERT(on < BELAY_ALERT_ON_COUNT);

@@ -78,6 +78,7 @@
 #define BELAY_TRAIL_TEXT_BYTES_MAX 1024                /* of a reason, of a detail */
 #define BELAY_CRASH_AFTER_DEFAULT 2  /* deaths while a message ran alone, then it is quarantined */
 #define BELAY_CRASH_AFTER_MAX 100
+#define BELAY_LANE_STALLED_MS 60000     /* with the same head: it is told */
 #define BELAY_LANE_MOVE_MAX 64          /* messages moved in one commit */
 #define BELAY_LANE_REASON_BYTES_MAX 200 /* why, and who, of one that is parked by hand */
 #define BELAY_POISON_ROWS_MAX 10000        /* payloads and errors that failed lately */

@@ -399,6 +399,17 @@ bool belay_broker_exception_message(struct belay_broker *b, struct belay_subscri
 uint32_t belay_broker_lane_held(struct belay_broker *b, struct belay_subscription *sub, struct belay_str key,
                                 uint64_t after, uint32_t count_max, uint64_t *ret_sequences);
 
+/* Looks at the next some thousand lanes, to know which stand longest. Call about once a second. */
+void belay_broker_lanes_watch(struct belay_broker *b, belay_time now);
+/* The lane that stands longest, as it is now: one that is not parked before one that is. False: none stands. */
+bool belay_broker_lane_longest(struct belay_broker *b, struct belay_subscription *sub, struct belay_arena *arena,
+                               struct belay_lane *ret_lane);
+enum belay_lane_news { BELAY_LANE_NO_NEWS, BELAY_LANE_STALLED, BELAY_LANE_RECOVERED };
+/* What is to be told of that lane: that it has stood for so long, unparked (once; *ret_lane is filled), or that it does
+ * so no more. */
+enum belay_lane_news belay_broker_lane_news(struct belay_broker *b, struct belay_subscription *sub, int64_t stalled_ms,
+                                            struct belay_arena *arena, struct belay_lane *ret_lane);
+
 /* Its messages are held from now on, durably and in order, also those to come and where it has none yet. What is in
  * flight ends: if it fails, it is held too. Again: another reason. Errors: BELAY_INVALID (no reason, no key, a
  * subscription without lanes), BELAY_LIMIT (key), BELAY_BUSY, BELAY_NOSPACE. */
@@ -477,6 +488,7 @@ struct belay_subscription_stats {
     uint64_t stuck;                       /* of held: behind a parked letter */
     uint64_t lost;                        /* given to the subscription and in no state (I4): 0, or a bug */
     belay_time oldest_at;                 /* accepted_at of the oldest unsettled; NEVER: none */
+    belay_time stalled_since;             /* a lane has stood so long (belay_broker_lanes_watch), not parked; NEVER: none */
 };
 /* What is in memory of all subscriptions together. */
 struct belay_broker_memory {

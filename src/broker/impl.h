@@ -94,6 +94,20 @@ struct counters {
     uint64_t stuck;                                  /* of held: behind a parked letter, until a person comes */
 };
 
+/* A lane that stands, with one head since then; and what the watch knows of a subscription's (lane_watch.c). */
+struct stand {
+    bool there, parked;
+    struct belay_hash128 lane;
+    belay_time since;
+};
+struct lane_watch {
+    struct row_key at;          /* rows of LANE up to this key were walked */
+    bool walking;
+    struct stand best, longest; /* so far in this walk; in the one before */
+    struct stand open;          /* of lanes without a row */
+    struct stand told;
+};
+
 struct belay_subscription {
     uint32_t id, topic_id;
     bool dirty;
@@ -136,6 +150,7 @@ struct belay_subscription {
     uint64_t settled_before;      /* while a seek is applied */
     uint64_t pin_low;             /* no exception below it needs the topic's log */
     uint64_t lanes_over;          /* rows of LANE that say nothing any more, since the last sweep began */
+    struct lane_watch watch;
     bool sweeping;
     struct row_key swept;         /* rows of LANE up to this key were looked at */
     belay_time oldest_read_at;    /* accepted_at of the first message last read at the cursor */
@@ -244,6 +259,7 @@ struct belay_broker {
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
     uint32_t sweeping;           /* subscriptions whose lanes are being swept, or should be */
+    uint32_t watch_from;         /* index of the subscription whose lanes are watched first */
     belay_time retention_at;     /* next look at retention by time */
     belay_time group_at;         /* next look for groups that are old and empty */
     uint64_t group_swept;        /* groups up to this one were looked at */
@@ -627,6 +643,9 @@ bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub);
 /* Errors: BELAY_NOTFOUND: it is not in trouble. */
 int lane_find_row(struct belay_broker *b, struct belay_subscription *sub, struct belay_str key, struct lane_row *ret_row,
                   struct belay_err *err) BELAY_MUST_CHECK;
+
+/* Since when a lane stands that is not parked (lane_watch.c); NEVER: none does. */
+belay_time lane_stands_since(struct belay_broker *b, const struct belay_subscription *sub);
 
 /* ---- rows of lanes whose trouble is over (sweep.c) ---- */
 

@@ -78,6 +78,7 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
     s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->settled) - flight.fresh : 0;
     s.oldest_at = oldest(b, sub, next);
     s.lost = unaccounted(sub);
+    s.stalled_since = lane_stands_since(b, sub);
     *ret_stats = s;
     return true;
 }

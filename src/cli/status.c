@@ -107,6 +107,17 @@ static void show_troubles(const belay_json *root, const char *flag)
         if (letters)
             printf("! %llu dead letter%s of %.*s: belay dlq ls --flow %.*s%s\n", letters, letters == 1 ? "" : "s",
                    BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
+        const belay_json *lane = belay_json_get(s, BELAY_STR("longest_lane"));
+        char age[24];
+        age_text(json_number(lane, "age_ms"), age, sizeof age);
+        if (lane)
+            printf("! key %.*s of %.*s has stood for %s: %.*s; belay lane ls --flow %.*s --sort age%s\n",
+                   BELAY_STR_ARG(json_text(lane, "key")), BELAY_STR_ARG(name), age,
+                   BELAY_STR_ARG(json_text(lane, "why")), BELAY_STR_ARG(name), flag);
+        if (json_number(s, "lanes_by_hand"))
+            printf("! %llu key%s of %.*s parked by hand: belay lane ls --flow %.*s --state hand%s\n",
+                   (unsigned long long)json_number(s, "lanes_by_hand"),
+                   json_number(s, "lanes_by_hand") == 1 ? "" : "s", BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
         if (json_number(s, "lost"))
             printf("! %.*s LOST %llu messages: that must not happen; please report it\n", BELAY_STR_ARG(name),
                    (unsigned long long)json_number(s, "lost"));

@@ -16,7 +16,8 @@ static const struct config_word on_words[] = {
     { "waiting", BELAY_ALERT_WAITING },     { "paused", BELAY_ALERT_PAUSED },
     { "sagas_parked", BELAY_ALERT_SAGA_PARKED }, { "disk_free", BELAY_ALERT_DISK_FREE },
     { "breaker", BELAY_ALERT_BREAKER },     { "store_full", BELAY_ALERT_STORE_FULL },
-    { "lost", BELAY_ALERT_LOST },           { 0 },
+    { "lost", BELAY_ALERT_LOST },           { "stalled_key", BELAY_ALERT_STALLED },
+    { 0 },
 };
 static const struct config_word level_words[] = { { "warn", false }, { "error", true }, { 0 } };
 
@@ -36,7 +37,7 @@ static const struct config_key rule_keys[] = {
     { "of", CONFIG_STRING, "Of this flow, saga or connection only; \"pay-*\" for those that begin so.",
       CONFIG_FIELD(struct rule_raw, of) },
     { "above", CONFIG_TEXT_NODE, .shape = "number, duration or size",
-      .help = "It fires while the figure is above this: a number, of oldest a duration, of disk_free a size (0).",
+      .help = "It fires while the figure is above this: a number, of oldest and stalled_key a duration, of disk_free a size (0).",
       .one_of = 2, CONFIG_FIELD(struct rule_raw, above) },
     { "below", CONFIG_TEXT_NODE, .shape = "number, duration or size", .help = "Or while it is below this.",
       .one_of = 2, CONFIG_FIELD(struct rule_raw, below) },
@@ -82,6 +83,12 @@ static const struct {
     { "dead-letters", "letters", NULL, "0", NULL, "0s", NULL, "error",
       "messages could not be handled and wait in the dead-letter queue", "belay dlq ls --flow {subject}" },
     { "stalled", "oldest", NULL, "15m", NULL, "1m", NULL, "warn", "messages are not handled in time", "belay status" },
+    { "stalled-key", "stalled_key", NULL, "5m", NULL, "0s", NULL, "warn",
+      "a key stands: the same message has been tried, or waited for its turn, for long",
+      "belay lane ls --flow {subject} --state stalled --sort age" },
+    { "parked-key", "parked_keys", NULL, "0", NULL, "5m", NULL, "error",
+      "keys are parked: their later messages are held until somebody decides",
+      "belay lane ls --flow {subject} --state parked" },
     { "flow-paused", "paused", NULL, "0", NULL, "5m", NULL, "warn", "the flow is paused: its messages only queue",
       "belay flow resume {subject}" },
     { "sagas-parked", "sagas_parked", NULL, "0", NULL, "0s", NULL, "error", "sagas wait for a person",
@@ -353,7 +360,7 @@ static const struct config_node *default_to(const struct rules *r, const struct 
 static bool bound_of(enum belay_alert_on on, struct belay_str text, double *ret_bound)
 {
     uint64_t whole;
-    if (on == BELAY_ALERT_OLDEST) {
+    if (on == BELAY_ALERT_OLDEST || on == BELAY_ALERT_STALLED) {
         if (!config_duration(text, &whole))
             return false;
         *ret_bound = (double)whole;
@@ -374,7 +381,7 @@ static void take_bound(struct config *c, const struct config_node *node, struct 
     if (!node || !config_text(c, node, &text) || bound_of(def->on, text, &def->bound))
         return;
     config_error(c->problems, config_place(node), "type", "%s is wanted here, not '%.*s'",
-                 def->on == BELAY_ALERT_OLDEST      ? "a duration (15m)"
+                 def->on == BELAY_ALERT_OLDEST || def->on == BELAY_ALERT_STALLED ? "a duration (15m)"
                  : def->on == BELAY_ALERT_DISK_FREE ? "a size (1GiB)"
                                                     : "a number",
                  BELAY_STR_ARG(node->text));

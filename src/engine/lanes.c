@@ -82,3 +82,43 @@ void belay_engine_lane_why(struct belay_engine *e, const struct belay_lane *lane
         why_in_flight(e, lane, to, n);
     }
 }
+
+/* ---- telling of those that stall ---- */
+
+static void tell(struct belay_engine *e, struct belay_subscription *sub, const struct belay_lane *lane)
+{
+    char why[512], held[24], seconds[24];
+    if (!lane) {
+        engine_hold_event(e, BELAY_ACTION_EVENT,
+                          &(struct belay_action_event){ .level = 1, .name = "lane.recovered",
+                                                        .owner = belay_subscription_name(sub) }, NULL);
+        return;
+    }
+    belay_engine_lane_why(e, lane, why, sizeof why);
+    snprintf(held, sizeof held, "%llu", (unsigned long long)lane->held);
+    snprintf(seconds, sizeof seconds, "%lld", (long long)((e->now - lane->head_since) / BELAY_US_PER_S));
+    const struct belay_field fields[] = { { BELAY_STR("why"), belay_str_c(why) },
+                                          { BELAY_STR("held"), belay_str_c(held) },
+                                          { BELAY_STR("seconds"), belay_str_c(seconds) } };
+    engine_hold_event(e, BELAY_ACTION_EVENT,
+                      &(struct belay_action_event){ .level = 2, .name = "lane.stalled", .sequence = lane->head,
+                                                    .owner = belay_subscription_name(sub), .key = lane->key,
+                                                    .attempt = lane->attempts, .fields = fields, .field_count = 3 }, NULL);
+}
+
+void belay_engine_watch(struct belay_engine *e, belay_time now)
+{
+    struct belay_subscription *sub;
+    if (e->failed || e->stopping)
+        return;
+    engine_clock_tick(e, now);
+    belay_broker_lanes_watch(e->broker, e->now);
+    for (uint32_t id = 1; (sub = belay_broker_find_id(e->broker, id)); id++) {
+        struct belay_arena_mark mark = belay_arena_mark(&e->arena);
+        struct belay_lane lane;
+        enum belay_lane_news news = belay_broker_lane_news(e->broker, sub, BELAY_LANE_STALLED_MS, &e->arena, &lane);
+        if (news != BELAY_LANE_NO_NEWS)
+            tell(e, sub, news == BELAY_LANE_STALLED ? &lane : NULL);
+        belay_arena_rewind(&e->arena, mark);
+    }
+}

@@ -334,6 +334,7 @@ enum belay_alert_on {
     BELAY_ALERT_OLDEST,      /* of a flow: ms since its oldest unsettled message was accepted */
     BELAY_ALERT_QUEUED,      /* of a flow: messages not yet handled */
     BELAY_ALERT_WAITING,     /* of a flow: messages waiting for a retry */
+    BELAY_ALERT_STALLED,     /* of a flow: ms since a key that is not parked has had the same head */
     BELAY_ALERT_PAUSED,      /* of a flow: 1 while it is paused */
     BELAY_ALERT_SAGA_PARKED, /* of a saga: instances that wait for a person; grows are told again */
     BELAY_ALERT_BREAKER,     /* of a connection: 1 while its breaker is not closed */

@@ -77,6 +77,9 @@ static void sample_subscriptions(struct alerts *a, struct belay_broker *b, belay
         belay_alerts_sample(a->rules, BELAY_ALERT_PARKED, s.name, (double)s.parked, now);
         belay_alerts_sample(a->rules, BELAY_ALERT_OLDEST, s.name,
                             none || !moving ? 0 : (double)((now - s.oldest_at) / BELAY_US_PER_MS), now);
+        none = s.stalled_since == BELAY_TIME_NEVER || s.stalled_since > now;
+        belay_alerts_sample(a->rules, BELAY_ALERT_STALLED, s.name,
+                            none ? 0 : (double)((now - s.stalled_since) / BELAY_US_PER_MS), now);
         belay_alerts_sample(a->rules, BELAY_ALERT_QUEUED, s.name, (double)s.backlog, now);
         belay_alerts_sample(a->rules, BELAY_ALERT_WAITING, s.name, (double)s.waiting, now);
         belay_alerts_sample(a->rules, BELAY_ALERT_PAUSED, s.name, s.paused.n > 0, now);
@@ -246,6 +249,7 @@ void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
     if (!a->definitions || now - a->round_at < ROUND_US)
         return;
     a->round_at = now;
+    belay_engine_watch(e, wall);
     sample(a, e, now);
     for (int i = 0; i < TELL_MAX && belay_alerts_next(a->rules, now, &x) && tell(a, e, &x, now); i++)
         belay_alerts_told(a->rules, x.def->name, x.subject, now);

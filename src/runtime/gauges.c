@@ -6,6 +6,7 @@ enum label_kind { NO_LABEL, BY_TOPIC, BY_SUBSCRIPTION, BY_CONNECTION, BY_SAGA };
 enum gauge {
     G_TOPIC_MESSAGES, G_TOPIC_BYTES,
     G_BACKLOG, G_IN_FLIGHT, G_WAITING, G_HELD, G_PARKED, G_DEAD, G_DONE, G_DISCARDED, G_EXPIRED, G_OLDEST,
+    G_LANES, G_LANES_BY_HAND, G_STALLED,
     G_CONNECTION_IN_FLIGHT, G_CONNECTION_CALLS, G_CONNECTION_FAILED,
     G_CONNECTION_CONCURRENCY, G_CONNECTION_RETRIES, G_CONNECTION_POSTPONED, G_CONNECTION_WAITING, G_BREAKER,
     G_SAGA_RUNNING, G_SAGA_COMPENSATING, G_SAGA_PARKED, G_SAGA_COMPLETED, G_SAGA_COMPENSATED, G_SAGA_FAILED,
@@ -33,6 +34,9 @@ static const struct {
     [G_DISCARDED] = { "belay_subscription_discarded", "Messages discarded, with a reason.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_EXPIRED] = { "belay_subscription_expired", "Messages that went by an explicit policy.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_OLDEST] = { "belay_subscription_oldest_seconds", "Age of the oldest unsettled message.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },
+    [G_LANES] = { "belay_subscription_lanes_in_trouble", "Keys that wait for a retry or are parked.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_LANES_BY_HAND] = { "belay_subscription_lanes_by_hand", "Keys that a person parked.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
+    [G_STALLED] = { "belay_subscription_stalled_seconds", "How long a key that is not parked has had the same head.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },
     [G_CONNECTION_IN_FLIGHT] = { "belay_connection_in_flight", "Calls under way.", BY_CONNECTION, BELAY_UNIT_ONE },
     [G_CONNECTION_CALLS] = { "belay_connection_calls", "Calls made since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
     [G_CONNECTION_FAILED] = { "belay_connection_failed", "Calls that failed since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
@@ -101,6 +105,10 @@ static void sample_subscriptions(struct record *r, struct belay_broker *b, belay
         set(r, G_EXPIRED, &s.name, s.expired);
         bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
         set(r, G_OLDEST, &s.name, none ? 0 : (uint64_t)(now - s.oldest_at));
+        none = s.stalled_since == BELAY_TIME_NEVER || s.stalled_since > now;
+        set(r, G_STALLED, &s.name, none ? 0 : (uint64_t)(now - s.stalled_since));
+        set(r, G_LANES, &s.name, s.lanes_in_trouble);
+        set(r, G_LANES_BY_HAND, &s.name, s.lanes_by_hand);
         lost += s.lost;
     }
     set(r, G_LOST, NULL, lost);

@@ -76,6 +76,7 @@ def test_a_letter_is_told_and_that_it_is_settled(small, sinks):
     assert (notice["rule"], notice["subject"], notice["status"], notice["level"]) == ("dead-letters", "work", "firing", "error")
     assert notice["hint"] == "belay dlq ls --flow work" and notice["application"] == "small"
     alerts = belay_json("alert", "ls", data=small.data)["alerts"]
+    alerts = [a for a in alerts if a["rule"] != "parked-key"] # which comes when nobody acts for a while
     assert [(a["rule"], a["subject"], a["state"]) for a in alerts] == [("dead-letters", "work", "firing")]
     belay("dlq", "discard", "work", str(letter["sequence"]), "--reason", "test", data=small.data, check=True)
     until(lambda: any(n["status"] == "resolved" for _, n in sinks[0].posts))

@@ -150,3 +150,88 @@ def test_many_lanes_at_once_by_a_filter(small):
     assert len(small.letters()) == 5 and lanes(small)[0]["key"] == "other"
     assert do(small, "ls", "--state", "nonsense")[0] == 1
     assert "KEY" in do(small, "ls")[1] and "parked by" in do(small, "ls")[1]
+
+
+STOP = """
+  stopping:
+    from: { queue: stopping }
+    lanes: { key: "{% key %}", on_exhausted: stop }
+    retry: { max_attempts: 1 }
+    steps:
+      - call: { connection: warehouse, method: PUT, path: "/shipments/{% id %}" }
+  skipping:
+    from: { queue: skipping }
+    lanes: { key: "{% key %}", on_exhausted: skip }
+    retry: { max_attempts: 1 }
+    steps:
+      - call: { connection: warehouse, method: PUT, path: "/shipments/{% id %}" }
+  spread:
+    from: { queue: work2 }
+    steps:
+      - publish: { queue: "{% to %}", key: "{% key %}" }
+alerts:
+  rules:
+    stalled-key: { on: stalled_key, above: 1s }
+    parked-key: { on: parked_keys, above: 0 }
+"""
+
+
+@pytest.fixture
+def stopping(tmp_path):
+    w = Small(str(tmp_path))
+    with open(w.config + "/belay.yaml") as f:
+        text = f.read().replace("queues:\n  work: {}\n", "queues:\n  work: {}\n  work2: {}\n  stopping: {}\n  skipping: {}\n")
+    text = text.replace("- publish: { queue: work,", "- publish: { queue: \"{% $exists(to) ? 'work2' : 'work' %}\",")
+    text = text.replace("max_attempts: 2, initial: 10ms, max: 20ms", "max_attempts: 9, initial: 20s, jitter: none")
+    with open(w.config + "/belay.yaml", "w") as f:
+        f.write(text + STOP)
+    w.start()
+    yield w
+    w.stop()
+
+
+def to(world, queue, item, key):
+    from test_operations import ask
+    assert ask(world.api, "POST", "/work", {"id": item, "key": key, "to": queue})[0] == 202
+
+
+def test_on_exhausted_skip_lets_the_key_go_on_and_stop_pauses_the_flow(stopping):
+    to(stopping, "skipping", "unshippable-1", "k")
+    to(stopping, "skipping", "k-2", "k")
+    until(lambda: shipped(stopping, "k-2"))
+    letters = until(stopping.letters)
+    assert [(x["flow"], x["state"], x["held"]) for x in letters] == [("skipping", "dead", 0)]
+    assert lanes(stopping) == []
+    to(stopping, "stopping", "unshippable-2", "s")
+    until(lambda: len(stopping.letters()) == 2)
+    to(stopping, "stopping", "s-2", "s")
+    to(stopping, "stopping", "t-1", "t")
+    status = belay_json("status", data=stopping.data)
+    sub = [s for s in status["subscriptions"] if s["name"] == "stopping"][0]
+    assert "on_exhausted: stop" in sub["paused"] and sub["dead"] == 1 and sub["parked"] == 0
+    stopping.kill()
+    stopping.start()
+    assert not shipped(stopping, "s-2") and not shipped(stopping, "t-1")
+    belay("flow", "resume", "stopping", data=stopping.data, check=True)
+    until(lambda: shipped(stopping, "s-2") and shipped(stopping, "t-1"))
+
+
+def test_a_key_that_stands_is_told(stopping):
+    stopping.faults(warehouse={"error": 1.0})
+    stopping.put("w-1", "w")
+    stopping.put("w-2", "w")
+    until(lambda: lane(stopping, "w")["held"] == 1)
+    assert lane(stopping, "w")["state"] == "waiting"
+    assert lane(stopping, "w")["why"].startswith("waits for try 2 until ")
+
+    def firing():
+        return [(a["rule"], a["subject"]) for a in belay_json("alert", "ls", data=stopping.data)["alerts"]
+                if a["state"] == "firing"]
+    until(lambda: ("stalled-key", "work") in firing())
+    assert lanes(stopping, "--state", "stalled", "--older", "1s", "--sort", "age")[0]["key"] == "w"
+    stopping.faults(warehouse={"error": 0})
+    assert do(stopping, "retry", "work", "w")[0] == 0
+    until(lambda: shipped(stopping, "w-1") and shipped(stopping, "w-2"))
+    until(lambda: ("stalled-key", "work") not in firing())
+    stopping.put("unshippable-3", "x")
+    until(lambda: ("parked-key", "work") in firing())

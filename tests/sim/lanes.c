@@ -163,12 +163,41 @@ static void move(struct sim_world *w, struct belay_subscription *sub, struct sim
         belay_arena_deinit(&f[i].arena);
 }
 
+/* Who watches names the lane that stands longest: looked for naively. */
+static void watch(struct sim_world *w)
+{
+    struct belay_broker *b = belay_engine_broker(w->engine);
+    struct belay_subscription *sub;
+    struct belay_arena arena;
+    struct belay_err err;
+    if (belay_engine_failed(w->engine, &err) != BELAY_OK)
+        return;
+    belay_arena_init(&arena, 0, BELAY_MIB(4));
+    belay_engine_watch(w->engine, sim_clock(w)); /* one may be in the middle of a walk: two are whole */
+    belay_engine_watch(w->engine, sim_clock(w));
+    for (uint32_t id = 1; (sub = belay_broker_find_id(b, id)); id++) {
+        struct belay_hash128 at = { 0 };
+        struct belay_lane lane, longest = { .head_since = BELAY_TIME_NEVER };
+        belay_time oldest = BELAY_TIME_NEVER;
+        while (belay_broker_lane_next(b, sub, &at, &arena, &lane))
+            if (lane.head && !lane.letter && lane.state != BELAY_LANE_HAND && lane.head_since < oldest)
+                oldest = lane.head_since;
+        bool found = belay_broker_lane_longest(b, sub, &arena, &longest);
+        if (oldest != BELAY_TIME_NEVER && (!found || longest.letter || longest.head_since > oldest))
+            sim_violation(w, "WATCH", "a lane of %.*s stands since %lld, and %s", BELAY_STR_ARG(belay_subscription_name(sub)),
+                          (long long)oldest, found ? "another one is named" : "none is named");
+    }
+    belay_arena_deinit(&arena);
+}
+
 void sim_lanes_act(struct sim_world *w)
 {
     static void (*const acts[])(struct sim_world *, struct belay_subscription *, struct sim_lane *)
         = { park, park, release, release, retry, skip, move, move };
     struct belay_subscription *sub = handle_of(w);
-    if (sub && w->lane_count)
+    if (sim_chance(w, 200))
+        watch(w);
+    else if (sub && w->lane_count)
         acts[sim_below(w, sizeof acts / sizeof acts[0])](w, sub, &w->lanes[sim_below(w, w->lane_count)]);
 }
 

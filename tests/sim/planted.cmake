@@ -35,6 +35,7 @@ set(planted
   "81:a_lane_parked_by_hand_whose_head_comes_all_the_same"
   "82:a_release_that_forgets_what_was_held_first"
   "83:a_move_that_loses_its_first_message"
+  "84:a_watch_that_names_the_lane_that_stands_shortest"
   "42:a_replay_job_that_takes_what_failed_after_it_began"
   "43:a_replay_job_that_lets_the_letters_of_a_key_overtake"
   "44:a_replay_job_that_forgets_how_far_it_was"

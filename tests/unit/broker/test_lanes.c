@@ -423,6 +423,53 @@ static void nothing_happens_where_there_is_no_memory_or_no_reason(void **state)
     assert_state(w, 2, BELAY_MESSAGE_DEAD);
 }
 
+static void the_watch_names_the_lane_that_stands_longest_and_tells_once(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_lane l;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    belay_broker_lanes_watch(w->b, w->now);
+    assert_false(belay_broker_lane_longest(w->b, w->sub, &arena, &l));
+    assert_int_equal(stats_of(w).stalled_since, BELAY_TIME_NEVER);
+    publish(w, "a", "x");
+    letter(w, take_one(w, 1), true);
+    pass_ms(w, 1000);
+    publish(w, "b", "x");
+    publish(w, "b", "y");
+    retry(w, take_one(w, 2), 3600000);
+    belay_time since = w->now;
+    pass_ms(w, 1000);
+    publish(w, "c", "x");
+    struct belay_delivery *d = take_one(w, 4);
+    park(w, BELAY_STR("d"));
+    belay_broker_lanes_watch(w->b, w->now);
+    assert_true(belay_broker_lane_longest(w->b, w->sub, &arena, &l)); /* not the one that is parked */
+    assert_str(l.key, "b");
+    assert_int_equal(stats_of(w).stalled_since, since);
+    assert_int_equal(belay_broker_lane_news(w->b, w->sub, 2000, &arena, &l), BELAY_LANE_NO_NEWS);
+    pass_ms(w, 1000);
+    assert_int_equal(belay_broker_lane_news(w->b, w->sub, 2000, &arena, &l), BELAY_LANE_STALLED);
+    assert_str(l.key, "b");
+    assert_int_equal(l.held, 1);
+    assert_int_equal(belay_broker_lane_news(w->b, w->sub, 2000, &arena, &l), BELAY_LANE_NO_NEWS);
+    assert_int_equal(skip_head(w, B), BELAY_OK);
+    ack(w, take_one(w, 3));
+    assert_int_equal(belay_broker_lane_news(w->b, w->sub, 2000, &arena, &l), BELAY_LANE_RECOVERED);
+    pass_ms(w, 5000);
+    belay_broker_lanes_watch(w->b, w->now);
+    assert_int_equal(belay_broker_lane_news(w->b, w->sub, 2000, &arena, &l), BELAY_LANE_STALLED); /* hangs in flight */
+    assert_str(l.key, "c");
+    assert_int_equal(l.state, BELAY_LANE_OPEN);
+    ack(w, d);
+    belay_broker_lanes_watch(w->b, w->now);
+    assert_int_equal(belay_broker_lane_news(w->b, w->sub, 2000, &arena, &l), BELAY_LANE_RECOVERED);
+    assert_true(belay_broker_lane_longest(w->b, w->sub, &arena, &l));
+    assert_str(l.key, "a");
+    assert_int_equal(stats_of(w).stalled_since, BELAY_TIME_NEVER);
+    belay_arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +487,7 @@ int main(void)
         WORLD_TEST(what_is_moved_is_in_one_place_after_a_crash),
         WORLD_TEST(a_target_is_a_topic_or_a_flow_that_alone_reads_it),
         WORLD_TEST(lanes_in_trouble_are_listed_and_the_well_ones_are_not),
+        WORLD_TEST(the_watch_names_the_lane_that_stands_longest_and_tells_once),
         WORLD_TEST(nothing_happens_where_there_is_no_memory_or_no_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
