@@ -33,6 +33,7 @@
 #define FETCHES_MAX 64        /* reads of exceptions under way */
 #define SWEEP_PERIOD_US BELAY_US_PER_MS /* between two bites where no step comes by itself */
 #define SPILL_AFTER_US 5000   /* a lane busy for so long with one message makes room for others */
+#define SPILL_WAIT_TIMES 40   /* so does one in which a message has waited for so many times that */
 #define BUCKETS 32            /* idempotency: classes x slots */
 
 /* A key of a table (rows.c). */
@@ -183,6 +184,7 @@ struct entry {
     bool inside;     /* an exception whose row has the message */
     bool unchanged;  /* d.progress is what is recorded */
     bool begun;      /* that its attempt began is recorded: once, as an exception counts what it is told */
+    belay_time read_at;  /* fresh: into the window */
     belay_time taken_at; /* delivered, the last time */
     belay_time due;  /* of an exception: its row in DUE */
     bool lane_fault; /* its lane key cannot be told: becomes a letter */

@@ -78,6 +78,7 @@ static int admit(struct belay_broker *b, struct belay_subscription *sub, struct 
     e->where = ENTRY_PENDING;
     page_ref(page);
     e->d.attempt = 1;
+    e->read_at = b->now;
     int status = message_take(e, encoded, &page->fetch.arena);
     if (status == BELAY_OK && sub->started.count && ranges_contains(&sub->started, sequence))
         status = take_up(b, e, &page->fetch.arena);
@@ -147,8 +148,8 @@ static void fetch_fresh(struct belay_broker *b, struct belay_subscription *sub, 
     belay_store_fetch(b->store, &page->fetch);
 }
 
-/* When the busy entry of a lane will have been at work for long enough; NEVER: it has none that could be
- * the head of a lane in trouble. */
+/* When the busy entry of a lane will have been at work for long enough, or the first behind it has waited for long: a
+ * quick one, but with more than it can do. NEVER: it has none that could be the head of a lane in trouble. */
 static belay_time slow_at(const struct belay_broker *b, const struct lane *lane)
 {
     const struct entry *busy = lane->busy;
@@ -156,7 +157,9 @@ static belay_time slow_at(const struct belay_broker *b, const struct lane *lane)
         return b->now;
     if (!busy || busy->exception || busy->where == ENTRY_READY)
         return BELAY_TIME_NEVER;
-    return busy->taken_at + b->spill_after_us;
+    const struct entry *first = BELAY_CONTAINER_OF(lane->pending.next, struct entry, d.node);
+    belay_time slow = busy->taken_at + b->spill_after_us, waited = first->read_at + SPILL_WAIT_TIMES * b->spill_after_us;
+    return waited < slow ? waited : slow;
 }
 
 /* The window is full of messages that wait behind busy lanes, and there is room to work on others: what

@@ -470,6 +470,34 @@ static void the_watch_names_the_lane_that_stands_longest_and_tells_once(void **s
     belay_arena_deinit(&arena);
 }
 
+/* Each of its messages is quick; there are many. */
+static void a_hot_key_does_not_keep_others_out(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 4 * BELAY_LANE_READ_AHEAD_MAX; i++) {
+        publish(w, "hot", "x");
+        if (i % 256 == 0)
+            world_flush(w);
+    }
+    uint64_t other = publish(w, "b", "x");
+    world_settle(w);
+    for (int i = 0; i < 1000; i++) {
+        struct belay_delivery *d = take(w);
+        assert_non_null(d);
+        struct belay_delivery *second = take(w); /* behind the first, unless it is another key's */
+        assert_true(!second || second->sequence == other);
+        pass_ms(w, 1);
+        ack(w, d);
+        if (second) {
+            ack(w, second);
+            world_settle(w);
+            assert_true(stats_of(w).held > 3 * BELAY_LANE_READ_AHEAD_MAX);
+            return;
+        }
+    }
+    fail_msg("another key waited for a thousand messages of the hot one");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +516,7 @@ int main(void)
         WORLD_TEST(a_target_is_a_topic_or_a_flow_that_alone_reads_it),
         WORLD_TEST(lanes_in_trouble_are_listed_and_the_well_ones_are_not),
         WORLD_TEST(the_watch_names_the_lane_that_stands_longest_and_tells_once),
+        WORLD_TEST(a_hot_key_does_not_keep_others_out),
         WORLD_TEST(nothing_happens_where_there_is_no_memory_or_no_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
