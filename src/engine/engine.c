@@ -12,6 +12,7 @@
 #define CALLS_A_STEP 64u
 #define HELD_LOOK_MS 1000 /* commits and checkpoints go on by themselves */
 #define STEP_ARENA_BYTES BELAY_MIB(32)
+#define UNCOUNTED_MS 5000    /* for room to write a crash down */
 #define CRASHED_TOLD_MAX 16u /* events for a crash; who else was in flight a letter's story tells */
 
 void engine_fail(struct belay_engine *e, int status, const struct belay_err *err)
@@ -22,7 +23,7 @@ void engine_fail(struct belay_engine *e, int status, const struct belay_err *err
     if (err)
         e->failure = *err;
     e->failure.code = status;
-    if (e->hand && !e->crash_position)
+    if (e->hand && !e->crash_position && !e->uncounted.count)
         engine_hand_clear(e);
 }
 
@@ -182,6 +183,43 @@ static void tell_crash(struct belay_engine *e, const struct belay_crash *crash)
     }
 }
 
+static void let_go(struct belay_engine *e)
+{
+    belay_free((void *)e->uncounted.items);
+    e->uncounted = (struct belay_crash){ 0 };
+    if (!e->crash_position)
+        engine_hand_clear(e);
+    engine_isolate_begin(e);
+}
+
+/* A store that was just opened may have no segment ready yet. */
+bool engine_crash_count(struct belay_engine *e)
+{
+    struct belay_err err;
+    int status = belay_broker_crashed(e->broker, &e->uncounted, e->now, &e->crash_position, &err);
+    if (status != BELAY_OK && !engine_no_room(e, status, &err))
+        return false;
+    if (status == BELAY_OK && e->crash_position)
+        tell_crash(e, &e->uncounted);
+    if (status != BELAY_OK && e->now < e->uncounted_until)
+        return false;
+    let_go(e);
+    return true;
+}
+
+/* The page's own memory is written over once something else runs. */
+static int keep_uncounted(struct belay_engine *e, const struct belay_crash *crash, struct belay_err *err)
+{
+    struct belay_crash_item *items = belay_malloc(crash->count * sizeof *items);
+    if (!items)
+        return belay_fail(err, BELAY_NOMEM, "what was in flight");
+    memcpy(items, crash->items, crash->count * sizeof *items);
+    e->uncounted = *crash;
+    e->uncounted.items = items;
+    e->uncounted_until = belay_time_add_ms(e->now, UNCOUNTED_MS);
+    return BELAY_OK;
+}
+
 /* Counts the crash before anything is delivered again. */
 static int recover(struct belay_engine *e, struct belay_err *err)
 {
@@ -196,9 +234,9 @@ static int recover(struct belay_engine *e, struct belay_err *err)
         if (status == BELAY_OK && e->crash_position)
             tell_crash(e, &crash);
         if (status == BELAY_BUSY || status == BELAY_NOSPACE)
-            status = BELAY_OK; /* there is no room to count */
+            status = keep_uncounted(e, &crash, err);
     }
-    if (!e->crash_position)
+    if (!e->crash_position && !e->uncounted.count)
         engine_hand_clear(e);
     belay_arena_reset(&e->arena);
     engine_isolate_begin(e);
@@ -231,8 +269,9 @@ void belay_engine_close(struct belay_engine *e)
 {
     if (!e)
         return;
-    if (e->stopping && !e->failed && !e->crash_position && e->hand)
+    if (e->stopping && !e->failed && !e->crash_position && !e->uncounted.count && e->hand)
         engine_hand_clear(e); /* it ends in order: what is still in flight did not end it */
+    belay_free((void *)e->uncounted.items);
     engine_runs_free(e);
     engine_calls_free(e);
     engine_connections_free(e);
@@ -345,6 +384,8 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
         at = earlier(at, engine_connections_wake_at(e));
     if (e->stalled_count)
         at = earlier(at, e->stalled_until);
+    if (e->uncounted.count)
+        at = earlier(at, belay_time_add_ms(e->now, 2));
     if (e->blocked_count)
         at = earlier(at, e->blocked_until);
     if (e->outcomes_waiting)

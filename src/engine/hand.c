@@ -140,6 +140,8 @@ void engine_hand_other(struct belay_engine *e, bool begins)
 
 bool engine_hand_is_known(struct belay_engine *e)
 {
+    if (e->uncounted.count && !engine_crash_count(e))
+        return false;
     if (e->crash_position == 0)
         return true;
     if (belay_store_durable(e->store) < e->crash_position)

@@ -238,6 +238,8 @@ struct belay_engine {
 
     struct belay_file *hand_file;
     struct engine_hand *hand;
+    struct belay_crash uncounted; /* what the last process died of, as long as there is no room to write it down */
+    belay_time uncounted_until;   /* then it is let go: a full disk has to drain */
     uint64_t crash_position; /* of what says whom the last process died of; 0: durable, or nobody */
     /* one by one (isolate.c) */
     bool isolating;
@@ -451,6 +453,8 @@ void engine_hand_other(struct belay_engine *e, bool begins);
 void engine_hand_clear(struct belay_engine *e);
 /* What the last process died of is durable: messages may be delivered. */
 bool engine_hand_is_known(struct belay_engine *e);
+/* What the last process died of, written down: nothing is delivered before. False: not yet. (engine.c) */
+bool engine_crash_count(struct belay_engine *e);
 void engine_hand_close(struct belay_engine *e);
 
 /* ---- isolate.c: what was in flight when the process died runs one by one ---- */
