@@ -34,7 +34,9 @@ void bench_engine_configure(struct bench_engine *b, const char *yaml);
 /* Takes the mail, steps, performs; sleeps when there is nothing to do and may_sleep. */
 void bench_engine_turn(struct bench_engine *b, bool may_sleep);
 void bench_engine_close(struct bench_engine *b);
+/* The wall's clock, and how far it is set on. */
 belay_time bench_now(void);
+extern belay_time bench_skew_us;
 /* RssAnon + RssShmem of this process. */
 double bench_memory_mb(void);
 /* Of this process, all threads, in microseconds. */

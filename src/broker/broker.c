@@ -12,6 +12,7 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
     b->store = store;
     b->incarnation = 1;
     b->read_ahead_max = BELAY_LANE_READ_AHEAD_MAX;
+    b->part_keys = BELAY_IDEMPOTENCY_PART_KEYS;
     b->spill_after_us = SPILL_AFTER_US;
     b->trail_entries_max = BELAY_TRAIL_ENTRIES_MAX;
     b->scheduled_next = 1;
@@ -53,6 +54,7 @@ void belay_broker_free(struct belay_broker *b)
     replays_free(b);
     subscriptions_free(b);
     topics_free(b);
+    parts_free(b);
     free_entries(b);
     belay_map_deinit(&b->topics_by_name);
     belay_map_deinit(&b->subs_by_name);
@@ -208,6 +210,7 @@ int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, s
 {
     struct cost cost = { bytes + EXCEPTION_COST.state_bytes, 3 * records + EXCEPTION_COST.changes + 8 };
     int status = BELAY_OK;
+    cost.state_bytes += idempotency_extra(b);
     b->unit = (struct cost){ 0 };
     if (d) {
         bytes += OUTCOME_BYTES + (letter ? entry_of(d)->encoded.n + d->progress.n : 0);

@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/pack.h"
 #include "broker/broker.h"
+#include "broker/key_filter.h"
 #include "broker/ranges.h"
 #include "policy/drain.h"
 
@@ -162,6 +163,16 @@ struct belay_subscription {
 struct bucket {
     uint64_t epoch; /* time / span of the class when it was opened */
     uint64_t count;
+    uint32_t open;       /* slot of the part that takes keys, plus 1; 0: none */
+    uint8_t *bits;       /* its filter by itself (key_filter.h) */
+};
+
+/* Some of a bucket's keys; its filter has the part's slot. */
+struct key_part {
+    uint32_t number;     /* 0: no part */
+    uint32_t keys;
+    uint8_t bucket;
+    bool full;
 };
 
 /* ---- volatile ---- */
@@ -234,7 +245,11 @@ struct belay_broker {
     uint32_t poison_count;       /* rows of POISON */
     belay_time poison_at;        /* next look at those that expired */
     struct row_key poison_swept;
-    uint8_t absent[16];          /* hash of the key that was looked for last and is in no bucket */
+    struct key_part parts[KEY_FILTER_SLOTS];
+    uint32_t part_last;          /* number */
+    uint32_t part_keys;          /* BELAY_IDEMPOTENCY_PART_KEYS; less in tests */
+    struct key_filter filter;
+    struct belay_hash128 absent; /* hash of the key that was looked for last and is in no bucket */
     bool absent_known;
     bool dirty;
     struct topic **topics;       /* by id - 1 */
@@ -689,6 +704,13 @@ void retention_tick(struct belay_broker *b);
 /* Makes room for bytes more in a topic with retain_bytes; false: it is full of unsettled messages. */
 bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes);
 void idempotency_tick(struct belay_broker *b);
+/* Bytes of state that the next key may need beside its own: its part may be full. */
+size_t idempotency_extra(const struct belay_broker *b);
+void parts_pack(const struct belay_broker *b, struct belay_buf *out);
+int parts_unpack(struct belay_broker *b, struct belay_unpack *u);
+/* What the filter of each part says. */
+int parts_load(struct belay_broker *b);
+void parts_free(struct belay_broker *b);
 void poison_tick(struct belay_broker *b);
 int poison_load(struct belay_broker *b);
 void trail_tick(struct belay_broker *b);

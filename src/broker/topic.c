@@ -180,7 +180,7 @@ int topics_load(struct belay_broker *b, struct belay_state *state)
 
 void broker_row_save(struct belay_broker *b, struct belay_state *state)
 {
-    char bytes[8 * BELAY_VARINT_MAX + BUCKETS * 2 * BELAY_VARINT_MAX];
+    char bytes[8 * BELAY_VARINT_MAX + BUCKETS * 2 * BELAY_VARINT_MAX + KEY_FILTER_SLOTS * (2 + 3 * BELAY_VARINT_MAX)];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
     struct row_key key = key_id(0);
     if (!b->dirty)
@@ -193,6 +193,7 @@ void broker_row_save(struct belay_broker *b, struct belay_state *state)
         belay_pack_varint(&out, b->buckets[i].epoch);
         belay_pack_varint(&out, b->buckets[i].count);
     }
+    parts_pack(b, &out);
     belay_state_put(state, BELAY_TABLE_TOPIC, row_key_str(&key), belay_buf_view(&out));
     b->dirty = false;
 }
@@ -213,7 +214,8 @@ int broker_row_load(struct belay_broker *b, struct belay_state *state)
         b->buckets[i].epoch = belay_unpack_varint(&u);
         b->buckets[i].count = belay_unpack_varint(&u);
     }
-    return belay_unpack_done(&u) ? BELAY_OK : BELAY_CORRUPT;
+    int status = parts_unpack(b, &u);
+    return status != BELAY_OK ? status : belay_unpack_done(&u) ? parts_load(b) : BELAY_CORRUPT;
 }
 
 /* ---- publishing ---- */

@@ -52,7 +52,8 @@ set(planted
   "74:what_is_stuck_behind_a_letter_is_counted_for_ever"
   "75:more_requests_at_work_than_their_api_allows"
   "62:an_outage_that_counts_as_poison"
-  "63:a_message_that_counts_twice_as_poison")
+  "63:a_message_that_counts_twice_as_poison"
+  "64:a_filter_that_does_not_know_its_keys")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/impl.h"
 #include "sim/world.h"
 
 static struct belay_str field(const struct belay_action_event *e, const char *name)
@@ -40,4 +41,11 @@ void sim_poison_event(struct sim_world *w, const struct belay_action_event *e)
     if (!belay_str_to_u64(messages, &count) || count > refused(w, e->owner))
         sim_violation(w, "POISON", "%.*s: %.*s messages failed alike, and %llu were refused", BELAY_STR_ARG(e->owner),
                       BELAY_STR_ARG(messages), (unsigned long long)refused(w, e->owner));
+}
+
+/* Parts of a few keys, so that they are closed, kept and told apart; in worlds where a closed one's row has room. */
+void sim_small_parts(struct sim_world *w)
+{
+    if (w->overlay_bytes_max > BELAY_MIB(1))
+        belay_engine_broker(w->engine)->part_keys = 5;
 }

@@ -66,7 +66,7 @@ static int open_engine(struct sim_world *w, struct belay_err *err)
         .now = sim_clock(w),
         .segment_bytes = w->segment_bytes,
         .journal_bytes_max = w->journal_bytes_max,
-        .overlay_bytes_max = BELAY_KIB(256),
+        .overlay_bytes_max = w->overlay_bytes_max,
         .tail_cache_bytes = BELAY_KIB(16),
         .requests_max = 64,
         .recompile = sim_app_recompile,
@@ -79,6 +79,7 @@ static int open_engine(struct sim_world *w, struct belay_err *err)
         return status;
     }
     w->life = SIM_ALIVE;
+    sim_small_parts(w);
     struct belay_definitions *d = sim_app(w->edition);
     status = belay_engine_configure(w->engine, d, sim_clock(w), err);
     belay_definitions_unref(d);
@@ -361,6 +362,7 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
     BELAY_ASSERT(status == BELAY_OK);
     w->state = (struct belay_state_backend){ w, state_position, state_get, state_seek, state_commit,
                                              state_refresh, NULL, state_close };
+    w->overlay_bytes_max = sim_chance(w, 300) ? BELAY_MIB(4) : BELAY_KIB(256);
     w->segment_bytes = BELAY_KIB(64) << sim_below(w, 3);
     w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
     w->faults = (uint32_t)sim_below(w, 61);

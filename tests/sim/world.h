@@ -191,6 +191,7 @@ struct sim_world {
     uint32_t faults;           /* percent of what can go wrong */
     uint64_t ticks, crashes;
     uint64_t segment_bytes, journal_bytes_max;
+    size_t overlay_bytes_max;
 
     struct sim_gate gates[SIM_GATES_MAX];
     struct belay_list requests, calls;
@@ -306,6 +307,7 @@ void sim_crashes_check(struct sim_world *w);
 /* The call kills. */
 bool sim_crashes_call(struct sim_world *w, const struct belay_call_request *request);
 /* ---- poison.c ---- */
+void sim_small_parts(struct sim_world *w);
 void sim_poison_event(struct sim_world *w, const struct belay_action_event *event);
 void sim_crashes_died(struct sim_world *w, bool power);
 void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64_t sequence);

@@ -31,6 +31,7 @@ struct world {
     belay_time now;
     uint64_t seed;
     uint32_t read_ahead_max; /* 0: as in life */
+    uint32_t part_keys;      /* likewise */
 };
 
 #define world_ok(w, expression)                                                  \
@@ -68,6 +69,8 @@ static inline void world_open(struct world *w)
         w->b->read_ahead_max = w->read_ahead_max;
         w->b->spill_after_us = 0;
     }
+    if (w->part_keys)
+        w->b->part_keys = w->part_keys;
     world_ok(w, belay_store_open(&w->opt, &w->store, &w->err));
     belay_broker_set_store(w->b, w->store);
     belay_broker_recovered(w->b, w->now);

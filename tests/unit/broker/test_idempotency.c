@@ -113,6 +113,78 @@ static void keys_end_with_their_window_and_their_bucket_is_dropped(void **state)
                                       &value));
 }
 
+/* Many parts, closed and open, in three buckets; kept over checkpoints and deaths. */
+static void keys_are_found_in_whichever_part_they_lie(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t windows[] = { HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS };
+    char name[16];
+    w->part_keys = w->b->part_keys = 16;
+    for (int i = 0; i < 600; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        begin(w, name, windows[i % 3]);
+        if (i >= 100) { /* begun in an earlier part, done in a later one, perhaps of another bucket */
+            snprintf(name, sizeof name, "k%d", i - 100);
+            done(w, name, name, windows[(i + i / 7) % 3]);
+        }
+        if (i % 97 == 0) {
+            world_settle(w);
+            world_reopen(w, i % 2 ? SIM_KILL : SIM_POWER);
+        }
+    }
+    world_settle(w);
+    for (int death = 0; death < 2; death++) {
+        for (int i = 0; i < 600; i++) {
+            snprintf(name, sizeof name, "k%d", i);
+            struct belay_idempotency idem = look(w, "api/place", name);
+            assert_int_equal(idem.state, i < 500 ? BELAY_IDEMPOTENCY_DONE : BELAY_IDEMPOTENCY_RUNNING);
+            if (i < 500)
+                assert_true(belay_str_eq(idem.answer, belay_str_c(name)));
+        }
+        world_reopen(w, death ? SIM_POWER : SIM_KILL);
+    }
+    for (int i = 0; i < 600; i += 5) {
+        snprintf(name, sizeof name, "k%d", i);
+        world_ok(w, belay_broker_idempotency_forget(w->b, BELAY_STR("api/place"), belay_str_c(name), &w->err));
+    }
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    for (int i = 0; i < 600; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        assert_int_equal(look(w, "api/place", name).state == BELAY_IDEMPOTENCY_NONE, i % 5 == 0);
+    }
+    assert_true(key_filter_live_count(&w->b->filter) > 30);
+    pass_ms(w, 9 * 24 * (int64_t)HOUR_MS);
+    world_settle(w);
+    assert_int_equal(key_filter_live_count(&w->b->filter), 0);
+    assert_int_equal(look(w, "api/place", "k1").state, BELAY_IDEMPOTENCY_NONE);
+}
+
+/* More parts than there are slots: the open ones grow, and every key is found. */
+static void without_slots_a_part_takes_more_keys(void **state)
+{
+    struct world *w = *state;
+    char name[16];
+    w->part_keys = w->b->part_keys = 1;
+    for (int i = 0; i < 600; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        done(w, name, name, HOUR_MS);
+        if (i % 50 == 0)
+            world_settle(w);
+    }
+    assert_int_equal(key_filter_live_count(&w->b->filter), KEY_FILTER_SLOTS - BUCKETS);
+    done(w, "other", "bucket", 30 * 24 * HOUR_MS);
+    world_settle(w);
+    world_reopen(w, SIM_KILL);
+    for (int i = 0; i < 600; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        assert_true(belay_str_eq(look(w, "api/place", name).answer, belay_str_c(name)));
+    }
+    assert_str(look(w, "api/place", "other").answer, "bucket");
+    done(w, "more", "keys", HOUR_MS);
+    world_settle(w);
+}
+
 static void buckets_take_turns_for_a_long_time(void **state)
 {
     struct world *w = *state;
@@ -141,6 +213,8 @@ int main(void)
         WORLD_TEST(a_forgotten_key_is_free_again),
         WORLD_TEST(what_was_looked_for_in_vain_may_come),
         WORLD_TEST(keys_end_with_their_window_and_their_bucket_is_dropped),
+        WORLD_TEST(keys_are_found_in_whichever_part_they_lie),
+        WORLD_TEST(without_slots_a_part_takes_more_keys),
         WORLD_TEST(buckets_take_turns_for_a_long_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
