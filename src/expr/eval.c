@@ -447,6 +447,7 @@ int belay_expr_eval(const struct belay_expr *e, struct belay_value input,
     }
     belay_buf_deinit(&run.scratch);
     BELAY_ASSERT(value_failed(v) == (run.status != BELAY_OK));
+    BELAY_ASSERT(run.status || run.depth == 0); /* whoever went down came up again */
     if (run.status)
         return report(&run, e->offset, ret_error, err);
     *ret_value = v;

@@ -1,4 +1,5 @@
 /* Constructors: [...], {...} and the group-by, which is an object constructor over a sequence. */
+#include "base/assert.h"
 #include "expr/eval.h"
 
 /* As $append: nothing disappears, a value counts as an array of one. */
@@ -251,6 +252,7 @@ struct belay_value eval_object(struct run *run, const struct node *pairs, struct
 {
     struct value_iter it = value_iter(input);
     struct belay_value item = UNDEFINED;
+    BELAY_ASSERT(pairs->n % 2 == 0);
     bool any = value_iter_next(&it, &item);
     if (!any && input.type == BELAY_VALUE_ARRAY && input.u.array->flags & ARRAY_TUPLES)
         pairs = &no_pairs; /* no tuple, no group */

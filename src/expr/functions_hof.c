@@ -17,7 +17,8 @@ static struct belay_value index_value(uint32_t i)
     return belay_value_number(i);
 }
 
-struct belay_value f_map(struct run *run, struct call *call)
+/* What f says of each item; kept is that, or the item itself where that is true. */
+static struct belay_value collect(struct run *run, struct call *call, bool items)
 {
     struct value_iter it = value_iter(call->args[0]);
     struct belay_value result = sequence_of(run, UNDEFINED), item;
@@ -28,27 +29,21 @@ struct belay_value f_map(struct run *run, struct call *call)
             = call_hof(run, call, call->args[1], item, index_value(it.at - 1), call->args[0]);
         if (value_failed(v))
             return v;
-        if (value_defined(v) && !value_array_push(result.u.array, run->arena, v))
+        if ((items ? truthy(run, v) : value_defined(v))
+            && !value_array_push(result.u.array, run->arena, items ? item : v))
             return run_nomem(run);
     }
     return result;
 }
 
+struct belay_value f_map(struct run *run, struct call *call)
+{
+    return collect(run, call, false);
+}
+
 struct belay_value f_filter(struct run *run, struct call *call)
 {
-    struct value_iter it = value_iter(call->args[0]);
-    struct belay_value result = sequence_of(run, UNDEFINED), item;
-    if (!value_defined(call->args[0]))
-        return UNDEFINED;
-    while (!value_failed(result) && value_iter_next(&it, &item)) {
-        struct belay_value v
-            = call_hof(run, call, call->args[1], item, index_value(it.at - 1), call->args[0]);
-        if (value_failed(v))
-            return v;
-        if (truthy(run, v) && !value_array_push(result.u.array, run->arena, item))
-            return run_nomem(run);
-    }
-    return result;
+    return collect(run, call, true);
 }
 
 struct belay_value f_single(struct run *run, struct call *call)

@@ -1,6 +1,7 @@
 /* From the tree the parser made to the tree that is evaluated: dots become paths of steps,
  * predicates and bindings hang on their steps, every % finds the step whose input it names, and
  * calls in tail position are marked. */
+#include "base/assert.h"
 #include "expr/ast.h"
 
 static struct node *resolve(struct build *b, struct node *node);
@@ -84,6 +85,7 @@ static bool resolve_slot(struct build *b, struct node *path, struct slot *slot)
 
 static bool resolve_ancestry(struct build *b, struct node *path)
 {
+    BELAY_ASSERT(path->type == NODE_PATH && path->n > 0);
     const struct node *last = path->items[path->n - 1];
     for (const struct slot_list *s = last->extra->seeking; s; s = s->next)
         if (!resolve_slot(b, path, s->slot))
@@ -130,6 +132,7 @@ static struct node *new_path(struct build *b, struct node *step)
 
 static bool add_steps(struct build *b, struct node *path, struct node **steps, uint32_t count)
 {
+    BELAY_ASSERT(!node_has_third(path));
     struct node **items = belay_arena_alloc(b->arena, (path->n + count) * sizeof *items);
     if (!items)
         return build_nomem(b);
@@ -152,7 +155,8 @@ static void predicates_to_stages(struct node *step)
 {
     if (!step->extra->predicates)
         return;
-    struct node_extra *extra = (struct node_extra *)step->extra; /* its own: it has some */
+    BELAY_ASSERT(step->has_extra);
+    struct node_extra *extra = (struct node_extra *)step->extra;
     *stages_end(&extra->stages) = extra->predicates;
     extra->predicates = NULL;
 }
