@@ -90,6 +90,17 @@ struct belay_state_backend {
  * Errors: BELAY_IO, BELAY_NOSPACE, BELAY_NOMEM, BELAY_VERSION, BELAY_CORRUPT. */
 int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,
                           struct belay_err *err) BELAY_MUST_CHECK;
+/* The format of a data directory as a whole; it is kept in the checkpoint. */
+#define BELAY_STORE_FORMAT 1
+/* Of the environment in an existing folder. Errors: BELAY_NOTFOUND (there is none), as open. */
+int belay_state_lmdb_format(const char *path, uint32_t *ret_format, struct belay_err *err) BELAY_MUST_CHECK;
+/* As open, of an older format: for migrations. */
+int belay_state_lmdb_open_format(const char *path, uint32_t format, struct belay_state_backend *ret_backend,
+                                 struct belay_err *err) BELAY_MUST_CHECK;
+/* commit at the position there is, and the format with it. */
+int belay_state_lmdb_migrate(const struct belay_state_backend *backend, uint32_t format,
+                             bool (*next)(void *arg, struct belay_state_change *ret), void *arg,
+                             struct belay_err *err) BELAY_MUST_CHECK;
 /* What the backend (an open LMDB one, which outlives it) holds now, whatever is committed to it later: only to read,
  * on one thread, any. It keeps pages from being used again: not for hours. Errors: BELAY_NOMEM, BELAY_IO. */
 int belay_state_lmdb_snapshot(const struct belay_state_backend *of, struct belay_state_backend *ret_backend,

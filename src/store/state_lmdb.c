@@ -18,7 +18,6 @@
 #include "base/pack.h"
 #include "store/state_overlay.h"
 
-#define FORMAT 1
 #define MAP_BYTES_DEFAULT ((uint64_t)256 << 30)
 #define FULL_BYTES BELAY_MIB(1) /* LMDB writes up to 64 pages at once: less is no room for them */
 
@@ -32,6 +31,8 @@ struct lmdb {
     MDB_cursor *cursor[STATE_TABLES]; /* of reader; NULL until it is wanted */
     bool renewed[STATE_TABLES];       /* cursor belongs to the reader's present snapshot */
     uint64_t position;
+    uint32_t format;       /* that it must have */
+    uint32_t format_next;  /* a migration writes it with its commit; 0: none is under way */
     bool borrowed; /* a snapshot: env is another's */
     char *value; /* a changed value with its CRC, on its way into a commit */
     size_t value_cap;
@@ -292,6 +293,8 @@ static int lmdb_commit(void *self, uint64_t position,
         rc = meta_put(txn, l->meta, BELAY_STR("position"), position);
     if (rc == 0)
         rc = meta_put(txn, l->meta, BELAY_STR("position-crc"), position_crc(position));
+    if (rc == 0 && l->format_next)
+        rc = meta_put(txn, l->meta, BELAY_STR("format"), l->format_next);
     if (rc == 0)
         rc = count_rows(l, txn, &rows);
     if (rc == 0)
@@ -435,15 +438,16 @@ static int prepare(struct lmdb *l, struct belay_err *err)
     if (rc == 0)
         rc = meta_get(txn, l->meta, BELAY_STR("format"), &format);
     if (rc == 0 && format == 0)
-        rc = meta_put(txn, l->meta, BELAY_STR("format"), FORMAT);
-    bool wrong = rc == 0 && format != 0 && format != FORMAT;
+        rc = meta_put(txn, l->meta, BELAY_STR("format"), l->format);
+    bool wrong = rc == 0 && format != 0 && format != l->format;
     if (rc == 0 && !wrong)
         rc = mdb_txn_commit(txn);
     else
         mdb_txn_abort(txn);
     if (wrong)
-        return belay_fail(err, BELAY_VERSION, "checkpoint: format %llu, this version reads %d",
-                          (unsigned long long)format, FORMAT);
+        return belay_fail(err, BELAY_VERSION, "checkpoint: format %llu, this version reads %u%s",
+                          (unsigned long long)format, (unsigned)l->format,
+                          format < l->format ? ": see `belay store upgrade`" : "");
     return rc ? fail(err, rc, "create tables") : BELAY_OK;
 }
 
@@ -505,12 +509,13 @@ int belay_state_lmdb_snapshot(const struct belay_state_backend *of, struct belay
     return BELAY_OK;
 }
 
-int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,
-                          struct belay_err *err)
+static int open_backend(const char *path, uint64_t map_bytes, uint32_t format, struct belay_state_backend *ret_backend,
+                        struct belay_err *err)
 {
     struct lmdb *l = belay_calloc(1, sizeof *l);
     if (!l)
         return belay_fail(err, BELAY_NOMEM, "no memory for the checkpoint's backend");
+    l->format = format;
     int rc = open_env(l, path, map_bytes);
     int status = rc ? fail(err, rc, path) : check_length(l, err);
     if (status == BELAY_OK)
@@ -533,5 +538,58 @@ int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_sta
                                                  .refresh = lmdb_refresh,
                                                  .verify = lmdb_verify,
                                                  .close = lmdb_close };
+    return BELAY_OK;
+}
+
+int belay_state_lmdb_open(const char *path, uint64_t map_bytes, struct belay_state_backend *ret_backend,
+                          struct belay_err *err)
+{
+    return open_backend(path, map_bytes, BELAY_STORE_FORMAT, ret_backend, err);
+}
+
+/* ---- migrations (upgrade.c) ---- */
+
+int belay_state_lmdb_open_format(const char *path, uint32_t format, struct belay_state_backend *ret_backend,
+                                 struct belay_err *err)
+{
+    return open_backend(path, 0, format, ret_backend, err);
+}
+
+int belay_state_lmdb_migrate(const struct belay_state_backend *backend, uint32_t format,
+                             bool (*next)(void *arg, struct belay_state_change *ret), void *arg, struct belay_err *err)
+{
+    struct lmdb *l = backend->self;
+    l->format_next = format;
+    int status = lmdb_commit(l, l->position, next, arg, err);
+    l->format_next = 0;
+    return status;
+}
+
+int belay_state_lmdb_format(const char *path, uint32_t *ret_format, struct belay_err *err)
+{
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    MDB_dbi meta;
+    uint64_t format = 0;
+    int rc = mdb_env_create(&env);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(env, 1);
+    if (rc == 0)
+        rc = mdb_env_open(env, path, MDB_RDONLY | MDB_NOTLS, 0600);
+    if (rc == 0)
+        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0)
+        rc = mdb_dbi_open(txn, "meta", 0, &meta);
+    if (rc == 0)
+        rc = meta_get(txn, meta, BELAY_STR("format"), &format);
+    if (txn)
+        mdb_txn_abort(txn);
+    if (env)
+        mdb_env_close(env);
+    if (rc == ENOENT || rc == MDB_NOTFOUND)
+        return belay_fail(err, BELAY_NOTFOUND, "%s holds no checkpoint", path);
+    if (rc)
+        return fail(err, rc, path);
+    *ret_format = (uint32_t)format;
     return BELAY_OK;
 }

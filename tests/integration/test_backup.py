@@ -213,3 +213,14 @@ def test_a_kill_during_a_restore_is_refused_until_it_is_begun_again(world, backu
     assert seen
     assert belay("store", "restore", folder, there)[0] == 0
     assert belay_json("audit", data=there)["sound"]
+
+
+def test_an_upgrade_has_nothing_to_do_and_says_so(world, tmp_path):
+    code, _, err = belay("store", "upgrade", store(world))
+    assert code == 74 and "in use" in err or "locked" in err.lower() or "serves" in err, err
+    world.kill()
+    code, out, err = belay("store", "upgrade", store(world))
+    assert code == 0 and "nothing to do" in out, err
+    assert belay("store", "upgrade", str(tmp_path))[0] == 74
+    world.start()
+    assert belay_json("audit", data=store(world))["sound"]
