@@ -1,11 +1,11 @@
 /* load.c - an HTTP load generator on one thread: closed loop, or open loop at a rate.
  *
- *   load --port P [--target /orders] [--body FILE] [--connections 64] [--seconds 5] [--rate N] [--first N]
+ *   load --port P [--target /orders] [--body FILE] [--connections 64] [--seconds 5] [--rate N] [--first N] [--refusals 1]
  *
  * In FILE and in the Idempotency-Key each run of twelve '#' becomes the request's number, so that every
  * request is an order of its own. Closed loop: each connection sends when it has its answer. Open loop (--rate):
  * requests are due at even times whatever the server does, and latency counts from the time one was due.
- * It never sleeps: on a virtual machine waking a core that sleeps costs who sends a microsecond or ten, so that a
+ * With --refusals a 503 is an answer, and counted apart. It never sleeps: on a virtual machine waking a core that sleeps costs who sends a microsecond or ten, so that a
  * server would look the dearer the longer the loader had to wait for it. Prints one JSON object. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,6 +32,7 @@ struct options {
     const char *target, *body;
     double seconds, rate;
     uint64_t first;
+    bool refusals; /* 503 is an answer */
 };
 
 struct connection {
@@ -45,7 +46,8 @@ struct connection {
 static struct connection connections[CONNECTIONS_MAX];
 static char *request;
 static size_t request_n, places[PLACES_MAX], place_count;
-static uint64_t sent, answered, bad, buckets[BUCKETS];
+static bool may_refuse;
+static uint64_t sent, answered, bad, refused, buckets[BUCKETS], good_buckets[BUCKETS];
 
 static uint64_t now_ns(void)
 {
@@ -79,11 +81,11 @@ static double bound_ms(unsigned b)
     return (double)(((uint64_t)(16 + b % 16 + 1) << (log - 4)) - 1) / 1000.0;
 }
 
-static double quantile_ms(double q)
+static double quantile_ms(const uint64_t *of, uint64_t count, double q)
 {
-    uint64_t wanted = (uint64_t)(q * (double)answered), seen = 0;
+    uint64_t wanted = (uint64_t)(q * (double)count), seen = 0;
     for (unsigned b = 0; b < BUCKETS; b++) {
-        seen += buckets[b];
+        seen += of[b];
         if (seen > wanted)
             return bound_ms(b);
     }
@@ -163,12 +165,18 @@ static bool receive(struct connection *c)
     size_t whole = (size_t)(end + 4 - c->answer) + (length && length < end ? strtoul(length + 17, NULL, 10) : 0);
     if (c->n < whole)
         return false;
-    if (memcmp(c->answer, "HTTP/1.1 2", 10) != 0 && bad++ < 3)
+    bool good = memcmp(c->answer, "HTTP/1.1 2", 10) == 0;
+    bool busy = !good && may_refuse && memcmp(c->answer, "HTTP/1.1 503", 12) == 0;
+    if (busy)
+        refused++;
+    else if (!good && bad++ < 3)
         fprintf(stderr, "load: %.200s\n", c->answer);
     c->n = 0;
     c->waiting = false;
     answered++;
-    buckets[bucket_of((now_ns() - c->due_ns) / 1000)]++;
+    unsigned bucket = bucket_of((now_ns() - c->due_ns) / 1000);
+    buckets[bucket]++;
+    good_buckets[bucket] += good;
     return true;
 }
 
@@ -249,6 +257,8 @@ static bool parse(int argc, char **argv, struct options *o)
             o->rate = atof(value);
         else if (strcmp(name, "--first") == 0)
             o->first = strtoull(value, NULL, 10);
+        else if (strcmp(name, "--refusals") == 0)
+            o->refusals = atoi(value) != 0;
         else
             return false;
     }
@@ -260,17 +270,22 @@ int main(int argc, char **argv)
     struct options o = { .connections = 64, .target = "/", .seconds = 5 };
     if (!parse(argc, argv, &o)) {
         fprintf(stderr, "usage: load --port P [--target T] [--body FILE] [--connections N] [--seconds S] "
-                        "[--rate R] [--first N]\n");
+                        "[--rate R] [--first N] [--refusals 1]\n");
         return 64;
     }
     struct pace p = { .every_ns = o.rate > 0 ? (uint64_t)(1e9 / o.rate) : 0, .number = o.first };
+    may_refuse = o.refusals;
     make_request(&o);
     uint64_t began = now_ns();
     run(&o, &p);
     double seconds = (double)(now_ns() - began) / 1e9;
     printf("{\"answered\":%llu,\"bad\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-           "\"max_ms\":%.3f,\"next\":%llu}\n",
+           "\"max_ms\":%.3f,\"next\":%llu,\"refused\":%llu,\"good_per_second\":%.1f,\"good_p50_ms\":%.3f,"
+           "\"good_p99_ms\":%.3f}\n",
            (unsigned long long)answered, (unsigned long long)bad, seconds, (double)answered / seconds,
-           quantile_ms(0.5), quantile_ms(0.99), quantile_ms(0.999999), (unsigned long long)p.number);
+           quantile_ms(buckets, answered, 0.5), quantile_ms(buckets, answered, 0.99),
+           quantile_ms(buckets, answered, 0.999999), (unsigned long long)p.number, (unsigned long long)refused,
+           (double)(answered - bad - refused) / seconds, quantile_ms(good_buckets, answered - bad - refused, 0.5),
+           quantile_ms(good_buckets, answered - bad - refused, 0.99));
     return bad ? 1 : 0;
 }

@@ -236,6 +236,8 @@ bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
     topics(&o, belay_engine_broker(e));
     subscriptions(&o, q, e, now);
     connections(&o, e);
+    show_apis(&o, e);
+    show_limits(&o, e);
     sagas(&o, belay_engine_sagas(e));
     poison(&o, q, e, now);
     store(&o, belay_engine_store(e));

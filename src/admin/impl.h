@@ -111,6 +111,10 @@ int question_did(struct question *q, struct belay_engine *e, const struct belay_
 /* ---- pieces of JSON that several answers show (show.c) ---- */
 
 void show_text(struct belay_json_out *o, const char *name, struct belay_str text);
+void show_uint(struct belay_json_out *o, const char *name, uint64_t value);
+/* "limits": chains from the edge to what is slow; "apis". (answer_limits.c) */
+void show_limits(struct belay_json_out *o, struct belay_engine *e);
+void show_apis(struct belay_json_out *o, struct belay_engine *e);
 void show_time(struct belay_json_out *o, const char *name, belay_time t);
 /* {"id","key",...,"headers":{},"body":...}; the body as JSON where it is, else text. */
 void show_message(struct belay_json_out *o, const struct belay_message *m, struct belay_arena *arena);

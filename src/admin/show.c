@@ -13,6 +13,12 @@ void show_time(struct belay_json_out *o, const char *name, belay_time t)
     belay_json_put_c(o, text);
 }
 
+void show_uint(struct belay_json_out *o, const char *name, uint64_t value)
+{
+    belay_json_key(o, name);
+    belay_json_put_uint(o, value);
+}
+
 void show_text(struct belay_json_out *o, const char *name, struct belay_str text)
 {
     belay_json_key(o, name);
@@ -54,6 +60,8 @@ void show_message(struct belay_json_out *o, const struct belay_message *m, struc
     show_known(o, "datacontenttype", m->datacontenttype);
     show_time(o, "time", m->time);
     show_time(o, "accepted_at", m->accepted_at);
+    if (m->expires_at)
+        show_time(o, "expires_at", m->expires_at);
     belay_json_key(o, "headers");
     belay_json_begin_object(o);
     for (uint32_t i = 0; i < m->header_count; i++) {

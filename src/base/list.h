@@ -43,6 +43,18 @@ static inline void belay_list_unlink(struct belay_list *node)
     belay_list_init(node);
 }
 
+/* All of `from` behind those of `to`, in order; from is empty then. */
+static inline void belay_list_splice(struct belay_list *to, struct belay_list *from)
+{
+    if (belay_list_empty(from))
+        return;
+    from->next->prev = to->prev;
+    to->prev->next = from->next;
+    from->prev->next = to;
+    to->prev = from->prev;
+    belay_list_init(from);
+}
+
 /* NULL when empty. */
 static inline struct belay_list *belay_list_pop(struct belay_list *l)
 {

@@ -61,6 +61,7 @@ struct topic {
     uint64_t full_seen;           /* how often a producer found it full */
     struct belay_drain drain;     /* of its slowest subscription ... */
     uint32_t drain_of;            /* ... which is this one */
+    uint64_t drain_length;        /* of the topic when its drain was looked at last */
     uint64_t low;                 /* told to the store */
     bool low_dirty;               /* a subscription moved */
     struct belay_list subscriptions;
@@ -135,6 +136,7 @@ struct belay_subscription {
     uint64_t read_next;           /* the window was read up to here */
     uint32_t generation;          /* of the window; a fetch of an older one is dropped */
     bool fetching;                /* a read of fresh messages is under way */
+    struct page *open_page;       /* has room for more of them; a reference, while any is in memory */
     bool broken;                  /* what it should read is corrupt */
     char broken_why[BELAY_ERR_MSG_MAX];
     struct belay_map index;       /* sequence -> entry in memory */
@@ -223,6 +225,7 @@ struct page {
     uint32_t generation;
     uint32_t refs;
     size_t bytes;              /* counted in window_bytes */
+    size_t filled;             /* by messages that were copied into it */
     struct belay_list node;    /* of the spare ones */
 };
 
@@ -446,6 +449,8 @@ void entry_ready(struct entry *e);
 struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, size_t chunk_bytes);
 void page_ref(struct page *p);
 void page_unref(struct page *p);
+/* What is read next begins a page of its own. */
+void page_close(struct belay_subscription *sub);
 void pages_count(struct page *p);
 struct lane *lane_find(const struct belay_subscription *sub, struct belay_hash128 hash);
 /* Its next entry becomes ready, or it goes. */

@@ -71,6 +71,14 @@ static bool is_old(struct belay_broker *b, struct topic *t)
     return t->aged;
 }
 
+/* Would who comes now wait for too long? By the speed that was seen while there was always something to do: the age of
+ * the oldest alone would let a whole crowd in once it is young enough. */
+static bool too_long(const struct topic *t, uint64_t length)
+{
+    double per_max_age = t->drain.per_second * (double)t->limit.max_age_ms / 1000;
+    return t->drain.known && t->drain.per_second > 0 && (double)length >= per_max_age && length > 0;
+}
+
 static enum belay_topic_bound bound_of(struct belay_broker *b, struct topic *t, uint64_t length, size_t bytes)
 {
     const struct belay_topic_def *limit = &t->limit;
@@ -78,7 +86,7 @@ static enum belay_topic_bound bound_of(struct belay_broker *b, struct topic *t, 
         return BELAY_BOUND_MESSAGES;
     if (limit->max_bytes && length && bytes_of(b, t, length) + bytes > limit->max_bytes)
         return BELAY_BOUND_BYTES;
-    return limit->max_age_ms && is_old(b, t) ? BELAY_BOUND_AGE : BELAY_BOUND_NONE;
+    return limit->max_age_ms && (too_long(t, length) || is_old(b, t)) ? BELAY_BOUND_AGE : BELAY_BOUND_NONE;
 }
 
 /* How many leave before those that were turned away have a chance. */
@@ -88,6 +96,8 @@ static uint64_t leave_first(const struct topic *t, uint64_t length, enum belay_t
     return limit / ROOM_PART + 1;
 }
 
+/* How fast the slowest subscription settles, while it has always something to: where more left than were there at the
+ * last look, it may have waited for work in between. */
 static void see_drain(struct belay_broker *b, struct topic *t)
 {
     uint64_t length;
@@ -97,7 +107,14 @@ static void see_drain(struct belay_broker *b, struct topic *t)
     if (sub->id != t->drain_of) /* another is the slowest now: its own speed counts */
         t->drain = (struct belay_drain){ 0 };
     t->drain_of = sub->id;
-    belay_drain_see(&t->drain, sub->n.done + sub->n.discarded + sub->n.expired, b->now);
+    uint64_t left = sub->n.done + sub->n.discarded + sub->n.expired;
+    belay_time before = t->drain.at;
+    if (t->drain.begun && left >= t->drain.left && left - t->drain.left >= t->drain_length)
+        belay_drain_skip(&t->drain, left, b->now);
+    else
+        belay_drain_see(&t->drain, left, b->now);
+    if (t->drain.at != before || !t->drain_length)
+        t->drain_length = length;
 }
 
 bool belay_broker_topic_full(struct belay_broker *b, struct belay_str topic, size_t bytes, belay_time now,

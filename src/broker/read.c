@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define DUE_BATCH 64
+#define MESSAGE_BESIDE_BYTES 256 /* of one in a page: its headers' array, a lane's key */
 #define REREAD_DELAY_US 2000 /* after a refusal: memory, a full overlay */
 
 void subscription_broken(struct belay_subscription *sub, const struct belay_err *err)
@@ -183,6 +184,25 @@ static bool spill(struct belay_broker *b, struct belay_subscription *sub)
     return false;
 }
 
+/* Messages that come one by one share a page: each would hold a whole one otherwise, as long as it waits. Returns a
+ * reference; NULL: no memory. */
+static struct page *page_for(struct belay_broker *b, struct belay_subscription *sub, const struct belay_fetched *items,
+                             uint32_t count)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += items[i].encoded.n + MESSAGE_BESIDE_BYTES;
+    if (sub->open_page && sub->open_page->filled + bytes > PAGE_CHUNK_BYTES)
+        page_close(sub);
+    if (!sub->open_page)
+        sub->open_page = page_new(b, sub, PAGE_CHUNK_BYTES);
+    if (!sub->open_page)
+        return NULL;
+    sub->open_page->filled += bytes;
+    page_ref(sub->open_page);
+    return sub->open_page;
+}
+
 bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
 {
     uint64_t next = belay_store_next_sequence(b->store, sub->topic_id);
@@ -198,12 +218,12 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
     struct belay_fetched items[READ_COUNT];
     uint32_t bite = max < READ_COUNT ? max : READ_COUNT;
     uint32_t count = next - sub->read_next < bite ? (uint32_t)(next - sub->read_next) : bite;
-    struct page *page = page_new(b, sub, PAGE_CHUNK_BYTES);
+    uint32_t n = belay_store_peek(b->store, sub->topic_id, sub->read_next, count, READ_BYTES, items);
+    struct page *page = n ? page_for(b, sub, items, n) : page_new(b, sub, PAGE_CHUNK_BYTES);
     if (!page) {
         look_again(b, sub);
         return false;
     }
-    uint32_t n = belay_store_peek(b->store, sub->topic_id, sub->read_next, count, READ_BYTES, items);
     if (!n) {
         fetch_fresh(b, sub, page, count);
         return false;

@@ -75,7 +75,7 @@ struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, si
     p->entry = NULL;
     p->generation = sub->generation;
     p->refs = 1;
-    p->bytes = 0;
+    p->bytes = p->filled = 0;
     return p;
 }
 
@@ -98,6 +98,12 @@ void page_unref(struct page *p)
     }
     belay_arena_deinit(&p->fetch.arena);
     belay_free(p);
+}
+
+void page_close(struct belay_subscription *sub)
+{
+    page_unref(sub->open_page);
+    sub->open_page = NULL;
 }
 
 /* ---- entries ---- */
@@ -156,6 +162,8 @@ void entry_drop(struct belay_broker *b, struct entry *e)
         belay_list_unlink(&lane->troubled_node);
     belay_map_del(&sub->index, sequence_key(&e->d.sequence));
     page_unref(e->page);
+    if (!sub->fresh)
+        page_close(sub);
     if (b->free_entry_count < SPARE_ENTRIES_MAX) {
         belay_list_push(&b->free_entries, &e->d.node);
         b->free_entry_count++;
@@ -294,6 +302,7 @@ void window_free(struct belay_subscription *sub)
     }
     for (at = 0; (slot = belay_map_next(&sub->lanes, &at));)
         belay_free(slot->value);
+    page_close(sub);
     belay_map_deinit(&sub->index);
     belay_map_deinit(&sub->lanes);
     belay_heap_deinit(&sub->later);

@@ -7,8 +7,8 @@
 static const char help[] =
     "belay status: how everything stands\n\n"
     "usage: belay status [--data DIR] [--json]\n\n"
-    "Queues and subscriptions with their backlog, what waits, is held, parked or dead; sagas; connections; the\n"
-    "store; last, marked with !, what wants somebody and the command that shows it.\n"
+    "Queues and subscriptions with their backlog, what waits, is held, parked or dead; sagas; connections; who is\n"
+    "limited by whom, from the edge to what is slow; the store; last, marked with !, what wants somebody and the command that shows it.\n"
     "Exit: 0 running, 69 nobody serves the data directory.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answer as JSON\n\n"
@@ -70,6 +70,14 @@ static void show_store(const belay_json *root)
            (unsigned long long)json_number(s, "commits"), (unsigned long long)json_number(s, "journal_bytes") >> 20,
            (unsigned long long)json_number(s, "segments"), (unsigned long long)json_number(s, "archive_bytes") >> 20,
            (unsigned long long)json_number(s, "disk_free_bytes") >> 20);
+}
+
+/* Who is limited by whom, from the edge to what is slow. */
+static void show_limits(const belay_json *root)
+{
+    const belay_json *list = belay_json_get(root, BELAY_STR("limits")), *c;
+    for (size_t i = 0; (c = belay_json_at(list, i)); i++)
+        printf("%s%.*s\n", i ? "" : "\nLIMITED\n", BELAY_STR_ARG(json_text(c, "text")));
 }
 
 static void show_open_breakers(const belay_json *root)
@@ -159,6 +167,7 @@ static int run(int argc, char **argv)
         show_subscriptions(a.json);
         show_sagas(a.json);
         show_connections(a.json);
+        show_limits(a.json);
         show_store(a.json);
         char flag[4200] = "";
         if (data)

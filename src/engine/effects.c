@@ -39,6 +39,7 @@ static bool waits_for(struct belay_engine *e, struct engine_run *r, struct belay
         return false;
     r->found_full = true;
     r->full_after_ms = full.retry_after_ms;
+    r->full_topic = target;
     return true;
 }
 

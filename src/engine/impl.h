@@ -114,6 +114,7 @@ struct engine_run {
     belay_time first_at, deadline;
     belay_time waits_until;       /* BLOCKED, once it was: then it is refused; 0: not yet */
     uint32_t full_after_ms;       /* found_full: when to ask again */
+    struct belay_str full_topic;  /* found_full: which; a view of its flow's */
     struct belay_buf progress;
     struct belay_action_reply reply;
     /* idempotency, of both kinds */

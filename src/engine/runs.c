@@ -8,6 +8,7 @@
 #define UNSTALL_MAX 64
 #define STALL_AGAIN_MS 20
 #define UNBLOCK_MAX 64
+#define FULL_TOPICS_MAX 8
 #define BLOCKED_AGAIN_MS 20
 
 static const struct belay_sm_state states[RUN_STATES] = {
@@ -272,17 +273,43 @@ void engine_runs_unstall(struct belay_engine *e)
                                                    : belay_time_add_ms(e->now, STALL_AGAIN_MS);
 }
 
-/* In turn, each once at most: room in one queue is no room in another. Room is made by what others do, and then there
- * is a step; a look now and then besides. */
+/* Topics that were found full in this pass: who waits for one of them need not be asked. */
+struct full_topics {
+    struct belay_str names[FULL_TOPICS_MAX];
+    uint32_t count;
+};
+
+static bool known_full(const struct full_topics *full, struct belay_str topic)
+{
+    for (uint32_t i = 0; i < full->count; i++)
+        if (belay_str_eq(full->names[i], topic))
+            return true;
+    return false;
+}
+
+/* The longest waiting first, and all keep their places. Room is made by what others do, and then there is a step; a look
+ * now and then besides. */
 void engine_runs_unblock(struct belay_engine *e)
 {
-    uint32_t count = e->blocked_count < UNBLOCK_MAX ? e->blocked_count : UNBLOCK_MAX;
-    uint32_t before = e->blocked_count;
-    for (uint32_t i = 0; i < count && !e->failed; i++) {
-        struct engine_run *r = BELAY_CONTAINER_OF(e->blocked.next, struct engine_run, node);
+    struct full_topics full = { .count = 0 };
+    struct belay_list all;
+    uint32_t before = e->blocked_count, tried = 0;
+    belay_list_init(&all);
+    belay_list_splice(&all, &e->blocked);
+    for (struct belay_list *node; (node = all.next) != &all && tried < UNBLOCK_MAX && !e->failed;) {
+        struct engine_run *r = BELAY_CONTAINER_OF(node, struct engine_run, node);
+        if (known_full(&full, r->full_topic)) {
+            belay_list_unlink(node);
+            belay_list_push(&e->blocked, node);
+            continue;
+        }
+        tried++;
         engine_run_move(e, r, RUN_AT_WORK);
         engine_run_settle(e, r);
+        if (r->state == RUN_BLOCKED && full.count < FULL_TOPICS_MAX)
+            full.names[full.count++] = r->full_topic;
     }
+    belay_list_splice(&e->blocked, &all);
     e->blocked_until = e->blocked_count == 0        ? BELAY_TIME_NEVER
                        : e->blocked_count < before ? e->now
                                                    : belay_time_add_ms(e->now, BLOCKED_AGAIN_MS);

@@ -19,6 +19,19 @@ void belay_drain_see(struct belay_drain *d, uint64_t left, belay_time now)
     d->left = left;
 }
 
+void belay_drain_skip(struct belay_drain *d, uint64_t left, belay_time now)
+{
+    double ms = (double)(now - d->at) / BELAY_US_PER_MS;
+    if (d->begun && ms < BELAY_DRAIN_SAMPLE_MS)
+        return;
+    double speed = d->begun && left > d->left ? (double)(left - d->left) * 1000 / ms : 0;
+    if (d->known && speed > d->per_second)
+        d->per_second = speed;
+    d->begun = true;
+    d->at = now;
+    d->left = left;
+}
+
 uint32_t belay_drain_after_ms(const struct belay_drain *d, uint64_t amount)
 {
     if (!d->known)

@@ -22,6 +22,8 @@ struct belay_drain {
 
 /* So many had left by now, in all: never less than before (else, as after a seek, it begins anew). */
 void belay_drain_see(struct belay_drain *d, uint64_t left, belay_time now);
+/* The same, but there was not always something to leave since the last look: it may be faster than that, not slower. */
+void belay_drain_skip(struct belay_drain *d, uint64_t left, belay_time now);
 /* When `amount` will have left at this speed, within the bounds above; the least where nothing is known yet, the
  * most where nothing leaves. */
 uint32_t belay_drain_after_ms(const struct belay_drain *d, uint64_t amount);

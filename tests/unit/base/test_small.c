@@ -60,6 +60,23 @@ static void hashes_are_stable_across_releases(void **state)
     }
 }
 
+static void a_list_goes_behind_another(void **state)
+{
+    (void)state;
+    struct belay_list a, b, nodes[4];
+    belay_list_init(&a);
+    belay_list_init(&b);
+    belay_list_splice(&a, &b);
+    assert_true(belay_list_empty(&a) && belay_list_empty(&b));
+    for (int i = 0; i < 4; i++)
+        belay_list_push(i < 2 ? &a : &b, &nodes[i]);
+    belay_list_splice(&a, &b);
+    assert_true(belay_list_empty(&b));
+    for (int i = 0; i < 4; i++)
+        assert_ptr_equal(belay_list_pop(&a), &nodes[i]);
+    assert_true(belay_list_empty(&a));
+}
+
 static void a_list_gives_back_in_order(void **state)
 {
     (void)state;
@@ -119,6 +136,7 @@ int main(void)
         cmocka_unit_test(aligned_memory_is_aligned),
         cmocka_unit_test(hashes_are_stable_across_releases),
         cmocka_unit_test(a_list_gives_back_in_order),
+        cmocka_unit_test(a_list_goes_behind_another),
         cmocka_unit_test(the_same_seed_gives_the_same_numbers),
         cmocka_unit_test(times_as_text),
     };

@@ -37,6 +37,7 @@ struct bench {
     struct belay_engine *engine;
     struct belay_definitions *definitions;
     const char *yaml;
+    uint32_t requests_max;
     belay_time now;
     struct belay_err err;
     struct bench_reply replies[BENCH_KEPT];
@@ -94,14 +95,15 @@ static inline void bench_open(struct bench *b)
 {
     const struct belay_engine_opt opt = { .disk = b->disk, .jobs = &b->jobs.port, .state = &b->model,
                                           .seed = 7, .now = b->now, .segment_bytes = BELAY_KIB(256),
-                                          .requests_max = 16, .recompile = bench_recompile };
+                                          .requests_max = b->requests_max, .recompile = bench_recompile };
     assert_ok(belay_engine_open(&opt, &b->engine, &b->err));
     assert_ok(belay_engine_configure(b->engine, b->definitions, b->now, &b->err));
 }
 
-static inline void bench_init(struct bench *b, const char *yaml)
+static inline void bench_init_with(struct bench *b, const char *yaml, uint32_t requests_max)
 {
     memset(b, 0, sizeof *b);
+    b->requests_max = requests_max;
     b->now = BENCH_START;
     b->yaml = yaml;
     sim_jobs_init(&b->jobs);
@@ -109,6 +111,11 @@ static inline void bench_init(struct bench *b, const char *yaml)
     assert_ok(belay_state_model_open(&b->model, &b->err));
     b->definitions = bench_compile(yaml);
     bench_open(b);
+}
+
+static inline void bench_init(struct bench *b, const char *yaml)
+{
+    bench_init_with(b, yaml, 16);
 }
 
 static inline void bench_die(struct bench *b)

@@ -62,6 +62,22 @@ static void looks_in_quick_succession_are_one(void **state)
     assert_in_range((uint64_t)d.per_second, 99, 101);
 }
 
+static void a_time_in_which_it_was_idle_makes_it_no_slower(void **state)
+{
+    (void)state;
+    struct belay_drain d = { 0 };
+    belay_drain_see(&d, 0, 0);
+    belay_drain_see(&d, 100, BELAY_US_PER_S);
+    belay_drain_skip(&d, 101, 60 * BELAY_US_PER_S);
+    belay_drain_skip(&d, 102, 60 * BELAY_US_PER_S + 1);
+    assert_int_equal(d.left, 101);
+    assert_in_range((uint64_t)d.per_second, 99, 101);
+    belay_drain_see(&d, 201, 61 * BELAY_US_PER_S);
+    assert_in_range((uint64_t)d.per_second, 99, 101);
+    belay_drain_skip(&d, 1201, 62 * BELAY_US_PER_S); /* but that it can do */
+    assert_in_range((uint64_t)d.per_second, 999, 1001);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -71,6 +87,7 @@ int main(void)
         cmocka_unit_test(a_speed_of_long_ago_is_forgotten),
         cmocka_unit_test(after_a_seek_back_it_begins_anew),
         cmocka_unit_test(looks_in_quick_succession_are_one),
+        cmocka_unit_test(a_time_in_which_it_was_idle_makes_it_no_slower),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
