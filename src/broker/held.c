@@ -8,6 +8,7 @@
  * Runs are appended at the end and taken from the front; a taken prefix is remembered in the lane's row,
  * so that taking one does not rewrite the run.
  */
+#include "base/planted.h"
 #include "broker/impl.h"
 
 #define LANE_VERSION 2
@@ -120,8 +121,8 @@ void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct
     sub->dirty = true;
     struct lane *l = lane_find(sub, lane);
     if (l) {
-        l->trouble = true;
-        if (l->pending_count)
+        l->trouble = !BELAY_PLANTED(85); /* what was read together with it goes on */
+        if (l->pending_count && l->trouble)
             lane_mark_troubled(sub, l);
     }
 }

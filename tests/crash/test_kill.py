@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from world import belay, demo
+from world import belay, belay_json, demo, until
 
 CYCLES = int(os.environ.get("BELAY_CRASH_CYCLES", "50"))
 FAULTS = {"payments": {"error": 0.05, "lost": 0.05, "decline": 0.05},
@@ -36,6 +36,30 @@ class Clients:
             t.join()
 
 
+class Parked:
+    """An operator parks keys before their orders come: over all kills nothing of them goes out until the end."""
+
+    def __init__(self, world):
+        self.world, self.numbers = world, []
+        self.data = os.path.join(world.folder, "store")
+
+    def one_more(self, number):
+        belay("lane", "park", "notify-warehouse", f"k-{number}", "--reason", "a test", data=self.data, check=True)
+        self.numbers.append(number)
+
+    def nothing_went_out(self):
+        for number in self.numbers:
+            status, _ = demo.ask(self.world.warehouse, "GET", f"/shipments/k-{number}")
+            assert status != 200, f"k-{number} is parked, and was shipped"
+
+    def release(self):
+        lanes = belay_json("lane", "ls", "--state", "hand", "--count", "1000", data=self.data)["lanes"]
+        assert {lane["key"] for lane in lanes} == {f"k-{number}" for number in self.numbers}
+        assert sum(lane["head"] > 0 for lane in lanes) > 0, "orders came for them, and are held"
+        belay("lane", "release", "--flow", "notify-warehouse", "--state", "hand", "--yes", data=self.data, check=True)
+        return [lane["key"] for lane in lanes if lane["head"]]
+
+
 def test_nothing_is_lost_and_nobody_is_charged_twice(tmp_path):
     rng = random.Random(7)
     world = demo.World(str(tmp_path))
@@ -43,8 +67,13 @@ def test_nothing_is_lost_and_nobody_is_charged_twice(tmp_path):
         world.start()
         world.faults(**FAULTS)
         clients = Clients(world)
+        parked = Parked(world)
         for cycle in range(CYCLES):
             time.sleep(rng.uniform(0.05, 0.5))
+            if cycle % 5 == 1:
+                parked.one_more(clients.next + 40)
+            if cycle % 10 == 8:
+                parked.nothing_went_out()
             world.kill()
             code, out, err = belay("audit", data=os.path.join(world.folder, "store"))
             assert code == 0 and "lost 0" in out, out + err
@@ -55,11 +84,14 @@ def test_nothing_is_lost_and_nobody_is_charged_twice(tmp_path):
             if cycle % 5 == 4:  # while orders come in
                 code, out, err = belay("audit", data=os.path.join(world.folder, "store"))
                 assert code == 0 and "lost 0" in out, out + err
+        until(lambda: clients.next > max(parked.numbers), 60)
         clients.stop()
+        parked.nothing_went_out()
+        held = parked.release()
         world.faults(payments={"error": 0, "lost": 0}, warehouse={"error": 0, "lost": 0})
         last = demo.wait_ended(world, clients.accepted, time.monotonic() + 240, lambda done, total: None)
         counts, lost, ledger, wrong = demo.balance(world, clients.accepted, last)
-        print(f"{CYCLES} kills, {len(clients.accepted)} orders accepted: {counts}; ledger {ledger}")
+        print(f"{CYCLES} kills, {len(clients.accepted)} orders accepted: {counts}; ledger {ledger}; {len(held)} held by hand")
         assert lost == 0 and not wrong, (lost, wrong[:5])
         assert ledger["charged_twice"] == 0 and ledger["refunded_and_shipped"] == 0
         assert counts["still under way"] == 0, counts

@@ -36,6 +36,7 @@ set(planted
   "82:a_release_that_forgets_what_was_held_first"
   "83:a_move_that_loses_its_first_message"
   "84:a_watch_that_names_the_lane_that_stands_shortest"
+  "85:one_of_a_batch_that_fails_and_the_rest_of_its_key_goes_on"
   "42:a_replay_job_that_takes_what_failed_after_it_began"
   "43:a_replay_job_that_lets_the_letters_of_a_key_overtake"
   "44:a_replay_job_that_forgets_how_far_it_was"
