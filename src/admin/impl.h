@@ -149,6 +149,7 @@ bool answer_letters(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_groups(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letters_discard(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_edit(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now);

@@ -13,6 +13,7 @@ const struct admin_route admin_routes[] = {
     { "POST", "/subscriptions/{flow}/resume", "resume", answer_resume, false },
     { "POST", "/subscriptions/{flow}/seek", "seek", answer_seek, false },
     { "GET", "/letters", "letters", answer_letters, false },
+    { "POST", "/letters/discard", "lettersDiscard", answer_letters_discard, false },
     { "GET", "/groups", "groups", answer_groups, false },
     { "GET", "/letters/{flow}/{sequence}", "letter", answer_letter, false },
     { "POST", "/letters/{flow}/{sequence}/replay", "replay", answer_letter_replay, false },

@@ -26,7 +26,8 @@ static const char help[] =
     "       belay dlq edit FLOW SEQUENCE [--transform 'JSONATA' | --patch FILE | --restore] [--why TEXT]\n"
     "       belay dlq settle FLOW SEQUENCE --done [--result JSON] | --not-done | --retry [--reason TEXT]\n"
     "       belay dlq release FLOW SEQUENCE       a parked key goes on, the letter stays\n"
-    "       belay dlq discard FLOW SEQUENCE --reason TEXT\n\n"
+    "       belay dlq discard FLOW SEQUENCE --reason TEXT\n"
+    "       belay dlq discard --all [FILTER...] --reason TEXT [--yes]   counts, asks, then discards\n\n"
     "A letter that is 'parked' holds the later messages of its key; a 'dead' one holds nothing. A replay goes on at\n"
     "the failed step with fresh attempts, --from-start begins anew. PATTERN is an error type: HTTP:TIMEOUT, HTTP:503,\n"
     "HTTP:*, class:permanent.\n\n"
@@ -54,7 +55,7 @@ struct options {
     const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency, *answers;
     const char *group, *since, *until, *where, *after, *sort;
     const char *result, *transform, *patch;
-    bool json, all, from_start, any_order, detach, dry_run, restore, done, not_done, retry;
+    bool json, all, from_start, any_order, detach, dry_run, yes, restore, done, not_done, retry;
 };
 
 static void put_letter(struct belay_buf *target, char **names, const char *verb)
@@ -211,6 +212,14 @@ static int rehearse(const struct options *o, char **names)
     return code;
 }
 
+static int discard_all(const struct options *o)
+{
+    const struct letters_options all = options_of(o);
+    if (!o->reason || !*o->reason)
+        return usage_error("dlq", "say why: --reason TEXT");
+    return letters_discard(&all, o->reason, o->yes);
+}
+
 /* The verbs that are about all letters that fit. -1: it is none. */
 static int many(const struct options *o, const char *verb)
 {
@@ -230,6 +239,8 @@ static int dispatch(const struct options *o, char **operands, int count)
 {
     const char *verb = count ? operands[0] : "ls";
     char **names = operands + 1;
+    if (strcmp(verb, "discard") == 0 && o->all && count == 1)
+        return discard_all(o);
     int code = count <= 1 ? many(o, verb) : -1;
     if (code >= 0)
         return code;
@@ -273,7 +284,7 @@ static int run(int argc, char **argv)
         { "older", &o.until, NULL },   { "where", &o.where, NULL }, { "after", &o.after, NULL },
         { "sort", &o.sort, NULL },     { "done", NULL, &o.done },   { "not-done", NULL, &o.not_done },
         { "transform", &o.transform, NULL }, { "patch", &o.patch, NULL }, { "restore", NULL, &o.restore },
-        { "why", &o.reason, NULL },    { "retry", NULL, &o.retry },   { "result", &o.result, NULL },
+        { "yes", NULL, &o.yes },       { "why", &o.reason, NULL },    { "retry", NULL, &o.retry },   { "result", &o.result, NULL },
         { "any-order", NULL, &o.any_order }, { "detach", NULL, &o.detach },
         { "dry-run", NULL, &o.dry_run }, { "answers", &o.answers, NULL },
     };

@@ -38,6 +38,8 @@ struct letters_options {
 };
 int letters_list(const struct letters_options *o);
 int letters_groups(const struct letters_options *o);
+/* All that fit: counted, and asked for on a terminal unless yes, then discarded. */
+int letters_discard(const struct letters_options *o, const char *reason, bool yes);
 /* NDJSON on standard output. */
 int letters_export(const struct letters_options *o);
 /* Until it is interrupted. */

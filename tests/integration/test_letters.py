@@ -275,3 +275,23 @@ def test_a_letter_is_edited_and_goes_on(many):
     assert code == 1 and "stays as it is" in err
     belay("dlq", "replay", *name, "--from-start", data=many.data, check=True)
     until(lambda: shipped(many, "by-hand"))
+
+
+def test_letters_are_discarded_by_filter_with_a_reason(many):
+    def discard(*how):
+        return belay("dlq", "discard", "--all", *how, data=many.data, stdin="")
+    code, _, err = discard("--error", "HTTP:409")
+    assert code == 64 and "--reason" in err
+    code, _, err = discard("--error", "HTTP:409", "--reason", "test orders")
+    assert code == 1 and "6 letters would be" in err and len(many.letters()) == 10
+    code, out, _ = discard("--error", "HTTP:409", "--where", "$number($substring(key, 1)) < 4", "--reason", "test orders", "--yes",
+                           "--json")
+    assert code == 0 and json.loads(out) == {"counted": 4, "discarded": 4}
+    assert sorted(x["key"] for x in many.letters()) == ["s0", "s1", "s2", "s3", "u4", "u5"]
+    entries = api(many, "/trail")[1]["trail"]
+    assert entries[0]["did"] == "discard" and entries[0]["reason"] == "test orders" and entries[0]["detail"].startswith("4 letters, ")
+    assert discard("--reason", "all of them", "--yes")[0] == 0 and many.letters() == []
+    assert belay_json("dlq", "groups", data=many.data)["groups"] == []
+    assert "0 letters" in discard("--reason", "none left", "--yes")[1]
+    status = belay_json("status", data=many.data)
+    assert [s for s in status["subscriptions"] if s.get("discarded")][0]["discarded"] == 10
