@@ -183,13 +183,14 @@ static void tell_crash(struct belay_engine *e, const struct belay_crash *crash)
     }
 }
 
+/* Until now nobody called: those who wait for it are told when the suspects are through, or at once. */
 static void let_go(struct belay_engine *e)
 {
+    engine_isolate_begin(e);
     belay_free((void *)e->uncounted.items);
     e->uncounted = (struct belay_crash){ 0 };
     if (!e->crash_position)
         engine_hand_clear(e);
-    engine_isolate_begin(e);
 }
 
 /* A store that was just opened may have no segment ready yet. */

@@ -16,7 +16,7 @@
 
 void engine_isolate_begin(struct belay_engine *e)
 {
-    e->isolating = belay_broker_suspected(e->broker) > 0 && !BELAY_PLANTED(61);
+    e->isolating = (belay_broker_suspected(e->broker) > 0 || e->uncounted.count) && !BELAY_PLANTED(61);
     e->isolate_until = belay_time_add_ms(e->now, ISOLATE_MS);
 }
 
