@@ -195,7 +195,7 @@ def test_a_kill_during_a_restore_is_refused_until_it_is_begun_again(world, backu
     folder, _, _ = backup
     there = str(tmp_path / "there")
     seen = False
-    for delay in (0.002, 0.005, 0.01, 0.02, 0.03, 0.05):
+    for delay in (0.01, 0.005, 0.002, 0.001, 0, 0, 0, 0):
         shutil.rmtree(there, ignore_errors=True)
         running = subprocess.Popen([BELAY, "store", "restore", folder, there], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
@@ -210,6 +210,7 @@ def test_a_kill_during_a_restore_is_refused_until_it_is_begun_again(world, backu
         seen = True
         code, _, err = belay("run", demo.EXAMPLE, data=there, env=world.env)
         assert code == 74 and "has not ended" in err, err
+        break
     assert seen
     assert belay("store", "restore", folder, there)[0] == 0
     assert belay_json("audit", data=there)["sound"]
@@ -217,7 +218,7 @@ def test_a_kill_during_a_restore_is_refused_until_it_is_begun_again(world, backu
 
 def test_an_upgrade_has_nothing_to_do_and_says_so(world, tmp_path):
     code, _, err = belay("store", "upgrade", store(world))
-    assert code == 74 and "in use" in err or "locked" in err.lower() or "serves" in err, err
+    assert code == 74 and str(world.belay.pid) in err, err  # it says who has it
     world.kill()
     code, out, err = belay("store", "upgrade", store(world))
     assert code == 0 and "nothing to do" in out, err
