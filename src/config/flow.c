@@ -9,6 +9,9 @@ struct flow_raw {
     const struct config_node *from, *retry, *steps, *reply, *on_error;
 };
 
+static const struct config_word concurrent_words[] = { { "conflict", BELAY_CONCURRENT_CONFLICT },
+                                                       { "wait", BELAY_CONCURRENT_WAIT },
+                                                       { 0 } };
 static const struct config_key flow_idempotency_keys[] = {
     { "key", CONFIG_TEMPLATE, "What makes two messages the same, usually a header.",
       .required = true, CONFIG_FIELD(struct belay_idempotency_def, key) },
@@ -16,6 +19,9 @@ static const struct config_key flow_idempotency_keys[] = {
       CONFIG_FIELD(struct belay_idempotency_def, window_ms) },
     { "required", CONFIG_BOOL, "Refuse a request without it (400).", .default_ = "true",
       CONFIG_FIELD(struct belay_idempotency_def, required) },
+    { "concurrent", CONFIG_WORD,
+      "What a request gets whose key is being handled just now: 409 (conflict), or, after that one, its answer (wait).",
+      .default_ = "conflict", CONFIG_FIELD(struct belay_idempotency_def, concurrent), .words = concurrent_words },
     { 0 },
 };
 static const struct config_kind kind_idempotency = {

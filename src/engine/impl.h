@@ -91,6 +91,7 @@ struct engine_run {
     bool started;                 /* delivery: the attempt is recorded */
     bool begun;                   /* request: its idempotency row says RUNNING */
     bool keyed;                   /* it is in e->keys */
+    bool key_waits;               /* WAITING: for another run with its key */
     bool interrupted;
     bool cancelled;               /* its deadline passed, the call was told to end */
     bool found_full;              /* what it publishes to, when its verdict was to be made true last */

@@ -10,6 +10,7 @@
 
 #define TIMEOUT_DEFAULT_MS 30000
 #define RETRY_AFTER_MS 1000
+#define KEY_AGAIN_MS 10
 #define KEPT_ANSWER_BYTES 512 /* a larger one stays where it is: no copy */
 
 /* ---- answering ---- */
@@ -248,6 +249,12 @@ int engine_request_settle(struct belay_engine *e, struct engine_run *r)
     BELAY_UNREACHABLE();
 }
 
+static void refuse_in_use(struct belay_engine *e, struct engine_run *r)
+{
+    engine_request_refuse(e, r, 409, "idempotency-key-in-use",
+                          BELAY_STR("a request with this Idempotency-Key is being handled"), 0);
+}
+
 /* ---- time ---- */
 
 static const struct belay_api_def *api_of(const struct engine_run *r)
@@ -274,13 +281,6 @@ void engine_request_begin(struct belay_engine *e, struct engine_run *r)
     }
 }
 
-void engine_request_again(struct belay_engine *e, struct engine_run *r)
-{
-    engine_run_move(e, r, RUN_AT_WORK);
-    r->interrupted = false;
-    engine_request_begin(e, r);
-}
-
 void engine_request_block(struct belay_engine *e, struct engine_run *r)
 {
     if (!r->waits_until) {
@@ -300,6 +300,10 @@ void engine_request_blocked(struct belay_engine *e, struct engine_run *r)
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r)
 {
     bool out = r->state == RUN_CALLING && r->call->out;
+    if (r->key_waits) {
+        refuse_in_use(e, r);
+        return;
+    }
     if (r->state == RUN_CALLING)
         engine_call_cancel(e, r, true);
     if (!out)
@@ -320,11 +324,36 @@ void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, c
 
 /* ---- arriving ---- */
 
-/* A structured header's string: "a1" and a1 are the same key. */
-static struct belay_str unquoted(struct belay_str s)
+/* The Idempotency-Key header is a structured header's string (RFC 9651), so "a1" with its quotes; a1 without them is
+ * taken for the same key. False: it is neither. */
+static bool header_key(struct belay_str s, struct belay_arena *arena, struct belay_str *ret_key)
 {
-    bool quoted = s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"';
-    return quoted ? belay_str_sub(s, 1, s.n - 2) : s;
+    s = belay_str_trim(s);
+    bool quoted = s.n && s.p[0] == '"';
+    char *to = belay_arena_bytes(arena, s.n + 1);
+    size_t n = 0, i = quoted;
+    if (!to)
+        return false;
+    for (; i < s.n && !(quoted && s.p[i] == '"'); i++) {
+        if (quoted && s.p[i] == '\\' && ++i < s.n && s.p[i] != '"' && s.p[i] != '\\')
+            return false;
+        if (i == s.n || s.p[i] < 0x20 || s.p[i] > 0x7e)
+            return false;
+        to[n++] = s.p[i];
+    }
+    /* Behind the quote there may be parameters. */
+    if (quoted && (i == s.n || (i + 1 < s.n && s.p[i + 1] != ';')))
+        return false;
+    *ret_key = belay_str(to, n);
+    return true;
+}
+
+static struct belay_str key_header(const struct belay_engine_request *q)
+{
+    for (uint32_t i = 0; i < q->header_count; i++)
+        if (belay_str_eq(q->headers[i].name, BELAY_STR("idempotency-key")))
+            return q->headers[i].value;
+    return BELAY_STR_NONE;
 }
 
 /* The same key and payload give the same id also after a crash: so receivers see a repetition. */
@@ -385,7 +414,11 @@ static bool find_key(struct belay_engine *e, struct engine_run *r)
         return true;
     bool found = belay_flow_key(def->key, &r->message, r->request->body_json, e->now, &r->arena,
                                 &key, &fault);
-    key = found ? unquoted(key) : BELAY_STR_NONE;
+    key = found ? key : BELAY_STR_NONE;
+    if (key.n && belay_str_eq(key, key_header(r->request)) && !header_key(key, &r->arena, &key)) {
+        refuse_key(e, r, "the Idempotency-Key is no string of printable ASCII, such as \"8e03978e\"");
+        return false;
+    }
     if (key.n == 0) {
         if (def->required)
             refuse_key(e, r, "this operation requires the header Idempotency-Key");
@@ -406,7 +439,16 @@ static void refuse_reuse(struct belay_engine *e, struct engine_run *r)
                           BELAY_STR("this Idempotency-Key came with another payload before"), 0);
 }
 
-/* The key's own word. False: the request was answered. */
+/* Until its deadline it looks again and again whether the key is free, or has its answer. */
+static void wait_for_key(struct belay_engine *e, struct engine_run *r)
+{
+    belay_time at = belay_time_add_ms(e->now, KEY_AGAIN_MS);
+    r->key_waits = true;
+    engine_run_move(e, r, RUN_WAITING);
+    engine_run_timer(e, r, at < r->deadline ? at : r->deadline);
+}
+
+/* The key's own word. False: the request was answered, or waits. */
 static bool check_key(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_idempotency idem;
@@ -416,9 +458,10 @@ static bool check_key(struct belay_engine *e, struct engine_run *r)
     struct belay_hash128 payload = holder ? holder->payload : idem.request;
     if (known && !belay_hash128_eq(payload, r->payload)) {
         refuse_reuse(e, r);
+    } else if (holder && r->def->idempotency.concurrent == BELAY_CONCURRENT_WAIT) {
+        wait_for_key(e, r);
     } else if (holder) {
-        engine_request_refuse(e, r, 409, "idempotency-key-in-use",
-                              BELAY_STR("a request with this Idempotency-Key is being handled"), 0);
+        refuse_in_use(e, r);
     } else if (idem.state == BELAY_IDEMPOTENCY_DONE) {
         struct belay_str bytes = belay_arena_str(&r->arena, idem.answer);
         if (!bytes.p || !engine_answer_unpack(bytes, &r->arena, &r->reply))
@@ -432,6 +475,26 @@ static bool check_key(struct belay_engine *e, struct engine_run *r)
         return true;
     }
     return false;
+}
+
+static void proceed(struct belay_engine *e, struct engine_run *r)
+{
+    if (r->map_key.n && !check_key(e, r))
+        return;
+    if (!engine_poison_refuses(e, r) && engine_api_admit(e, r))
+        engine_request_begin(e, r);
+}
+
+void engine_request_again(struct belay_engine *e, struct engine_run *r)
+{
+    engine_run_move(e, r, RUN_AT_WORK);
+    if (r->key_waits) {
+        r->key_waits = false;
+        proceed(e, r);
+        return;
+    }
+    r->interrupted = false;
+    engine_request_begin(e, r);
 }
 
 static bool writes(const struct belay_flow_def *def)
@@ -483,9 +546,6 @@ int belay_engine_request(struct belay_engine *e, const struct belay_engine_reque
     if (!find_key(e, r))
         return BELAY_OK;
     name_message(e, r);
-    if (r->map_key.n && !check_key(e, r))
-        return BELAY_OK;
-    if (!engine_poison_refuses(e, r) && engine_api_admit(e, r))
-        engine_request_begin(e, r);
+    proceed(e, r);
     return BELAY_OK;
 }

@@ -231,10 +231,14 @@ struct belay_source_def {
     uint64_t every_ms;           /* TIMER */
 };
 
+/* What a request gets whose key is being handled: 409, or, after that one, its answer. */
+enum belay_concurrent { BELAY_CONCURRENT_CONFLICT, BELAY_CONCURRENT_WAIT };
+
 struct belay_idempotency_def {
     const struct belay_template *key; /* NULL: none asked for */
     uint64_t window_ms;
     bool required;
+    enum belay_concurrent concurrent;
 };
 
 struct belay_lanes_def {

@@ -63,7 +63,7 @@ static const char app_text[] =
     "    reply: { status: 202, body: '{% { \"n\": n } %}' }\n"
     "  quote:\n"
     "    from: { api: front, operation: quote }\n"
-    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 24h }\n"
+    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 24h, concurrent: wait }\n"
     "    timeout: 20s\n"
     "    retry: { max_attempts: 4, initial: 100ms, max: 2s }\n"
     "    steps:\n"

@@ -25,6 +25,24 @@ static const char app[] =
     "      - map: '{% { \"n\": $got.body.n } %}'\n"
     "    reply: { status: 200 }\n";
 
+static const char waiting[] =
+    "belay: 1\n"
+    "name: t\n"
+    "connections:\n"
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: Idempotency-Key }, concurrency: 2 }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  ask:\n"
+    "    from: { api: api, operation: b }\n"
+    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 1h, concurrent: wait }\n"
+    "    timeout: 5s\n"
+    "    retry: { max_attempts: 1 }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /x, body: '{% { \"id\": id } %}' }\n"
+    "        as: got\n"
+    "      - map: '{% { \"n\": $got.body.n } %}'\n"
+    "    reply: { status: 201, headers: { x-n: '{% $string(n) %}' } }\n";
+
 static int setup(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -131,6 +149,85 @@ static void a_missing_key_is_400_and_another_payload_422(void **state)
     bench_request_free(&r);
     bench_request_free(&other);
     bench_request_free(&none);
+}
+
+static void a_key_is_a_string_of_a_structured_header(void **state)
+{
+    struct bench *b = *state;
+    static const char *const bad[] = { "\"k1", "\"k1\" x", "k\xc3\xa9", "a\tb", "\"a\\nb\"", "\"", "\"\"", "  " };
+    struct bench_request r;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_ok(bench_ask(b, &r, "a", bad[i], "{\"id\":\"x\"}"));
+        bench_go(b);
+        assert_int_equal(bench_reply_last(b)->status, 400);
+        bench_request_free(&r);
+    }
+    static const char *const same[] = { "\"k\\\"1\"", "\"k\\\"1\"; version=1", "k\"1" };
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        assert_ok(bench_ask(b, &r, "a", same[i], "{\"id\":\"x\"}"));
+        bench_go(b);
+        assert_int_equal(bench_reply_last(b)->status, 202);
+        bench_request_free(&r);
+    }
+    struct belay_topic_stats t;
+    assert_true(belay_broker_topic_stats(belay_engine_broker(b->engine), 0, &t));
+    assert_int_equal(t.next, 2); /* one message */
+}
+
+static void a_second_request_waits_for_the_first_ones_answer(void **state)
+{
+    struct bench b;
+    struct bench_request first, second, other;
+    (void)state;
+    bench_init(&b, waiting);
+    assert_ok(bench_ask(&b, &first, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(&b);
+    assert_ok(bench_ask(&b, &second, "b", "k1", "{\"id\":\"x\"}"));
+    assert_ok(bench_ask(&b, &other, "b", "k1", "{\"id\":\"y\"}"));
+    bench_pass_ms(&b, 100);
+    assert_int_equal(b.reply_count, 1);
+    assert_int_equal(b.replies[0].status, 422); /* another payload does not wait */
+    assert_int_equal(b.call_count, 1);
+    bench_answer(&b, bench_call_last(&b)->id, "{\"n\":7}");
+    bench_pass_ms(&b, 10);
+    assert_int_equal(b.reply_count, 3);
+    assert_int_equal(b.call_count, 1);
+    for (int i = 1; i < 3; i++) { /* byte for byte, with its headers */
+        assert_int_equal(b.replies[i].status, 201);
+        assert_string_equal(b.replies[i].body, "{\"n\":7}");
+        assert_string_equal(b.replies[i].headers, b.replies[1].headers);
+    }
+    assert_non_null(strstr(b.replies[2].headers, "x-n=7;"));
+    assert_ptr_equal(b.replies[2].user, &second);
+    bench_request_free(&first);
+    bench_request_free(&second);
+    bench_request_free(&other);
+    bench_deinit(&b);
+}
+
+static void who_waited_tries_himself_when_the_first_one_failed(void **state)
+{
+    struct bench b;
+    struct bench_request first, second, late;
+    (void)state;
+    bench_init(&b, waiting);
+    assert_ok(bench_ask(&b, &first, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(&b);
+    assert_ok(bench_ask(&b, &second, "b", "k1", "{\"id\":\"x\"}"));
+    bench_go(&b);
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    bench_pass_ms(&b, 10);
+    assert_int_equal(b.call_count, 2);
+    assert_ok(bench_ask(&b, &late, "b", "k1", "{\"id\":\"x\"}"));
+    bench_pass_ms(&b, 4000);
+    assert_int_equal(b.reply_count, 1);
+    bench_pass_ms(&b, 1100); /* nobody waits longer than the flow may take */
+    assert_int_equal(b.reply_count, 3);
+    assert_int_equal(b.replies[1].status + b.replies[2].status, 504 + 409);
+    bench_request_free(&first);
+    bench_request_free(&second);
+    bench_request_free(&late);
+    bench_deinit(&b);
 }
 
 static void a_synchronous_flow_calls_and_replies(void **state)
@@ -337,6 +434,9 @@ int main(void)
         T(a_crash_while_calling_is_resumed_by_the_same_key),
         T(a_flow_that_takes_too_long_is_cancelled_and_504),
         T(calls_wait_for_a_slot_of_their_connection),
+        T(a_key_is_a_string_of_a_structured_header),
+        T(a_second_request_waits_for_the_first_ones_answer),
+        T(who_waited_tries_himself_when_the_first_one_failed),
         T(a_refused_call_is_made_again_without_using_up_an_attempt),
         T(what_cannot_be_taken_is_refused_at_once),
         T(a_stopped_engine_answers_what_waits_and_becomes_idle),
