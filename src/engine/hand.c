@@ -109,6 +109,8 @@ void engine_hand_clear(struct belay_engine *e)
     memset(e->hand, 0, hand_bytes(e));
     e->hand->magic = HAND_MAGIC;
     e->hand->crash = belay_broker_crash_next(e->broker);
+    for (uint32_t i = 0; i < e->call_count; i++) /* of requests and sagas that began meanwhile */
+        e->hand->others += e->calls[i]->used && e->calls[i]->noted;
 }
 
 void engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence)
