@@ -54,7 +54,7 @@ paths:
 class Small(demo.World):
     def __init__(self, folder):
         super().__init__(folder)
-        self.config = os.path.join(folder, "flows")
+        self.config = self.example = os.path.join(folder, "flows")
         os.mkdir(self.config)
         with open(os.path.join(self.config, "door.yaml"), "w") as f:
             f.write(DOOR)
@@ -64,13 +64,6 @@ class Small(demo.World):
     def write(self, version, more=""):
         with open(os.path.join(self.config, "belay.yaml"), "w") as f:
             f.write(FLOW.format(warehouse=self.warehouse, api=self.api, version=version) + more)
-
-    def start(self):
-        example, demo.EXAMPLE = demo.EXAMPLE, self.config
-        try:
-            super().start()
-        finally:
-            demo.EXAMPLE = example
 
     def put(self, item, key):
         status, _ = ask(self.api, "POST", "/work", {"id": item, "key": key})
