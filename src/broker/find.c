@@ -109,13 +109,12 @@ static enum belay_letter_found along_error(struct look *l)
 static enum belay_letter_found along_key(struct look *l)
 {
     struct belay_letter_cursor *c = l->c;
-    uint64_t hash = belay_hash64(l->f->key);
-    struct row_key prefix = key_by_key(hash, 0, 0), at;
-    prefix.n = 9;
-    if (!seek(l, key_by_key(hash, c->sub, c->sequence), true, prefix, &at))
+    struct row_key prefix = key_by_key(l->f->key, 0, 0), at;
+    prefix.n = KEY_BY_KEY_SUB;
+    if (!seek(l, key_by_key(l->f->key, c->sub, c->sequence), true, prefix, &at))
         return BELAY_LETTER_END;
-    c->sub = belay_load_be32(at.bytes + 9);
-    c->sequence = belay_load_be64(at.bytes + 13);
+    c->sub = belay_load_be32(at.bytes + KEY_BY_KEY_SUB);
+    c->sequence = belay_load_be64(at.bytes + KEY_BY_KEY_SUB + 4);
     return look_at(l);
 }
 

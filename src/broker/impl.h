@@ -541,7 +541,9 @@ struct row_key key_history(uint32_t sub, uint64_t sequence, uint32_t number);
 struct row_key key_letter(uint32_t sub, uint64_t sequence, enum letter_part part);
 /* Of the letters' index (facts.c). */
 struct row_key key_by_group(uint64_t group, belay_time at, uint32_t sub, uint64_t sequence);
-struct row_key key_by_key(uint64_t hash, uint32_t sub, uint64_t sequence);
+#define KEY_BY_KEY_TEXT 11 /* bytes of the key, zeros behind a shorter one */
+#define KEY_BY_KEY_SUB (1 + KEY_BY_KEY_TEXT + 8)
+struct row_key key_by_key(struct belay_str key, uint32_t sub, uint64_t sequence);
 struct row_key key_by_time(uint32_t sub, belay_time at, uint64_t sequence);
 struct row_key key_due(uint32_t sub, belay_time due, uint64_t sequence);
 struct row_key key_lane(uint32_t sub, struct belay_hash128 lane);

@@ -1,7 +1,7 @@
 /* letters.h - what is written down about a letter, and how it is found: private to the broker.
  *
  *   LETTER  sub,seq,FACTS            what a list tells; MESSAGE; ORIGINAL: the message before the first edit
- *   INDEX   'g' group,created,sub,seq   'k' hash of the key,sub,seq   't' sub,created,seq
+ *   INDEX   'g' group,created,sub,seq   'k' key,sub,seq   't' sub,created,seq
  *   GROUP   fingerprint              of letters alike: how many, since when, an hour's and a day's arrivals
  *
  * Rows of the index live as long as FACTS, also while the letter is replayed: whoever looks skips what is none now.

@@ -53,7 +53,7 @@ static int check_one(struct letters *l, struct belay_subscription *sub, uint64_t
         return bad(l, "a letter without readable facts", sequence);
     if (!there(l->b, key_by_group(f.fingerprint, f.created_at, sub->id, sequence))
         || !there(l->b, key_by_time(sub->id, f.created_at, sequence))
-        || (f.key.n && !there(l->b, key_by_key(belay_hash64(f.key), sub->id, sequence))))
+        || (f.key.n && !there(l->b, key_by_key(f.key, sub->id, sequence))))
         return bad(l, "an index does not lead to the letter", sequence);
     if ((f.edits > 0) != belay_state_get(l->b->state, BELAY_TABLE_LETTER, row_key_str(&original), &value))
         return bad(l, "the original of an edited letter", sequence);
