@@ -60,6 +60,7 @@ class Small(demo.World):
             f.write(DOOR)
         self.write(version="1")
         self.data = os.path.join(folder, "store")
+        self.example = self.config
 
     def write(self, version, more=""):
         with open(os.path.join(self.config, "belay.yaml"), "w") as f:
