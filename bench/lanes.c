@@ -18,19 +18,19 @@ static const char yaml[] =
     "belay: 1\n"
     "name: bench-lanes\n"
     "connections:\n"
-    "  partner: { http: { base_url: \"http://127.0.0.1:9\" }, concurrency: 1024, timeout: 500ms,\n"
+    "  partner: { http: { base_url: \"http://127.0.0.1:9\" }, concurrency: 4096, timeout: 500ms,\n"
     "             idempotency: { header: Idempotency-Key } }\n"
     "queues:\n"
     "  in: {}\n"
     "flows:\n"
     "  calling:\n"
     "    from: { queue: in }\n"
-    "    lanes: { concurrency: 1024 }\n"
+    "    lanes: { concurrency: 4096 }\n"
     "    steps:\n"
     "      - call: { connection: partner, method: PUT, path: /do }\n";
 
 #define BATCH 128
-#define AHEAD 2048        /* published and not answered, of the healthy */
+#define AHEAD 4096        /* published and not answered, of the healthy */
 #define TIMEOUT_US 500000
 #define CALLS_MAX 8192u   /* a power of two */
 #define FAILING(key) ((key) % 100 == 7)

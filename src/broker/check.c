@@ -223,7 +223,8 @@ static int check_window(struct check *c)
     if (flight != c->sub->in_flight || fresh != c->sub->fresh || loaded != c->sub->loaded)
         return broken(c, "I6", "the window's counts are wrong", 0);
     uint32_t max = prefetch_of(c->b, c->sub);
-    if (fresh > max + MEMORY_SLACK || loaded > 2 * max + MEMORY_SLACK)
+    uint32_t at_work = c->sub->opt.concurrency < BELAY_RUNS_MAX ? c->sub->opt.concurrency : BELAY_RUNS_MAX;
+    if (fresh > max + at_work + MEMORY_SLACK || loaded > 2 * max + MEMORY_SLACK)
         return broken(c, "I6", "the window is too large", 0);
     return BELAY_OK;
 }

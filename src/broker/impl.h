@@ -29,6 +29,8 @@
 #define STORY_CRASHES 8       /* of a message, the last ones */
 #define READ_COUNT 64         /* messages of one read */
 #define READ_BYTES BELAY_KIB(64)
+#define FEW_MESSAGES 8        /* that share memory in the window */
+#define FEW_BYTES BELAY_KIB(4)
 #define PAGE_CHUNK_BYTES (READ_BYTES + BELAY_KIB(32))
 #define WINDOW_BYTES_MAX BELAY_MIB(16) /* of pages, all subscriptions */
 #define FETCHES_MAX 64        /* reads of exceptions under way */
@@ -225,7 +227,7 @@ struct page {
     uint32_t generation;
     uint32_t refs;
     size_t bytes;              /* counted in window_bytes */
-    size_t filled;             /* by messages that were copied into it */
+    uint32_t messages;         /* that were copied into it */
     struct belay_list node;    /* of the spare ones */
 };
 

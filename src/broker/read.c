@@ -10,7 +10,6 @@
 #include <stdio.h>
 
 #define DUE_BATCH 64
-#define MESSAGE_BESIDE_BYTES 256 /* of one in a page: its headers' array, a lane's key */
 #define REREAD_DELAY_US 2000 /* after a refusal: memory, a full overlay */
 
 void subscription_broken(struct belay_subscription *sub, const struct belay_err *err)
@@ -92,9 +91,23 @@ static int admit(struct belay_broker *b, struct belay_subscription *sub, struct 
     return status;
 }
 
-/* Messages read together, in order, into the window. own: their bytes lie in the page already. */
-static int admit_all(struct belay_broker *b, struct belay_subscription *sub, struct page *page,
-                     const struct belay_fetched *items, uint32_t count, bool own)
+/* A few messages share a page, also those that come one by one: a call that hangs holds on to its page, and to
+ * nothing else that was read with it. The subscription's reference; NULL: no memory. */
+static struct page *page_for(struct belay_broker *b, struct belay_subscription *sub)
+{
+    struct page *open = sub->open_page;
+    if (open && (open->messages == FEW_MESSAGES || open->fetch.arena.used_bytes > FEW_BYTES))
+        page_close(sub);
+    if (!sub->open_page)
+        sub->open_page = page_new(b, sub, FEW_BYTES);
+    if (sub->open_page)
+        sub->open_page->messages++;
+    return sub->open_page;
+}
+
+/* Messages read together, in order, into the window. */
+static int admit_all(struct belay_broker *b, struct belay_subscription *sub, const struct belay_fetched *items,
+                     uint32_t count)
 {
     int status = BELAY_OK;
     for (uint32_t i = 0; i < count && status == BELAY_OK; i++) {
@@ -103,15 +116,15 @@ static int admit_all(struct belay_broker *b, struct belay_subscription *sub, str
             continue;
         bool acked = sub->acks.count && ranges_contains(&sub->acks, sequence);
         if (!acked && !cursor_settled(sub, sequence) && !entry_find(sub, sequence)) {
-            struct belay_str encoded = items[i].encoded;
-            if (!own)
-                encoded = belay_arena_str(&page->fetch.arena, encoded);
+            struct page *page = page_for(b, sub);
+            struct belay_str encoded = page ? belay_arena_str(&page->fetch.arena, items[i].encoded) : BELAY_STR_NONE;
             status = encoded.p ? admit(b, sub, page, sequence, encoded) : BELAY_NOMEM;
+            if (page)
+                pages_count(page);
         }
         if (status == BELAY_OK)
             sub->read_next = sequence + 1;
     }
-    pages_count(page);
     if (status != BELAY_OK)
         look_again(b, sub);
     return status;
@@ -125,7 +138,7 @@ static void fresh_fetched(struct belay_fetch *fetch)
     if (page->generation == sub->generation) {
         sub->fetching = false;
         if (fetch->status == BELAY_OK)
-            (void)!admit_all(b, sub, page, fetch->items, fetch->count, true);
+            (void)!admit_all(b, sub, fetch->items, fetch->count);
         else if (fetch->status == BELAY_NOMEM || fetch->status == BELAY_BUSY)
             look_again(b, sub);
         else
@@ -184,25 +197,6 @@ static bool spill(struct belay_broker *b, struct belay_subscription *sub)
     return false;
 }
 
-/* Messages that come one by one share a page: each would hold a whole one otherwise, as long as it waits. Returns a
- * reference; NULL: no memory. */
-static struct page *page_for(struct belay_broker *b, struct belay_subscription *sub, const struct belay_fetched *items,
-                             uint32_t count)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < count; i++)
-        bytes += items[i].encoded.n + MESSAGE_BESIDE_BYTES;
-    if (sub->open_page && sub->open_page->filled + bytes > PAGE_CHUNK_BYTES)
-        page_close(sub);
-    if (!sub->open_page)
-        sub->open_page = page_new(b, sub, PAGE_CHUNK_BYTES);
-    if (!sub->open_page)
-        return NULL;
-    sub->open_page->filled += bytes;
-    page_ref(sub->open_page);
-    return sub->open_page;
-}
-
 bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
 {
     uint64_t next = belay_store_next_sequence(b->store, sub->topic_id);
@@ -211,7 +205,8 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
     if (sub->fetching || sub->broken || sub->read_next >= next)
         return false;
     uint32_t max = BELAY_PLANTED(73) ? UINT32_MAX : prefetch_of(b, sub);
-    if (sub->fresh >= max && !spill(b, sub))
+    /* What is at work takes no place of what is read ahead: calls that hang would keep others out. */
+    if (sub->fresh - (sub->in_flight < sub->fresh ? sub->in_flight : sub->fresh) >= max && !spill(b, sub))
         return false;
     if (b->window_bytes >= WINDOW_BYTES_MAX && sub->fresh)
         return false;
@@ -219,18 +214,14 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
     uint32_t bite = max < READ_COUNT ? max : READ_COUNT;
     uint32_t count = next - sub->read_next < bite ? (uint32_t)(next - sub->read_next) : bite;
     uint32_t n = belay_store_peek(b->store, sub->topic_id, sub->read_next, count, READ_BYTES, items);
-    struct page *page = n ? page_for(b, sub, items, n) : page_new(b, sub, PAGE_CHUNK_BYTES);
-    if (!page) {
-        look_again(b, sub);
-        return false;
-    }
-    if (!n) {
+    if (n)
+        return admit_all(b, sub, items, n) == BELAY_OK;
+    struct page *page = page_new(b, sub, PAGE_CHUNK_BYTES);
+    if (page)
         fetch_fresh(b, sub, page, count);
-        return false;
-    }
-    int status = admit_all(b, sub, page, items, n, false);
-    page_unref(page);
-    return status == BELAY_OK;
+    else
+        look_again(b, sub);
+    return false;
 }
 
 /* ---- exceptions ---- */

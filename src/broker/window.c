@@ -75,7 +75,7 @@ struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, si
     p->entry = NULL;
     p->generation = sub->generation;
     p->refs = 1;
-    p->bytes = p->filled = 0;
+    p->bytes = p->messages = 0;
     return p;
 }
 

@@ -498,6 +498,37 @@ static void a_hot_key_does_not_keep_others_out(void **state)
     fail_msg("another key waited for a thousand messages of the hot one");
 }
 
+/* Each from a page of its own, all read together: what they hold on to is their own. */
+static void messages_at_work_for_long_leave_the_window_to_others(void **state)
+{
+    struct world *w = *state;
+    char key[24], body[501];
+    memset(body, 'x', sizeof body - 1);
+    body[sizeof body - 1] = '\0';
+    w->sub_opt.concurrency = 2048;
+    world_ok(w, belay_broker_subscribe(w->b, &w->sub_opt, &w->sub, &w->err));
+    uint32_t hanging = 0, handled = 0;
+    for (int i = 0; i < 40000; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        publish(w, key, body);
+        if (i % 32 == 31) {
+            struct belay_delivery *d;
+            world_flush(w);
+            while ((d = take(w))) {
+                if (d->sequence % 64 == 1) {
+                    hanging++;
+                    continue;
+                }
+                ack(w, d);
+                handled++;
+            }
+        }
+    }
+    assert_int_equal(hanging, 625);
+    assert_int_equal(handled, 40000 - 625);
+    assert_true(w->b->window_bytes < WINDOW_BYTES_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,6 +548,7 @@ int main(void)
         WORLD_TEST(lanes_in_trouble_are_listed_and_the_well_ones_are_not),
         WORLD_TEST(the_watch_names_the_lane_that_stands_longest_and_tells_once),
         WORLD_TEST(a_hot_key_does_not_keep_others_out),
+        WORLD_TEST(messages_at_work_for_long_leave_the_window_to_others),
         WORLD_TEST(nothing_happens_where_there_is_no_memory_or_no_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,7 +196,7 @@ static void a_burst_of_ten_times_the_rate_for_a_minute_is_levelled(void **state)
     assert_in_range(before, 590, 610);
     pass(t, 100 * 1000, 0); /* drained at the consumer's rate */
     assert_in_range(t->calls - before, 990, 1010);
-    assert_true(t->messages_most <= BELAY_LANE_READ_AHEAD_MAX + 64 && t->bytes_most <= BELAY_MIB(3));
+    assert_true(t->messages_most <= BELAY_LANE_READ_AHEAD_MAX + 64 && t->bytes_most <= BELAY_MIB(4));
     assert_true(t->runs_most <= BELAY_LANE_CONCURRENCY_DEFAULT);
     pass(t, 450 * 1000, 0);
     assert_int_equal(t->calls, 6000);
