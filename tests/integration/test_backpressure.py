@@ -18,6 +18,7 @@ connections:
     http: {{ base_url: "http://127.0.0.1:{warehouse}" }}
     timeout: 1s
     rate: {{ per_second: 20, burst: 1 }}
+    breaker: {{ min_calls: 5, open: 2s }}
 apis:
   door: {{ listen: "127.0.0.1:{api}", openapi: door.yaml, max_wait: 300ms }}
 queues:
@@ -31,6 +32,7 @@ flows:
   work:
     from: {{ queue: work }}
     lanes: {{ key: "{{% key %}}", concurrency: 4 }}
+    retry: {{ max_attempts: 200, initial: 50ms, max: 200ms }}
     steps:
       - call: {{ connection: warehouse, method: PUT, path: "/shipments/{{% id %}}" }}
 """
@@ -97,11 +99,15 @@ def test_the_chain_from_the_slow_endpoint_to_the_edge_is_in_status(make):
     w.faults(warehouse={"error": 1.0})
     w.post_many([f"c-{i}" for i in range(20)])
 
-    def chain():
-        found = [c for c in w.status()["limits"] if c["nodes"][0]["kind"] == "api"]
-        return found and found[0]
-    until(chain, seconds=10)
-    nodes = chain()["nodes"]
+    seen = []
+
+    def chain():  # once the breaker is open it stays as it is for two seconds
+        status = w.status()
+        found = [c for c in status["limits"] if c["nodes"][0]["kind"] == "api"]
+        seen[:] = found[:1]
+        return found and status["connections"][0]["breaker"] == "open"
+    until(chain, seconds=20)
+    nodes = seen[0]["nodes"]
     assert [(n["kind"], n["name"]) for n in nodes] == [
         ("api", "POST /work"), ("queue", "work"), ("flow", "work"), ("connection", "warehouse")]
     assert nodes[1]["says"].startswith("full: 8 of 8")
