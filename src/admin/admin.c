@@ -96,6 +96,20 @@ static void answer_ping(struct belay_http_request *http)
     belay_http_reply(http, 200, &header, 1, BELAY_STR("{\"ping\":\"pong\"}"));
 }
 
+/* A body that is not understood would be a filter that is not there: a replay of everything. */
+static bool refuse_body(struct belay_http_request *http)
+{
+    struct belay_http_problem problem = { .status = 415, .detail = BELAY_STR("a body is JSON here: content-type: application/json") };
+    if (!http->body.n || (http->body_json && http->body_json->type == BELAY_JSON_OBJECT))
+        return false;
+    if (http->body_json) {
+        problem.status = 422;
+        problem.detail = BELAY_STR("a body is an object here");
+    }
+    belay_http_reply_problem(http, &problem);
+    return true;
+}
+
 static int ask(struct belay_admin *admin, struct belay_http_request *http, const struct admin_token *token,
                struct belay_err *err)
 {
@@ -104,6 +118,8 @@ static int ask(struct belay_admin *admin, struct belay_http_request *http, const
         answer_ping(http);
         return BELAY_OK;
     }
+    if (refuse_body(http))
+        return BELAY_OK;
     struct question *q = belay_calloc(1, sizeof *q);
     if (!q)
         return belay_fail(err, BELAY_NOMEM, "no memory for the question");

@@ -133,11 +133,31 @@ static bool do_to_letter(struct question *q, struct belay_engine *e, belay_time 
     return question_done(q, status);
 }
 
+/* To go on at a call that may have been done is to repeat it: a person says so by settling it. */
+static int refuse_unknown(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+{
+    struct belay_letter l;
+    int status = belay_broker_letter_get(b, sub, sequence, &q->arena, &l, &q->err);
+    if (status == BELAY_NOTFOUND)
+        return BELAY_OK; /* the replay itself says what became of it */
+    if (status != BELAY_OK || !l.history_count
+        || l.history[l.history_count - 1].fault.class_ != BELAY_CLASS_UNKNOWN_OUTCOME)
+        return status;
+    return belay_fail(&q->err, BELAY_CONFLICT, "nobody knows whether its call was done: ask the other system, then "
+                      "belay dlq settle %.*s %llu --done, --not-done or --retry",
+                      BELAY_STR_ARG(belay_subscription_name(sub)), (unsigned long long)sequence);
+}
+
 static int replay(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                   belay_time now)
 {
     const belay_json *from_start = question_member(q, "from_start");
     bool anew = from_start && from_start->type == BELAY_JSON_TRUE;
+    if (!anew) {
+        int status = refuse_unknown(q, b, sub, sequence);
+        if (status != BELAY_OK)
+            return status;
+    }
     return belay_broker_letter_replay(b, sub, sequence, anew, now, &q->err);
 }
 

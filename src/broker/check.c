@@ -224,7 +224,8 @@ static int check_window(struct check *c)
         return broken(c, "I6", "the window's counts are wrong", 0);
     uint32_t max = prefetch_of(c->b, c->sub);
     uint32_t at_work = c->sub->opt.concurrency < BELAY_RUNS_MAX ? c->sub->opt.concurrency : BELAY_RUNS_MAX;
-    if (fresh > max + at_work + MEMORY_SLACK || loaded > 2 * max + MEMORY_SLACK)
+    uint32_t bite = max < READ_COUNT ? max : READ_COUNT; /* read while the last place was free */
+    if (fresh > max + at_work + bite || loaded > 2 * max + MEMORY_SLACK)
         return broken(c, "I6", "the window is too large", 0);
     return BELAY_OK;
 }

@@ -117,10 +117,15 @@ static int admit_all(struct belay_broker *b, struct belay_subscription *sub, con
         bool acked = sub->acks.count && ranges_contains(&sub->acks, sequence);
         if (!acked && !cursor_settled(sub, sequence) && !entry_find(sub, sequence)) {
             struct page *page = page_for(b, sub);
-            struct belay_str encoded = page ? belay_arena_str(&page->fetch.arena, items[i].encoded) : BELAY_STR_NONE;
+            if (!page) {
+                status = BELAY_NOMEM;
+                break;
+            }
+            page_ref(page); /* a message that is not admitted may close it */
+            struct belay_str encoded = belay_arena_str(&page->fetch.arena, items[i].encoded);
             status = encoded.p ? admit(b, sub, page, sequence, encoded) : BELAY_NOMEM;
-            if (page)
-                pages_count(page);
+            pages_count(page);
+            page_unref(page);
         }
         if (status == BELAY_OK)
             sub->read_next = sequence + 1;

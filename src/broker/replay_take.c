@@ -66,11 +66,16 @@ static bool facts_fit(const struct replay_job *j, const struct letter_facts *f)
            && (!key.n || belay_str_eq(key, f->key));
 }
 
+/* A call of unknown outcome is repeated only where somebody named just that class: it may have been done. */
 static bool error_fits(const struct bite *t, uint64_t sequence, const struct exception *x)
 {
     struct belay_str pattern = belay_str_c(t->j->texts[TEXT_ERROR]);
     struct belay_fault fault;
-    return !pattern.n || (exception_last_fault(t->b, t->sub, sequence, x, &fault) && belay_fault_matches(&fault, pattern));
+    if (!exception_last_fault(t->b, t->sub, sequence, x, &fault))
+        return !pattern.n;
+    if (fault.class_ == BELAY_CLASS_UNKNOWN_OUTCOME && !belay_str_eq(pattern, BELAY_STR("class:unknown_outcome")))
+        return false;
+    return !pattern.n || belay_fault_matches(&fault, pattern);
 }
 
 static bool where_fits(struct bite *t, uint64_t sequence, const struct exception *x)

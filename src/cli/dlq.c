@@ -39,6 +39,8 @@ static const char help[] =
     "FILTER: --flow F, --group G (a fingerprint), --error PATTERN, --key K; --since and --until a time\n"
     "(2026-07-01T12:00:00Z) or how long ago (2h), --older 2h is --until 2h; --where 'JSONATA' over { flow, key, error,\n"
     "status, step, description, attempts, created_at, headers, body, message, ... }.\n\n"
+    "A letter whose call may have been done (class unknown_outcome) is not replayed by number, and by --all only with\n"
+    "--error class:unknown_outcome: `settle` says what is known of it.\n\n"
     "replay --all begins a job of the runtime and watches it; Ctrl-C leaves it running, --detach does not watch. The\n"
     "job survives a restart and takes each letter once: what was one when it began. At most --concurrency (256) are\n"
     "under way at once, --rate is 100/s, 10/m or 5/h. One letter of a key goes after the other, whatever happens to it,\n"
@@ -239,6 +241,10 @@ static int dispatch(const struct options *o, char **operands, int count)
 {
     const char *verb = count ? operands[0] : "ls";
     char **names = operands + 1;
+    if (o->dry_run && strcmp(verb, "replay"))
+        return usage_error("dlq", "--dry-run is of replay: %s would do it", verb);
+    if (o->all && count != 1)
+        return usage_error("dlq", "--all is all letters that fit: name one, or all, not both");
     if (strcmp(verb, "discard") == 0 && o->all && count == 1)
         return discard_all(o);
     int code = count <= 1 ? many(o, verb) : -1;
@@ -297,4 +303,4 @@ static int run(int argc, char **argv)
     return dispatch(&o, operands, count);
 }
 
-const struct command command_dlq = { "dlq", "dead letters: look, replay, release, discard", help, run };
+const struct command command_dlq = { "dlq", "dead letters: look, settle, edit, replay, discard", help, run };

@@ -163,12 +163,24 @@ static bool is(struct belay_str text, const char *word)
     return belay_str_eq(text, belay_str_c(word));
 }
 
-static void say_last_fault(const belay_json *history)
+static const belay_json *last_of(const belay_json *history)
 {
-    struct belay_buf line;
     const belay_json *f, *last = NULL;
     for (size_t n = 0; (f = belay_json_at(history, n)); n++)
         last = f;
+    return last;
+}
+
+static bool is_unknown_outcome(const belay_json *history)
+{
+    const belay_json *last = last_of(history);
+    return last && is(json_text(last, "class"), "unknown_outcome");
+}
+
+static void say_last_fault(const belay_json *history)
+{
+    struct belay_buf line;
+    const belay_json *last = last_of(history);
     if (!last)
         return;
     belay_buf_init(&line, BELAY_KIB(64));
@@ -193,7 +205,12 @@ static void say_message(const belay_json *item, const belay_json *sub, const cha
         printf(", again at %.*s", BELAY_STR_ARG(json_text(sub, "again_at")));
     printf("\n");
     say_last_fault(member(sub, "history"));
-    if (is(state, "parked") || is(state, "dead"))
+    bool letter = is(state, "parked") || is(state, "dead");
+    if (letter && is_unknown_outcome(member(sub, "history")))
+        printf("     nobody knows whether its call was done; ask the other system, then: belay dlq settle %.*s %llu "
+               "--done|--not-done|--retry%s\n",
+               BELAY_STR_ARG(name), sequence, flag);
+    else if (letter)
         printf("     when its cause is mended: belay dlq replay %.*s %llu%s   (show, release, discard: belay dlq --help)\n",
                BELAY_STR_ARG(name), sequence, flag);
     if (is(state, "held"))

@@ -23,7 +23,7 @@ static const struct config_key source_keys[] = {
       .with = "topic", CONFIG_FIELD(struct source_raw, start) },
     { "queue", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the queue.", .one_of = 1,
       CONFIG_FIELD(struct source_raw, queue) },
-    { "timer", CONFIG_DURATION, "A message at each interval (30s), with its time as the body.",
+    { "timer", CONFIG_DURATION, "A message at each interval (30s), with {time} as the body.",
       .one_of = 1, .min = 1, CONFIG_FIELD(struct source_raw, every_ms) },
     { 0 },
 };

@@ -157,7 +157,7 @@ def test_a_journal_without_its_beginning_is_no_new_store(world, how):
     if how != "deleted":
         with open(path, "wb") as f:
             f.write(b"" if how == "emptied" else b"\0" * size)
-    refused(world, "first commits is missing")
+    refused(world, "00000001.seg is missing")
 
 
 def stop_orderly(world):

@@ -205,6 +205,12 @@ def test_a_person_who_knows_settles_what_nobody_could_tell(charges):
 
     def settle(key, *how, check=True):
         return belay("dlq", "settle", "charge", str(letters[key]["sequence"]), *how, data=charges.data, check=check)
+    code, _, err = belay("dlq", "replay", "charge", str(letters["c0"]["sequence"]), data=charges.data)
+    assert code == 1 and "belay dlq settle charge" in err
+    done = belay_json("dlq", "replay", "--all", "--flow", "charge", data=charges.data)
+    assert len(charges.letters()) == 4, done
+    code, out, _ = belay("trace", "c0", data=charges.data)
+    assert "belay dlq settle charge" in out and "dlq replay" not in out
     settle("c0", "--done", "--result", '{"ref": "r-1"}', "--reason", "asked payments")
     until(lambda: shipped(charges, "c-0"))
     settle("c1", "--not-done")
@@ -295,3 +301,16 @@ def test_letters_are_discarded_by_filter_with_a_reason(many):
     assert "0 letters" in discard("--reason", "none left", "--yes")[1]
     status = belay_json("status", data=many.data)
     assert [s for s in status["subscriptions"] if s.get("discarded")][0]["discarded"] == 10
+
+
+def test_a_filter_that_is_not_understood_is_no_replay_of_everything(many):
+    before = len(belay_json("dlq", "ls", data=many.data)["letters"])
+    assert api(many, "/replays", {"flwo": "work"})[0] == 422
+    assert api(many, "/replays", {"flow": 7})[0] == 422
+    assert api(many, "/replays", [])[0] == 422
+    plain = subprocess.run(["curl", "-sS", "-o", os.devnull, "-w", "%{http_code}", "-d", '{"flow":"nosuch"}', "--unix-socket",
+                            os.path.join(many.data, "admin.sock"), "http://belay/replays"], capture_output=True, text=True)
+    assert plain.stdout == "415"
+    assert belay("dlq", "discard", "--all", "--dry-run", "--yes", "--reason", "x", data=many.data)[0] == 64
+    assert belay("dlq", "replay", "work", "1", "--all", data=many.data)[0] == 64
+    assert len(belay_json("dlq", "ls", data=many.data)["letters"]) == before
