@@ -117,6 +117,8 @@ int belay_broker_lane_get(struct belay_broker *b, struct belay_subscription *sub
                                      .since = lane->busy->taken_at, .head_since = lane->busy->taken_at,
                                      .in_flight_since = flight_since(sub, lane->busy->d.sequence),
                                      .hand_at = BELAY_TIME_NEVER };
+    if (!ret_lane->key.p)
+        return belay_fail(err, BELAY_NOMEM, "no memory to look at a lane");
     look_at_subscription(sub, ret_lane);
     return BELAY_OK;
 }

@@ -29,7 +29,7 @@ void facts_pack(struct belay_buf *out, const struct letter_facts *f);
 bool facts_unpack(struct belay_str value, struct letter_facts *ret_f);
 /* A view of the state. */
 bool facts_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct letter_facts *ret_f);
-/* With the rows of the index; old: what it had before, NULL where it had none. */
+/* With the rows of the index, in the place of those of the facts before; facts: packed and valid. */
 void facts_put(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct belay_str facts);
 /* All rows of a letter. */
 void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence);

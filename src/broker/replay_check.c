@@ -1,4 +1,5 @@
 /* replay_check.c - J1-J4 of replay.h, over all rows.  Slow: for tests. */
+#include "broker/letters.h"
 #include "broker/replay_impl.h"
 
 struct tally {
@@ -32,15 +33,12 @@ static int check_taken(struct belay_broker *b, uint32_t sub, uint64_t sequence, 
                        struct tally *t, struct belay_err *err)
 {
     const struct replay_job *j = t->j;
-    struct row_key key = key_letter(sub, sequence, LETTER_FACTS);
-    struct belay_str facts;
+    struct letter_facts facts;
     uint64_t busy;
-    if (!belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &facts))
+    if (!facts_get(b, sub, sequence, &facts))
         return broken(j, "J2", "under way without a letter", sequence, err);
-    struct belay_unpack u = belay_unpack_init(facts);
-    belay_unpack_u8(&u);
     t->under_way++;
-    if (belay_unpack_svarint(&u) > j->created_at)
+    if (facts.created_at > j->created_at)
         return broken(j, "J3", "took what was no letter when it began", sequence, err);
     if (!is_behind(j, sub, sequence))
         return broken(j, "J3", "under way in front of the cursor", sequence, err);

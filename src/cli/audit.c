@@ -6,6 +6,7 @@
 #include "cli/table.h"
 #include "engine/engine.h"
 #include "platform/disk.h"
+#include "platform/thread.h"
 #include "store/store.h"
 
 #define POLL_MS 50
@@ -106,7 +107,7 @@ static int ask(const struct options *o)
         if (belay_str_eq(state, BELAY_STR("done")) || belay_str_eq(state, BELAY_STR("failed")))
             break;
         answer_free(&a);
-        client_pause(POLL_MS);
+        belay_thread_sleep_ms(POLL_MS);
     }
     const belay_json *report = belay_json_get(a.json, BELAY_STR("report"));
     if (report) {

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "platform/clock.h"
 #include "platform/disk.h"
+#include "platform/thread.h"
 #include "store/backup.h"
 
 #define PATH_BYTES 4096
@@ -80,7 +81,7 @@ static int wait_for_it(const char *data_dir, const char *to, bool json)
         if (belay_str_eq(state, BELAY_STR("done")) || belay_str_eq(state, BELAY_STR("failed")))
             break;
         answer_free(&a);
-        client_pause(POLL_MS);
+        belay_thread_sleep_ms(POLL_MS);
     }
     end_progress();
     struct belay_str error = json_text(a.json, "error");

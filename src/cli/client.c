@@ -146,15 +146,12 @@ void target_put(struct belay_buf *target, const char *text)
     }
 }
 
-void client_pause(unsigned ms)
+void target_letter(struct belay_buf *target, const char *flow, const char *sequence, const char *verb)
 {
-    struct belay_mutex mutex;
-    struct belay_cond nobody;
-    belay_mutex_init(&mutex);
-    belay_cond_init(&nobody);
-    belay_mutex_lock(&mutex);
-    belay_cond_wait_ms(&nobody, &mutex, ms);
-    belay_mutex_unlock(&mutex);
-    belay_cond_deinit(&nobody);
-    belay_mutex_deinit(&mutex);
+    belay_buf_put_str(target, BELAY_STR("/letters/"));
+    target_put(target, flow);
+    belay_buf_put_c(target, '/');
+    target_put(target, sequence);
+    belay_buf_put_str(target, belay_str_c(verb));
+    belay_buf_put_c(target, '\0');
 }

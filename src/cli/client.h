@@ -20,9 +20,9 @@ void answer_free(struct answer *answer);
 /* As ask, but a status of 400 and above is printed (its detail) and returned as EXIT_NO, answer freed. */
 int client_get(const char *data_dir, const char *target, struct answer *answer);
 int client_post(const char *data_dir, const char *target, const char *body, struct answer *answer);
-/* Between two looks at something that takes a while. */
-void client_pause(unsigned ms);
 /* Appends a path segment or query value, percent-encoded. */
 void target_put(struct belay_buf *target, const char *text);
+/* Makes it "/letters/FLOW/SEQUENCE" and verb ("/replay", or ""), ended by a NUL. */
+void target_letter(struct belay_buf *target, const char *flow, const char *sequence, const char *verb);
 
 #endif

@@ -60,22 +60,12 @@ struct options {
     bool json, all, from_start, any_order, detach, dry_run, yes, restore, done, not_done, retry;
 };
 
-static void put_letter(struct belay_buf *target, char **names, const char *verb)
-{
-    belay_buf_put_str(target, BELAY_STR("/letters/"));
-    target_put(target, names[0]);
-    belay_buf_put_c(target, '/');
-    target_put(target, names[1]);
-    belay_buf_printf(target, "%s", verb);
-    belay_buf_put_c(target, '\0');
-}
-
 static int show(const struct options *o, char **names)
 {
     struct belay_buf target;
     struct answer a;
     belay_buf_init(&target, BELAY_KIB(64));
-    put_letter(&target, names, "");
+    target_letter(&target, names[0], names[1], "");
     int code = client_get(o->data, target.p, &a);
     belay_buf_deinit(&target);
     if (code != EXIT_OK)
@@ -93,7 +83,7 @@ static int post(const struct options *o, char **names, const char *verb, const c
     struct belay_buf target;
     struct answer a;
     belay_buf_init(&target, BELAY_KIB(64));
-    put_letter(&target, names, verb);
+    target_letter(&target, names[0], names[1], verb);
     int code = client_post(o->data, target.p, body, &a);
     belay_buf_deinit(&target);
     if (code != EXIT_OK)

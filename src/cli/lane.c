@@ -5,6 +5,7 @@
 
 #include "cli/client.h"
 #include "cli/table.h"
+#include "config/config.h"
 
 static const char help[] =
     "belay lane: keys that wait, are parked or stall - look, and let them go on\n\n"
@@ -30,24 +31,6 @@ struct options {
     bool json, yes;
 };
 
-/* "90s", "10m", "2h", "1d", "500ms"; false: no duration. */
-static bool duration_ms(const char *text, uint64_t *ret_ms)
-{
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
-    size_t digits = strspn(text, "0123456789");
-    if (!digits || digits > 9)
-        return false;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(text + digits, units[i].unit) == 0) {
-            *ret_ms = strtoull(text, NULL, 10) * units[i].ms;
-            return true;
-        }
-    return false;
-}
-
 static void put_option(struct belay_buf *target, const char *name, const char *value)
 {
     if (!value)
@@ -63,7 +46,7 @@ static void put_filter(struct belay_buf *target, const struct options *o)
     put_option(target, "flow", o->flow);
     put_option(target, "state", o->state);
     put_option(target, "key", o->key);
-    if (o->older && duration_ms(o->older, &ms)) {
+    if (o->older && belay_config_duration(belay_str_c(o->older), &ms)) {
         snprintf(older, sizeof older, "%llu", (unsigned long long)ms);
         put_option(target, "older_ms", older);
     }
@@ -265,7 +248,7 @@ static int run(int argc, char **argv)
         return EXIT_USAGE_;
     if (!option_is_number("lane", "count", o.count))
         return EXIT_USAGE_;
-    if (o.older && !duration_ms(o.older, &ms))
+    if (o.older && !belay_config_duration(belay_str_c(o.older), &ms))
         return usage_error("lane", "--older takes a time: 90s, 10m, 2h, 1d");
     return dispatch(&o, operands, count);
 }

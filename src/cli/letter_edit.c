@@ -131,21 +131,11 @@ static int by_editor(const belay_json *body, struct belay_arena *arena, struct b
 
 /* ---- the letter ---- */
 
-static void put_target(struct belay_buf *target, const struct letter_edit *o, const char *verb)
-{
-    belay_buf_put_str(target, BELAY_STR("/letters/"));
-    target_put(target, o->flow);
-    belay_buf_put_c(target, '/');
-    target_put(target, o->sequence);
-    belay_buf_put_str(target, belay_str_c(verb));
-    belay_buf_put_c(target, '\0');
-}
-
 static int ask(const struct letter_edit *o, const char *verb, const char *body, struct answer *a)
 {
     struct belay_buf target;
     belay_buf_init(&target, BELAY_KIB(64));
-    put_target(&target, o, verb);
+    target_letter(&target, o->flow, o->sequence, verb);
     int code = body ? client_post(o->data, target.p, body, a) : client_get(o->data, target.p, a);
     belay_buf_deinit(&target);
     return code;

@@ -129,11 +129,7 @@ int rehearse_letter(const char *data, bool json, const char *flow, const char *s
     struct belay_buf target;
     struct answer a;
     belay_buf_init(&target, BELAY_KIB(64));
-    belay_buf_put_str(&target, BELAY_STR("/letters/"));
-    target_put(&target, flow);
-    belay_buf_put_c(&target, '/');
-    target_put(&target, sequence);
-    belay_buf_put(&target, "/rehearse", 10);
+    target_letter(&target, flow, sequence, "/rehearse");
     int code = client_post(data, target.p, body->p, &a);
     belay_buf_deinit(&target);
     if (code != EXIT_OK)

@@ -109,3 +109,16 @@ void belay_cond_broadcast(struct belay_cond *c)
 {
     must(pthread_cond_broadcast(&c->c));
 }
+
+void belay_thread_sleep_ms(uint32_t ms)
+{
+    struct belay_mutex mutex;
+    struct belay_cond nobody;
+    belay_mutex_init(&mutex);
+    belay_cond_init(&nobody);
+    belay_mutex_lock(&mutex);
+    belay_cond_wait_ms(&nobody, &mutex, ms);
+    belay_mutex_unlock(&mutex);
+    belay_cond_deinit(&nobody);
+    belay_mutex_deinit(&mutex);
+}

@@ -25,6 +25,8 @@ int belay_thread_start(struct belay_thread *t, const char *name, void (*run)(voi
                        struct belay_err *err) BELAY_MUST_CHECK;
 /* Waits for its end. No-op for one that was never started (zeroed) or was joined. */
 void belay_thread_join(struct belay_thread *t);
+/* Of the thread that calls, never the engine's: it has a clock of its own. */
+void belay_thread_sleep_ms(uint32_t ms);
 
 struct belay_mutex {
     pthread_mutex_t m;

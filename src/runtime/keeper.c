@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "platform/thread.h"
 #include "runtime/impl.h"
 
 #define PACE_MS_MAX 100 /* between two looks whether it is to go on */
@@ -58,19 +59,6 @@ static int audit(struct keeper *k, struct belay_err *err)
 
 /* ---- a backup: first the state, then the files ---- */
 
-static void wait_ms(uint32_t ms)
-{
-    struct belay_mutex mutex;
-    struct belay_cond nobody;
-    belay_mutex_init(&mutex);
-    belay_cond_init(&nobody);
-    belay_mutex_lock(&mutex);
-    belay_cond_wait_ms(&nobody, &mutex, ms);
-    belay_mutex_unlock(&mutex);
-    belay_cond_deinit(&nobody);
-    belay_mutex_deinit(&mutex);
-}
-
 /* No faster than the rate, over all that was copied. */
 static bool pace(void *arg, uint64_t bytes)
 {
@@ -82,7 +70,7 @@ static bool pace(void *arg, uint64_t bytes)
         if (took_us >= due_us)
             break;
         uint64_t ms = (due_us - took_us) / BELAY_US_PER_MS + 1;
-        wait_ms((uint32_t)(ms < PACE_MS_MAX ? ms : PACE_MS_MAX));
+        belay_thread_sleep_ms((uint32_t)(ms < PACE_MS_MAX ? ms : PACE_MS_MAX));
     }
     return !is_cancelled(k);
 }

@@ -39,11 +39,8 @@ flows:
 
 
 class Limited(Small):
+    flow = FLOW
     limits = "{ max_messages: 8 }"
-
-    def write(self, version, more=""):
-        with open(os.path.join(self.config, "belay.yaml"), "w") as f:
-            f.write(FLOW.format(warehouse=self.warehouse, api=self.api, version=version, limits=self.limits) + more)
 
     def post(self, item, headers=None):
         c = http.client.HTTPConnection("127.0.0.1", self.api, timeout=20)

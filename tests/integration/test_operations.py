@@ -52,6 +52,8 @@ paths:
 
 
 class Small(demo.World):
+    flow, limits = FLOW, "{}"  # of a subclass: its own
+
     def __init__(self, folder):
         super().__init__(folder)
         self.config = self.example = os.path.join(folder, "flows")
@@ -64,7 +66,7 @@ class Small(demo.World):
 
     def write(self, version, more=""):
         with open(os.path.join(self.config, "belay.yaml"), "w") as f:
-            f.write(FLOW.format(warehouse=self.warehouse, api=self.api, version=version) + more)
+            f.write(self.flow.format(warehouse=self.warehouse, api=self.api, version=version, limits=self.limits) + more)
 
     def put(self, item, key):
         status, _ = ask(self.api, "POST", "/work", {"id": item, "key": key})

@@ -37,9 +37,7 @@ flows:
 
 
 class Poisoned(Small):
-    def write(self, version, more=""):
-        with open(os.path.join(self.config, "belay.yaml"), "w") as f:
-            f.write(FLOW.format(warehouse=self.warehouse, api=self.api, version=version) + more)
+    flow = FLOW
 
     def poison(self, *args):
         return belay_json("poison", "ls", *args, data=self.data)["poison"]

@@ -45,9 +45,7 @@ flows:
 
 
 class Policies(Small):
-    def write(self, version, more=""):
-        with open(os.path.join(self.config, "belay.yaml"), "w") as f:
-            f.write(FLOW.format(warehouse=self.warehouse, api=self.api, version=version) + more)
+    flow = FLOW
 
     def connection(self):
         return belay_json("status", data=self.data)["connections"][0]
