@@ -6,7 +6,8 @@
  *             the lanes they stand in.  Bounded; a restart begins with none of it.
  *
  * Only functions called by apply (the table in broker.c) change the durable part.  Where they also touch the window,
- * it is a cache of the durable part (a lane's `trouble`, a subscription's `next_due`). */
+ * it is a cache of the durable part (a lane's `trouble`, a subscription's `next_due`).  But for rows that say nothing any
+ * more: sweep, group_tick and poison_tick delete them without a record; a crash may bring them back. */
 #ifndef BELAY_BROKER_IMPL_H
 #define BELAY_BROKER_IMPL_H
 

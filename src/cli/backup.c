@@ -124,20 +124,6 @@ static void submit_nothing(void *self, struct belay_job *job)
     (void)job; /* who only looks has no jobs */
 }
 
-static int copy_state(const char *to, const struct belay_state_backend *from, const struct belay_pace *pace,
-                      struct belay_err *err)
-{
-    struct belay_state_backend copy;
-    char path[PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/state", to);
-    int status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &copy, err);
-    if (status != BELAY_OK)
-        return status;
-    status = belay_state_copy(from, &copy, pace, err);
-    copy.close(copy.self);
-    return status;
-}
-
 static int copy_store(struct belay_disk *from, const struct belay_state_backend *state, struct belay_disk *target,
                       const char *to, uint64_t *ret_position, struct belay_err *err)
 {
@@ -153,26 +139,12 @@ static int copy_store(struct belay_disk *from, const struct belay_state_backend 
     if (status == BELAY_OK)
         status = belay_disk_mkdir(target, "state", err);
     if (status == BELAY_OK)
-        status = copy_state(to, state, &pace, err);
+        status = belay_backup_copy_state(state, to, &pace, err);
     if (status == BELAY_OK)
         status = belay_backup_copy(from, target, &plan, belay_clock_wall(belay_clock_posix()), &pace, err);
     *ret_position = plan.position;
     belay_backup_plan_free(&plan);
     belay_engine_close(look);
-    return status;
-}
-
-static int open_empty(const char *to, struct belay_disk **ret_disk, struct belay_err *err)
-{
-    struct belay_dir_entry *entries = NULL;
-    size_t count = 0;
-    int status = belay_disk_open_posix(to, BELAY_DISK_CREATE | BELAY_DISK_NO_DIRECT, ret_disk, err);
-    if (status == BELAY_OK)
-        status = belay_disk_list(*ret_disk, "", &entries, &count, err);
-    for (size_t i = 0; i < count && status == BELAY_OK; i++)
-        if (strcmp(entries[i].name, "LOCK") != 0)
-            status = belay_fail(err, BELAY_EXISTS, "%s is not empty: it holds %s", to, entries[i].name);
-    belay_free(entries);
     return status;
 }
 
@@ -188,7 +160,7 @@ static int backup_directory(struct belay_disk *disk, const char *dir, const char
     int status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &state, &err);
     if (status != BELAY_OK)
         return told("backup", status, &err);
-    status = open_empty(to, &target, &err);
+    status = belay_backup_open_target(to, &target, &err);
     if (status == BELAY_OK)
         status = copy_store(disk, &state, target, to, &position, &err);
     end_progress();

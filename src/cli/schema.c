@@ -20,7 +20,7 @@ static const char help[] =
     "  --no-formats       \"format\" is a remark\n"
     "  --strict           a keyword that nobody knows is an error, not a warning\n\n"
     "Exit: 0 all are valid, 1 one is not, 74 a file cannot be read, 78 the schema cannot be used.\n\n"
-    "example: belay schema validate examples/order-fulfilment/order.schema.json order.json\n"
+    "example: belay schema validate bench/order.schema.json bench/order.json\n"
     "example: belay schema print > belay.schema.json\n"
     "         and in a flow file:  # yaml-language-server: $schema=belay.schema.json\n";
 

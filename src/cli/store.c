@@ -1,4 +1,4 @@
-/* store.c - belay store: verifies a data directory that nobody serves. */
+/* store.c - belay store: check, backup, restore and upgrade of a data directory. */
 #include <stdio.h>
 #include <string.h>
 

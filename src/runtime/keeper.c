@@ -77,33 +77,19 @@ static bool pace(void *arg, uint64_t bytes)
 
 static int open_target(struct keeper *k, struct belay_err *err)
 {
-    struct belay_dir_entry *entries = NULL;
-    size_t count = 0;
-    int status = belay_disk_open_posix(k->to, BELAY_DISK_CREATE | BELAY_DISK_NO_DIRECT, &k->target, err);
-    if (status == BELAY_OK)
-        status = belay_disk_list(k->target, "", &entries, &count, err);
-    for (size_t i = 0; i < count && status == BELAY_OK; i++)
-        if (strcmp(entries[i].name, "LOCK") != 0)
-            status = belay_fail(err, BELAY_EXISTS, "%s is not empty: it holds %s", k->to, entries[i].name);
-    belay_free(entries);
+    int status = belay_backup_open_target(k->to, &k->target, err);
     return status == BELAY_OK ? belay_disk_mkdir(k->target, "state", err) : status;
 }
 
 static int copy_state(struct keeper *k, struct belay_err *err)
 {
     const struct belay_pace port = { pace, k };
-    struct belay_state_backend snapshot, to;
-    char path[KEEP_PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/state", k->to);
-    int status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &to, err);
+    struct belay_state_backend snapshot;
+    int status = belay_state_lmdb_snapshot(k->state, &snapshot, err);
     if (status != BELAY_OK)
         return status;
-    status = belay_state_lmdb_snapshot(k->state, &snapshot, err);
-    if (status == BELAY_OK) {
-        status = belay_state_copy(&snapshot, &to, &port, err);
-        snapshot.close(snapshot.self);
-    }
-    to.close(to.self);
+    status = belay_backup_copy_state(&snapshot, k->to, &port, err);
+    snapshot.close(snapshot.self);
     return status;
 }
 

@@ -59,7 +59,7 @@ int keeper_audit(struct keeper *k, struct belay_engine *e, belay_time now, struc
 /* Errors: also BELAY_LIMIT (the path). */
 int keeper_backup(struct keeper *k, struct belay_engine *e, struct belay_str to, uint64_t rate, belay_time now,
                   struct belay_err *err) BELAY_MUST_CHECK;
-/* Nothing is under way. */
+/* No job runs; one may wait for its checkpoint. */
 bool keeper_idle(const struct keeper *k);
 /* Each turn of the engine thread: what waits for a checkpoint may begin. */
 void keeper_round(struct keeper *k, struct belay_engine *e, belay_time now);

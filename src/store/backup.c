@@ -1,5 +1,6 @@
 #include "store/backup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,6 +10,7 @@
 #include "store/state_overlay.h"
 
 #define PACE_ROWS 256
+#define STATE_PATH_BYTES 4128
 
 /* ---- the running store ---- */
 
@@ -196,4 +198,33 @@ int belay_backup_copy(struct belay_disk *from, struct belay_disk *to, const stru
     if (status == BELAY_OK)
         status = put_witness(to, plan, err);
     return status == BELAY_OK ? backup_put_manifest(to, plan->position, now, pace, err) : status;
+}
+
+int belay_backup_open_target(const char *to, struct belay_disk **ret_disk, struct belay_err *err)
+{
+    struct belay_dir_entry *entries = NULL;
+    size_t count = 0;
+    int status = belay_disk_open_posix(to, BELAY_DISK_CREATE | BELAY_DISK_NO_DIRECT, ret_disk, err);
+    if (status == BELAY_OK)
+        status = belay_disk_list(*ret_disk, "", &entries, &count, err);
+    for (size_t i = 0; i < count && status == BELAY_OK; i++)
+        if (strcmp(entries[i].name, "LOCK") != 0)
+            status = belay_fail(err, BELAY_EXISTS, "%s is not empty: it holds %s", to, entries[i].name);
+    belay_free(entries);
+    return status;
+}
+
+int belay_backup_copy_state(const struct belay_state_backend *from, const char *to, const struct belay_pace *pace,
+                            struct belay_err *err)
+{
+    struct belay_state_backend copy;
+    char path[STATE_PATH_BYTES];
+    if ((size_t)snprintf(path, sizeof path, "%s/state", to) >= sizeof path)
+        return belay_fail(err, BELAY_LIMIT, "the path of the backup is too long");
+    int status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &copy, err);
+    if (status != BELAY_OK)
+        return status;
+    status = belay_state_copy(from, &copy, pace, err);
+    copy.close(copy.self);
+    return status;
 }

@@ -38,14 +38,19 @@ struct belay_backup_plan {
 void belay_store_pin(struct belay_store *s, bool pinned);
 /* The journal is about to have no room: who pinned it should let go. */
 bool belay_store_short(const struct belay_store *s);
-/* Also of a store that only looks. Errors: BELAY_NOMEM, why the
- * store failed. */
+/* Also of a store that only looks. Errors: BELAY_NOMEM, why the store failed. */
 int belay_store_backup_plan(struct belay_store *s, struct belay_backup_plan *ret_plan, struct belay_err *err) BELAY_MUST_CHECK;
 void belay_backup_plan_free(struct belay_backup_plan *plan);
 
 /* All rows of `from` (a snapshot) into the empty backend `to`, as of from's position. */
 int belay_state_copy(const struct belay_state_backend *from, const struct belay_state_backend *to,
                      const struct belay_pace *pace, struct belay_err *err) BELAY_MUST_CHECK;
+/* The folder of a backup that begins: made when it is not there. The caller closes *ret_disk, also after a failure where it
+ * is not NULL any more. Errors: BELAY_EXISTS (something but a LOCK is in it), the disk's. */
+int belay_backup_open_target(const char *to, struct belay_disk **ret_disk, struct belay_err *err) BELAY_MUST_CHECK;
+/* belay_state_copy into the folder `to`. Errors: also the backend's. */
+int belay_backup_copy_state(const struct belay_state_backend *from, const char *to, const struct belay_pace *pace,
+                            struct belay_err *err) BELAY_MUST_CHECK;
 /* Segments and archives, then MANIFEST over all that is in `to` (state/data.mdb is there and closed). Errors: the
  * disks', BELAY_CANCELLED. */
 int belay_backup_copy(struct belay_disk *from, struct belay_disk *to, const struct belay_backup_plan *plan, belay_time now,

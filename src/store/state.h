@@ -30,13 +30,13 @@ enum belay_table {
     BELAY_TABLE_DEFINITION,
     BELAY_TABLE_TOPIC,        /* broker: resident rows */
     BELAY_TABLE_SUBSCRIPTION,
-    BELAY_TABLE_EXTENT,       /* store: topic, first sequence -> count, position, time */
-    BELAY_TABLE_ARCHIVE,      /* store: topic, first sequence -> file */
+    BELAY_TABLE_EXTENT,       /* store: topic, last sequence -> extent (docs/format/records.md) */
+    BELAY_TABLE_ARCHIVE,      /* store: topic, last sequence -> file */
     BELAY_TABLE_EXCEPTION,    /* broker: subscription, sequence -> departed from the order */
-    BELAY_TABLE_DUE,          /* broker: time, subscription, sequence */
+    BELAY_TABLE_DUE,          /* broker: subscription, time, sequence */
     BELAY_TABLE_LANE,         /* broker: subscription, key hash -> lane in trouble */
     BELAY_TABLE_HELD,         /* broker: subscription, key hash, first sequence -> run of sequences */
-    BELAY_TABLE_LETTER,       /* broker: subscription, sequence -> dead letter with message and history */
+    BELAY_TABLE_LETTER,       /* broker: subscription, sequence -> dead letter: message, facts; its history is the exception's */
     BELAY_TABLE_SCHEDULED,    /* broker: time, number -> message for a topic */
     BELAY_TABLE_IDEMPOTENCY,  /* nobody's: keys live in the buckets below */
     BELAY_TABLE_SAGA,         /* saga: definition name, id -> instance */

@@ -16,7 +16,8 @@ struct belay_migration {
     uint32_t from;    /* the format it takes; 0: the end of the table */
     const char *what; /* one sentence for whoever upgrades */
     /* All changes, in table, key order. old: the state as it is, to be read. *ret_next is called with *ret_arg until it
-     * returns false; end (NULL-safe for ret_arg) is called with the status of the commit. */
+     * returns false. Where begin returned BELAY_OK, and only there, end is called once with the status of the commit; it
+     * frees arg. Errors: why the step cannot be done. */
     int (*begin)(const struct belay_state_backend *old, bool (**ret_next)(void *arg, struct belay_state_change *ret),
                  void **ret_arg, struct belay_err *err);
     int (*end)(void *arg, int status, struct belay_err *err);
