@@ -121,7 +121,7 @@ static void audit_sagas(struct audit *a)
     belay_json_begin_array(a->out);
     for (uint32_t i = 0; belay_sagas_stats(a->e->sagas, i, &name, &s); i++) {
         belay_json_begin_object(a->out);
-        put_text(a->out, "saga", name);
+        put_text(a->out, "name", name);
         put_number(a->out, "running", s.running);
         put_number(a->out, "compensating", s.compensating);
         put_number(a->out, "parked", s.parked);

@@ -55,6 +55,7 @@ def test_a_directory_tells_the_same_after_a_kill_and_is_not_changed(world):
     assert report["sound"]
     adds_up(report)
     assert balances(report)["fulfil-order"]["published"] == 30
+    assert report["sagas"][0]["name"] == "fulfil-order"
     assert sum(report["sagas"][0][s] for s in ("running", "compensating", "parked", "completed", "compensated",
                                                "failed")) <= 30
     assert files() == before
