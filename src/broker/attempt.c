@@ -3,7 +3,10 @@
  * That an attempt began is a bit in `started`, gathered like an ack (cursor.c).  A crash uses up no attempt: what it
  * cut short is made again under the same number, and has nothing new to record.
  */
+#include "broker/cursor.h"
 #include "broker/head.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
 
 /* The one after an interrupted attempt is that attempt again, and recorded already. */
 int belay_broker_start(struct belay_broker *b, struct belay_delivery *d, struct belay_err *err)

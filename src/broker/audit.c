@@ -9,7 +9,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "broker/impl.h"
+#include "broker/cursor.h"
+#include "broker/head.h"
+#include "broker/held.h"
 
 #define LOOK_EVERY 4096 /* rows between two looks whether it is to go on */
 

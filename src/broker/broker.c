@@ -1,7 +1,13 @@
 /* broker.c - life of a broker; decide -> append -> apply in one place. */
-#include "broker/impl.h"
-
 #include "base/alloc.h"
+#include "broker/background.h"
+#include "broker/cursor.h"
+#include "broker/deliver.h"
+#include "broker/exception.h"
+#include "broker/idempotency.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
+#include "broker/topic.h"
 
 int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker,
                      struct belay_err *err)

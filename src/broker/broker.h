@@ -354,7 +354,7 @@ int belay_broker_letter_release(struct belay_broker *b, struct belay_subscriptio
 int belay_broker_letter_discard(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                 struct belay_str reason, struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
 
-/* ---- lanes: what an operator does with one (lanes.c, lane_move.c), and looks at (lane_look.c) ---- */
+/* ---- lanes: what an operator does with one (lane_operate.c, lane_move.c), and looks at (lane_look.c) ---- */
 
 enum belay_lane_state {
     BELAY_LANE_OPEN,      /* nothing is wrong: it has no row; its messages are in memory at most */

@@ -1,5 +1,11 @@
 /* by_name.c - one message, asked for by its sequence: where it is, out of the way. */
-#include "broker/impl.h"
+#include "broker/cursor.h"
+#include "broker/deliver.h"
+#include "broker/exception.h"
+#include "broker/held.h"
+#include "broker/outcome.h"
+#include "broker/record.h"
+#include "broker/suspect.h"
 
 const char *belay_message_state_name(enum belay_message_state state)
 {

@@ -1,5 +1,9 @@
 /* check.c - the invariants of broker.h, over the whole state and the window.  Slow: for tests. */
-#include "broker/letters.h"
+#include "broker/background.h"
+#include "broker/cursor.h"
+#include "broker/deliver.h"
+#include "broker/head.h"
+#include "broker/held.h"
 
 #define MEMORY_SLACK READ_COUNT
 

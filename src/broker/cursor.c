@@ -7,7 +7,11 @@
  * The cursor is the lowest sequence that is neither settled nor an exception.  Acks and starts gather
  * in memory and are appended once a step, as ranges: in order they cost a few bytes a batch.
  */
-#include "broker/impl.h"
+#include "broker/cursor.h"
+
+#include "broker/record.h"
+#include "broker/subscription.h"
+#include "broker/suspect.h"
 
 #define RANGE_BYTES (2 * BELAY_VARINT_MAX)
 #define GATHER_BYTES (2 * ((size_t)GATHER_RANGES_MAX * RANGE_BYTES + 64)) /* an ack and a start record */

@@ -3,7 +3,13 @@
  * A subscription is in the ring while it may have something to give; next() takes the first, and puts it
  * back at the end.  What brings one into the ring: a publish, an outcome, a fetch that ended, a time.
  */
-#include "broker/letters.h"
+#include "broker/deliver.h"
+
+#include "broker/background.h"
+#include "broker/lane.h"
+#include "broker/outcome.h"
+#include "broker/record.h"
+#include "broker/suspect.h"
 
 #define READS_PER_TURN 4 /* batches of held or settled messages a turn may pass over */
 

@@ -11,7 +11,10 @@
  * when the message fails, read when it is due, and deleted when it is done.
  */
 #include "base/planted.h"
-#include "broker/letters.h"
+#include "broker/deliver.h"
+#include "broker/head.h"
+#include "broker/held.h"
+#include "broker/record.h"
 
 enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8, FLAG_INSIDE = 16 /* 32, 64 */, FLAG_JOB = 128 };
 

@@ -1,5 +1,11 @@
 #include "broker/head.h"
 
+#include "broker/cursor.h"
+#include "broker/deliver.h"
+#include "broker/lane.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
+
 /* Views of a packed fault may be long: a record of a retry is bounded by it and the progress. */
 #define FAULT_BYTES_MAX 2048
 

@@ -4,12 +4,12 @@
  *   progress  what its run achieved: new, as it was, none
  *   failure   an entry of the history
  *
- * Shared by the records retry, letter and attempt.  Uses: impl.h.  Thread: engine only. */
+ * Shared by the records retry, letter and attempt.  Uses: exception.h, letters.h, window.h.  Thread: engine only. */
 #ifndef BELAY_BROKER_HEAD_H
 #define BELAY_BROKER_HEAD_H
 
-#include "broker/impl.h"
 #include "broker/letters.h"
+#include "broker/window.h"
 
 struct head {
     struct belay_subscription *sub;

@@ -9,7 +9,9 @@
  * so that taking one does not rewrite the run.
  */
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/head.h"
+#include "broker/lane.h"
+#include "broker/record.h"
 
 #define LANE_VERSION 2
 

@@ -17,9 +17,12 @@
  * hold a key a filter in memory says (key_filter.h), usually none; scope and key are compared in full.  A part that is
  * full keeps its filter's bits in a row of its own, so that a start reads those and not the keys.
  */
+#include "broker/idempotency.h"
+
 #include "base/alloc.h"
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/background.h"
+#include "broker/record.h"
 
 #define SLOTS 8
 #define CLASSES (BUCKETS / SLOTS)

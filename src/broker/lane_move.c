@@ -10,7 +10,14 @@
  * everything where it is.
  */
 #include "base/planted.h"
+#include "broker/cursor.h"
+#include "broker/deliver.h"
 #include "broker/head.h"
+#include "broker/lane.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
+#include "broker/suspect.h"
+#include "broker/topic.h"
 
 /* ---- which ---- */
 

@@ -8,7 +8,9 @@
  * A parked lane stands until somebody acts: it counts only where no other stands.  Parked by hand: it does not count.
  */
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/head.h"
+#include "broker/lane.h"
+#include "broker/record.h"
 
 #define BITE 4096 /* rows a look, all subscriptions together */
 

@@ -7,7 +7,13 @@
  * A replayed letter keeps its message, history and fingerprint until it is done; it is no letter while
  * it waits.
  */
+#include "broker/cursor.h"
+#include "broker/deliver.h"
+#include "broker/held.h"
 #include "broker/letters.h"
+#include "broker/outcome.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
 
 /* Somebody else was quicker, or there never was one. */
 static int no_letter(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_err *err)

@@ -1,5 +1,8 @@
 /* letter_read.c - dead letters read back, and what went wrong with messages that wait. */
+#include "broker/held.h"
 #include "broker/letters.h"
+#include "broker/record.h"
+#include "broker/window.h"
 
 static bool take_attempt(struct belay_str value, struct belay_letter_attempt *ret_attempt)
 {

@@ -7,11 +7,11 @@
  * Rows of the index live as long as FACTS, also while the letter is replayed: whoever looks skips what is none now.
  * A group counts only what is a letter; it stays when it is empty, until it is old (group_tick).
  *
- * Uses: impl.h.  Thread: engine only; what changes rows is called by apply. */
+ * Uses: exception.h.  Thread: engine only; what changes rows is called by apply. */
 #ifndef BELAY_BROKER_LETTERS_H
 #define BELAY_BROKER_LETTERS_H
 
-#include "broker/impl.h"
+#include "broker/exception.h"
 
 #define FACTS_VERSION 2
 #define FACTS_BYTES_MAX (BELAY_KEY_BYTES_MAX + 80)
@@ -38,7 +38,6 @@ void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uin
 void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_facts *f, struct belay_str failure);
 /* A letter less. */
 void group_left(struct belay_broker *b, uint64_t fingerprint);
-void group_tick(struct belay_broker *b);
 #define GROUP_BYTES_MAX 1200
 
 /* What the exception's row, history, message and progress say; memory from arena. last_only: of the history. */
@@ -49,7 +48,13 @@ int letter_take(struct belay_broker *b, struct belay_subscription *sub, uint64_t
 int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
                 struct belay_err *err) BELAY_MUST_CHECK;
 
-/* Each letter is found by each index and its group counts it, and nothing else is there. */
-int letters_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
+/* What its last attempt failed of; false: it is not known. */
+bool exception_last_fault(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
+                          struct belay_fault *ret_fault);
+/* Parked or dead. */
+bool exception_is_letter(const struct exception *x);
+/* The letter x waits from now on, replayed by job (0: a person). Called by apply. */
+void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
+                     bool from_start, uint32_t job, belay_time now);
 
 #endif

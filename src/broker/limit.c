@@ -6,7 +6,8 @@
  * kept all the same, and alerts.  Nothing here is durable: limits are configuration, and are asked before a
  * record is made, never when one is applied.
  */
-#include "broker/impl.h"
+#include "broker/record.h"
+#include "broker/topic.h"
 
 #define AGE_LOOK_US (10 * BELAY_US_PER_MS) /* how old the oldest is, is looked up so often at most */
 #define ROOM_PART 10                       /* who is turned away comes when a tenth of the limit is free */

@@ -2,8 +2,14 @@
  *
  * The record names everything apply needs: it reads no configuration and no clock.
  */
+#include "broker/outcome.h"
+
 #include "broker/head.h"
-#include "broker/letters.h"
+#include "broker/held.h"
+#include "broker/record.h"
+#include "broker/replay_impl.h"
+#include "broker/subscription.h"
+#include "broker/suspect.h"
 
 static void attempt_ended(struct head *h)
 {

@@ -5,7 +5,8 @@
 #include "broker/poison.h"
 
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/background.h"
+#include "broker/record.h"
 
 #define IDS_KEPT 16
 #define SWEEP_BITE 32

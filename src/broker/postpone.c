@@ -3,7 +3,10 @@
  * It stays what it is (an exception that waits, the head of its lane); only its time moves.  No attempt begins or
  * ends with it, so that however long a breaker is open, none is used up. */
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/deliver.h"
+#include "broker/exception.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
 
 int belay_broker_postpone(struct belay_broker *b, struct belay_delivery *d, belay_time due, struct belay_err *err)
 {

@@ -4,10 +4,14 @@
  * messages whose lane is in trouble become held at once; those that wait behind a busy lane stay in the
  * window until it is full, then they become held too, so that the others go on (I6).
  */
-#include "base/planted.h"
-#include "broker/impl.h"
-
 #include <stdio.h>
+
+#include "base/planted.h"
+#include "broker/cursor.h"
+#include "broker/deliver.h"
+#include "broker/exception.h"
+#include "broker/lane.h"
+#include "broker/record.h"
 
 #define DUE_BATCH 64
 #define REREAD_DELAY_US 2000 /* after a refusal: memory, a full overlay */

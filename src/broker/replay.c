@@ -1,10 +1,12 @@
 /* replay.c - the life of a replay job: its records START and STATE, its row (replay.h). */
-#include "broker/replay_impl.h"
-
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/planted.h"
+#include "broker/background.h"
+#include "broker/record.h"
+#include "broker/replay_impl.h"
+#include "broker/window.h"
 
 #define JOB_VERSION 1
 #define JOB_BYTES_MAX (BELAY_KIB(1) + TEXT_COUNT * BELAY_REPLAY_TEXT_BYTES_MAX + BELAY_FILTER_SOURCE_MAX)

@@ -1,6 +1,8 @@
 /* replay_check.c - J1-J4 of replay.h, over all rows.  Slow: for tests. */
+#include "broker/background.h"
 #include "broker/letters.h"
 #include "broker/replay_impl.h"
+#include "broker/window.h"
 
 struct tally {
     const struct replay_job *j;

@@ -11,7 +11,7 @@
 #ifndef BELAY_BROKER_REPLAY_IMPL_H
 #define BELAY_BROKER_REPLAY_IMPL_H
 
-#include "broker/impl.h"
+#include "broker/exception.h"
 #include "broker/replay.h"
 #include "policy/rate.h"
 
@@ -58,5 +58,10 @@ belay_time replay_wake_at(const struct belay_broker *b, const struct replay_job 
 /* It ends; room is made. */
 int replay_end(struct belay_broker *b, struct replay_job *j, struct belay_err *err) BELAY_MUST_CHECK;
 int replay_give_up(struct belay_broker *b, struct replay_job *j, struct belay_err *err) BELAY_MUST_CHECK;
+
+enum replay_outcome { REPLAYED_DONE, REPLAYED_FAILED, REPLAYED_DISCARDED };
+/* What the job took has an outcome; called by apply, for each that waits no longer. */
+void replay_outcome(struct belay_broker *b, struct belay_subscription *sub, const struct exception *x,
+                    enum replay_outcome outcome);
 
 #endif

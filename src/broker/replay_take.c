@@ -6,8 +6,11 @@
  *   record  job | sub | now | cursor (0: stays) | skipped | count | (svarint step of the sequence, verdict, [lane])...
  */
 #include "base/planted.h"
+#include "broker/deliver.h"
 #include "broker/letters.h"
+#include "broker/record.h"
 #include "broker/replay_impl.h"
+#include "broker/subscription.h"
 
 #define TAKES_MAX 128 /* of a bite: as many as a step delivers */
 #define LOOKS_MAX 256

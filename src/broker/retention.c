@@ -6,7 +6,9 @@
  * a restart.  An exception needs the log until its message is a letter's own.
  */
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/background.h"
+#include "broker/exception.h"
+#include "broker/topic.h"
 
 #define PIN_BITE 64                      /* exceptions looked at, a subscription and tick */
 #define RETENTION_PERIOD_US BELAY_US_PER_S /* how often time is looked at */

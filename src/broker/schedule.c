@@ -4,7 +4,9 @@
  *
  * When one is due its message is appended and its row goes in the same commit: it appears once.
  */
-#include "broker/impl.h"
+#include "broker/background.h"
+#include "broker/record.h"
+#include "broker/topic.h"
 
 #define BITE 64 /* messages published a tick */
 

@@ -5,7 +5,13 @@
  * worked through by themselves.
  */
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/cursor.h"
+#include "broker/deliver.h"
+#include "broker/exception.h"
+#include "broker/held.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
+#include "broker/suspect.h"
 
 /* ---- the exceptions above a place, as ranges ---- */
 

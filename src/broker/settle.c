@@ -2,7 +2,14 @@
  *
  * An ack of a message that is no exception is gathered (cursor.c); every other end is a record of its own.
  */
+#include "broker/cursor.h"
 #include "broker/head.h"
+#include "broker/held.h"
+#include "broker/outcome.h"
+#include "broker/record.h"
+#include "broker/replay_impl.h"
+#include "broker/subscription.h"
+#include "broker/suspect.h"
 
 enum { SETTLE_WITH_LANE = 1 };
 

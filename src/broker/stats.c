@@ -1,5 +1,7 @@
 /* stats.c - what a subscription looks like from outside. */
-#include "broker/impl.h"
+#include "broker/cursor.h"
+#include "broker/exception.h"
+#include "broker/lane.h"
 
 #define OLDEST_BITE 64 /* exceptions looked at for the oldest */
 

@@ -1,8 +1,12 @@
 /* subscription.c - durable readers of topics: made, taken up, paused; their row. */
-#include "broker/impl.h"
+#include "broker/subscription.h"
 
-#include "base/planted.h"
 #include "base/alloc.h"
+#include "base/planted.h"
+#include "broker/deliver.h"
+#include "broker/record.h"
+#include "broker/suspect.h"
+#include "broker/topic.h"
 
 static struct belay_subscription *subscription_new(struct belay_str name)
 {

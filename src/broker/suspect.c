@@ -9,9 +9,14 @@
  * message instead of running it.  A crash that several were part of is held against none of them.
  * Of the last CRASHES_KEPT crashes it is remembered what was in flight: that is the letter's story.
  */
+#include "broker/suspect.h"
+
 #include "base/alloc.h"
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/deliver.h"
+#include "broker/lane.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
 
 #define DEATHS_MAX 255
 #define SUSPECTS_MAX BELAY_RUNS_MAX /* of a subscription */

@@ -7,7 +7,8 @@
  *
  * This is no record: whether the row is there changes no answer.  What a crash brings back is swept again.
  */
-#include "broker/impl.h"
+#include "broker/background.h"
+#include "broker/lane.h"
 
 #define BITE 32
 #define ROWS_MIN 1024 /* fewer are not worth a sweep while others are in trouble */

@@ -1,7 +1,10 @@
 /* topic.c - topics and queues: declared, published to, looked at; and the broker's own row. */
-#include "broker/impl.h"
+#include "broker/topic.h"
 
 #include "base/alloc.h"
+#include "broker/deliver.h"
+#include "broker/idempotency.h"
+#include "broker/record.h"
 
 struct topic *topic_find(struct belay_broker *b, struct belay_str name)
 {

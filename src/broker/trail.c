@@ -2,7 +2,10 @@
 #include "broker/trail.h"
 
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/background.h"
+#include "broker/exception.h"
+#include "broker/record.h"
+#include "broker/window.h"
 
 #define DROPS_PER_ADD 4   /* more than one comes, so old ones go in time */
 #define DROPS_PER_TICK 32

@@ -7,9 +7,10 @@
  * A page holds the bytes of messages that were read together and lives as long as one of its entries.
  * Bounded: fresh entries by BELAY_LANE_READ_AHEAD_MAX, exceptions likewise, pages by WINDOW_BYTES_MAX.
  */
-#include "broker/impl.h"
-
 #include "base/alloc.h"
+#include "broker/deliver.h"
+#include "broker/exception.h"
+#include "broker/held.h"
 
 #define SPARE_ENTRIES_MAX 4096
 #define SPARE_PAGES_MAX 32

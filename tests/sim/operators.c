@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/impl.h" /* a short trail, so that it comes to its end */
+#include "broker/resident.h" /* a short trail, so that it comes to its end */
 #include "broker/trail.h"
 #include "sim/app.h"
 #include "sim/world.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/impl.h"
+#include "broker/resident.h"
 #include "sim/world.h"
 
 static struct belay_str field(const struct belay_action_event *e, const char *name)

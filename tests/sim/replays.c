@@ -5,7 +5,7 @@
  * replay; in the end every job has ended. */
 #include <string.h>
 
-#include "broker/impl.h"
+#include "broker/resident.h"
 #include "broker/replay.h"
 #include "sim/world.h"
 

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/impl.h"
+#include "broker/background.h"
+#include "broker/deliver.h"
+#include "broker/lane.h"
+#include "broker/letters.h"
+#include "broker/record.h"
 #include "lib/jobs_inline.h"
 #include "sim/disk.h"
 #include "sim/jobs.h"

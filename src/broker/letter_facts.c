@@ -1,7 +1,7 @@
-/* facts.c - the row that a list of letters tells from, and the rows of the index that lead to it. */
-#include "broker/letters.h"
-
+/* letter_facts.c - the row that a list of letters tells from, and the rows of the index that lead to it. */
 #include "base/planted.h"
+#include "broker/letters.h"
+#include "broker/record.h"
 
 /* ---- facts ---- */
 

@@ -1,6 +1,8 @@
-/* group.c - letters that failed alike: one row for each kind of failure, kept by apply with the letters themselves. */
+/* letter_group.c - letters that failed alike: one row for each kind of failure, kept by apply with the letters themselves. */
 #include "base/planted.h"
+#include "broker/background.h"
 #include "broker/letters.h"
+#include "broker/record.h"
 
 #define HOUR_US ((belay_time)3600 * BELAY_US_PER_S)
 #define DAY_US (24 * HOUR_US)

@@ -1,5 +1,6 @@
-/* letters_check.c - invariant I7: letters, their index and their groups say the same.  Slow: for tests. */
+/* letter_check.c - invariant I7: letters, their index and their groups say the same.  Slow: for tests. */
 #include "base/alloc.h"
+#include "broker/background.h"
 #include "broker/letters.h"
 
 struct tally {

@@ -1,4 +1,4 @@
-/* lane.c - the messages of one key: what happens to those behind one that is in trouble.
+/* lane_hold.c - the messages of one key: what happens to those behind one that is in trouble.
  *
  * A lane in memory has at most one busy entry; the others wait behind it.  When the busy one fails (or
  * the window is full of what waits behind it) those that wait become held, in one record: durable, in
@@ -7,7 +7,11 @@
  * place at work.
  */
 #include "base/planted.h"
-#include "broker/impl.h"
+#include "broker/cursor.h"
+#include "broker/head.h"
+#include "broker/lane.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
 
 /* sub | lane | key | head, 0: has one | its first attempt, progress | count | deltas */
 static void pack_hold(struct belay_buf *r, struct belay_subscription *sub, struct lane *lane, struct entry *head)

@@ -1,4 +1,4 @@
-/* lanes.c - what an operator does with one lane: park, release, retry, skip.
+/* lane_operate.c - what an operator does with one lane: park, release, retry, skip.
  *
  *                    letter(park)                     park
  *   open --fails--> in trouble --------> parked     any ----> by hand ----> (as it would be without)
@@ -14,7 +14,13 @@
  * What was in flight when the lane was parked may end.  To know what to do when it fails, it is the head from then on.
  */
 #include "base/planted.h"
+#include "broker/deliver.h"
 #include "broker/head.h"
+#include "broker/lane.h"
+#include "broker/record.h"
+#include "broker/replay_impl.h"
+#include "broker/subscription.h"
+#include "broker/suspect.h"
 
 int lane_find_row(struct belay_broker *b, struct belay_subscription *sub, struct belay_str key, struct lane_row *ret_row,
                   struct belay_err *err)

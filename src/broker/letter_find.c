@@ -1,4 +1,4 @@
-/* find.c - letters by what they are: each question goes along the index that has its answers together.
+/* letter_find.c - letters by what they are: each question goes along the index that has its answers together.
  *
  *   a group        'g' group, from `since` on          a key    'k'
  *   an error       the groups that it names, one after the other, each along 'g'

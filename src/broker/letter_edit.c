@@ -1,4 +1,4 @@
-/* edit.c - a person changes the message of a letter; the one that came is kept.
+/* letter_edit.c - a person changes the message of a letter; the one that came is kept.
  *
  *   record EDIT: sub | seq | edits before | hash of the body | text: the encoded message
  *
@@ -8,6 +8,8 @@
  */
 #include "base/planted.h"
 #include "broker/letters.h"
+#include "broker/record.h"
+#include "broker/subscription.h"
 
 static int check(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, uint32_t version,
                  struct belay_err *err)
