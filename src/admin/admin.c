@@ -49,7 +49,7 @@ static uint32_t http_status(int status)
 static void answer_problem(struct belay_http_request *http, int status, const char *detail)
 {
     struct belay_http_problem problem = { .status = http_status(status), .detail = belay_str_c(detail) };
-    if (problem.status == 503)
+    if (status == BELAY_BUSY) /* nothing was done, and in a moment there is room: who asks may ask again */
         problem.retry_after_s = 1;
     belay_http_reply_problem(http, &problem);
 }
@@ -110,6 +110,17 @@ static bool refuse_body(struct belay_http_request *http)
     return true;
 }
 
+static bool refuse_unknown(struct belay_http_request *http, const struct admin_route *route)
+{
+    char text[BELAY_ERR_MSG_MAX];
+    struct belay_http_problem problem = { .status = 422 };
+    if (!route || route->health || asked_is_known(http, route->query, route->body, text, sizeof text))
+        return false;
+    problem.detail = belay_str_c(text);
+    belay_http_reply_problem(http, &problem);
+    return true;
+}
+
 static int ask(struct belay_admin *admin, struct belay_http_request *http, const struct admin_token *token,
                struct belay_err *err)
 {
@@ -118,7 +129,7 @@ static int ask(struct belay_admin *admin, struct belay_http_request *http, const
         answer_ping(http);
         return BELAY_OK;
     }
-    if (refuse_body(http))
+    if (refuse_body(http) || refuse_unknown(http, route))
         return BELAY_OK;
     struct question *q = belay_calloc(1, sizeof *q);
     if (!q)

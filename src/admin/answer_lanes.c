@@ -249,13 +249,14 @@ static bool show_head(struct one *one, struct belay_engine *e, const struct bela
 bool answer_lane(struct question *q, struct belay_engine *e, belay_time now)
 {
     struct belay_lane lane;
+    struct belay_str key;
     struct belay_subscription *sub = question_subscription(q, e);
     struct one *one = BELAY_ARENA_NEW(&q->kept, struct one);
-    if (!sub)
+    if (!sub || !question_key(q, &key))
         return true;
     if (!one)
         return question_fail(q, BELAY_NOMEM, "no memory for the answer");
-    int status = belay_broker_lane_get(belay_engine_broker(e), sub, question_param(q, "key"), &q->arena, &lane, &q->err);
+    int status = belay_broker_lane_get(belay_engine_broker(e), sub, key, &q->arena, &lane, &q->err);
     if (status != BELAY_OK)
         return question_failed(q, status);
     *one = (struct one){ .q = q, .out = belay_json_out(&q->out) };

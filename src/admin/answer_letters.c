@@ -1,4 +1,4 @@
-/* answer_letters.c - one dead letter: look, replay, release, discard. */
+/* answer_letters.c - one dead letter: look, replay, settle, edit, release, discard. */
 #include <stdio.h>
 
 #include "admin/impl.h"
@@ -77,6 +77,38 @@ struct belay_subscription *question_letter(struct question *q, struct belay_engi
     return sub;
 }
 
+/* What a person did to it last. Its texts are from the question's arena. */
+static bool last_deed(struct question *q, struct belay_engine *e, struct belay_str flow, struct belay_str sequence,
+                      struct belay_trail_entry *ret_entry)
+{
+    uint64_t number = 0;
+    bool found = false;
+    while (belay_trail_about(belay_engine_broker(e), BELAY_TRAIL_LETTER, flow, sequence, &number, &q->arena, ret_entry))
+        found = true;
+    return found;
+}
+
+/* "orders has no letter 7: that message is done, or was discarded; alice: settle (done), 2026-07-01T03:12:45.000Z" */
+static void tell_who(struct question *q, const struct belay_trail_entry *by)
+{
+    char when[BELAY_TIME_TEXT_BYTES];
+    size_t n = strlen(q->err.msg);
+    belay_time_text(by->at, when);
+    snprintf(q->err.msg + n, sizeof q->err.msg - n, "; %.*s: %.*s%s%.*s%s, %s", (int)(by->who.n < 100 ? by->who.n : 100), by->who.p,
+             BELAY_STR_ARG(by->verb), by->detail.n ? " (" : "", (int)(by->detail.n < 60 ? by->detail.n : 60), by->detail.p,
+             by->detail.n ? ")" : "", when);
+}
+
+bool question_letter_done(struct question *q, struct belay_engine *e, const struct belay_trail_entry *entry, int status)
+{
+    struct belay_trail_entry by;
+    if ((status == BELAY_NOTFOUND || status == BELAY_CONFLICT) && last_deed(q, e, entry->owner, entry->id, &by)) {
+        tell_who(q, &by);
+        status = BELAY_CONFLICT;
+    }
+    return question_done(q, status);
+}
+
 /* Of an edited one: as it came. */
 static int show_original(struct question *q, struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence,
                          struct belay_json_out *o)
@@ -99,6 +131,9 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     if (!sub)
         return true;
     int status = belay_broker_letter_get(belay_engine_broker(e), sub, sequence, &q->arena, &letter, &q->err);
+    struct belay_trail_entry by;
+    if (status == BELAY_NOTFOUND && last_deed(q, e, belay_subscription_name(sub), question_param(q, "sequence"), &by))
+        tell_who(q, &by);
     if (status != BELAY_OK)
         return question_failed(q, status);
     struct belay_json_out o = belay_json_out(&q->out);
@@ -130,7 +165,7 @@ static bool do_to_letter(struct question *q, struct belay_engine *e, belay_time 
         status = act(q, b, sub, sequence, now);
     if (status == BELAY_OK)
         status = question_did(q, e, &entry, now);
-    return question_done(q, status);
+    return question_letter_done(q, e, &entry, status);
 }
 
 /* To go on at a call that may have been done is to repeat it: a person says so by settling it. */
@@ -151,8 +186,7 @@ static int refuse_unknown(struct question *q, struct belay_broker *b, struct bel
 static int replay(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                   belay_time now)
 {
-    const belay_json *from_start = question_member(q, "from_start");
-    bool anew = from_start && from_start->type == BELAY_JSON_TRUE;
+    bool anew = question_flag(q, "from_start");
     if (!anew) {
         int status = refuse_unknown(q, b, sub, sequence);
         if (status != BELAY_OK)
@@ -225,7 +259,7 @@ bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time
         status = settle(q, e, sub, sequence, now);
     if (status == BELAY_OK)
         status = question_did(q, e, &entry, now);
-    return question_done(q, status);
+    return question_letter_done(q, e, &entry, status);
 }
 
 /* The message with the body that the question brings: a "body" of any JSON, or a "text". */
@@ -233,7 +267,7 @@ static int edited(struct question *q, struct belay_message *m)
 {
     const belay_json *body = question_member(q, "body"), *text = question_member(q, "text");
     struct belay_buf json;
-    if (text && text->type == BELAY_JSON_STRING) {
+    if (text) {
         m->body = belay_json_str(text);
         return BELAY_OK;
     }
@@ -264,13 +298,13 @@ static int edit(struct question *q, struct belay_engine *e, struct belay_subscri
 
 bool answer_letter_edit(struct question *q, struct belay_engine *e, belay_time now)
 {
-    const belay_json *version = question_member(q, "version"), *restore = question_member(q, "restore");
-    bool back = restore && restore->type == BELAY_JSON_TRUE;
-    bool given = question_member(q, "body") || question_text(q, "text").p;
+    const belay_json *version = question_member(q, "version");
+    bool back = question_flag(q, "restore"), body = question_member(q, "body"), text = question_member(q, "text");
+    bool given = body || text;
     uint64_t sequence;
-    if (given == back)
+    if (given == back || (body && text))
         return question_fail(q, BELAY_INVALID, "what is it to be: a \"body\" (JSON), a \"text\", or \"restore\": true");
-    if (given && (!version || version->type != BELAY_JSON_INT || version->u.i < 0))
+    if (given && !version)
         return question_fail(q, BELAY_INVALID, "\"version\" is the letter's \"edits\" that you have seen: a number");
     struct belay_subscription *sub = question_letter(q, e, &sequence);
     if (!sub)
@@ -283,7 +317,7 @@ bool answer_letter_edit(struct question *q, struct belay_engine *e, belay_time n
         status = edit(q, e, sub, sequence, back, now);
     if (status == BELAY_OK)
         status = question_did(q, e, &entry, now);
-    return question_done(q, status);
+    return question_letter_done(q, e, &entry, status);
 }
 
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now)

@@ -130,10 +130,9 @@ bool answer_letter_rehearse(struct question *q, struct belay_engine *e, belay_ti
     struct belay_letter letter;
     uint64_t sequence;
     struct belay_subscription *sub = question_letter(q, e, &sequence);
-    const belay_json *from_start = question_member(q, "from_start");
     if (!sub)
         return true;
-    const struct belay_rehearsal_opt opt = { .from_start = from_start && from_start->type == BELAY_JSON_TRUE,
+    const struct belay_rehearsal_opt opt = { .from_start = question_flag(q, "from_start"),
                                              .answers = question_member(q, "answers"),
                                              .called = on_called, .ended = on_ended, .arg = &t };
     int status = belay_broker_letter_get(belay_engine_broker(e), sub, sequence, &q->arena, &letter, &q->err);

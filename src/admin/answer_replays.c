@@ -170,38 +170,9 @@ bool answer_job_cancel(struct question *q, struct belay_engine *e, belay_time no
 
 /* ---- begin ---- */
 
-static bool flag_of(const struct question *q, const char *name)
-{
-    const belay_json *member = question_member(q, name);
-    return member && member->type == BELAY_JSON_TRUE;
-}
-
-/* A filter that is misspelt would be none. False: the question has failed. */
-static bool knows_members(struct question *q)
-{
-    static const char *const texts[] = { "flow", "error", "key", "where", "group", "since", "until", "rate" };
-    static const char *const others[] = { "concurrency", "from_start", "any_order" };
-    const belay_json *body = q->http->body_json;
-    const belay_json *key = body ? belay_json_first(body) : NULL;
-    for (uint32_t i = 0; body && i < body->n; i++, key = belay_json_next(key + 1)) {
-        bool text = false, known = false;
-        for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
-            text = text || belay_str_eq(belay_json_str(key), belay_str_c(texts[k]));
-        for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
-            known = known || belay_str_eq(belay_json_str(key), belay_str_c(others[k]));
-        if (text && key[1].type != BELAY_JSON_STRING)
-            return !question_fail(q, BELAY_INVALID, "'%.*s' is a text", BELAY_STR_ARG(belay_json_str(key)));
-        if (!text && !known)
-            return !question_fail(q, BELAY_INVALID, "a replay job knows no '%.*s'", BELAY_STR_ARG(belay_json_str(key)));
-    }
-    return true;
-}
-
 /* False: the question has failed. */
 static bool options_of(struct question *q, belay_time now, struct belay_replay_opt *opt)
 {
-    if (!knows_members(q))
-        return false;
     const belay_json *concurrency = question_member(q, "concurrency");
     struct belay_str rate = question_text(q, "rate");
     *opt = (struct belay_replay_opt){ .flow = question_text(q, "flow"),
@@ -209,8 +180,8 @@ static bool options_of(struct question *q, belay_time now, struct belay_replay_o
                                       .key = question_text(q, "key"),
                                       .where = question_text(q, "where"),
                                       .who = q->who,
-                                      .from_start = flag_of(q, "from_start"),
-                                      .any_order = flag_of(q, "any_order") };
+                                      .from_start = question_flag(q, "from_start"),
+                                      .any_order = question_flag(q, "any_order") };
     bool number = concurrency && concurrency->type == BELAY_JSON_INT && concurrency->u.i > 0
                   && concurrency->u.i <= BELAY_REPLAY_CONCURRENCY_MAX;
     if (concurrency && !number)

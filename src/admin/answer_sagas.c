@@ -22,22 +22,20 @@ static void show_member(struct belay_json_out *o, const belay_json *view, const 
     }
 }
 
-/* Of one that has not ended also where it is, since when, and what is wrong. */
+/* Also where it is, or how it ended, since when, and what is wrong. */
 static void show_instance(struct question *q, struct belay_engine *e, struct belay_json_out *o, struct belay_str saga,
                           struct belay_str id, struct belay_str state)
 {
     struct belay_arena_mark mark = belay_arena_mark(&q->arena);
     struct belay_buf text;
     const belay_json *view;
-    bool ended = belay_str_eq(state, BELAY_STR("completed")) || belay_str_eq(state, BELAY_STR("compensated"))
-                 || belay_str_eq(state, BELAY_STR("failed"));
     belay_json_begin_object(o);
     belay_json_key(o, "id");
     belay_json_put_str(o, id);
     belay_json_key(o, "state");
     belay_json_put_str(o, state);
     belay_buf_init(&text, BELAY_ADMIN_OUT_BYTES_MAX);
-    if (!ended && belay_sagas_view(belay_engine_sagas(e), saga, id, &text, NULL) == BELAY_OK
+    if (belay_sagas_view(belay_engine_sagas(e), saga, id, &text, NULL) == BELAY_OK
         && belay_json_parse(belay_buf_view(&text), NULL, &q->arena, &view, NULL, NULL) == BELAY_OK) {
         const belay_json *error = belay_json_get(view, BELAY_STR("error"));
         show_member(o, view, "status");
@@ -96,6 +94,15 @@ static void fill_page(void *arg, struct belay_engine *e)
         end_page(p);
 }
 
+static bool is_state(struct belay_str state)
+{
+    static const char *const names[] = { "running", "compensating", "parked", "completed", "compensated", "failed" };
+    for (size_t i = 0; state.n && i < sizeof names / sizeof names[0]; i++)
+        if (belay_str_eq(state, belay_str_c(names[i])))
+            return true;
+    return !state.n;
+}
+
 bool answer_saga_list(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
@@ -105,6 +112,8 @@ bool answer_saga_list(struct question *q, struct belay_engine *e, belay_time now
         return question_fail(q, BELAY_NOMEM, "no memory for the answer");
     if (!known(q, e, &name))
         return true;
+    if (!is_state(question_param(q, "state")))
+        return question_fail(q, BELAY_INVALID, "state is one of running, compensating, parked, completed, compensated, failed");
     *p = (struct page){ .q = q, .out = belay_json_out(&q->out), .after = question_param(q, "after"),
                         .left = question_count(q), .looks = BELAY_ADMIN_SAGA_LOOKS_MAX };
     belay_json_begin_object(&p->out);

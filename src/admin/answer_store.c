@@ -40,12 +40,15 @@ bool answer_backup_start(struct question *q, struct belay_engine *e, belay_time 
 {
     struct belay_str to = question_text(q, "to");
     const belay_json *rate = question_member(q, "bytes_per_s");
+    struct belay_broker *b = belay_engine_broker(e);
     if (to.n == 0 || to.p[0] != '/')
         return question_fail(q, BELAY_INVALID, "where to: \"to\" must be the absolute path of a folder that is empty or not there");
-    if (rate && (rate->type != BELAY_JSON_INT || rate->u.i < 1))
+    if (rate && rate->u.i < 1)
         return question_fail(q, BELAY_INVALID, "\"bytes_per_s\" must be a number from 1");
     struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_JOB, BELAY_STR("backup"), to, "backup");
-    int status = belay_runtime_backup_start(q->admin->runtime, to, rate ? (uint64_t)rate->u.i : 0, now, &q->err);
+    int status = belay_trail_begin(b, &entry, BELAY_KIB(1), 1, &q->err); /* nothing begins that cannot be written down */
+    if (status == BELAY_OK)
+        status = belay_runtime_backup_start(q->admin->runtime, to, rate ? (uint64_t)rate->u.i : 0, now, &q->err);
     if (status == BELAY_OK)
         status = question_did(q, e, &entry, now);
     if (status != BELAY_OK)

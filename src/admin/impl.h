@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "admin/admin.h"
+#include "admin/asked.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
@@ -39,6 +40,7 @@ struct admin_route {
     const char *method, *path, *operation;
     bool (*answer)(struct question *q, struct belay_engine *e, belay_time now);
     bool health; /* also served on the health address */
+    const struct admin_member *query, *body; /* what may be asked for; NULL: nothing */
 };
 
 extern const struct admin_route admin_routes[];
@@ -75,6 +77,8 @@ bool question_fail(struct question *q, int status, const char *fmt, ...) BELAY_P
 bool question_failed(struct question *q, int status);
 /* What changed something has ended with status: {"done":true}, or as question_failed. */
 bool question_done(struct question *q, int status);
+/* The same of one letter. Where it is none (any more) and a person did something to it: 409, with who and when. */
+bool question_letter_done(struct question *q, struct belay_engine *e, const struct belay_trail_entry *entry, int status);
 /* Of path and query; empty where absent. */
 struct belay_str question_param(const struct question *q, const char *name);
 uint64_t question_number(const struct question *q, const char *name, uint64_t otherwise);
@@ -82,6 +86,9 @@ uint32_t question_count(const struct question *q);
 /* A member of the JSON body; NULL. */
 const belay_json *question_member(const struct question *q, const char *name);
 struct belay_str question_text(const struct question *q, const char *name);
+bool question_flag(const struct question *q, const char *name);
+/* A lane's key, as the path names it. False: the question has failed. */
+bool question_key(struct question *q, struct belay_str *ret_key);
 
 /* ---- who asks (who.c) ---- */
 

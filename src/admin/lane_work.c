@@ -153,7 +153,7 @@ static int act(struct work *w, struct belay_engine *e, const struct belay_lane *
     }
     case VERB_MOVE: break;
     }
-    int status = belay_broker_lane_target(b, lane->sub, question_text(q, "to"), &topic, &q->err);
+    int status = belay_broker_lane_target(b, lane->sub, question_text(q, "to"), question_flag(q, "force"), &topic, &q->err);
     return status == BELAY_OK
                ? belay_broker_lane_move(b, lane->sub, lane->key, topic, w->items, w->read, q->who, now, &q->err)
                : status;
@@ -204,6 +204,15 @@ static enum next refused(struct work *w, int status)
 
 static enum next move_bite(struct work *w, struct belay_engine *e, const struct belay_lane *lane, belay_time now)
 {
+    struct belay_str topic;
+    int able = belay_broker_lane_target(belay_engine_broker(e), lane->sub, question_text(w->q, "to"),
+                                        question_flag(w->q, "force"), &topic, &w->q->err);
+    if (able == BELAY_CONFLICT) /* of this flow; another may have another one */
+        return passed_by(w);
+    if (able != BELAY_OK) {
+        answer(w, able);
+        return ENDED;
+    }
     if (!w->wanted_count && !w->reading) {
         w->wanted_count = belay_broker_lane_movable(belay_engine_broker(e), lane->sub, lane->key, BELAY_LANE_MOVE_MAX,
                                                     w->wanted);
@@ -212,8 +221,10 @@ static enum next move_bite(struct work *w, struct belay_engine *e, const struct 
     if (read_more(w, e, lane))
         return WAITS;
     w->reading = false;
-    if (!w->read)
-        return NEXT_LANE; /* nothing (more) is to be moved */
+    if (!w->read) { /* nothing (more) is to be moved */
+        w->passed_by += !w->moved_any;
+        return NEXT_LANE;
+    }
     uint32_t n = w->read;
     int status = act_on_record(w, e, lane, now);
     if (status == BELAY_BUSY || status == BELAY_NOSPACE) {
@@ -237,7 +248,7 @@ static enum next on_lane(struct work *w, struct belay_engine *e, const struct be
         w->moved_any = w->moved_any || w->messages > messages;
         if (next != NEXT_LANE)
             return next;
-        ++*(w->moved_any ? &w->lanes : &w->passed_by);
+        w->lanes += w->moved_any;
         w->moved_any = false;
         return next;
     }
@@ -317,7 +328,10 @@ static bool begin(struct question *q, struct belay_engine *e, enum verb verb)
     w->one = q->route->path[sizeof "/lanes/" - 1] == '{';
     if (!w->one && !lane_filter_read(&w->filter, q))
         return true;
+    struct belay_str key;
     if ((w->one || w->filter.flow.n) && !question_subscription(q, e))
+        return true;
+    if (w->one && !question_key(q, &key))
         return true;
     if (!w->one && !w->filter.flow.n && !w->filter.key.n)
         return question_fail(q, BELAY_INVALID, "which lanes: name a flow, or keys");

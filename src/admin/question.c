@@ -73,6 +73,22 @@ struct belay_str question_text(const struct question *q, const char *name)
     return member && member->type == BELAY_JSON_STRING ? belay_json_str(member) : BELAY_STR_NONE;
 }
 
+bool question_flag(const struct question *q, const char *name)
+{
+    const belay_json *member = question_member(q, name);
+    return member && member->type == BELAY_JSON_TRUE;
+}
+
+bool question_key(struct question *q, struct belay_str *ret_key)
+{
+    struct belay_str key = question_param(q, "key");
+    if (!key.n || key.n > BELAY_KEY_BYTES_MAX)
+        return !question_fail(q, BELAY_INVALID, "a lane's key has 1 to %d bytes, this one has %zu: GET /lanes?key=PATTERN (belay "
+                              "lane ls --key 'BEGIN*') finds the ones there are", BELAY_KEY_BYTES_MAX, key.n);
+    *ret_key = key;
+    return true;
+}
+
 struct belay_subscription *question_subscription(struct question *q, struct belay_engine *e)
 {
     struct belay_str name = question_param(q, "flow");

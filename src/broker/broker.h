@@ -434,9 +434,10 @@ int belay_broker_lane_skip(struct belay_broker *b, struct belay_subscription *su
 /* Messages that the lane could give away now, in order: at most count_max. 0: none (lane_move.c says which stay). */
 uint32_t belay_broker_lane_movable(struct belay_broker *b, struct belay_subscription *sub, struct belay_str key,
                                    uint32_t count_max, uint64_t *ret_sequences);
-/* The topic or queue that `to` names: itself, or a flow that alone reads it. Errors: BELAY_NOTFOUND, BELAY_INVALID
- * (the subscription's own), BELAY_CONFLICT (others read what the flow reads). */
-int belay_broker_lane_target(struct belay_broker *b, struct belay_subscription *sub, struct belay_str to,
+/* The topic or queue that `to` names: itself, or a flow that alone reads it. unread: also one that nobody reads.
+ * Errors: BELAY_NOTFOUND, BELAY_INVALID (the subscription's own), BELAY_CONFLICT (others read what the flow reads;
+ * nobody reads it). */
+int belay_broker_lane_target(struct belay_broker *b, struct belay_subscription *sub, struct belay_str to, bool unread,
                              struct belay_str *ret_topic, struct belay_err *err) BELAY_MUST_CHECK;
 /* Moves the first `count` (1 to BELAY_LANE_MOVE_MAX) of what is movable, in one commit. items: those messages, in
  * order, as fetched. Errors: BELAY_CONFLICT (it went on meanwhile: look again), BELAY_NOSPACE, BELAY_BUSY,

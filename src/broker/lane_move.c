@@ -71,7 +71,7 @@ uint32_t belay_broker_lane_movable(struct belay_broker *b, struct belay_subscrip
 /* ---- where to ---- */
 
 int belay_broker_lane_target(struct belay_broker *b, struct belay_subscription *sub, struct belay_str to,
-                             struct belay_str *ret_topic, struct belay_err *err)
+                             bool unread, struct belay_str *ret_topic, struct belay_err *err)
 {
     struct belay_subscription *flow = belay_broker_find(b, to);
     struct topic *t = topic_find(b, to);
@@ -85,6 +85,9 @@ int belay_broker_lane_target(struct belay_broker *b, struct belay_subscription *
     if (t != topic_find(b, to) && t->subscription_count > 1)
         return belay_fail(err, BELAY_CONFLICT, "%.*s is not the only one that reads %.*s: name a queue, or the topic",
                           BELAY_STR_ARG(to), BELAY_STR_ARG(t->name));
+    if (!t->subscription_count && !unread)
+        return belay_fail(err, BELAY_CONFLICT, "nobody reads %.*s: what is moved there lies there until somebody does "
+                          "(--force, \"force\": true: move it all the same)", BELAY_STR_ARG(t->name));
     *ret_topic = t->name;
     return BELAY_OK;
 }

@@ -45,8 +45,11 @@ int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *s
 {
     struct exception x;
     int status = letter_find(b, sub, sequence, &x, err);
-    if (status != BELAY_OK)
-        return belay_wrap(err, BELAY_NOTFOUND, "no letter");
+    if (status != BELAY_OK) { /* err says what became of it */
+        if (err)
+            err->code = BELAY_NOTFOUND;
+        return BELAY_NOTFOUND;
+    }
     status = letter_take(b, sub, sequence, &x, false, arena, ret_letter);
     return status == BELAY_OK ? status : belay_fail(err, status, "letter %llu: %s", (unsigned long long)sequence,
                                                     belay_status_text(status));

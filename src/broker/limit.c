@@ -118,6 +118,21 @@ static void see_drain(struct belay_broker *b, struct topic *t)
         t->drain_length = length;
 }
 
+/* When room is to be expected. Where all that counts waits for a retry, or behind one, nothing leaves before the first of
+ * them is due, however fast it went before. */
+static uint32_t room_after_ms(struct belay_broker *b, struct topic *t, enum belay_topic_bound bound)
+{
+    uint64_t length;
+    const struct belay_subscription *sub = slowest(b, t, &length);
+    uint32_t after_ms = belay_drain_after_ms(&t->drain, leave_first(t, length, bound));
+    bool all_wait = sub && !sub->in_flight && sub->n.waiting + sub->n.held - sub->n.stuck >= length;
+    if (!all_wait || sub->next_due <= b->now || sub->next_due == BELAY_TIME_NEVER)
+        return after_ms;
+    uint64_t due_ms = (uint64_t)(sub->next_due - b->now) / BELAY_US_PER_MS + 1;
+    due_ms = due_ms < BELAY_DRAIN_AFTER_MS_MAX ? due_ms : BELAY_DRAIN_AFTER_MS_MAX;
+    return due_ms > after_ms ? (uint32_t)due_ms : after_ms;
+}
+
 bool belay_broker_topic_full(struct belay_broker *b, struct belay_str topic, size_t bytes, belay_time now,
                              struct belay_topic_full *ret_full)
 {
@@ -135,7 +150,7 @@ bool belay_broker_topic_full(struct belay_broker *b, struct belay_str topic, siz
         .bound = bound,
         .rejects = t->limit.on_full == BELAY_ON_FULL_REJECT,
         .length = length,
-        .retry_after_ms = belay_drain_after_ms(&t->drain, leave_first(t, length, bound)),
+        .retry_after_ms = room_after_ms(b, t, bound),
     };
     return true;
 }

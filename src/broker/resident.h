@@ -135,7 +135,6 @@ struct belay_subscription {
     struct lane_watch watch;
     bool sweeping;
     struct row_key swept;         /* rows of LANE up to this key were looked at */
-    belay_time oldest_read_at;    /* accepted_at of the first message last read at the cursor */
     struct belay_list ring_node;
     struct belay_heap_node wake;
 };

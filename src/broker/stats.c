@@ -34,11 +34,13 @@ static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub,
     if (sub->cursor >= next)
         return at;
     struct entry *e = entry_find(sub, sub->cursor);
-    belay_time queued = sub->oldest_read_at;
+    belay_time queued;
     if (e && e->where != ENTRY_LOADING)
         queued = e->d.message.accepted_at;
     else if (belay_store_peek(b->store, sub->topic_id, sub->cursor, 1, READ_BYTES, &item))
         queued = item.accepted_at;
+    else /* of a paused one nothing is read */
+        queued = belay_store_accepted_near(b->store, sub->topic_id, sub->cursor);
     return queued < at ? queued : at;
 }
 

@@ -37,7 +37,7 @@ void window_init(struct belay_subscription *sub)
     belay_heap_node_init(&sub->wake);
     ranges_init(&sub->acks);
     ranges_init(&sub->starts);
-    sub->next_due = sub->retry_at = sub->oldest_read_at = BELAY_TIME_NEVER;
+    sub->next_due = sub->retry_at = BELAY_TIME_NEVER;
 }
 
 /* ---- pages ---- */

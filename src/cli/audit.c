@@ -69,9 +69,22 @@ static void show_findings(const belay_json *report)
         printf("! and %llu more\n", (unsigned long long)(json_number(report, "finding_count") - told));
 }
 
+static bool has_flow(const belay_json *report, const char *name)
+{
+    const belay_json *list = belay_json_get(report, BELAY_STR("balances")), *b;
+    for (size_t i = 0; (b = belay_json_at(list, i)); i++)
+        if (belay_str_eq(json_text(b, "flow"), belay_str_c(name)))
+            return true;
+    return false;
+}
+
 static int show(const struct options *o, const belay_json *report)
 {
     bool sound = json_number(report, "finding_count") == 0;
+    if (o->flow && !has_flow(report, o->flow)) {
+        fprintf(stderr, "belay audit: there is no flow or saga subscription '%s'; belay audit without --flow lists them\n", o->flow);
+        return EXIT_NO;
+    }
     if (o->json) {
         print_pretty(report);
         return sound ? EXIT_OK : EXIT_NO;

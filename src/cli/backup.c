@@ -14,12 +14,15 @@
 
 #define PATH_BYTES 4096
 #define POLL_MS 100
+#define PACE_MS_MAX 10000 /* a piece is no larger than that */
 
 /* ---- progress ---- */
 
 struct progress {
     const char *what;
     uint64_t done, shown;
+    uint64_t bytes_per_s; /* 0: as fast as it goes */
+    belay_time began;
 };
 
 static void show_progress(const char *what, uint64_t done, uint64_t total)
@@ -39,10 +42,21 @@ static void end_progress(void)
         fprintf(stderr, "\n");
 }
 
+/* Waits until that much may have been done. */
+static void keep_pace(const struct progress *p)
+{
+    belay_time took = belay_clock_monotonic(belay_clock_posix()) - p->began;
+    uint64_t may_ms = p->bytes_per_s ? (uint64_t)((double)p->done * 1000 / (double)p->bytes_per_s) : 0;
+    uint64_t took_ms = took > 0 ? (uint64_t)took / BELAY_US_PER_MS : 0;
+    if (may_ms > took_ms)
+        belay_thread_sleep_ms((uint32_t)(may_ms - took_ms < PACE_MS_MAX ? may_ms - took_ms : PACE_MS_MAX));
+}
+
 static bool on_piece(void *arg, uint64_t bytes)
 {
     struct progress *p = arg;
     p->done += bytes;
+    keep_pace(p);
     if (p->done - p->shown >= BELAY_MIB(4)) {
         show_progress(p->what, p->done, 0);
         p->shown = p->done;
@@ -125,11 +139,12 @@ static void submit_nothing(void *self, struct belay_job *job)
 }
 
 static int copy_store(struct belay_disk *from, const struct belay_state_backend *state, struct belay_disk *target,
-                      const char *to, uint64_t *ret_position, struct belay_err *err)
+                      const char *to, uint64_t bytes_per_s, uint64_t *ret_position, struct belay_err *err)
 {
     static const struct belay_jobs jobs = { NULL, submit_nothing };
     const struct belay_engine_opt opt = { .disk = from, .jobs = &jobs, .state = state, .look = true };
-    struct progress progress = { "backup", 0, 0 };
+    struct progress progress = { .what = "backup", .bytes_per_s = bytes_per_s,
+                                 .began = belay_clock_monotonic(belay_clock_posix()) };
     const struct belay_pace pace = { on_piece, &progress };
     struct belay_backup_plan plan = { 0 };
     struct belay_engine *look = NULL;
@@ -148,7 +163,7 @@ static int copy_store(struct belay_disk *from, const struct belay_state_backend 
     return status;
 }
 
-static int backup_directory(struct belay_disk *disk, const char *dir, const char *to, bool json)
+static int backup_directory(struct belay_disk *disk, const char *dir, const char *to, uint64_t bytes_per_s, bool json)
 {
     struct belay_disk *target = NULL;
     struct belay_state_backend state;
@@ -162,7 +177,7 @@ static int backup_directory(struct belay_disk *disk, const char *dir, const char
         return told("backup", status, &err);
     status = belay_backup_open_target(to, &target, &err);
     if (status == BELAY_OK)
-        status = copy_store(disk, &state, target, to, &position, &err);
+        status = copy_store(disk, &state, target, to, bytes_per_s, &position, &err);
     end_progress();
     belay_disk_close(target);
     state.close(state.self);
@@ -182,10 +197,13 @@ int store_backup(const char *data_dir, const char *to, const char *rate, bool js
     int code = absolute(to, path);
     if (code != EXIT_OK || !option_is_number("store", "rate", rate))
         return EXIT_USAGE_;
+    uint64_t bytes_per_s = 0;
+    if (rate && (!belay_str_to_u64(belay_str_c(rate), &bytes_per_s) || !bytes_per_s))
+        return usage_error("store", "--rate is a number of bytes a second, from 1");
     int status = belay_disk_open_posix(dir, 0, &disk, &err);
     if (status == BELAY_LOCKED)
         return ask(data_dir, path, rate, json);
-    code = status == BELAY_OK ? backup_directory(disk, dir, path, json) : told("backup", status, &err);
+    code = status == BELAY_OK ? backup_directory(disk, dir, path, bytes_per_s, json) : told("backup", status, &err);
     belay_disk_close(disk);
     return code;
 }
@@ -268,7 +286,7 @@ static void tell_restored(const char *to, const struct belay_restored *r, const 
 
 static int restore_into(struct belay_disk *from, struct belay_disk *target, const char *to, bool json)
 {
-    struct progress checking = { "verify", 0, 0 }, copying = { "restore", 0, 0 };
+    struct progress checking = { .what = "verify" }, copying = { .what = "restore" };
     const struct belay_pace verify = { on_piece, &checking }, copy = { on_piece, &copying };
     struct belay_restored restored;
     struct belay_buf report;

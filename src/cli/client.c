@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "platform/socket.h"
@@ -12,6 +13,8 @@
 #define DATA_DIR_DEFAULT "belay-data"
 #define PATH_BYTES 4096
 #define ANSWER_BYTES_MAX BELAY_MIB(64)
+#define AGAIN_FIRST_MS 50 /* doubled each time: */
+#define AGAIN_TIMES 8     /* 12 s in all */
 
 static void put_request(struct belay_buf *b, const char *target, const char *body)
 {
@@ -50,6 +53,15 @@ static bool receive_all(int fd, struct belay_buf *b)
     }
 }
 
+/* head: the whole of it, with the empty line. */
+static bool has_retry_after(struct belay_str head)
+{
+    for (struct belay_str line = belay_str_split(&head, '\n'); line.p && line.n; line = belay_str_split(&head, '\n'))
+        if (line.n > 12 && strncasecmp(line.p, "retry-after:", 12) == 0)
+            return true;
+    return false;
+}
+
 /* Cuts the head off. */
 static bool split(struct answer *a)
 {
@@ -59,6 +71,7 @@ static bool split(struct answer *a)
     for (int i = 9; i < 12; i++)
         a->status = a->status * 10 + (uint32_t)(a->body.p[i] - '0');
     size_t head = (size_t)(end - a->body.p) + 4;
+    a->again = a->status == 503 && has_retry_after(belay_str(a->body.p, head));
     a->body.n -= head;
     memmove(a->body.p, a->body.p + head, a->body.n);
     if (belay_json_parse(belay_buf_view(&a->body), NULL, &a->arena, &a->json, NULL, NULL) != BELAY_OK)
@@ -81,7 +94,7 @@ static int connect_to(const char *data_dir, int *ret_fd)
     return EXIT_UNAVAILABLE_;
 }
 
-int client_ask(const char *data_dir, const char *target, const char *body, struct answer *answer)
+static int ask_once(const char *data_dir, const char *target, const char *body, struct answer *answer)
 {
     struct belay_buf request;
     int fd, status = connect_to(data_dir, &fd);
@@ -101,6 +114,18 @@ int client_ask(const char *data_dir, const char *target, const char *body, struc
     belay_buf_deinit(&request);
     belay_socket_close(fd);
     return status;
+}
+
+int client_ask(const char *data_dir, const char *target, const char *body, struct answer *answer)
+{
+    uint32_t wait_ms = AGAIN_FIRST_MS;
+    for (int n = 0;; n++, wait_ms *= 2) {
+        int code = ask_once(data_dir, target, body, answer);
+        if (code != EXIT_OK || !answer->again || n == AGAIN_TIMES)
+            return code;
+        answer_free(answer);
+        belay_thread_sleep_ms(wait_ms);
+    }
 }
 
 void answer_free(struct answer *answer)

@@ -7,12 +7,14 @@
 
 struct answer {
     uint32_t status;          /* of HTTP */
+    bool again;               /* 503 with Retry-After */
     struct belay_buf body;
     struct belay_arena arena; /* of json */
     const belay_json *json;   /* NULL where the body is none */
 };
 
-/* data_dir NULL: "belay-data". body NULL: a GET, else a POST. target is percent-encoded already.
+/* data_dir NULL: "belay-data". body NULL: a GET, else a POST. target is percent-encoded already. A 503 with Retry-After
+ * (nothing was done: there is no room just now) is asked again for some seconds before it is the answer.
  * Prints why it failed and returns the exit code; EXIT_OK: *answer is the caller's (answer_free), whatever
  * its status. */
 int client_ask(const char *data_dir, const char *target, const char *body, struct answer *answer);

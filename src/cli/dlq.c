@@ -8,7 +8,7 @@
 #include "cli/letters.h"
 #include "cli/rehearse.h"
 #include "cli/replay.h"
-#include "cli/table.h"
+#include "cli/trouble_view.h"
 
 static const char help[] =
     "belay dlq: dead letters - look, replay, let go, discard\n\n"
@@ -73,7 +73,7 @@ static int show(const struct options *o, char **names)
     if (o->json)
         print_buf(&a.body);
     else
-        print_pretty(a.json);
+        print_letter_view(a.json, o->data);
     answer_free(&a);
     return EXIT_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/trouble_view.h"
 #include "config/config.h"
 
 static const char help[] =
@@ -15,12 +16,13 @@ static const char help[] =
     "       belay lane skip FLOW KEY --reason TEXT      its head becomes a dead letter, the next one comes\n"
     "       belay lane park FLOW KEY --reason TEXT      nothing of the key is handled until it is released\n"
     "       belay lane release FLOW KEY                 a parked one goes on, in order; a letter stays in the dlq\n"
-    "       belay lane move FLOW KEY --to QUEUE         what it holds goes there, in order\n"
+    "       belay lane move FLOW KEY --to QUEUE [--force]   what it holds goes there, in order\n"
     "       belay lane retry|skip|release|move --flow F [--key GLOB] [--state S] [--older 10m] --yes\n\n"
     "A lane is the messages of one key of one flow: they are handled in order. Its head is the one that is tried;\n"
     "what is behind it is held, on the disk. States: waiting (for a retry), ready (for its turn), in flight, parked\n"
     "(by a letter), hand (parked by a person); and stalled: the same head for longer than --older (1m).\n"
-    "--to names a queue, a topic, or a flow. What was ever attempted is not moved. GLOB knows * and ?.\n\n"
+    "--to names a queue, a topic, or a flow. What was ever attempted is not moved; --force: also\n"
+    "to where nobody reads. GLOB knows * and ?. A message without a key is in no lane.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answers as JSON\n\n"
     "example: belay lane ls --state stalled --sort age\n"
@@ -28,7 +30,7 @@ static const char help[] =
 
 struct options {
     const char *data, *flow, *state, *key, *older, *sort, *count, *reason, *to;
-    bool json, yes;
+    bool json, yes, force;
 };
 
 static void put_option(struct belay_buf *target, const char *name, const char *value)
@@ -113,20 +115,6 @@ static void put_lane(struct belay_buf *target, char **names, const char *verb)
         belay_buf_printf(target, "/%s", verb);
 }
 
-/* What helps, as commands to copy. */
-static void show_helps(const struct options *o, const belay_json *lane, char **names)
-{
-    const belay_json *helps = belay_json_get(lane, BELAY_STR("helps")), *h;
-    printf("\nwhat helps:\n");
-    for (size_t i = 0; (h = belay_json_at(helps, i)); i++) {
-        struct belay_str verb = belay_json_str(h);
-        bool why = belay_str_eq(verb, BELAY_STR("skip")) || belay_str_eq(verb, BELAY_STR("park"));
-        bool to = belay_str_eq(verb, BELAY_STR("move"));
-        printf("  belay lane %.*s '%s' '%s'%s%s%s\n", BELAY_STR_ARG(verb), names[0], names[1],
-               why ? " --reason '...'" : to ? " --to QUEUE" : "", o->data ? " --data " : "", o->data ? o->data : "");
-    }
-}
-
 static int show(const struct options *o, char **names)
 {
     struct belay_buf target;
@@ -142,9 +130,7 @@ static int show(const struct options *o, char **names)
     if (o->json) {
         print_buf(&a.body);
     } else {
-        printf("%s %s: %.*s\n\n", names[0], names[1], BELAY_STR_ARG(json_text(a.json, "why")));
-        print_pretty(a.json);
-        show_helps(o, a.json, names);
+        print_lane_view(a.json, o->data);
     }
     answer_free(&a);
     return EXIT_OK;
@@ -162,6 +148,7 @@ static int post(const struct options *o, const char *target, const char *verb, c
     if (o->to) {
         belay_buf_put_str(&body, BELAY_STR(",\"to\":"));
         belay_json_write_str(&body, belay_str_c(o->to));
+        belay_buf_put_str(&body, o->force ? BELAY_STR(",\"force\":true") : BELAY_STR(""));
     }
     belay_buf_put(&body, "}", 2);
     int code = client_post(o->data, target, body.p, &a);
@@ -187,6 +174,12 @@ static int post(const struct options *o, const char *target, const char *verb, c
     return whole ? EXIT_OK : EXIT_NO;
 }
 
+static int empty_key(const char *verb)
+{
+    return usage_error("lane", "%s what? KEY is empty: messages without a key are in no lane, each stands for itself "
+                       "(belay dlq ls has those that gave up)", verb);
+}
+
 static int act(const struct options *o, const char *verb, char **names, int count)
 {
     struct belay_buf target;
@@ -198,6 +191,8 @@ static int act(const struct options *o, const char *verb, char **names, int coun
         return usage_error("lane", "where to: --to QUEUE, TOPIC or FLOW");
     if (!many && count != 2)
         return usage_error("lane", "%s what? name FLOW and KEY, as `belay lane ls` shows them", verb);
+    if (!many && !*names[1])
+        return empty_key(verb);
     if (many && strcmp(verb, "park") == 0)
         return usage_error("lane", "one lane is parked at a time: name FLOW and KEY");
     if (many && !o->flow && !o->key)
@@ -226,7 +221,8 @@ static int dispatch(const struct options *o, char **operands, int count)
     if (strcmp(verb, "ls") == 0)
         return count > 1 ? usage_error("lane", "ls takes no names: filter with --flow and --key") : list(o);
     if (strcmp(verb, "show") == 0)
-        return count == 3 ? show(o, operands + 1) : usage_error("lane", "show what? name FLOW and KEY");
+        return count != 3 ? usage_error("lane", "show what? name FLOW and KEY")
+               : !*operands[2] ? empty_key(verb) : show(o, operands + 1);
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         if (strcmp(verb, verbs[i]) == 0)
             return act(o, verb, operands + 1, count - 1);
@@ -240,6 +236,7 @@ static int run(int argc, char **argv)
         { "data", &o.data, NULL },   { "flow", &o.flow, NULL },   { "state", &o.state, NULL }, { "key", &o.key, NULL },
         { "older", &o.older, NULL }, { "sort", &o.sort, NULL },   { "count", &o.count, NULL },
         { "reason", &o.reason, NULL }, { "to", &o.to, NULL },     { "json", NULL, &o.json },   { "yes", NULL, &o.yes },
+        { "force", NULL, &o.force },
     };
     char **operands;
     int count;

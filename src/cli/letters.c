@@ -32,6 +32,7 @@ static const struct column columns[] = {
     { "STATE", "state", false },      { "HELD", "held", true },
     { "KEY", "key", false },          { "TRIES", "attempts", true },
     { "SINCE", "created_at", false }, { "ERROR", "error", false },
+    { "CLASS", "class", false },
     { "GROUP", "group", false },      { "DESCRIPTION", "description", false },
 };
 #define COLUMNS (sizeof columns / sizeof columns[0])

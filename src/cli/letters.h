@@ -10,7 +10,7 @@ struct letters_filter {
     const char *flow, *group, *error, *key, *since, *until, *where;
 };
 
-/* "&flow=...": for a target that has a ? already. */
+/* "&flow=...", or "?flow=..." where it is the first. target is not empty. */
 void letters_put_filter(struct belay_buf *target, const struct letters_filter *f);
 bool letters_is_filtered(const struct letters_filter *f);
 

@@ -22,7 +22,7 @@ static int ask(struct discard *d, bool dry, const char *after, struct answer *a)
         filter.until = d->until;
     belay_buf_init(&target, BELAY_KIB(64));
     belay_buf_init(&body, BELAY_KIB(16));
-    belay_buf_printf(&target, "/letters/discard?after=%s", after);
+    belay_buf_printf(&target, "/letters/discard%s%s", after[0] ? "?after=" : "", after);
     letters_put_filter(&target, &filter);
     belay_buf_put_c(&target, '\0');
     belay_buf_printf(&body, "{\"dry\":%s,\"reason\":", dry ? "true" : "false");

@@ -18,7 +18,7 @@ void letters_put_filter(struct belay_buf *target, const struct letters_filter *f
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
         if (!filters[i].value)
             continue;
-        belay_buf_printf(target, "&%s=", filters[i].name);
+        belay_buf_printf(target, "%c%s=", memchr(target->p, '?', target->n) ? '&' : '?', filters[i].name);
         target_put(target, filters[i].value);
     }
 }

@@ -106,3 +106,15 @@ uint64_t belay_store_sequence_at(struct belay_store *s, uint32_t topic, belay_ti
     }
     return low;
 }
+
+belay_time belay_store_accepted_near(struct belay_store *s, uint32_t topic, uint64_t sequence)
+{
+    struct topic_log *t = topic_logs_at(&s->topics, topic);
+    if (sequence < t->low || sequence >= t->next)
+        return BELAY_TIME_NEVER;
+    struct span span = span_of(s, t, sequence);
+    if (span.last <= span.first || sequence <= span.first)
+        return span.time_first;
+    double part = (double)(sequence - span.first) / (double)(span.last - span.first);
+    return span.time_first + (belay_time)(part * (double)(span.time_last - span.time_first));
+}

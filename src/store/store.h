@@ -140,6 +140,9 @@ void belay_store_set_low(struct belay_store *s, uint32_t topic, uint64_t low);
 void belay_store_topic_size(struct belay_store *s, uint32_t topic, uint64_t *ret_messages, uint64_t *ret_bytes);
 /* First sequence whose accepted_at >= time (sparse index, then exact). Next sequence if none. */
 uint64_t belay_store_sequence_at(struct belay_store *s, uint32_t topic, belay_time time);
+/* About when a message that exists was accepted, without reading it: within its commit, or between the first and the
+ * last of its archive. */
+belay_time belay_store_accepted_near(struct belay_store *s, uint32_t topic, uint64_t sequence);
 
 struct belay_fetched {
     uint64_t sequence;

@@ -59,7 +59,7 @@ def test_a_key_parked_by_hand_is_held_over_a_kill_and_goes_on_in_order(small):
     code, _, err = do(small, "retry", "work", "a")
     assert code == 1 and "release it first" in err
     out = belay("lane", "show", "work", "a", data=small.data, check=True)[1]
-    assert "belay lane release 'work' 'a'" in out and "stock-taking" in out
+    assert "belay lane release work a" in out and "stock-taking" in out
     assert do(small, "release", "work", "a")[1] == "work a: release, 1 lane\n"
     until(lambda: all(shipped(small, f"a-{i}") for i in range(5)))
     until(lambda: lanes(small) == [])
@@ -111,7 +111,7 @@ def test_what_a_lane_holds_is_moved_once_and_in_order(small):
     code, _, err = do(small, "move", "work", "m", "--to", "work")
     assert code == 1 and "come back" in err
     assert do(small, "move", "work", "m", "--to", "nowhere")[0] == 1
-    assert do(small, "move", "work", "m", "--to", "quiet")[1] == "work m: 150 messages of 1 lane moved to quiet\n"
+    assert do(small, "move", "work", "m", "--to", "quiet", "--force")[1] == "work m: 150 messages of 1 lane moved to quiet\n"
     moved = api(small, "/topics/quiet/messages?from=1&count=200")[1]["messages"]
     assert [m["message"]["body"]["id"] for m in moved] == [f"m-{i}" for i in range(150)]
     assert all(m["message"]["key"] == "m" for m in moved)

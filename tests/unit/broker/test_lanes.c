@@ -346,14 +346,16 @@ static void a_target_is_a_topic_or_a_flow_that_alone_reads_it(void **state)
     struct belay_subscription *billing = w->sub;
     struct belay_str topic;
     declare(w, BELAY_STR("aside"), false);
+    assert_int_equal(belay_broker_lane_target(w->b, billing, BELAY_STR("aside"), false, &topic, &w->err), BELAY_CONFLICT);
+    world_ok(w, belay_broker_lane_target(w->b, billing, BELAY_STR("aside"), true, &topic, &w->err)); /* nobody reads it */
     subscribe(w, BELAY_STR("other"), BELAY_STR("aside"));
-    world_ok(w, belay_broker_lane_target(w->b, billing, BELAY_STR("aside"), &topic, &w->err));
-    world_ok(w, belay_broker_lane_target(w->b, billing, BELAY_STR("other"), &topic, &w->err));
+    world_ok(w, belay_broker_lane_target(w->b, billing, BELAY_STR("aside"), false, &topic, &w->err));
+    world_ok(w, belay_broker_lane_target(w->b, billing, BELAY_STR("other"), false, &topic, &w->err));
     assert_str(topic, "aside");
-    assert_int_equal(belay_broker_lane_target(w->b, billing, BELAY_STR("none"), &topic, &w->err), BELAY_NOTFOUND);
-    assert_int_equal(belay_broker_lane_target(w->b, billing, BELAY_STR("billing"), &topic, &w->err), BELAY_INVALID);
+    assert_int_equal(belay_broker_lane_target(w->b, billing, BELAY_STR("none"), false, &topic, &w->err), BELAY_NOTFOUND);
+    assert_int_equal(belay_broker_lane_target(w->b, billing, BELAY_STR("billing"), false, &topic, &w->err), BELAY_INVALID);
     subscribe(w, BELAY_STR("third"), BELAY_STR("aside"));
-    assert_int_equal(belay_broker_lane_target(w->b, billing, BELAY_STR("other"), &topic, &w->err), BELAY_CONFLICT);
+    assert_int_equal(belay_broker_lane_target(w->b, billing, BELAY_STR("other"), false, &topic, &w->err), BELAY_CONFLICT);
 }
 
 static void lanes_in_trouble_are_listed_and_the_well_ones_are_not(void **state)

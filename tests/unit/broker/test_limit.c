@@ -188,6 +188,27 @@ static struct belay_delivery *take_expiring(struct world *w, uint64_t sequence, 
     return d;
 }
 
+/* Nothing leaves before the first retry is due, however fast it went until now. */
+static void where_all_wait_for_a_retry_nobody_is_told_to_come_before_it(void **state)
+{
+    struct world *w = *state;
+    struct belay_topic_full f;
+    limit(w, &(struct belay_topic_def){ .max_messages = 2, .on_full = BELAY_ON_FULL_REJECT });
+    publish(w, "a", "1");
+    publish(w, "b", "2");
+    retry(w, take_one(w, 1), 20000);
+    assert_true(full(w, &f) && f.retry_after_ms < 20000); /* the other one is still to be tried */
+    retry(w, take_one(w, 2), 30000);
+    assert_true(full(w, &f));
+    assert_in_range(f.retry_after_ms, 19000, 20001);
+    w->now += 20 * BELAY_US_PER_S;
+    struct belay_delivery *d = take_one(w, 1);
+    assert_true(full(w, &f)); /* at work again: as fast as it goes */
+    ack(w, d);
+    world_settle(w);
+    assert_false(full(w, &f));
+}
+
 static void a_message_lives_as_long_as_its_topic_or_itself_says_the_shorter_counts(void **state)
 {
     struct world *w = *state;
@@ -257,6 +278,7 @@ int main(void)
         WORLD_TEST(a_topic_whose_oldest_has_waited_too_long_is_full),
         WORLD_TEST(the_slowest_subscription_counts),
         WORLD_TEST(who_is_turned_away_is_told_when_a_tenth_will_be_free),
+        WORLD_TEST(where_all_wait_for_a_retry_nobody_is_told_to_come_before_it),
         WORLD_TEST(a_message_lives_as_long_as_its_topic_or_itself_says_the_shorter_counts),
         WORLD_TEST(what_expired_is_a_letter_that_blocks_and_stops_nothing),
         WORLD_TEST(a_subscription_reads_no_more_ahead_than_it_says),

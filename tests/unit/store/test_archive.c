@@ -245,7 +245,12 @@ static void a_time_is_found_in_the_archive(void **state)
     for (int i = 1; i <= 500; i++) {
         assert_int_equal(belay_store_sequence_at(f->store, 2, times[i]), i);
         assert_int_equal(belay_store_sequence_at(f->store, 2, times[i] - 1), i);
+        /* without reading: not before the one before it, nor behind the next one */
+        belay_time near = belay_store_accepted_near(f->store, 2, (uint64_t)i);
+        assert_in_range(near, times[i > 40 ? i - 40 : 1], times[i < 460 ? i + 40 : 500]);
     }
+    assert_int_equal(belay_store_accepted_near(f->store, 2, 501), BELAY_TIME_NEVER);
+    assert_int_equal(belay_store_accepted_near(f->store, 2, 500), times[500]);
 }
 
 static void the_check_looks_into_the_archive(void **state)
