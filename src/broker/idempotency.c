@@ -11,11 +11,13 @@
  *
  * A bucket whose epoch has passed is dropped: a record, and no work per key.
  *
- * A bucket's keys lie in parts of PART_KEYS, one behind the other: the row's key is the part's number, the hash of
- * (scope, key), and a number that tells keys with equal hashes apart.  So what is written lies within one part, however
- * many keys there are: random keys all over a bucket would make a checkpoint touch a page for each.  Which parts may
- * hold a key a filter in memory says (key_filter.h), usually none; scope and key are compared in full.  A part that is
- * full keeps its filter's bits in a row of its own, so that a start reads those and not the keys.
+ * A bucket's keys lie in parts of PART_KEYS, one behind the other, and within a part in runs: a checkpoint that finds
+ * enough new keys begins the next run.  The row's key is the part's number, the run, the hash of (scope, key), and a
+ * number that tells keys with equal hashes apart.  So what a checkpoint writes lies behind all that was written before,
+ * in order, and fills page after page: random keys all over a part, or a bucket, would make it touch a page for each.
+ * Which parts may hold a key a filter in memory says (key_filter.h), usually none; then the runs are looked through, the
+ * newest first; scope and key are compared in full.  A part that is full keeps its filter's bits in a row of its own, so
+ * that a start reads those and not the keys.
  */
 #include "broker/idempotency.h"
 
@@ -28,7 +30,8 @@
 #define CLASSES (BUCKETS / SLOTS)
 #define COLLISIONS_MAX 16
 #define PARTS_FULL_MAX (KEY_FILTER_SLOTS - BUCKETS) /* beyond it parts are not closed: each bucket finds one */
-#define KEY_BYTES 21
+#define KEY_BYTES 22
+#define RUNS_MAX 16 /* of a part; the last one takes what else comes */
 #define US_PER_HOUR (3600 * (belay_time)BELAY_US_PER_S)
 
 static const belay_time window_max[CLASSES] = { US_PER_HOUR, 24 * US_PER_HOUR, 7 * 24 * US_PER_HOUR,
@@ -50,13 +53,19 @@ static struct belay_hash128 hash_of(struct belay_str scope, struct belay_str key
     return belay_hash128_parts(parts, 2);
 }
 
-static struct row_key key_of(uint32_t part, struct belay_hash128 h, uint8_t number)
+/* Where a key is within its part. */
+struct place {
+    uint8_t run, number;
+};
+
+static struct row_key key_of(uint32_t part, struct place at, struct belay_hash128 h)
 {
     struct row_key k = { .n = KEY_BYTES };
     belay_store_be32(k.bytes, part);
-    belay_store_be64(k.bytes + 4, h.hi);
-    belay_store_be64(k.bytes + 12, h.lo);
-    k.bytes[20] = number;
+    k.bytes[4] = at.run;
+    belay_store_be64(k.bytes + 5, h.hi);
+    belay_store_be64(k.bytes + 13, h.lo);
+    k.bytes[21] = at.number;
     return k;
 }
 
@@ -82,20 +91,33 @@ static bool decode(struct belay_str value, struct row *ret_row)
     return known && belay_unpack_ok(&u);
 }
 
-/* *number: of its row, or of the first free one. True: it is there. */
-static bool find_in(struct belay_broker *b, const struct key_part *part, struct belay_hash128 h, struct belay_str scope,
-                    struct belay_str key, uint8_t *ret_number, struct row *ret_row)
+/* at->run is looked through; at->number: of its row, or of the first free one. True: it is there. */
+static bool find_in_run(struct belay_broker *b, const struct key_part *part, struct belay_hash128 h, struct belay_str scope,
+                        struct belay_str key, struct place *at, struct row *ret_row)
 {
-    for (uint8_t number = 0; number < COLLISIONS_MAX; number++) {
-        struct row_key k = key_of(part->number, h, number);
+    for (at->number = 0; at->number < COLLISIONS_MAX; at->number++) {
+        struct row_key k = key_of(part->number, *at, h);
         struct belay_str value;
-        *ret_number = number;
         if (!belay_state_get(b->state, table_of(part->bucket), row_key_str(&k), &value))
             return false;
         if (decode(value, ret_row) && belay_str_eq(ret_row->scope, scope) && belay_str_eq(ret_row->key, key))
             return true;
     }
-    *ret_number = COLLISIONS_MAX;
+    return false;
+}
+
+/* *chained: other keys with this hash are there. */
+static bool find_in_part(struct belay_broker *b, const struct key_part *part, struct belay_hash128 h, struct belay_str scope,
+                         struct belay_str key, struct place *ret_at, bool *chained, struct row *ret_row)
+{
+    for (unsigned run = part->run + 1u; run-- > 0;) {
+        ret_at->run = (uint8_t)run;
+        if (find_in_run(b, part, h, scope, key, ret_at, ret_row))
+            return true;
+        *chained |= ret_at->number > 0;
+        if (BELAY_PLANTED(76))
+            break; /* what an earlier checkpoint wrote is not asked */
+    }
     return false;
 }
 
@@ -108,7 +130,7 @@ static bool known_absent(const struct belay_broker *b, struct belay_hash128 h)
 
 /* *ret_slot: of its part. */
 static bool find(struct belay_broker *b, struct belay_hash128 h, struct belay_str scope, struct belay_str key,
-                 uint32_t *ret_slot, uint8_t *ret_number, struct row *ret_row)
+                 uint32_t *ret_slot, struct place *ret_at, struct row *ret_row)
 {
     bool chained = false;
     if (known_absent(b, h))
@@ -116,9 +138,8 @@ static bool find(struct belay_broker *b, struct belay_hash128 h, struct belay_st
     for (uint32_t plane = 0; plane < KEY_FILTER_PLANES; plane++)
         for (uint64_t slots = key_filter_look(&b->filter, plane, h); slots; slots &= slots - 1) {
             *ret_slot = 64 * plane + (uint32_t)__builtin_ctzll(slots);
-            if (find_in(b, &b->parts[*ret_slot], h, scope, key, ret_number, ret_row))
+            if (find_in_part(b, &b->parts[*ret_slot], h, scope, key, ret_at, &chained, ret_row))
                 return true;
-            chained |= *ret_number > 0;
         }
     if (!chained)
         b->absent = h;
@@ -131,9 +152,9 @@ void belay_broker_idempotency_get(struct belay_broker *b, struct belay_str scope
 {
     struct belay_idempotency idem = { .state = BELAY_IDEMPOTENCY_NONE };
     uint32_t slot;
-    uint8_t number;
+    struct place at;
     struct row row;
-    if (find(b, hash_of(scope, key), scope, key, &slot, &number, &row) && row.expires_at > b->now
+    if (find(b, hash_of(scope, key), scope, key, &slot, &at, &row) && row.expires_at > b->now
         && !(BELAY_PLANTED(4) && row.incarnation != b->incarnation)) {
         idem.state = (enum belay_idempotency_state)row.state;
         idem.request = row.request;
@@ -183,21 +204,33 @@ static int part_reserve(struct belay_broker *b, uint32_t bucket, uint32_t slot)
     return at->bits ? key_filter_reserve(&b->filter, slot) : BELAY_NOMEM;
 }
 
-/* bucket | epoch | slot | part | number | old slot, SLOTS: none | old number | incarnation | hash | the row */
+static void pack_place(struct belay_buf *r, struct place at)
+{
+    belay_pack_u8(r, at.run);
+    belay_pack_u8(r, at.number);
+}
+
+static struct place unpack_place(struct belay_unpack *u)
+{
+    uint8_t run = belay_unpack_u8(u);
+    return (struct place){ run, belay_unpack_u8(u) };
+}
+
+/* bucket | epoch | slot | part | run | number | old slot, SLOTS: none | old run | old number | incarnation | hash | the row */
 static int put(struct belay_broker *b, struct belay_str scope, struct belay_str key, const struct row *fresh,
                uint64_t window_ms, struct belay_err *err)
 {
     uint64_t longest = (uint64_t)(window_max[CLASSES - 1] / BELAY_US_PER_MS), epoch;
     struct belay_hash128 h = hash_of(scope, key);
     uint32_t old_slot = KEY_FILTER_SLOTS;
-    uint8_t number = 0, old_number = 0;
+    struct place at = { 0 }, old_at = { 0 };
     struct row old;
     bool closes;
     if (window_ms > longest)
         window_ms = longest;
     belay_time expires_at = belay_time_add_ms(b->now, (int64_t)window_ms);
     uint32_t bucket = bucket_of(expires_at, window_ms, &epoch);
-    if (!find(b, h, scope, key, &old_slot, &old_number, &old))
+    if (!find(b, h, scope, key, &old_slot, &old_at, &old))
         old_slot = KEY_FILTER_SLOTS;
     if (b->buckets[bucket].count && b->buckets[bucket].epoch != epoch) {
         bool within = old_slot < KEY_FILTER_SLOTS && b->parts[old_slot].bucket == bucket;
@@ -211,20 +244,23 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     if (slot == KEY_FILTER_SLOTS || part_reserve(b, bucket, slot) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for idempotency keys");
     bool opens = b->buckets[bucket].open != slot + 1;
-    if (slot == old_slot)
-        number = old_number;
-    else if (!opens && !known_absent(b, h))
-        (void)find_in(b, &b->parts[slot], h, scope, key, &number, &old);
-    if (number == COLLISIONS_MAX)
+    if (slot == old_slot) {
+        at = old_at;
+    } else if (!opens) {
+        at.run = b->parts[slot].run;
+        if (!known_absent(b, h))
+            (void)find_in_run(b, &b->parts[slot], h, scope, key, &at, &old);
+    }
+    if (at.number == COLLISIONS_MAX)
         return belay_fail(err, BELAY_LIMIT, "too many idempotency keys with one hash");
     struct belay_buf *r = record_begin(b);
     belay_pack_varint(r, bucket);
     belay_pack_varint(r, epoch);
     belay_pack_varint(r, slot);
     belay_pack_varint(r, opens ? b->part_last + 1 : b->parts[slot].number);
-    belay_pack_u8(r, number);
+    pack_place(r, at);
     belay_pack_varint(r, old_slot);
-    belay_pack_u8(r, old_number);
+    pack_place(r, old_at);
     belay_pack_varint(r, b->incarnation);
     pack_hash(r, h);
     belay_pack_u8(r, ROW_VERSION);
@@ -263,25 +299,37 @@ static void open_part(struct belay_broker *b, uint32_t bucket, uint32_t slot, ui
     at->open = slot + 1;
 }
 
-static void key_out(struct belay_broker *b, uint32_t slot, struct belay_hash128 h, uint8_t number)
+static void key_out(struct belay_broker *b, uint32_t slot, struct place at, struct belay_hash128 h)
 {
     const struct key_part *part = &b->parts[slot];
-    struct row_key k = key_of(part->number, h, number);
+    struct row_key k = key_of(part->number, at, h);
     belay_state_del(b->state, table_of(part->bucket), row_key_str(&k));
     b->buckets[part->bucket].count--;
+}
+
+/* A record of a later run was written behind a checkpoint that began it. */
+static void part_takes(struct key_part *part, uint8_t run, bool one_more)
+{
+    if (run > part->run) {
+        part->run = run;
+        part->run_keys = 0;
+    }
+    part->keys += one_more;
+    part->run_keys += one_more;
 }
 
 int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
 {
     uint64_t bucket = belay_unpack_varint(u), epoch = belay_unpack_varint(u), slot = belay_unpack_varint(u);
     uint32_t part = (uint32_t)belay_unpack_varint(u);
-    uint8_t number = belay_unpack_u8(u);
+    struct place place = unpack_place(u);
     uint64_t old_slot = belay_unpack_varint(u);
-    uint8_t old_number = belay_unpack_u8(u);
+    struct place old_place = unpack_place(u);
     uint64_t incarnation = belay_unpack_varint(u);
     struct belay_hash128 h = unpack_hash(u);
     struct belay_str value = belay_unpack_bytes(u, belay_unpack_left(u));
-    if (!belay_unpack_ok(u) || bucket >= BUCKETS || slot >= KEY_FILTER_SLOTS || old_slot > KEY_FILTER_SLOTS)
+    if (!belay_unpack_ok(u) || bucket >= BUCKETS || slot >= KEY_FILTER_SLOTS || old_slot > KEY_FILTER_SLOTS
+        || place.run >= RUNS_MAX)
         return BELAY_CORRUPT;
     if (part_reserve(b, (uint32_t)bucket, (uint32_t)slot) != BELAY_OK)
         return BELAY_NOMEM;
@@ -289,8 +337,8 @@ int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
     if (at->open != slot + 1)
         open_part(b, (uint32_t)bucket, (uint32_t)slot, part);
     if (old_slot < KEY_FILTER_SLOTS && old_slot != slot)
-        key_out(b, (uint32_t)old_slot, h, old_number);
-    struct row_key k = key_of(part, h, number);
+        key_out(b, (uint32_t)old_slot, old_place, h);
+    struct row_key k = key_of(part, place, h);
     b->absent_known = false;
     belay_state_put(b->state, table_of((uint32_t)bucket), row_key_str(&k), value);
     if (!BELAY_PLANTED(64)) {
@@ -299,7 +347,7 @@ int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
     }
     at->epoch = epoch;
     at->count += old_slot != slot;
-    b->parts[slot].keys += old_slot != slot;
+    part_takes(&b->parts[slot], place.run, old_slot != slot);
     if (incarnation > b->incarnation_seen)
         b->incarnation_seen = incarnation;
     b->dirty = true;
@@ -326,20 +374,21 @@ int belay_broker_idempotency_done(struct belay_broker *b, struct belay_str scope
 
 /* ---- forgetting ---- */
 
-/* A chain of equal hashes has no gaps: the last of it moves into the place of the one that goes. */
+/* A chain of equal hashes has no gaps within its run: the last of it moves into the place of the one that goes.
+ * slot | hash | run | number | number of the last | the last's row */
 int belay_broker_idempotency_forget(struct belay_broker *b, struct belay_str scope, struct belay_str key,
                                     struct belay_err *err)
 {
     struct belay_hash128 h = hash_of(scope, key);
     uint32_t slot;
-    uint8_t number, last;
+    struct place at, last;
     struct row row;
     struct belay_str value, moved = BELAY_STR_NONE;
-    if (!find(b, h, scope, key, &slot, &number, &row))
+    if (!find(b, h, scope, key, &slot, &at, &row))
         return BELAY_OK;
     const struct key_part *part = &b->parts[slot];
-    for (last = number; last + 1 < COLLISIONS_MAX; last++) {
-        struct row_key next = key_of(part->number, h, (uint8_t)(last + 1));
+    for (last = at; last.number + 1 < COLLISIONS_MAX; last.number++) {
+        struct row_key next = key_of(part->number, (struct place){ at.run, (uint8_t)(last.number + 1) }, h);
         if (!belay_state_get(b->state, table_of(part->bucket), row_key_str(&next), &value))
             break;
         moved = value;
@@ -347,8 +396,8 @@ int belay_broker_idempotency_forget(struct belay_broker *b, struct belay_str sco
     struct belay_buf *r = record_begin(b);
     belay_pack_varint(r, slot);
     pack_hash(r, h);
-    belay_pack_u8(r, number);
-    belay_pack_u8(r, last);
+    pack_place(r, at);
+    belay_pack_u8(r, last.number);
     belay_buf_put_str(r, moved);
     return record_commit(b, RECORD_IDEM_FORGET, (struct cost){ r->n + 64, 2 }, true, err);
 }
@@ -357,16 +406,16 @@ int apply_idem_forget(struct belay_broker *b, struct belay_unpack *u)
 {
     uint64_t slot = belay_unpack_varint(u);
     struct belay_hash128 h = unpack_hash(u);
-    uint8_t number = belay_unpack_u8(u), last = belay_unpack_u8(u);
+    struct place at = unpack_place(u), last = { at.run, belay_unpack_u8(u) };
     struct belay_str moved = belay_unpack_bytes(u, belay_unpack_left(u));
     if (!belay_unpack_ok(u) || slot >= KEY_FILTER_SLOTS)
         return BELAY_CORRUPT;
     const struct key_part *part = &b->parts[slot];
-    struct row_key k = key_of(part->number, h, number);
-    if (last != number)
+    struct row_key k = key_of(part->number, at, h);
+    if (last.number != at.number)
         belay_state_put(b->state, table_of(part->bucket), row_key_str(&k), moved);
     b->absent_known = false;
-    key_out(b, (uint32_t)slot, h, last);
+    key_out(b, (uint32_t)slot, last, h);
     b->dirty = true;
     return BELAY_OK;
 }
@@ -414,6 +463,19 @@ size_t idempotency_extra(const struct belay_broker *b)
 
 /* ---- the parts, in row 0 ---- */
 
+/* What comes behind this checkpoint lies behind what it writes, where that is worth a run. */
+void parts_begin_runs(struct belay_broker *b)
+{
+    uint32_t worth = b->part_keys / RUNS_MAX + 1;
+    for (uint32_t i = 0; i < BUCKETS; i++) {
+        struct key_part *part = b->buckets[i].open ? &b->parts[b->buckets[i].open - 1] : NULL;
+        if (part && part->run_keys >= worth && part->run + 1 < RUNS_MAX) {
+            part->run++;
+            part->run_keys = 0;
+        }
+    }
+}
+
 void parts_pack(const struct belay_broker *b, struct belay_buf *out)
 {
     belay_pack_varint(out, b->part_last);
@@ -427,6 +489,8 @@ void parts_pack(const struct belay_broker *b, struct belay_buf *out)
         belay_pack_u8(out, part->bucket);
         belay_pack_u8(out, part->full);
         belay_pack_varint(out, part->keys);
+        belay_pack_u8(out, part->run);
+        belay_pack_varint(out, part->run_keys);
     }
 }
 
@@ -439,7 +503,9 @@ int parts_unpack(struct belay_broker *b, struct belay_unpack *u)
         struct key_part part = { .number = (uint32_t)belay_unpack_varint(u), .bucket = belay_unpack_u8(u) };
         part.full = belay_unpack_u8(u);
         part.keys = (uint32_t)belay_unpack_varint(u);
-        if (!belay_unpack_ok(u) || slot >= KEY_FILTER_SLOTS || part.bucket >= BUCKETS || !part.number
+        part.run = belay_unpack_u8(u);
+        part.run_keys = (uint32_t)belay_unpack_varint(u);
+        if (!belay_unpack_ok(u) || part.run >= RUNS_MAX || slot >= KEY_FILTER_SLOTS || part.bucket >= BUCKETS || !part.number
             || b->parts[slot].number)
             return BELAY_CORRUPT;
         if (part_reserve(b, part.bucket, (uint32_t)slot) != BELAY_OK)
@@ -465,7 +531,7 @@ static void load_keys(struct belay_broker *b, uint32_t slot)
         from.n = key.n;
         if (key.n != KEY_BYTES)
             continue;
-        struct belay_hash128 h = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
+        struct belay_hash128 h = { belay_load_be64(key.p + 5), belay_load_be64(key.p + 13) };
         key_filter_add(&b->filter, slot, h);
         key_bits_add(at->bits, h);
     }

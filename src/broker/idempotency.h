@@ -7,6 +7,8 @@
 
 /* Bytes of state that the next key may need beside its own: its part may be full. */
 size_t idempotency_extra(const struct belay_broker *b);
+/* Before the parts are packed for a checkpoint. */
+void parts_begin_runs(struct belay_broker *b);
 void parts_pack(const struct belay_broker *b, struct belay_buf *out);
 int parts_unpack(struct belay_broker *b, struct belay_unpack *u);
 /* What the filter of each part says. */

@@ -150,7 +150,9 @@ struct bucket {
 struct key_part {
     uint32_t number;     /* 0: no part */
     uint32_t keys;
+    uint32_t run_keys;   /* that came in its present run */
     uint8_t bucket;
+    uint8_t run;         /* new keys go into it */
     bool full;
 };
 

@@ -181,14 +181,16 @@ int topics_load(struct belay_broker *b, struct belay_state *state)
     }
 }
 
+#define ROW_0_VERSION 2 /* 1: keys of a part without runs */
+
 void broker_row_save(struct belay_broker *b, struct belay_state *state)
 {
-    char bytes[8 * BELAY_VARINT_MAX + BUCKETS * 2 * BELAY_VARINT_MAX + KEY_FILTER_SLOTS * (2 + 3 * BELAY_VARINT_MAX)];
+    char bytes[8 * BELAY_VARINT_MAX + BUCKETS * 2 * BELAY_VARINT_MAX + KEY_FILTER_SLOTS * (3 + 4 * BELAY_VARINT_MAX)];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
     struct row_key key = key_id(0);
     if (!b->dirty)
         return;
-    belay_pack_u8(&out, ROW_VERSION);
+    belay_pack_u8(&out, ROW_0_VERSION);
     belay_pack_varint(&out, b->scheduled_next);
     belay_pack_varint(&out, b->scheduled_count);
     belay_pack_varint(&out, b->incarnation_seen);
@@ -196,6 +198,7 @@ void broker_row_save(struct belay_broker *b, struct belay_state *state)
         belay_pack_varint(&out, b->buckets[i].epoch);
         belay_pack_varint(&out, b->buckets[i].count);
     }
+    parts_begin_runs(b);
     parts_pack(b, &out);
     belay_state_put(state, BELAY_TABLE_TOPIC, row_key_str(&key), belay_buf_view(&out));
     b->dirty = false;
@@ -208,7 +211,7 @@ int broker_row_load(struct belay_broker *b, struct belay_state *state)
     if (!belay_state_get(state, BELAY_TABLE_TOPIC, row_key_str(&key), &value))
         return BELAY_OK;
     struct belay_unpack u = belay_unpack_init(value);
-    if (belay_unpack_u8(&u) != ROW_VERSION)
+    if (belay_unpack_u8(&u) != ROW_0_VERSION)
         return BELAY_VERSION;
     b->scheduled_next = belay_unpack_varint(&u);
     b->scheduled_count = belay_unpack_varint(&u);

@@ -54,7 +54,8 @@ set(planted
   "75:more_requests_at_work_than_their_api_allows"
   "62:an_outage_that_counts_as_poison"
   "63:a_message_that_counts_twice_as_poison"
-  "64:a_filter_that_does_not_know_its_keys")
+  "64:a_filter_that_does_not_know_its_keys"
+  "76:a_key_of_an_earlier_run_that_nobody_looks_for")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

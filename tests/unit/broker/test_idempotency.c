@@ -160,6 +160,47 @@ static void keys_are_found_in_whichever_part_they_lie(void **state)
     assert_int_equal(look(w, "api/place", "k1").state, BELAY_IDEMPOTENCY_NONE);
 }
 
+/* Each checkpoint begins a run: keys of all of them are found, done where they lie, and forgotten. */
+static void keys_are_found_in_whichever_run_they_lie(void **state)
+{
+    struct world *w = *state;
+    char name[16];
+    w->part_keys = w->b->part_keys = 64;
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        begin(w, name, HOUR_MS);
+        if (i % 6 == 5) {
+            belay_store_checkpoint_soon(w->store);
+            world_settle(w);
+            if (i % 12 == 5)
+                world_reopen(w, i % 24 == 5 ? SIM_KILL : SIM_POWER);
+        }
+    }
+    assert_true(w->b->parts[0].run >= 5);
+    assert_int_equal(w->b->parts[0].keys, 60);
+    for (int i = 0; i < 60; i += 2) { /* in its place: no second row of it */
+        snprintf(name, sizeof name, "k%d", i);
+        done(w, name, name, HOUR_MS);
+    }
+    assert_int_equal(w->b->parts[0].keys, 60);
+    for (int i = 0; i < 60; i += 5) {
+        snprintf(name, sizeof name, "k%d", i);
+        world_ok(w, belay_broker_idempotency_forget(w->b, BELAY_STR("api/place"), belay_str_c(name), &w->err));
+    }
+    for (int death = 0; death < 2; death++) {
+        for (int i = 0; i < 60; i++) {
+            snprintf(name, sizeof name, "k%d", i);
+            assert_int_equal(look(w, "api/place", name).state, i % 5 == 0   ? BELAY_IDEMPOTENCY_NONE
+                                                               : i % 2 == 0 ? BELAY_IDEMPOTENCY_DONE
+                                                                            : BELAY_IDEMPOTENCY_RUNNING);
+        }
+        belay_store_checkpoint_soon(w->store);
+        world_settle(w);
+        world_reopen(w, death ? SIM_POWER : SIM_KILL);
+    }
+    assert_true(w->b->parts[0].run >= 5);
+}
+
 /* More parts than there are slots: the open ones grow, and every key is found. */
 static void without_slots_a_part_takes_more_keys(void **state)
 {
@@ -214,6 +255,7 @@ int main(void)
         WORLD_TEST(what_was_looked_for_in_vain_may_come),
         WORLD_TEST(keys_end_with_their_window_and_their_bucket_is_dropped),
         WORLD_TEST(keys_are_found_in_whichever_part_they_lie),
+        WORLD_TEST(keys_are_found_in_whichever_run_they_lie),
         WORLD_TEST(without_slots_a_part_takes_more_keys),
         WORLD_TEST(buckets_take_turns_for_a_long_time),
     };
