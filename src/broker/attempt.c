@@ -12,6 +12,7 @@
 int belay_broker_start(struct belay_broker *b, struct belay_delivery *d, struct belay_err *err)
 {
     struct entry *e = entry_of(d);
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT);
     if (e->begun || d->interrupted)
         return BELAY_OK;
     int status = gather_start(b, d->sub, d->sequence, err);
@@ -23,6 +24,7 @@ int belay_broker_progress(struct belay_broker *b, struct belay_delivery *d, stru
                           struct belay_hash128 definition, struct belay_err *err)
 {
     struct entry *e = entry_of(d);
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT);
     if (e->unchanged && belay_str_eq(d->progress, progress) && belay_hash128_eq(d->definition, definition))
         return BELAY_OK;
     int status = delivery_prepare(b, d->sub, err);

@@ -49,9 +49,7 @@ static bool next_row(struct audit *a, uint32_t table, struct row_key *key, struc
     if (a->cancelled
         || !belay_state_seek(a->b->state, table, row_key_str(key), true, row_key_str(&prefix), &found, ret_value))
         return false;
-    BELAY_ASSERT(found.n <= sizeof key->bytes);
-    memcpy(key->bytes, found.p, found.n);
-    key->n = found.n;
+    *key = row_key_of(found);
     return true;
 }
 

@@ -15,6 +15,7 @@ void idempotency_tick(struct belay_broker *b);
 void poison_tick(struct belay_broker *b);
 int poison_load(struct belay_broker *b);
 void trail_tick(struct belay_broker *b);
+int trail_load(struct belay_broker *b);
 int trail_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 void sweep_tick(struct belay_broker *b);
 void sweep_recovered(struct belay_broker *b);

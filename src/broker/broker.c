@@ -72,6 +72,7 @@ void belay_broker_free(struct belay_broker *b)
 
 void belay_broker_set_store(struct belay_broker *b, struct belay_store *store)
 {
+    BELAY_ASSERT(store && !b->store);
     b->store = store;
     b->state = belay_store_state(store);
 }
@@ -88,6 +89,8 @@ int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct 
         status = replays_load(b, state);
     if (status == BELAY_OK)
         status = poison_load(b);
+    if (status == BELAY_OK)
+        status = trail_load(b);
     if (status != BELAY_OK)
         return belay_fail(err, status, "the broker's rows in the state: %s", belay_status_text(status));
     return BELAY_OK;
@@ -163,6 +166,7 @@ static apply_fn *const applies[] = {
     [RECORD_RESUME - BELAY_RECORD_BROKER] = apply_resume,
     [RECORD_EDIT - BELAY_RECORD_BROKER] = apply_edit,
 };
+_Static_assert(sizeof applies / sizeof applies[0] == RECORD_END - BELAY_RECORD_BROKER, "each record type is applied");
 
 /* The only place where durable state changes: from a record just appended, or one read at recovery. */
 static int apply(struct belay_broker *b, uint16_t type, struct belay_str body)
@@ -216,6 +220,7 @@ int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, s
 {
     struct cost cost = { bytes + EXCEPTION_COST.state_bytes, 3 * records + EXCEPTION_COST.changes + 8 };
     int status = BELAY_OK;
+    BELAY_ASSERT(!d || entry_of(d)->where == ENTRY_FLIGHT);
     cost.state_bytes += idempotency_extra(b);
     b->unit = (struct cost){ 0 };
     if (d) {
@@ -234,6 +239,7 @@ int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, s
 
 void record_append(struct belay_broker *b, enum record_type type)
 {
+    BELAY_ASSERT(type >= RECORD_TOPIC && type < RECORD_END && b->record.n);
     struct belay_str body = belay_store_append(b->store, (uint16_t)type, RECORD_VERSION,
                                                belay_buf_view(&b->record));
     int status = apply(b, (uint16_t)type, body);

@@ -27,6 +27,7 @@ uint64_t cursor_cover(struct belay_subscription *sub, uint64_t first, uint64_t e
         added = end - first;
     } else {
         added = ranges_add(&sub->settled, first, end);
+        BELAY_ASSERT(sub->settled.items[0].first >= sub->cursor);
         if (sub->settled.items[0].first == sub->cursor) {
             sub->cursor = sub->settled.items[0].end;
             ranges_remove(&sub->settled, 0, sub->cursor);
@@ -82,8 +83,10 @@ static int gather(struct belay_broker *b, struct belay_subscription *sub, struct
                   uint64_t sequence, struct belay_err *err)
 {
     int status = gather_prepare(b, sub, set, err);
-    if (status == BELAY_OK)
-        ranges_add(set, sequence, sequence + 1);
+    if (status == BELAY_OK) {
+        uint64_t added = ranges_add(set, sequence, sequence + 1);
+        BELAY_ASSERT(added == 1); /* once a step */
+    }
     return status;
 }
 

@@ -114,6 +114,8 @@ void deliver_take(struct belay_broker *b, struct entry *e)
 {
     struct belay_subscription *sub = e->d.sub;
     const struct suspect *s = sub->suspect_count ? suspect_find(sub, e->d.sequence) : NULL;
+    BELAY_ASSERT(e->where == ENTRY_READY && sub->in_flight < sub->opt.concurrency);
+    BELAY_ASSERT(!e->lane || (e->lane->busy == e && (e->loner || !e->lane->hand)));
     e->d.deaths = s ? s->deaths : 0;
     e->where = ENTRY_FLIGHT;
     e->taken = true;
@@ -186,6 +188,7 @@ void belay_broker_defer(struct belay_broker *b, struct belay_delivery *d, belay_
 {
     struct entry *e = entry_of(d);
     struct belay_subscription *sub = d->sub;
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT && sub->in_flight);
     sub->in_flight--;
     e->where = ENTRY_DEFERRED;
     if (e->lane && e->lane->hand) { /* it was parked meanwhile */

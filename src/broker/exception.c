@@ -51,8 +51,10 @@ static bool decode(struct belay_str value, struct exception *ret_x, struct belay
         if (parts)
             parts[i] = part;
     }
+    if (!known || !belay_unpack_done(&u) || x.state < EXCEPTION_WAITING || x.state > EXCEPTION_HELD)
+        return false;
     *ret_x = x;
-    return known && belay_unpack_done(&u);
+    return true;
 }
 
 static bool get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x,
@@ -79,6 +81,7 @@ struct belay_str exception_inside(struct belay_broker *b, uint32_t sub, uint64_t
 bool exception_give(struct exception *x, enum inside part, struct belay_str value)
 {
     size_t bytes = value.n;
+    BELAY_ASSERT(value.p);
     for (unsigned i = 0; i < INSIDE_COUNT; i++)
         bytes += i == part ? 0 : x->inside_bytes[i];
     if (bytes > INSIDE_BYTES_MAX)
@@ -140,6 +143,8 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     struct row_key key = key_exception(sub->id, sequence, PART_META);
     char bytes[META_BYTES_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    BELAY_ASSERT(!x->keyed || x->key.n);
+    BELAY_ASSERT(x->letter ? !exception_has_inside(x, INSIDE_MESSAGE) : !exception_is_letter(x));
     belay_pack_u8(&out, EXCEPTION_VERSION);
     belay_pack_u8(&out, (uint8_t)x->state);
     belay_pack_u8(&out, (uint8_t)((x->keyed ? FLAG_KEYED : 0) | (x->loner ? FLAG_LONER : 0)
@@ -186,11 +191,11 @@ void exception_set_state(struct belay_broker *b, struct belay_subscription *sub,
                          enum exception_state state)
 {
     if (x->state == EXCEPTION_PARKED && !BELAY_PLANTED(74))
-        sub->n.stuck -= held_behind(b, sub, x);
+        count_less(&sub->n.stuck, held_behind(b, sub, x));
     if (state == EXCEPTION_PARKED)
         sub->n.stuck += held_behind(b, sub, x);
     if (x->state)
-        --*counter(sub, x->state);
+        count_less(counter(sub, x->state), 1);
     ++*counter(sub, state);
     x->state = state;
     sub->dirty = true;
@@ -234,8 +239,8 @@ void exception_remove(struct belay_broker *b, struct belay_subscription *sub, ui
     }
     exception_unwait(b, sub, sequence, x);
     if (x->state == EXCEPTION_PARKED)
-        sub->n.stuck -= held_behind(b, sub, x);
-    --*counter(sub, x->state);
+        count_less(&sub->n.stuck, held_behind(b, sub, x));
+    count_less(counter(sub, x->state), 1);
     sub->dirty = sub->topic->low_dirty = true;
     if (head)
         lane_advance(b, sub, x->lane, now);
@@ -246,6 +251,7 @@ void exception_add_history(struct belay_broker *b, struct belay_subscription *su
                            struct exception *x, struct belay_str packed)
 {
     struct row_key key = key_history(sub->id, sequence, x->history);
+    BELAY_ASSERT(packed.n);
     if (x->history || !exception_give(x, INSIDE_FAILURE, packed))
         belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), packed);
     x->history++;

@@ -16,6 +16,7 @@ struct belay_buf *head_pack(struct belay_broker *b, struct entry *e, struct bela
 {
     struct belay_buf *r = record_begin(b);
     bool keyed = e->keyed;
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT && e->d.attempt);
     belay_pack_varint(r, e->d.sub->id);
     belay_pack_varint(r, e->d.sequence);
     belay_pack_u8(r, (uint8_t)((keyed ? HEAD_KEYED : 0) | (e->loner ? HEAD_LONER : 0)));
@@ -76,6 +77,7 @@ void became_exception(struct entry *e)
 {
     if (e->exception)
         return;
+    BELAY_ASSERT(e->d.sub->fresh);
     e->exception = true;
     e->d.sub->fresh--;
     e->d.sub->loaded++;
@@ -138,6 +140,7 @@ struct belay_str head_unpack_failure(struct belay_unpack *u)
 void delivery_end(struct belay_broker *b, struct entry *e)
 {
     struct belay_subscription *sub = e->d.sub;
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT);
     entry_drop(b, e);
     if (!belay_list_empty(&sub->troubled))
         (void)!lanes_hold(b, sub); /* refused now: fill() tries again */

@@ -44,24 +44,26 @@ bool lane_row_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
         return false;
     struct belay_unpack u = belay_unpack_init(value);
     bool known = belay_unpack_u8(&u) == LANE_VERSION;
-    ret_row->head = belay_unpack_varint(&u);
-    ret_row->held = belay_unpack_varint(&u);
-    ret_row->run_first = belay_unpack_varint(&u);
-    ret_row->run_taken = belay_unpack_varint(&u);
-    ret_row->run_at = (uint32_t)belay_unpack_varint(&u);
-    ret_row->last_first = belay_unpack_varint(&u);
-    ret_row->since = belay_unpack_svarint(&u);
-    ret_row->head_since = belay_unpack_svarint(&u);
+    struct lane_row row = { .head = belay_unpack_varint(&u) };
+    row.held = belay_unpack_varint(&u);
+    row.run_first = belay_unpack_varint(&u);
+    row.run_taken = belay_unpack_varint(&u);
+    row.run_at = (uint32_t)belay_unpack_varint(&u);
+    row.last_first = belay_unpack_varint(&u);
+    row.since = belay_unpack_svarint(&u);
+    row.head_since = belay_unpack_svarint(&u);
     uint8_t flags = belay_unpack_u8(&u);
-    ret_row->kept = flags & LANE_KEPT;
-    ret_row->hand = false;
-    key_text_set(&ret_row->key, belay_unpack_str(&u));
+    row.kept = flags & LANE_KEPT;
+    key_text_set(&row.key, belay_unpack_str(&u));
     if (flags & LANE_HAND) {
         belay_time at = belay_unpack_svarint(&u);
         struct belay_str reason = belay_unpack_str(&u);
-        lane_row_by_hand(ret_row, at, reason, belay_unpack_str(&u));
+        lane_row_by_hand(&row, at, reason, belay_unpack_str(&u));
     }
-    return known && belay_unpack_done(&u);
+    if (!known || !belay_unpack_done(&u))
+        return false;
+    *ret_row = row;
+    return true;
 }
 
 void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row)
@@ -69,6 +71,8 @@ void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     struct row_key key = key_lane(sub, lane);
     char bytes[BELAY_KEY_BYTES_MAX + 2 * BELAY_LANE_REASON_BYTES_MAX + 14 * BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    BELAY_ASSERT(row->key.n && !row->held == !row->run_first);
+    BELAY_ASSERT(row->run_taken ? row->run_taken >= row->run_first && row->run_at >= RUN_PREFIX : !row->run_at);
     belay_pack_u8(&out, LANE_VERSION);
     belay_pack_varint(&out, row->head);
     belay_pack_varint(&out, row->held);
@@ -112,6 +116,7 @@ void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct
                   struct belay_str key, uint64_t head, belay_time since)
 {
     struct lane_row row;
+    BELAY_ASSERT(head && key.n);
     if (lane_in_trouble(b, sub->id, lane, &row)) {
         BELAY_ASSERT(row.head == head);
         return;
@@ -235,6 +240,7 @@ void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct
 {
     struct exception x = { .keyed = true, .lane = lane, .key = row->key };
     struct belay_str progress;
+    BELAY_ASSERT(sequence);
     row->head = sequence;
     row->head_since = now;
     lane_row_put(b, sub->id, lane, row);
@@ -247,7 +253,7 @@ void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct
 void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane)
 {
     struct lane *l = lane_find(sub, lane);
-    sub->n.lanes_in_trouble--;
+    count_less(&sub->n.lanes_in_trouble, 1);
     sub->dirty = true;
     lane_over(b, sub);
     if (l) {
@@ -265,7 +271,7 @@ void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct
     sub->dirty = true;
     if (row.held) {
         uint64_t first = held_take(b, sub->id, lane, &row);
-        sub->n.held--;
+        count_less(&sub->n.held, 1);
         lane_promote(b, sub, lane, &row, first, now);
     } else if (row.hand) {
         row.head = 0; /* whatever comes next will be it */
@@ -310,6 +316,7 @@ static void run_write(struct belay_broker *b, uint32_t sub, struct belay_hash128
 {
     char bytes[RUN_BYTES_MAX + 2 * BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
+    BELAY_ASSERT(n && sequences[0] && sequences[0] <= sequences[n - 1]);
     belay_pack_u8(&out, ROW_VERSION);
     belay_pack_u64(&out, sequences[n - 1]);
     for (uint32_t i = 1; i < n; i++)
@@ -376,8 +383,8 @@ void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct 
         memmove(&sequences[at], &sequences[at + 1], (n - at - 1) * sizeof *sequences);
         run_replace(b, sub->id, lane, &row, first, sequences, n - 1);
         row.held--;
-        sub->n.held--;
-        sub->n.stuck -= lane_head_parked(b, sub, &row);
+        count_less(&sub->n.held, 1);
+        count_less(&sub->n.stuck, lane_head_parked(b, sub, &row));
         lane_row_put(b, sub->id, lane, &row);
         if (row.kept)
             progress_put(b, sub->id, sequence, BELAY_STR_NONE);
@@ -407,8 +414,7 @@ bool held_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t 
                                            row_key_str(&prefix), &key, &run)) {
         struct belay_hash128 lane = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
         uint64_t first = belay_load_be64(key.p + 20);
-        memcpy(from.bytes, key.p, key.n);
-        from.n = key.n;
+        from = row_key_of(key);
         if (first <= sequence && sequence <= run_last(run)
             && held_in_run(b, sub, lane, first, run, sequence)) {
             *ret_lane = lane;

@@ -55,6 +55,7 @@ int lane_hold(struct belay_broker *b, struct belay_subscription *sub, struct lan
         sub->fresh--;
         sub->loaded++;
     }
+    BELAY_ASSERT(lane->pending_count == count);
     belay_list_unlink(&lane->troubled_node);
     for (; count; count--) /* the last one may take the lane along */
         entry_drop(b, BELAY_CONTAINER_OF(lane->pending.next, struct entry, d.node));

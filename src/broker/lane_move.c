@@ -201,8 +201,8 @@ int apply_lane_move(struct belay_broker *b, struct belay_unpack *u)
     for (uint64_t i = 0; i < held; i++)
         held_take(b, sub->id, hash, &row);
     lane_row_put(b, sub->id, hash, &row);
-    sub->n.held -= held;
-    sub->n.stuck -= lane_head_parked(b, sub, &row) ? held : 0;
+    count_less(&sub->n.held, held);
+    count_less(&sub->n.stuck, lane_head_parked(b, sub, &row) ? held : 0);
     sub->n.discarded += held + head;
     sub->dirty = sub->topic->low_dirty = true;
     if (!head)

@@ -97,6 +97,7 @@ static void put_back(struct belay_broker *b, struct belay_subscription *sub, str
     struct lane *lane = lane_find(sub, hash);
     struct entry *busy = lane ? lane->busy : NULL;
     if (was_fresh) {
+        BELAY_ASSERT(busy && !busy->exception && sub->fresh);
         busy->exception = true;
         sub->fresh--;
         sub->loaded++;
@@ -211,7 +212,7 @@ static bool unmark(struct belay_broker *b, struct told_lane *t)
     struct lane *lane = lane_find(t->sub, t->hash);
     t->row.hand = false;
     lane_row_put(b, t->sub->id, t->hash, &t->row);
-    t->sub->n.lanes_by_hand--;
+    count_less(&t->sub->n.lanes_by_hand, 1);
     t->sub->dirty = true;
     if (lane)
         lane->hand = false;

@@ -24,8 +24,10 @@ bool facts_unpack(struct belay_str value, struct letter_facts *ret_f)
     f.payload_hash = unpack_hash(&u);
     f.edits = (uint32_t)belay_unpack_varint(&u);
     f.key = belay_unpack_str(&u);
+    if (!known || !belay_unpack_done(&u))
+        return false;
     *ret_f = f;
-    return known && belay_unpack_done(&u);
+    return true;
 }
 
 bool facts_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct letter_facts *ret_f)

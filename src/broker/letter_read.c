@@ -8,9 +8,12 @@ static bool take_attempt(struct belay_str value, struct belay_letter_attempt *re
 {
     struct belay_unpack u = belay_unpack_init(value);
     bool known = belay_unpack_u8(&u) == ROW_VERSION;
-    ret_attempt->attempt = belay_unpack_u32(&u);
-    belay_fault_unpack(&u, &ret_attempt->fault);
-    return known && belay_unpack_ok(&u);
+    struct belay_letter_attempt attempt = { .attempt = belay_unpack_u32(&u) };
+    belay_fault_unpack(&u, &attempt.fault);
+    if (!known || !belay_unpack_ok(&u))
+        return false;
+    *ret_attempt = attempt;
+    return true;
 }
 
 /* Entry `number` of the history; a view of the state, p == NULL: it is not there. */
@@ -128,9 +131,7 @@ bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_
         uint64_t at = belay_load_be64(key.p + 4);
         bool meta = key.p[12] == PART_META;
         struct exception x;
-        BELAY_ASSERT(key.n <= sizeof from.bytes);
-        memcpy(from.bytes, key.p, key.n); /* key and value live until the next look */
-        from.n = key.n;
+        from = row_key_of(key); /* key and value live until the next look */
         if (!meta || !exception_get(b, id, at, &x) || exception_is_letter(&x)
             || !exception_has_inside(&x, INSIDE_MESSAGE))
             continue;

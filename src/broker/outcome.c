@@ -13,6 +13,7 @@
 
 static void attempt_ended(struct head *h)
 {
+    BELAY_ASSERT(h->attempt > h->x.ended);
     h->x.ended = h->attempt;
     if (h->x.begun < h->attempt)
         h->x.begun = h->attempt;
@@ -150,6 +151,7 @@ int belay_broker_expire(struct belay_broker *b, struct belay_delivery *d, const 
 void letter_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
                 struct belay_str facts, struct belay_str message)
 {
+    BELAY_ASSERT(x->letter || message.p);
     facts_put(b, sub->id, sequence, facts);
     if (message.p) {
         struct row_key key = key_letter(sub->id, sequence, LETTER_MESSAGE);

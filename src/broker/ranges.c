@@ -49,7 +49,7 @@ static uint32_t lower(const struct ranges *r, uint64_t from)
 
 static void insert(struct ranges *r, uint32_t at, struct range item)
 {
-    BELAY_ASSERT(r->count < r->cap);
+    BELAY_ASSERT(r->count < r->cap && at <= r->count && item.first < item.end);
     memmove(&r->items[at + 1], &r->items[at], (r->count - at) * sizeof item);
     r->items[at] = item;
     r->count++;
@@ -57,6 +57,7 @@ static void insert(struct ranges *r, uint32_t at, struct range item)
 
 static void erase(struct ranges *r, uint32_t at, uint32_t n)
 {
+    BELAY_ASSERT(at + n <= r->count);
     memmove(&r->items[at], &r->items[at + n], (r->count - at - n) * sizeof *r->items);
     r->count -= n;
 }

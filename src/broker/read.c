@@ -167,6 +167,7 @@ static void fetch_fresh(struct belay_broker *b, struct belay_subscription *sub, 
     page->fetch.done = fresh_fetched;
     page->fetch.arg = NULL;
     page->generation = sub->generation;
+    BELAY_ASSERT(!sub->fetching && count);
     sub->fetching = true;
     belay_store_fetch(b->store, &page->fetch);
 }
@@ -274,6 +275,7 @@ static void exception_fetched(struct belay_fetch *fetch)
     struct belay_broker *b = page->broker;
     struct belay_subscription *sub = page->sub;
     struct entry *e = page->entry;
+    BELAY_ASSERT(b->fetches && page->single);
     b->fetches--;
     page->entry = NULL;
     if (e && fetch->status == BELAY_OK) {

@@ -74,6 +74,12 @@ struct counters {
     uint64_t lanes_by_hand;
     uint64_t stuck;                                  /* of held: behind a parked letter, until a person comes */
 };
+/* Nothing is taken away that was not counted (I4). */
+static inline void count_less(uint64_t *counter, uint64_t n)
+{
+    BELAY_ASSERT(*counter >= n);
+    *counter -= n;
+}
 
 /* A lane that stands, with one head since then; and what the watch knows of a subscription's (lane_watch.c). */
 struct stand {

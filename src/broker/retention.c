@@ -62,6 +62,7 @@ static void set_low(struct belay_broker *b, struct topic *t, uint64_t low)
 {
     if (low <= t->low)
         return;
+    BELAY_ASSERT(low <= belay_store_next_sequence(b->store, t->id));
     t->low = low;
     belay_store_set_low(b->store, t->id, low);
 }

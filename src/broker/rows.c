@@ -1,6 +1,8 @@
 /* rows.c - keys of the broker's tables (docs/format/broker-records.md).  Numbers are big-endian, so
  * that the order of keys is the order of subscription, sequence, time. */
-#include "broker/window.h"
+#include "broker/rows.h"
+
+#include "base/pack.h"
 
 static void put32(struct row_key *k, uint32_t v)
 {

@@ -2,6 +2,10 @@
 #ifndef BELAY_BROKER_ROWS_H
 #define BELAY_BROKER_ROWS_H
 
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/limits.h"
 #include "broker/broker.h"
 
 /* A key of a table (rows.c). */
@@ -12,6 +16,14 @@ struct row_key {
 static inline struct belay_str row_key_str(const struct row_key *k)
 {
     return belay_str((const char *)k->bytes, k->n);
+}
+/* By value what the state showed as a view: where a walk goes on. */
+static inline struct row_key row_key_of(struct belay_str key)
+{
+    struct row_key k = { .n = key.n };
+    BELAY_ASSERT(key.n && key.n <= sizeof k.bytes);
+    memcpy(k.bytes, key.p, key.n);
+    return k;
 }
 
 /* A lane's key by value: what is read from the state would not outlive the next put. */

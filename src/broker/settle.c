@@ -21,6 +21,7 @@ int settle_commit(struct belay_broker *b, struct belay_subscription *sub, uint64
     if (status != BELAY_OK)
         return status;
     struct belay_buf *r = record_begin(b);
+    BELAY_ASSERT(sequence && (how == SETTLE_DONE || reason.n)); /* G4: what is discarded has a reason */
     belay_pack_varint(r, sub->id);
     belay_pack_varint(r, sequence);
     belay_pack_u8(r, (uint8_t)how);
@@ -70,6 +71,7 @@ int belay_broker_ack(struct belay_broker *b, struct belay_delivery *d, struct be
 {
     struct entry *e = entry_of(d);
     int status;
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT);
     if (e->exception || e->progress)
         status = settle_commit(b, d->sub, d->sequence, SETTLE_DONE, NULL, BELAY_STR_NONE, BELAY_STR_NONE, err);
     else

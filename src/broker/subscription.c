@@ -117,6 +117,7 @@ static int place(struct belay_broker *b, struct belay_subscription *sub, struct 
 {
     if (make_place(b) != BELAY_OK || belay_map_put(&b->subs_by_name, sub->name, sub, NULL) != BELAY_OK)
         return BELAY_NOMEM;
+    BELAY_ASSERT(!sub->topic && b->sub_count < b->sub_cap);
     b->subs[b->sub_count++] = sub;
     sub->id = b->sub_count;
     sub->topic = t;

@@ -74,6 +74,7 @@ void suspect_forget_range(struct belay_subscription *sub, uint64_t first, uint64
     uint32_t from = place_of(sub, first), to = place_of(sub, end);
     if (from == to)
         return;
+    BELAY_ASSERT(from < to && to <= sub->suspect_count);
     for (uint32_t i = from; i < to; i++)
         sub->suspected_count -= sub->suspects[i].suspected;
     memmove(&sub->suspects[from], &sub->suspects[to], (sub->suspect_count - to) * sizeof *sub->suspects);
@@ -96,6 +97,7 @@ void suspect_clear(struct belay_subscription *sub, uint64_t sequence)
         suspect_forget(sub, sequence);
         return;
     }
+    BELAY_ASSERT(!s->suspected || sub->suspected_count);
     sub->suspected_count -= s->suspected;
     s->suspected = s->in_hand = false;
     sub->dirty = true;

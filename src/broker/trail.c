@@ -59,19 +59,36 @@ static struct belay_str row(struct belay_broker *b, struct row_key key)
     return belay_state_get(b->state, BELAY_TABLE_TRAIL, row_key_str(&key), &value) ? value : BELAY_STR_NONE;
 }
 
-void belay_trail_range(struct belay_broker *b, uint64_t *ret_first, uint64_t *ret_next)
+/* Without a row nobody did anything yet. Errors: BELAY_VERSION, BELAY_CORRUPT. */
+static int get_range(struct belay_broker *b, uint64_t *ret_first, uint64_t *ret_next)
 {
-    *ret_first = *ret_next = 1;
     struct belay_str value = row(b, key_range());
     struct belay_unpack u = belay_unpack_init(value);
-    if (!value.p)
-        return;
-    bool known = belay_unpack_u8(&u) == ROW_VERSION;
-    uint64_t first = belay_unpack_varint(&u), next = belay_unpack_varint(&u);
-    if (!known || !belay_unpack_done(&u))
-        return;
+    uint64_t first = 1, next = 1;
+    if (value.p) {
+        if (belay_unpack_u8(&u) != ROW_VERSION)
+            return BELAY_VERSION;
+        first = belay_unpack_varint(&u);
+        next = belay_unpack_varint(&u);
+        if (!belay_unpack_done(&u) || !first || first > next)
+            return BELAY_CORRUPT;
+    }
     *ret_first = first;
     *ret_next = next;
+    return BELAY_OK;
+}
+
+/* Taken for empty, an unreadable trail would be written over from its begin. */
+int trail_load(struct belay_broker *b)
+{
+    uint64_t first, next;
+    return get_range(b, &first, &next);
+}
+
+void belay_trail_range(struct belay_broker *b, uint64_t *ret_first, uint64_t *ret_next)
+{
+    int status = get_range(b, ret_first, ret_next);
+    BELAY_ASSERT(status == BELAY_OK); /* load read it, and since then only put_range wrote it */
 }
 
 static bool decode(struct belay_str value, struct belay_trail_entry *ret_entry)
@@ -86,8 +103,10 @@ static bool decode(struct belay_str value, struct belay_trail_entry *ret_entry)
     e.verb = belay_unpack_str(&u);
     e.reason = belay_unpack_str(&u);
     e.detail = belay_unpack_str(&u);
+    if (!known || !belay_unpack_done(&u) || e.kind == 0 || e.kind >= BELAY_TRAIL_KINDS)
+        return false;
     *ret_entry = e;
-    return known && belay_unpack_done(&u) && e.kind > 0 && e.kind < BELAY_TRAIL_KINDS;
+    return true;
 }
 
 /* ---- adding ---- */
@@ -187,6 +206,7 @@ static void put_range(struct belay_broker *b, uint64_t first, uint64_t next)
     char bytes[1 + 2 * BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
     struct row_key key = key_range();
+    BELAY_ASSERT(first && first <= next);
     belay_pack_u8(&out, ROW_VERSION);
     belay_pack_varint(&out, first);
     belay_pack_varint(&out, next);
@@ -272,9 +292,7 @@ int trail_check(struct belay_broker *b, struct belay_err *err)
         struct belay_trail_entry e;
         bool entry = key.p[0] == ROW_ENTRY;
         uint64_t number = belay_load_be64(key.p + (entry ? 1 : 9));
-        BELAY_ASSERT(key.n <= sizeof from.bytes);
-        memcpy(from.bytes, key.p, key.n);
-        from.n = key.n;
+        from = row_key_of(key);
         ++*(entry ? &entries : &subjects);
         if (number < first || number >= next)
             return belay_fail(err, BELAY_CORRUPT, "trail: entry %llu is not among those kept", (unsigned long long)number);

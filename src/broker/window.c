@@ -51,6 +51,7 @@ static size_t page_bytes(const struct page *p)
 void pages_count(struct page *p)
 {
     size_t bytes = page_bytes(p);
+    BELAY_ASSERT(bytes >= p->bytes);
     p->broker->window_bytes += bytes - p->bytes;
     p->bytes = bytes;
 }
@@ -82,6 +83,7 @@ struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, si
 
 void page_ref(struct page *p)
 {
+    BELAY_ASSERT(p->refs);
     p->refs++;
 }
 
@@ -90,6 +92,7 @@ void page_unref(struct page *p)
     if (!p || --p->refs)
         return;
     struct belay_broker *b = p->broker;
+    BELAY_ASSERT(!p->entry && b->window_bytes >= p->bytes);
     b->window_bytes -= p->bytes;
     if (p->fetch.arena.chunk_bytes >= READ_BYTES && b->free_page_count < SPARE_PAGES_MAX) {
         belay_arena_reset(&p->fetch.arena);
@@ -139,6 +142,7 @@ struct entry *entry_find(const struct belay_subscription *sub, uint64_t sequence
 static void lane_free(struct belay_broker *b, struct belay_subscription *sub, struct lane *lane)
 {
     belay_map_del(&sub->lanes, hash_key(&lane->hash));
+    BELAY_ASSERT(!lane->busy && !lane->pending_count && belay_list_empty(&lane->others));
     belay_list_unlink(&lane->troubled_node);
     belay_list_push(&b->free_lanes, &lane->troubled_node);
 }
@@ -147,6 +151,8 @@ void entry_drop(struct belay_broker *b, struct entry *e)
 {
     struct belay_subscription *sub = e->d.sub;
     struct lane *lane = e->lane;
+    BELAY_ASSERT(*(e->exception ? &sub->loaded : &sub->fresh));
+    BELAY_ASSERT(e->where != ENTRY_FLIGHT || sub->in_flight);
     belay_list_unlink(&e->d.node);
     belay_heap_remove(&sub->later, &e->later);
     if (e->where == ENTRY_FLIGHT)
@@ -187,6 +193,7 @@ void entry_recall(struct belay_broker *b, struct entry *e)
 
 void entry_ready(struct entry *e)
 {
+    BELAY_ASSERT(!e->lane || e->lane->busy == e);
     e->where = ENTRY_READY;
     belay_list_push(&e->d.sub->ready, &e->d.node);
 }
@@ -249,6 +256,7 @@ void lane_pump(struct belay_broker *b, struct belay_subscription *sub, struct la
 int entry_enter(struct belay_broker *b, struct entry *e)
 {
     struct belay_subscription *sub = e->d.sub;
+    BELAY_ASSERT(e->where == ENTRY_PENDING && !e->lane && e->encoded.p);
     if (!e->keyed) {
         entry_ready(e);
         return BELAY_OK;

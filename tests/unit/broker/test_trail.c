@@ -110,6 +110,29 @@ static void old_ones_go_though_nobody_adds_any(void **state)
     assert_int_equal(next, 72);
 }
 
+/* Taken for empty it would be written over from its begin. */
+static void a_trail_that_cannot_be_read_is_not_taken_for_an_empty_one(void **state)
+{
+    struct world *w = *state;
+    struct belay_broker *other;
+    const struct belay_str key = belay_str("\0", 1);
+    const struct {
+        struct belay_str row;
+        int status;
+    } rows[] = { { BELAY_STR("\x09\x01\x03"), BELAY_VERSION }, { BELAY_STR("\x01\x01"), BELAY_CORRUPT },
+                 { BELAY_STR("\x01\x03\x01"), BELAY_CORRUPT }, { BELAY_STR("\x01\x01\x03"), BELAY_OK } };
+    add(w, "edit", "7");
+    add(w, "edit", "8");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        world_ok(w, belay_broker_new(NULL, &other, &w->err));
+        world_ok(w, belay_state_reserve(w->b->state, 64, 1, &w->err));
+        belay_state_put(w->b->state, BELAY_TABLE_TRAIL, key, rows[i].row);
+        assert_int_equal(belay_broker_load(other, w->b->state, &w->err), rows[i].status);
+        belay_broker_free(other);
+    }
+    world_settle(w);
+}
+
 static void what_is_too_long_is_refused(void **state)
 {
     struct world *w = *state;
@@ -136,6 +159,7 @@ int main(void)
         WORLD_TEST(an_act_and_its_entry_happen_both_or_neither),
         WORLD_TEST(of_many_the_oldest_go),
         WORLD_TEST(old_ones_go_though_nobody_adds_any),
+        WORLD_TEST(a_trail_that_cannot_be_read_is_not_taken_for_an_empty_one),
         WORLD_TEST(what_is_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
