@@ -58,6 +58,7 @@ void engine_hold_call(struct belay_engine *e, struct engine_call *c, bool cancel
 
 void engine_hold_reply(struct belay_engine *e, struct engine_run *r)
 {
+    BELAY_ASSERT(r->state == RUN_ANSWERED);
     hold(e, BELAY_ACTION_REPLY)->u.run = r;
 }
 
@@ -103,6 +104,7 @@ static struct engine_event *event_new(struct belay_engine *e)
 
 static void event_release(struct belay_engine *e, struct engine_event *event)
 {
+    BELAY_ASSERT(e->event_count);
     event->next_free = e->free_events;
     e->free_events = event;
     e->event_count--;
@@ -191,6 +193,7 @@ static bool show(struct belay_engine *e, const struct engine_held *h, struct bel
     case BELAY_ACTION_CALL:
         return show_call(e, h, a);
     case BELAY_ACTION_REPLY:
+        BELAY_ASSERT(h->u.run->state == RUN_ANSWERED && h->u.run->reply.user == h->u.run->request->user);
         e->shown_run = h->u.run;
         a->u.reply = h->u.run->reply;
         e->stats.replies++;

@@ -27,6 +27,7 @@ static struct engine_api *add(struct belay_engine *e, struct belay_str name)
     struct engine_api *api = belay_calloc(1, sizeof *api);
     if (!api)
         return NULL;
+    BELAY_ASSERT(name.n && name.n < sizeof api->name);
     memcpy(api->name, name.p, name.n);
     belay_list_init(&api->waiting);
     return e->apis[e->api_count++] = api;
@@ -116,6 +117,7 @@ void engine_api_done(struct engine_run *r)
 
 static struct engine_run *next(const struct belay_engine *e, struct engine_api *api)
 {
+    BELAY_ASSERT(api->waiting_count && !belay_list_empty(&api->waiting));
     struct engine_run *oldest = BELAY_CONTAINER_OF(api->waiting.next, struct engine_run, node);
     bool late = e->now - oldest->waits_since > (belay_time)api->max_wait_ms * BELAY_US_PER_MS / 2;
     return late ? BELAY_CONTAINER_OF(api->waiting.prev, struct engine_run, node) : oldest;

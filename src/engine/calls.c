@@ -33,6 +33,7 @@ static struct engine_call *call_new(struct belay_engine *e, struct engine_connec
     struct engine_call *c = e->calls[e->call_free];
     e->call_free = c->next_free;
     e->calls_used++;
+    BELAY_ASSERT(!c->used && c->index < e->call_count);
     c->used = true;
     c->out = c->saga = c->orphan = c->outcome_waits = c->ended = c->noted = false;
     c->run = NULL;
@@ -66,7 +67,7 @@ static void call_ended(struct belay_engine *e, struct engine_call *c, enum belay
 
 static void call_free(struct belay_engine *e, struct engine_call *c)
 {
-    BELAY_ASSERT(c->used && c->ended);
+    BELAY_ASSERT(c->used && c->ended && e->calls_used);
     if (c->noted)
         engine_hand_other(e, false);
     c->used = false;
@@ -150,6 +151,7 @@ static int record_intent(struct belay_engine *e, struct engine_run *r, struct be
 static bool grant(struct belay_engine *e, struct engine_connection *connection, struct engine_run *r, bool retry)
 {
     struct belay_err err;
+    BELAY_ASSERT(r->state == RUN_QUEUED && r->connection == connection && !r->call);
     struct engine_call *c = call_new(e, connection, retry);
     int status = c ? record_intent(e, r, &err) : BELAY_BUSY;
     if (status != BELAY_OK) {
@@ -193,6 +195,7 @@ static bool grant_run(struct belay_engine *e, struct engine_connection *connecti
 int engine_call_want(struct belay_engine *e, struct engine_run *r)
 {
     bool retry = belay_flow_repeats(r->flow);
+    BELAY_ASSERT(r->verdict == BELAY_FLOW_CALL && !r->turn);
     struct engine_connection *c = engine_connection_need(e, belay_flow_connection(r->flow));
     if (!c)
         return BELAY_BUSY;
@@ -323,6 +326,7 @@ static bool tell_saga(struct belay_engine *e, struct engine_call *c,
 {
     struct belay_err err;
     struct belay_call_outcome mine = *outcome;
+    BELAY_ASSERT(c->saga && !c->run && c->ended);
     mine.id = c->token;
     engine_hand_take(e, HAND_OTHER, 0);
     int status = belay_sagas_outcome(e->sagas, &mine, e->now, &err);
@@ -363,6 +367,7 @@ static void take_outcome(struct belay_engine *e, struct engine_call *c,
         return;
     }
     struct engine_run *r = c->run;
+    BELAY_ASSERT(r ? r->call == c && r->state == RUN_CALLING : c->orphan);
     call_free(e, c);
     if (!r)
         return;
@@ -389,6 +394,7 @@ static void refused_for_now(struct belay_engine *e, struct engine_call *c)
     bool saga = c->saga;
     uint64_t token = c->token;
     e->stats.calls_refused++;
+    BELAY_ASSERT(saga || c->orphan || r->call == c);
     call_undo(e, c);
     if (saga) {
         belay_sagas_defer(e->sagas, token, again);

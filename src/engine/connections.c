@@ -187,6 +187,7 @@ static struct engine_turn *turn_of(struct engine_connection *c, struct belay_str
 
 int engine_turn_push(struct engine_connection *c, struct engine_run *r, bool retry)
 {
+    BELAY_ASSERT(!r->turn && belay_list_empty(&r->node));
     struct engine_turn *turn = turn_of(c, r->def->name);
     if (!turn)
         return BELAY_NOMEM;
@@ -204,6 +205,8 @@ int engine_turn_push(struct engine_connection *c, struct engine_run *r, bool ret
 
 void engine_turn_remove(struct engine_run *r)
 {
+    BELAY_ASSERT(r->turn && r->turn->count && r->connection->waiting_count);
+    BELAY_ASSERT(!r->retry || r->connection->retries_waiting);
     belay_list_unlink(&r->node);
     r->turn->count--;
     r->connection->waiting_count--;
@@ -243,6 +246,7 @@ struct engine_run *engine_turn_next(struct belay_engine *e, struct engine_connec
 
 void engine_turn_taken(struct engine_connection *c, bool retry)
 {
+    BELAY_ASSERT(c->turn_count);
     c->run_went_last = true;
     c->retry_went_last = retry;
     c->next_turn = (c->next_turn + 1) % c->turn_count;

@@ -143,6 +143,7 @@ static int define(struct belay_engine *e, struct belay_definitions *set, char ki
     if (!k)
         return belay_fail(err, BELAY_NOMEM, "definition of %.*s", BELAY_STR_ARG(name));
     k->current = true;
+    BELAY_ASSERT(k->flow || k->saga);
     if (belay_state_get(e->state, BELAY_TABLE_DEFINITION, key_view(key), &stored))
         return BELAY_OK;
     belay_buf_clear(&e->buf);

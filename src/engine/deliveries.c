@@ -233,6 +233,7 @@ bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max
 
 static void ended(struct belay_engine *e, struct engine_run *r)
 {
+    BELAY_ASSERT(r->kind == RUN_DELIVERY && r->delivery);
     r->delivery = NULL;
     engine_run_free(e, r);
 }

@@ -126,6 +126,7 @@ void engine_hand_empty(struct belay_engine *e)
 void engine_hand_note(struct belay_engine *e, const struct engine_run *r)
 {
     const struct belay_delivery *d = r->delivery;
+    BELAY_ASSERT(d && r->index < e->run_max);
     take(&e->hand->notes[r->index], belay_subscription_id(d->sub), d->sequence);
 }
 

@@ -12,6 +12,7 @@ bool engine_key_set(struct belay_engine *e, struct engine_run *r, struct belay_s
                     struct belay_str key)
 {
     (void)e;
+    BELAY_ASSERT(scope.n && !r->keyed);
     char *p = belay_arena_bytes(&r->arena, scope.n + 1 + key.n);
     if (!p)
         return false;
@@ -32,7 +33,7 @@ struct engine_run *engine_key_holder(struct belay_engine *e, const struct engine
 
 int engine_key_claim(struct belay_engine *e, struct engine_run *r)
 {
-    BELAY_ASSERT(!r->keyed);
+    BELAY_ASSERT(!r->keyed && r->map_key.n);
     int status = belay_map_put(&e->keys, r->map_key, r, NULL);
     r->keyed = status == BELAY_OK;
     return status;

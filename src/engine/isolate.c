@@ -7,6 +7,7 @@
  * next, and after ISOLATE_MS the others go on whoever is still suspected. */
 #include "engine/impl.h"
 
+#include "base/assert.h"
 #include "base/planted.h"
 
 #define ALONE_MS 5000
@@ -43,6 +44,7 @@ bool engine_isolate(struct belay_engine *e)
             return false;
         if (!d)
             break;
+        BELAY_ASSERT(pending);
         e->alone = NULL;
         e->alone_until = belay_time_add_ms(e->now, ALONE_MS);
         engine_deliver_one(e, d);

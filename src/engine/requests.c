@@ -17,6 +17,7 @@
 
 static void answer(struct belay_engine *e, struct engine_run *r)
 {
+    BELAY_ASSERT(r->kind == RUN_REQUEST && r->request && r->reply.status);
     if (r->state != RUN_AT_WORK)
         engine_run_move(e, r, RUN_AT_WORK);
     engine_key_release(e, r);

@@ -41,10 +41,9 @@ static struct belay_list *list_of(struct belay_engine *e, unsigned state)
 
 void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_run_state to)
 {
-    if (r->state == RUN_STALLED)
-        e->stalled_count--;
-    if (r->state == RUN_BLOCKED)
-        e->blocked_count--;
+    BELAY_ASSERT((r->state != RUN_STALLED || e->stalled_count) && (r->state != RUN_BLOCKED || e->blocked_count));
+    e->stalled_count -= r->state == RUN_STALLED;
+    e->blocked_count -= r->state == RUN_BLOCKED;
     if (r->state == RUN_ADMITTING)
         engine_api_leave(r);
     if (r->state == RUN_QUEUED && r->turn)
@@ -54,10 +53,8 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
     struct belay_list *list = list_of(e, to);
     if (list)
         belay_list_push(list, &r->node);
-    if (to == RUN_STALLED)
-        e->stalled_count++;
-    if (to == RUN_BLOCKED)
-        e->blocked_count++;
+    e->stalled_count += to == RUN_STALLED;
+    e->blocked_count += to == RUN_BLOCKED;
 }
 
 void engine_run_moved(struct belay_engine *e, struct engine_run *r, enum engine_run_state to)
@@ -112,6 +109,7 @@ struct engine_run *engine_run_new(struct belay_engine *e, enum engine_run_kind k
     struct engine_run *r = node ? BELAY_CONTAINER_OF(node, struct engine_run, node) : run_make(e);
     if (!r)
         return NULL;
+    BELAY_ASSERT(!r->flow && !r->call && !r->delivery && !r->request && !r->keyed && !r->admitted);
     belay_sm_move(states, &r->state, RUN_AT_WORK);
     r->kind = (uint8_t)kind;
     r->def = def;
@@ -127,6 +125,7 @@ struct engine_run *engine_run_new(struct belay_engine *e, enum engine_run_kind k
 
 void engine_run_free(struct belay_engine *e, struct engine_run *r)
 {
+    BELAY_ASSERT(e->runs_used && !r->call && !r->turn);
     engine_key_release(e, r);
     engine_hand_unnote(e, r);
     if (e->alone == r)
@@ -179,6 +178,7 @@ void engine_runs_free(struct belay_engine *e)
 int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_err *err)
 {
     const struct belay_delivery *d = r->delivery;
+    BELAY_ASSERT(!r->flow && (d ? r->kind == RUN_DELIVERY : r->request != NULL));
     const struct belay_flow_input input = {
         .def = r->def,
         .message = d ? &d->message : &r->message,
@@ -208,6 +208,7 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
     if (r->state != RUN_AT_WORK)
         engine_run_move(e, r, RUN_AT_WORK);
     const struct belay_delivery *d = r->delivery;
+    BELAY_ASSERT(r->flow && !r->call);
     engine_hand_take(e, d ? belay_subscription_id(d->sub) : HAND_OTHER, d ? d->sequence : 0);
     r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
     engine_run_settle(e, r);
@@ -243,6 +244,7 @@ static void block(struct belay_engine *e, struct engine_run *r)
 void engine_run_settle(struct belay_engine *e, struct engine_run *r)
 {
     int status;
+    BELAY_ASSERT(r->state == RUN_AT_WORK);
     r->found_full = false;
     if (r->verdict == BELAY_FLOW_CALL)
         status = engine_call_want(e, r);

@@ -4,6 +4,7 @@
 #include "engine/impl.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/pack.h"
 
 #define AGAIN_MS 100
@@ -36,6 +37,7 @@ static int record_next(struct belay_engine *e, struct engine_timer *t, belay_tim
                        struct belay_err *err)
 {
     char body[8 + BELAY_NAME_BYTES_MAX];
+    BELAY_ASSERT(t->flow->name.n <= BELAY_NAME_BYTES_MAX && next > e->now);
     belay_store_u64(body, (uint64_t)next);
     memcpy(body + 8, t->flow->name.p, t->flow->name.n);
     struct belay_str view = belay_store_append(e->store, RECORD_TIMER, RECORD_VERSION,
