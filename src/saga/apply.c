@@ -78,6 +78,7 @@ static void write_entry(struct saga *i, const struct saga_move *m)
 static void apply_step(struct saga *i, const struct saga_move *m)
 {
     struct saga_step *step = &i->steps[m->step];
+    BELAY_ASSERT(m->step_state < STEP_STATES);
     if (step->state != m->step_state)
         belay_sm_move(saga_step_states, &step->state, m->step_state);
     step->flags = m->step_flags;
@@ -93,6 +94,7 @@ static void apply_step(struct saga *i, const struct saga_move *m)
 
 static void apply_move(struct belay_sagas *s, struct saga *i, const struct saga_move *m)
 {
+    BELAY_ASSERT(m->at <= i->step_count && m->state < SAGA_STATES);
     if (m->step < i->step_count)
         apply_step(i, m);
     bool parked = i->state == SAGA_PARKED && m->state != SAGA_PARKED;
@@ -152,6 +154,7 @@ int saga_move_commit(struct belay_sagas *s, struct saga *i, struct saga_move *m,
 /* i is fresh, with memory for the message and in the map. */
 static void apply_start(struct belay_sagas *s, struct saga *i, const struct saga_start *r)
 {
+    BELAY_ASSERT(!i->data.n && r->id.n);
     i->state = SAGA_RUNNING;
     i->started_at = i->updated_at = i->first_at = i->log_at = r->at;
     i->deadline = r->deadline;
@@ -215,6 +218,7 @@ int saga_start_append(struct belay_sagas *s, struct saga_kind *kind, const struc
 
 static void apply_forget(struct belay_sagas *s, struct saga *i)
 {
+    BELAY_ASSERT(saga_ended(i->state));
     saga_count(i->kind, i->state, -1);
     saga_kind_write(s, i->kind);
     saga_cache_erase(s, i);

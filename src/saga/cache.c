@@ -81,8 +81,10 @@ struct saga *saga_cache_fresh(struct belay_sagas *s, uint8_t step_count)
 {
     struct belay_list *node = belay_list_pop(&s->pool);
     struct saga *i = node ? BELAY_CONTAINER_OF(node, struct saga, node) : saga_new();
-    if (node)
+    if (node) {
+        BELAY_ASSERT(s->pool_count);
         s->pool_count--;
+    }
     if (i && saga_clear(i, step_count) != BELAY_OK) {
         saga_free(i);
         return NULL;
@@ -103,6 +105,7 @@ static void retire(struct belay_sagas *s, struct saga *i)
 static void account(struct belay_sagas *s, struct saga *i)
 {
     size_t bytes = saga_bytes(i);
+    BELAY_ASSERT(s->bytes >= i->counted_bytes);
     s->bytes += bytes - i->counted_bytes;
     i->counted_bytes = bytes;
 }
@@ -153,6 +156,7 @@ int saga_cache_get(struct belay_sagas *s, const struct saga_key *key, struct sag
 
 void saga_cache_take(struct belay_sagas *s, struct saga *i)
 {
+    BELAY_ASSERT(!i->gated || s->gated);
     s->gated -= i->gated;
     i->gated = false;
     belay_list_unlink(&i->node);
@@ -162,7 +166,7 @@ void saga_cache_take(struct belay_sagas *s, struct saga *i)
 
 void saga_cache_drop(struct belay_sagas *s, struct saga *i)
 {
-    BELAY_ASSERT(i->flight == FLIGHT_NONE);
+    BELAY_ASSERT(i->flight == FLIGHT_NONE && s->bytes >= i->counted_bytes);
     saga_cache_take(s, i);
     belay_map_del(&s->sagas, saga_key_str(&i->key));
     s->bytes -= i->counted_bytes;
@@ -193,6 +197,7 @@ static void start_timer(struct belay_sagas *s, struct saga *i, belay_time at)
 
 void saga_cache_delay(struct belay_sagas *s, struct saga *i, belay_time until)
 {
+    BELAY_ASSERT(i->flight == FLIGHT_NONE);
     saga_cache_take(s, i);
     account(s, i);
     if (!i->again) /* that a call was never handed over is known in memory only */

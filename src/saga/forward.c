@@ -65,6 +65,7 @@ void saga_move_begins(struct saga_turn *t, struct saga_move *m)
 
 void saga_move_next(struct saga_turn *t, struct saga_move *m)
 {
+    BELAY_ASSERT(m->step < t->saga->step_count);
     fresh(t, m);
     m->state = SAGA_RUNNING;
     m->until = BELAY_TIME_NEVER;
@@ -77,6 +78,7 @@ void saga_move_next(struct saga_turn *t, struct saga_move *m)
 
 void saga_move_done(struct saga_turn *t, struct saga_move *m)
 {
+    BELAY_ASSERT(t->def && m->step < t->saga->step_count);
     const struct belay_await_def *await = t->def->steps[m->step].await;
     if (!await || m->step_state == STEP_AWAITING) {
         m->step_state = STEP_DONE;
@@ -121,6 +123,7 @@ void saga_move_fail(struct saga_turn *t, struct saga_move *m, const struct belay
 
 void saga_move_park(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault)
 {
+    BELAY_ASSERT(t->saga->state == SAGA_RUNNING || t->saga->state == SAGA_COMPENSATING || t->saga->state == SAGA_PARKED);
     saga_move_fault(t, m, fault);
     m->parked_from = t->saga->state;
     m->state = SAGA_PARKED;
@@ -157,6 +160,7 @@ bool saga_build_call(struct saga_turn *t, const struct belay_call_def *call, enu
 {
     static const char *const purposes[]
         = { [FLIGHT_DO] = "do", [FLIGHT_RESOLVE] = "resolve", [FLIGHT_UNDO] = "compensate" };
+    BELAY_ASSERT(t->saga->at < t->saga->step_count);
     const struct belay_call_origin origin = {
         .owner = t->def->name,
         .step = t->def->steps[t->saga->at].name,
@@ -254,8 +258,7 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
 }
 
 #define FULL_AGAIN_MS 200 /* a full queue is looked at again */
-#define PUBLICATION_BYTES (8 * BELAY_NAME_BYTES_MAX) /* its topic, and that in JSON beside its id  \
-                                                      */
+#define PUBLICATION_BYTES (8 * BELAY_NAME_BYTES_MAX) /* its topic, and that in JSON beside its id */
 
 /* ---- publishing: the message and the move that says so are one commit ---- */
 
@@ -546,6 +549,7 @@ static enum saga_act complete(struct saga_turn *t)
 enum saga_act saga_forward(struct saga_turn *t)
 {
     struct saga *i = t->saga;
+    BELAY_ASSERT(i->state == SAGA_RUNNING && i->flight == FLIGHT_NONE);
     if (i->flags & SAGA_ABORTING)
         return saga_past_pivot(t)
                    ? too_late(t)

@@ -118,12 +118,14 @@ struct belay_str saga_input(const struct saga *s)
 
 struct belay_str saga_range(const struct saga *s, struct range r)
 {
+    BELAY_ASSERT(r.n == 0 || (r.at <= s->data.n && r.n <= s->data.n - r.at));
     return r.n ? belay_str(s->data.p + r.at, r.n) : BELAY_STR_NONE;
 }
 
 struct range saga_keep(struct saga *s, struct belay_str bytes)
 {
     struct range r = { (uint32_t)s->data.n, (uint32_t)bytes.n };
+    BELAY_ASSERT(s->data.cap - s->data.n >= bytes.n); /* reserved: views of data stay */
     belay_buf_put_str(&s->data, bytes);
     return r;
 }
@@ -133,6 +135,7 @@ void saga_drop_input(struct saga *s)
     uint32_t gone = s->input_n;
     if (!gone)
         return;
+    BELAY_ASSERT(s->data.n >= s->id_n + gone);
     char *at = s->data.p + s->id_n;
     memmove(at, at + gone, s->data.n - s->id_n - gone);
     s->data.n -= gone;

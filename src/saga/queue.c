@@ -70,12 +70,11 @@ void saga_queue_scan(struct belay_sagas *s, belay_time now)
             end_scan(s, due);
             return;
         }
+        BELAY_ASSERT(key.n <= sizeof s->scan_key);
         s->scan_key_n = key.n;
         memcpy(s->scan_key, key.p, key.n);
-        if (!scan_instance(
-                s, belay_str(s->scan_key + 8,
-                             s->scan_key_n
-                                 - 8))) { /* no room for it now: the next scan comes by again */
+        if (!scan_instance(s, belay_str(s->scan_key + 8, s->scan_key_n - 8))) {
+            /* no room for it now: the next scan comes by again */
             end_scan(s, belay_time_add_ms(now, 10));
             return;
         }
@@ -162,6 +161,7 @@ int saga_gate_wait(struct belay_sagas *s, struct belay_str connection, struct sa
     struct gate *gate = find_gate(s, connection);
     if (!gate && !(gate = new_gate(s, connection)))
         return BELAY_NOMEM;
+    BELAY_ASSERT(i->flight == FLIGHT_NONE);
     saga_cache_take(s, i);
     belay_list_insert_before(first ? gate->waiting.next : &gate->waiting, &i->node);
     i->gated = true;
@@ -221,6 +221,7 @@ struct saga *saga_flight_of(struct belay_sagas *s, uint64_t id)
 
 void saga_flight_end(struct belay_sagas *s, struct saga *i)
 {
+    BELAY_ASSERT(i->flight != FLIGHT_NONE && i->slot < s->flight_cap);
     struct flight_slot *slot = &s->flights[i->slot];
     BELAY_ASSERT(slot->saga == i);
     slot->saga = NULL;

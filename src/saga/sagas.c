@@ -58,6 +58,7 @@ void belay_sagas_free(struct belay_sagas *s)
 
 void belay_sagas_set_store(struct belay_sagas *s, struct belay_store *store)
 {
+    BELAY_ASSERT(store && !s->opt.store);
     s->opt.store = store;
     s->state = belay_store_state(store);
 }
@@ -73,7 +74,8 @@ void belay_sagas_save(struct belay_sagas *s, struct belay_state *state)
     struct belay_err err;
     (void)state;
     /* Without memory the freeze must not go on: what is in hand would not be found again. */
-    BELAY_ASSERT(saga_cache_save(s, &err) == BELAY_OK);
+    int status = saga_cache_save(s, &err);
+    BELAY_ASSERT(status == BELAY_OK);
 }
 
 /* What was begun and is not in flight now has no outcome and never will: it is found by its entry

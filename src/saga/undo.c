@@ -3,6 +3,7 @@
  *
  * `at` is the step being undone.  Its message, where it published one, is taken out of its
  * subscriptions first; its `compensate` runs unless nobody ever began to handle that message. */
+#include "base/assert.h"
 #include "base/planted.h"
 #include "saga/room.h"
 
@@ -29,6 +30,7 @@ int saga_undo_next(const struct saga_turn *t, const struct saga_move *m, int fro
 /* The step is undone, or left as it is: on to the one below, or the end. */
 void saga_move_undone(struct saga_turn *t, struct saga_move *m, enum saga_step_state state)
 {
+    BELAY_ASSERT(state == STEP_UNDONE || state == STEP_LEFT);
     m->step_state = (uint8_t)state;
     m->attempt = 0;
     m->delay_ms = 0;
@@ -148,6 +150,7 @@ static enum saga_act compensate(struct saga_turn *t, const struct belay_compensa
 enum saga_act saga_undo(struct saga_turn *t)
 {
     struct saga *i = t->saga;
+    BELAY_ASSERT(i->state == SAGA_COMPENSATING && i->at < i->step_count && i->flight == FLIGHT_NONE);
     const struct saga_step *step = &i->steps[i->at];
     if (step->state == STEP_UNDO_BEGUN && !i->again) { /* the process ended before it knew */
         struct belay_err err;
