@@ -42,6 +42,7 @@ void journal_batch_clear(struct batch *b)
 
 static int grow_bytes(struct batch *b, size_t need)
 {
+    BELAY_ASSERT(b->n <= b->cap && need > b->cap);
     size_t cap = b->cap * 2 > need ? b->cap * 2 : blocks_up(need);
     uint8_t *p = belay_malloc_aligned(BELAY_BLOCK_BYTES, cap);
     if (!p)

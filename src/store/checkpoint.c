@@ -41,6 +41,7 @@ static int freeze(struct belay_store *s, uint64_t position, struct belay_err *er
         s->opt.save(s->opt.arg, s->state);
     if (!belay_state_may_freeze(s->state))
         return BELAY_EMPTY;
+    BELAY_ASSERT(!c->frozen && !c->running);
     c->position = position;
     c->needed = topic_logs_needed(&s->topics, s->state);
     c->bytes = s->journal.bytes;
@@ -103,6 +104,7 @@ static void done(struct belay_job *job)
 {
     struct checkpoint *c = BELAY_CONTAINER_OF(job, struct checkpoint, job);
     struct belay_store *s = BELAY_CONTAINER_OF(c, struct belay_store, checkpoint);
+    BELAY_ASSERT(c->running && c->frozen && !c->committed);
     c->running = false;
     c->committed = c->status == BELAY_OK;
     end(s, c->committed ? finish(s, &c->err) : c->status);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/crc.h"
 #include "base/limits.h"
 #include "base/pack.h"
@@ -24,6 +25,8 @@ static uint32_t body_crc(const uint8_t *p, uint32_t length_bytes)
 
 void commit_seal(struct commit *c, uint8_t *p)
 {
+    BELAY_ASSERT(c->records && c->durable_through < c->number);
+    BELAY_ASSERT(c->length_bytes > COMMIT_HEADER_BYTES && c->length_bytes <= BELAY_COMMIT_BYTES_MAX);
     memset(p, 0, COMMIT_HEADER_BYTES);
     belay_store_u32(p, MAGIC);
     belay_store_u64(p + AT_SALT, c->salt);

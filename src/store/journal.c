@@ -113,6 +113,7 @@ static void roll(struct journal *j, uint64_t padded)
         struct belay_list *node = belay_list_pop(&j->ready);
         BELAY_ASSERT(node); /* journal_room said so */
         struct segment *seg = segment_at(node);
+        BELAY_ASSERT(j->ready_bytes >= seg->size_bytes && seg->first == 0);
         j->ready_bytes -= seg->size_bytes;
         if (segment_left(seg) >= padded) {
             belay_list_push(&j->live, node);
@@ -130,6 +131,7 @@ void journal_trim(struct journal *j, uint64_t needed)
         struct segment *seg = segment_at(j->live.next);
         if (seg->last >= needed)
             return;
+        BELAY_ASSERT(j->live_bytes >= seg->size_bytes);
         belay_list_unlink(&seg->node);
         j->live_bytes -= seg->size_bytes;
         belay_list_push(&j->idle, &seg->node);
@@ -148,6 +150,7 @@ void journal_seal(struct journal *j, struct batch *b)
     if (segment_left(journal_active(j)) < padded)
         roll(j, padded);
     struct segment *seg = journal_active(j);
+    BELAY_ASSERT(seg->used_bytes + padded <= seg->size_bytes && j->next_number == j->durable + 1);
     journal_batch_pad(b);
     b->number = j->next_number++;
     w->batch = b;
@@ -185,6 +188,7 @@ static void write_done(struct belay_job *job)
 {
     struct journal_write *w = BELAY_CONTAINER_OF(job, struct journal_write, job);
     struct journal *j = BELAY_CONTAINER_OF(w, struct journal, write);
+    BELAY_ASSERT(j->writing && w->commit.number == j->durable + 1);
     j->writing = false;
     if (w->status == BELAY_OK) {
         j->durable = w->commit.number;
@@ -197,6 +201,7 @@ static void write_done(struct belay_job *job)
 
 void journal_submit(struct journal *j)
 {
+    BELAY_ASSERT(!j->writing && j->write.batch && j->failed == BELAY_OK);
     j->writing = true;
     j->write.job = (struct belay_job){ .lane = BELAY_JOB_COMMIT, .run = write_run, .done = write_done };
     belay_list_init(&j->write.job.node);

@@ -172,6 +172,7 @@ static void done(struct belay_job *job)
 {
     struct move *m = BELAY_CONTAINER_OF(job, struct move, job);
     struct belay_store *s = BELAY_CONTAINER_OF(m, struct belay_store, move);
+    BELAY_ASSERT(m->running && !m->recording);
     m->running = false;
     if (m->status == BELAY_OK) {
         m->recording = true;
@@ -265,6 +266,7 @@ void store_move_record(struct belay_store *s)
         if (store_apply_archived(s, belay_str((const char *)body, sizeof body), NULL) != BELAY_OK)
             BELAY_UNREACHABLE();
     }
+    BELAY_ASSERT(m->last > m->through);
     m->recording = false;
     m->through = m->last;
     s->checkpoint.due = true;

@@ -32,6 +32,7 @@ static void prepare_done(struct belay_job *job)
 {
     struct journal_prepare *p = BELAY_CONTAINER_OF(job, struct journal_prepare, job);
     struct journal *j = BELAY_CONTAINER_OF(p, struct journal, prepare);
+    BELAY_ASSERT(j->preparing && (p->segment || p->status != BELAY_OK));
     j->preparing = false;
     j->disk_free_bytes = p->disk_free_bytes;
     if (p->status == BELAY_OK) {
@@ -62,6 +63,7 @@ static struct segment *take_idle(struct journal *j, uint64_t size_bytes)
     for (struct belay_list *n = j->idle.next; n != &j->idle; n = n->next) {
         struct segment *seg = BELAY_CONTAINER_OF(n, struct segment, node);
         if (seg->size_bytes >= size_bytes) {
+            BELAY_ASSERT(j->idle_bytes >= seg->size_bytes);
             belay_list_unlink(n);
             j->idle_bytes -= seg->size_bytes;
             return seg;

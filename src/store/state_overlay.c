@@ -222,6 +222,7 @@ void overlay_kill(struct overlay *o, struct overlay_node *n)
 static void release(struct overlay *o, struct overlay_node *n, uint64_t hash)
 {
     struct overlay_node **at = &o->buckets[hash & o->bucket_mask];
+    BELAY_ASSERT(o->count);
     while (*at != n)
         at = &(*at)->chain;
     *at = n->chain;

@@ -85,6 +85,7 @@ bool state_pool_reserve(struct state_pool *p, size_t n)
     struct state_pool_block *b = belay_malloc(growth);
     if (!b)
         return false;
+    BELAY_ASSERT(growth > HEADER && growth - HEADER >= n);
     *b = (struct state_pool_block){ p->blocks, (char *)b + HEADER, (char *)b + growth, growth };
     p->blocks = b;
     p->block_bytes += growth;

@@ -16,6 +16,7 @@ static size_t bytes_of(const struct batch *b)
 static void drop_oldest(struct belay_store *s)
 {
     struct batch *b = batch_at(belay_list_pop(&s->tail));
+    BELAY_ASSERT(s->tail_bytes >= bytes_of(b));
     s->tail_bytes -= bytes_of(b);
     topic_logs_evict(&s->topics, b);
     /* The next pending one needs about as much as the last; a giant is not kept for that. */

@@ -206,6 +206,7 @@ static bool ring_resize(struct topic_log *t, uint32_t cap)
     struct tail_item *ring = belay_malloc(cap * sizeof *ring);
     if (!ring)
         return false;
+    BELAY_ASSERT((cap & (cap - 1)) == 0 && (t->next <= t->ring_first || t->next - t->ring_first <= cap));
     for (uint64_t s = t->ring_first; s < t->next; s++)
         ring[s & (cap - 1)] = t->ring[s & (t->ring_cap - 1)];
     belay_free(t->ring);
@@ -235,6 +236,7 @@ void topic_log_append(struct topic_log *t, struct batch *b, uint32_t offset, uin
         };
     }
     struct extent *e = &b->extents[t->open_extent - 1];
+    BELAY_ASSERT(e->topic == t->id && e->first + e->count == t->next);
     e->count++;
     e->bytes += encoded_bytes;
     e->time_last = accepted_at;
@@ -351,6 +353,7 @@ void topic_log_set_low(struct topic_logs *all, struct topic_log *t, uint64_t low
 
 void topic_log_set_archived(struct topic_logs *all, struct topic_log *t, uint64_t last)
 {
+    BELAY_ASSERT(last < t->next);
     t->archived = last > t->archived ? last : t->archived;
     t->dirty = true;
     if (belay_list_empty(&t->gc_node))

@@ -5,6 +5,7 @@
  *
  * Should the process die between, the start finds files without a row and deletes them. */
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "store/store_impl.h"
 
 #define ROWS_PER_FLUSH 64
@@ -32,6 +33,7 @@ static bool doom(struct belay_store *s, uint32_t topic, const struct archived *a
         s->doomed = more;
         s->doomed_cap = cap;
     }
+    BELAY_ASSERT(s->archive_files);
     s->doomed[s->doomed_count++] = (struct doomed){ topic, a->last };
     s->archive_files--;
     s->archive_bytes -= a->file_bytes < s->archive_bytes ? a->file_bytes : s->archive_bytes;
@@ -112,6 +114,8 @@ static void done(struct belay_job *job)
 {
     struct sweep *w = BELAY_CONTAINER_OF(job, struct sweep, job);
     struct belay_store *s = BELAY_CONTAINER_OF(w, struct belay_store, sweep);
+    BELAY_ASSERT(w->running && w->count <= s->doomed_ready);
+    BELAY_ASSERT(s->doomed_ready <= s->doomed_frozen && s->doomed_frozen <= s->doomed_count);
     w->running = false;
     if (w->status != BELAY_OK) {
         journal_fail(&s->journal, w->status, &w->err);

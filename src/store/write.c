@@ -108,6 +108,7 @@ static uint8_t *take(struct belay_store *s, uint16_t type, uint8_t version, size
     struct batch *b = s->pending;
     size_t n = RECORD_HEADER_BYTES + body_bytes;
     BELAY_ASSERT(s->reserved.records > 0 && n <= s->reserved.bytes);
+    BELAY_ASSERT(type && n <= b->cap - b->n);
     s->reserved.bytes -= n;
     s->reserved.records--;
     uint8_t *body = commit_record_begin(b->p + b->n, type, version, (uint32_t)body_bytes);
@@ -162,6 +163,7 @@ static bool seal(struct belay_store *s)
     if (belay_state_reserve_save(s->state, b->extent_count * EXTENT_STATE_BYTES, b->extent_count, NULL)
         != BELAY_OK)
         return false;
+    BELAY_ASSERT(b->n > COMMIT_HEADER_BYTES && b->n <= BELAY_COMMIT_BYTES_MAX);
     s->pending = NULL;
     s->commit_began = s->now;
     journal_seal(j, b);
