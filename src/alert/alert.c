@@ -141,21 +141,22 @@ void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def
 
 /* ---- one alert ---- */
 
+static bool is_name(struct belay_str s)
+{
+    return s.n <= BELAY_NAME_BYTES_MAX;
+}
+
 /* "rule", NUL, "subject": names hold no NUL. */
 #define KEY_BYTES_MAX (2 * BELAY_NAME_BYTES_MAX + 1)
 
 static size_t write_key(const struct belay_alert_def *def, struct belay_str subject, char to[KEY_BYTES_MAX])
 {
+    BELAY_ASSERT(def->name.n && is_name(def->name) && is_name(subject));
     memcpy(to, def->name.p, def->name.n);
     to[def->name.n] = '\0';
     if (subject.n)
         memcpy(to + def->name.n + 1, subject.p, subject.n);
     return def->name.n + 1 + subject.n;
-}
-
-static bool is_name(struct belay_str s)
-{
-    return s.n <= BELAY_NAME_BYTES_MAX;
 }
 
 static struct alert *find(const struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject)
@@ -190,12 +191,11 @@ static struct alert *begin(struct belay_alerts *a, const struct belay_alert_def 
 }
 
 /* The figure is on the wrong side of the bound. */
-static void breach(struct alert *x, double value, belay_time now)
+static void breach(struct alert *x, belay_time now)
 {
     if (x->state == BELAY_ALERT_OVER) /* before anybody was told that it was over: it never was */
         x->state = BELAY_ALERT_FIRING;
     x->breach = true;
-    x->value = value;
     if (x->state == BELAY_ALERT_PENDING && now >= belay_time_add_ms(x->since, (int64_t)x->def->for_ms))
         x->state = BELAY_ALERT_FIRING;
 }
@@ -235,10 +235,11 @@ void belay_alerts_sample(struct belay_alerts *a, enum belay_alert_on on, struct 
         if (!x)
             continue;
         x->seen = true;
+        x->value = value;
         if (wrong)
-            breach(x, value, now);
+            breach(x, now);
         else
-            x->value = value, fine(a, x);
+            fine(a, x);
     }
 }
 
@@ -254,6 +255,7 @@ static int64_t slice_us(const struct belay_alert_def *def)
 static uint64_t slide(struct alert *x, belay_time now)
 {
     int64_t newest = now / slice_us(x->def);
+    BELAY_ASSERT(x->def->on == BELAY_ALERT_EVENT);
     uint64_t sum = 0;
     if (newest - x->slice >= (int64_t)WINDOW_SLICES)
         memset(x->slices, 0, sizeof x->slices);
@@ -278,7 +280,7 @@ static void count_event(struct belay_alerts *a, const struct belay_alert_def *de
     *slice += *slice < UINT32_MAX;
     x->value = sum;
     if (wrong_side(def, sum))
-        breach(x, sum, now);
+        breach(x, now);
 }
 
 void belay_alerts_event(struct belay_alerts *a, struct belay_str name, struct belay_str owner, belay_time now)

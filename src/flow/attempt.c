@@ -222,6 +222,7 @@ static enum move resolve_ended(struct belay_flow_run *run, const struct belay_st
                                const struct belay_call_outcome *outcome)
 {
     struct flow_state *at = run->m.at;
+    BELAY_ASSERT(at->unknown);
     if (says_not_done(outcome)) {
         run->fault = *at->unknown;
         run->fault.class_ = BELAY_CLASS_TRANSIENT; /* known now: nothing happened */
@@ -237,6 +238,7 @@ enum move call_ended(struct belay_flow_run *run, const struct belay_call_outcome
 {
     const struct belay_step_def *step = run_step_def(run);
     enum move move;
+    BELAY_ASSERT(step->kind == BELAY_STEP_CALL);
     if (outcome->ok) {
         move = take_result(run, step, outcome);
         return move == MOVE_FAILED ? no_room_for_result(run) : move;

@@ -2,10 +2,12 @@
  * letter. */
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "flow/run.h"
 
 uint32_t run_attempt(const struct belay_flow_run *run)
 {
+    BELAY_ASSERT(run->m.at->attempt_base && run->m.in.attempt >= run->m.at->attempt_base);
     return run->m.in.attempt - run->m.at->attempt_base + 1;
 }
 
@@ -99,8 +101,10 @@ static enum move handler_failed(struct belay_flow_run *run)
 
 enum move fail_handle(struct belay_flow_run *run)
 {
-    if (run->m.at == &run->m.handler)
+    if (run->m.at == &run->m.handler) {
+        BELAY_ASSERT(run->m.error);
         return handler_failed(run);
+    }
     const struct belay_error_rule *rule = rule_for(run);
     return rule && enter_rule(run, rule) ? MOVE_ON : MOVE_LETTER;
 }

@@ -85,8 +85,10 @@ void belay_flow_free(struct belay_flow_run *run)
     if (!run)
         return;
     struct belay_flow_pool *pool = run->pool;
-    if (pool)
+    if (pool) {
+        BELAY_ASSERT(pool->used_count);
         pool->used_count--;
+    }
     if (!pool || pool->ended_count >= BELAY_RUNS_KEPT_MAX) {
         run_free(run);
         return;
@@ -218,6 +220,7 @@ static void set_effects(struct belay_flow_run *run, enum belay_flow_verdict verd
     bool rule_only = forked && letter;
     uint32_t first = rule_only ? run->m.main_publications : 0;
     uint32_t first_log = rule_only ? run->m.main_logs : 0;
+    BELAY_ASSERT(first <= run->m.publication_count && first_log <= run->m.log_count);
     *effects = (struct belay_flow_effects){
         .publication_count = run->m.publication_count - first,
         .log_count = run->m.log_count - first_log,
@@ -310,6 +313,7 @@ static enum move first_move(struct belay_flow_run *run, const struct belay_call_
 enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time now,
                                         const struct belay_call_outcome *outcome)
 {
+    BELAY_ASSERT(!run->m.done && now >= run->m.now);
     run->m.now = run->m.scope.now = now;
     enum move move = first_move(run, outcome);
     for (;;) {
@@ -328,6 +332,7 @@ enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time n
 
 const struct belay_call_request *belay_flow_request(const struct belay_flow_run *run)
 {
+    BELAY_ASSERT(run->m.calling);
     return &run->m.request;
 }
 

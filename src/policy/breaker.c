@@ -72,6 +72,7 @@ bool belay_breaker_begin(struct belay_breaker *b, const struct belay_breaker_def
 {
     if (!def->enabled || b->state != BELAY_BREAKER_HALF_OPEN)
         return false;
+    BELAY_ASSERT(BELAY_PLANTED(30) || b->probes_out + b->probes_ok < probes_wanted(def));
     b->probes_out++;
     return true;
 }
@@ -98,6 +99,7 @@ static void advance(struct belay_breaker *b, const struct belay_breaker_def *def
     }
     for (int64_t s = b->slot + 1; s <= slot; s++) {
         struct belay_breaker_slot *old = &b->slots[s % BELAY_BREAKER_SLOTS];
+        BELAY_ASSERT(b->sum.calls >= old->calls && b->sum.failed >= old->failed && b->sum.slow >= old->slow);
         b->sum.calls -= old->calls;
         b->sum.failed -= old->failed;
         b->sum.slow -= old->slow;

@@ -27,6 +27,7 @@ static void advance(struct belay_budget *b, const struct belay_budget_def *def, 
         b->firsts_sum = 0;
     } else {
         for (int64_t s = b->slot + 1; s <= slot; s++) {
+            BELAY_ASSERT(b->firsts_sum >= b->firsts[s % BELAY_BUDGET_SLOTS]);
             b->firsts_sum -= b->firsts[s % BELAY_BUDGET_SLOTS];
             b->firsts[s % BELAY_BUDGET_SLOTS] = 0;
         }
@@ -51,6 +52,7 @@ void belay_budget_not_first(struct belay_budget *b)
     uint32_t *slot = &b->firsts[b->slot % BELAY_BUDGET_SLOTS];
     if (!*slot) /* its slot is over: a first try too many, for the rest of the window */
         return;
+    BELAY_ASSERT(b->firsts_sum);
     --*slot;
     b->firsts_sum--;
 }
@@ -68,6 +70,7 @@ double belay_budget_per_second(struct belay_budget *b, const struct belay_budget
 /* A second sees what fits into its nanoseconds and the tolerance. */
 static int64_t interval_ns(double per_second)
 {
+    BELAY_ASSERT(per_second > 0);
     double ns = (NS_PER_S + TOLERANCE_NS) / per_second;
     return ns < 1e15 ? (int64_t)ceil(ns) : INT64_C(1000000000000000);
 }

@@ -7,6 +7,7 @@ const char *belay_gate_answer_name(enum belay_gate_answer answer)
 {
     static const char *const names[BELAY_GATE_ANSWERS]
         = { "", "breaker", "concurrency", "retries", "rate", "budget" };
+    BELAY_ASSERT(answer < BELAY_GATE_ANSWERS);
     return names[answer];
 }
 
@@ -73,6 +74,7 @@ belay_time belay_gate_postpone(struct belay_gate *g, const struct belay_gate_def
     belay_time due = g->promised_until > at ? g->promised_until : at;
     if (due - at > away)
         return at + away / 2 + (belay_time)belay_random_below(random, (uint64_t)away / 2);
+    BELAY_ASSERT(per_second > 0 && due >= at);
     g->promised_until = due + 1 + (belay_time)(BELAY_US_PER_S * 1.1 / per_second);
     return due;
 }

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/assert.h"
+
 #define SMOOTHING 0.3    /* of a change */
 #define TOLERANCE 1.5    /* so much longer than usual is no sign of a queue */
 #define FAILED_PART 10   /* one of so many failed is too many */
@@ -39,6 +41,7 @@ static void look_unhurried(struct belay_limiter *l, double short_us)
 
 static void look(struct belay_limiter *l, uint32_t max)
 {
+    BELAY_ASSERT(l->count && l->failed <= l->count);
     double limit = limit_of(l, max), to = limit;
     double short_us = (double)l->sum_us / l->count;
     if (l->base_us <= 0 || short_us < l->base_us)
