@@ -2,7 +2,8 @@
  *
  *   backlog --data DIR --fill N [--bytes B]   N messages of a paused flow; ends without a word to the store
  *   backlog --data DIR --open [--drain N]     recovers that, and handles N of them
- *   backlog --data DIR --retry N [--in-order] N messages whose call failed, due over a minute; all called again
+ *   backlog --data DIR --retry N [--in-order] N messages whose call failed, due over a minute (--over S: seconds); all
+ *                                             called again
  *
  * Each prints one JSON object.  Memory is RssAnon + RssShmem, the most that was seen.  A step is an engine step. */
 #include <stdio.h>
@@ -37,7 +38,6 @@ static const char yaml[] =
 #define BATCH 128
 #define BODY_BYTES_MAX 4096
 #define AHEAD 2048            /* published and not tried yet, of those that will fail */
-#define OVER_US 60000000      /* the minute over which they are due */
 #define STILL_US 60000000     /* nothing moves for so long: it never will */
 #define LATE_CELLS 100000     /* of 0.1 ms */
 #define CALLS_MAX 4096
@@ -47,6 +47,7 @@ struct bench {
     struct belay_broker *broker;
     const char *topic;
     uint64_t messages, published, body_bytes;
+    uint64_t over_us; /* over which they are due */
     double memory_mb;
     belay_time looked_at;
     /* waiting for a retry */
@@ -177,7 +178,7 @@ static void drain(struct bench *b, uint64_t open_us)
 static belay_time due_of(const struct bench *b, uint64_t number)
 {
     uint64_t place = b->in_order ? number : (number * 7368787u) % b->messages; /* a prime */
-    return b->due_from + (belay_time)(place * OVER_US / b->messages);
+    return b->due_from + (belay_time)(place * b->over_us / b->messages);
 }
 
 static void on_call(void *arg, const struct belay_call_request *request)
@@ -288,7 +289,7 @@ static void retry(struct bench *b, double per_second)
 
 int main(int argc, char **argv)
 {
-    static struct bench b = { .body_bytes = 150 };
+    static struct bench b = { .body_bytes = 150, .over_us = 60000000 };
     const char *data = NULL, *what = "";
     double per_second = 20000;
     uint64_t open_us;
@@ -307,6 +308,8 @@ int main(int argc, char **argv)
             data = value;
         else if (strcmp(argv[i - 1], "--bytes") == 0)
             b.body_bytes = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i - 1], "--over") == 0)
+            b.over_us = (uint64_t)(atof(value) * 1e6);
         else if (strcmp(argv[i - 1], "--fill-rate") == 0)
             per_second = atof(value);
         else

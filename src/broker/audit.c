@@ -14,6 +14,7 @@
 #include "broker/held.h"
 
 #define LOOK_EVERY 4096 /* rows between two looks whether it is to go on */
+#define OVER_MAX 16     /* rows of messages that waited, without a time: of what is done, or of what is lost */
 
 struct audit {
     struct belay_broker *b;
@@ -24,6 +25,8 @@ struct audit {
     uint64_t rows;
     uint64_t first;   /* lowest sequence the store keeps */
     uint64_t last, head; /* of the lane at hand: held before; its head */
+    uint64_t over[OVER_MAX];
+    uint32_t over_count;
     bool cancelled;
 };
 
@@ -61,6 +64,12 @@ static bool has(const struct audit *a, uint32_t table, struct row_key key)
 
 /* ---- what departed from the order ---- */
 
+static void look_at_over(struct audit *a, uint64_t sequence)
+{
+    if (a->over_count < OVER_MAX)
+        a->over[a->over_count++] = sequence;
+}
+
 static void look_at_exception(struct audit *a, uint64_t sequence, const struct exception *x)
 {
     uint32_t id = a->sub->id;
@@ -72,8 +81,6 @@ static void look_at_exception(struct audit *a, uint64_t sequence, const struct e
         ++*(waiting ? &a->sum.waiting : by_hand ? &a->sum.held : x->state == EXCEPTION_PARKED ? &a->sum.parked : &a->sum.dead);
     if (!cursor_settled(a->sub, sequence))
         find(a, sequence, "in two states: queued, and an exception as well");
-    if (waiting && !has(a, BELAY_TABLE_DUE, key_due(id, x->due, sequence)))
-        find(a, sequence, "it waits, and nothing says when it is tried again");
     if (by_hand && !lane_by_hand(a->b, a->sub, x->lane))
         find(a, sequence, "it is held by hand, and nobody parked its lane");
     if (!waiting && !by_hand && !(x->letter && has(a, BELAY_TABLE_LETTER, key_letter(id, sequence, LETTER_MESSAGE))))
@@ -88,19 +95,21 @@ static void look_at_exception(struct audit *a, uint64_t sequence, const struct e
 static void walk_exceptions(struct audit *a)
 {
     struct row_key key = key_id(a->sub->id);
-    struct belay_str value;
+    struct belay_str value, inside;
     struct exception x;
     while (next_row(a, BELAY_TABLE_EXCEPTION, &key, &value)) {
         uint64_t sequence = belay_load_be64(key.bytes + 4);
         uint8_t part = key.bytes[12];
-        if (exception_get(a->b, a->sub->id, sequence, &x)) {
-            if (part == PART_META)
-                look_at_exception(a, sequence, &x);
-        } else if (part == PART_META) {
+        bool there = exception_look(a->b, a->sub->id, sequence, &x, INSIDE_MESSAGE, &inside);
+        bool over = there && exception_is_over(a->b, a->sub->id, sequence, &x);
+        if (part == PART_META && !there)
             find(a, sequence, "its row cannot be read");
-        } else if (part == PART_HISTORY && key.n == 17 && belay_load_be32(key.bytes + 13) <= 1) {
+        else if (part == PART_META && over)
+            look_at_over(a, sequence);
+        else if (part == PART_META)
+            look_at_exception(a, sequence, &x);
+        else if (part == PART_HISTORY && (!there || over) && key.n == 17 && belay_load_be32(key.bytes + 13) <= 1)
             find(a, sequence, "its failed attempts are there, and it is in no state");
-        }
     }
 }
 
@@ -265,6 +274,8 @@ static void balance(struct audit *a)
     s->twice = covered < rows + ended ? rows + ended - covered : 0;
     if (s->lost)
         tell_lost(a);
+    for (uint32_t i = 0; s->lost && i < a->over_count; i++)
+        find(a, a->over[i], "it waited, and nothing says when it is tried again: lost, or done long ago");
     if (s->twice)
         find(a, 0, "%llu messages are in two states", (unsigned long long)s->twice);
 }
@@ -286,6 +297,7 @@ static void audit_subscription(struct audit *a, struct belay_subscription *sub)
     a->sub = sub;
     a->sum = (struct belay_audit_balance){ .name = sub->name, .topic = sub->topic->name };
     a->lanes = a->by_hand = 0;
+    a->over_count = 0;
     a->first = belay_store_first_sequence(a->b->store, sub->topic_id);
     check_place(a);
     walk_exceptions(a);

@@ -6,8 +6,6 @@
 
 #include "broker/resident.h"
 
-#define SWEEP_PERIOD_US BELAY_US_PER_MS /* between two bites where no step comes by itself */
-
 void schedule_tick(struct belay_broker *b);
 void schedule_recovered(struct belay_broker *b);
 void retention_tick(struct belay_broker *b);
@@ -17,8 +15,6 @@ int poison_load(struct belay_broker *b);
 void trail_tick(struct belay_broker *b);
 int trail_load(struct belay_broker *b);
 int trail_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
-void sweep_tick(struct belay_broker *b);
-void sweep_recovered(struct belay_broker *b);
 void group_tick(struct belay_broker *b);
 int letters_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 int replays_load(struct belay_broker *b, struct belay_state *state);

@@ -7,6 +7,7 @@
 #include "broker/idempotency.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
+#include "broker/sweep.h"
 #include "broker/topic.h"
 
 int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker,
@@ -20,6 +21,7 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
     b->read_ahead_max = BELAY_LANE_READ_AHEAD_MAX;
     b->part_keys = BELAY_IDEMPOTENCY_PART_KEYS;
     b->spill_after_us = SPILL_AFTER_US;
+    b->sweep_waiting_min = SWEEP_WAITING_MIN;
     b->trail_entries_max = BELAY_TRAIL_ENTRIES_MAX;
     b->scheduled_next = 1;
     b->scheduled_due = b->retention_at = BELAY_TIME_NEVER;

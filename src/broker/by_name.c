@@ -21,6 +21,7 @@ static enum belay_message_state of_exception(const struct exception *x)
     case EXCEPTION_PARKED: return BELAY_MESSAGE_PARKED;
     case EXCEPTION_DEAD: return BELAY_MESSAGE_DEAD;
     case EXCEPTION_HELD: return BELAY_MESSAGE_HELD;
+    case EXCEPTION_OVER: break;
     }
     BELAY_UNREACHABLE();
 }

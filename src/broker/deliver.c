@@ -10,6 +10,7 @@
 #include "broker/outcome.h"
 #include "broker/record.h"
 #include "broker/suspect.h"
+#include "broker/sweep.h"
 
 #define READS_PER_TURN 4 /* batches of held or settled messages a turn may pass over */
 

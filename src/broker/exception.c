@@ -5,6 +5,7 @@
  *             sub,seq,HISTORY,n another failed attempt
  *             sub,seq,PROGRESS  a large progress; or that of a message that is no exception (yet)
  *   DUE       sub,due,seq       of a waiting one (the head of a lane parked by hand waits for no time: HELD)
+ *                               a waiting one is there as long as this row is: its own may outlive it (sweep.c)
  *   LETTER    sub,seq,FACTS     and MESSAGE: of a letter, also while it is replayed
  *
  * Most exceptions fail once or a few times, have little progress and a small message: one row, which is written
@@ -15,6 +16,7 @@
 #include "broker/head.h"
 #include "broker/held.h"
 #include "broker/record.h"
+#include "broker/sweep.h"
 
 enum { FLAG_KEYED = 1, FLAG_LONER = 2, FLAG_LETTER = 4, FLAG_PROGRESS = 8, FLAG_INSIDE = 16 /* 32, 64 */, FLAG_JOB = 128 };
 
@@ -66,9 +68,26 @@ static bool get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct 
            && decode(value, ret_x, parts);
 }
 
+bool exception_is_over(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x)
+{
+    struct row_key key = key_due(sub, x->due, sequence);
+    struct belay_str value;
+    return x->state == EXCEPTION_WAITING && !belay_state_get(b->state, BELAY_TABLE_DUE, row_key_str(&key), &value);
+}
+
 bool exception_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x)
 {
-    return get(b, sub, sequence, ret_x, NULL);
+    return get(b, sub, sequence, ret_x, NULL) && !exception_is_over(b, sub, sequence, ret_x);
+}
+
+bool exception_look(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x, enum inside part,
+                    struct belay_str *ret_part)
+{
+    struct belay_str parts[INSIDE_COUNT];
+    if (!get(b, sub, sequence, ret_x, parts))
+        return false;
+    *ret_part = parts[part];
+    return true;
 }
 
 struct belay_str exception_inside(struct belay_broker *b, uint32_t sub, uint64_t sequence, enum inside part)
@@ -116,6 +135,8 @@ bool exception_next(struct belay_broker *b, uint32_t sub, uint64_t *sequence, st
             return false;
         at = belay_load_be64(key.p + 4);
         if (key.p[12] == PART_META && decode(value, ret_x, NULL)) {
+            if (exception_is_over(b, sub, at, ret_x))
+                ret_x->state = EXCEPTION_OVER;
             *sequence = at;
             return true;
         }
@@ -175,6 +196,7 @@ static uint64_t *counter(struct belay_subscription *sub, enum exception_state st
     case EXCEPTION_PARKED: return &sub->n.parked;
     case EXCEPTION_DEAD: return &sub->n.dead;
     case EXCEPTION_HELD: return &sub->n.held;
+    case EXCEPTION_OVER: break;
     }
     BELAY_UNREACHABLE();
 }
@@ -222,7 +244,8 @@ void exception_remove(struct belay_broker *b, struct belay_subscription *sub, ui
 {
     struct row_key key = key_exception(sub->id, sequence, PART_META);
     bool head = x->keyed && !x->loner && x->state != EXCEPTION_DEAD;
-    belay_state_del(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key));
+    if (!exception_stays(b, sub, sequence, x))
+        belay_state_del(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key));
     if (x->progress && !exception_has_inside(x, INSIDE_PROGRESS))
         progress_put(b, sub->id, sequence, BELAY_STR_NONE);
     for (uint32_t i = exception_has_inside(x, INSIDE_FAILURE); i < x->history; i++) {
@@ -326,7 +349,7 @@ bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool 
 bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x)
 {
     struct lane_row row;
-    if (x->state == EXCEPTION_DEAD)
+    if (x->state == EXCEPTION_DEAD || x->state == EXCEPTION_OVER)
         return false;
     if (!x->letter && !exception_has_inside(x, INSIDE_MESSAGE))
         return true;

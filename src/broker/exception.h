@@ -5,8 +5,9 @@
 
 #include "broker/resident.h"
 
-/* HELD: the head of a lane that is parked by hand, and no letter; it waits for no time. */
-enum exception_state { EXCEPTION_WAITING = 1, EXCEPTION_PARKED, EXCEPTION_DEAD, EXCEPTION_HELD };
+/* HELD: the head of a lane that is parked by hand, and no letter; it waits for no time. OVER: a row that says nothing any
+ * more, as exception_next tells it. */
+enum exception_state { EXCEPTION_OVER, EXCEPTION_WAITING, EXCEPTION_PARKED, EXCEPTION_DEAD, EXCEPTION_HELD };
 /* What is small lies in the exception's row: most have one row. */
 enum inside { INSIDE_FAILURE /* history entry 0 */, INSIDE_PROGRESS, INSIDE_MESSAGE, INSIDE_COUNT };
 #define INSIDE_BYTES_MAX 1600 /* of all three: a larger row would get pages of its own in LMDB */
@@ -28,13 +29,18 @@ struct exception {
 };
 
 bool exception_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x);
-/* First at or above *sequence (set to it). key is a view of the state. */
+/* The row of one that waited says nothing any more. */
+bool exception_is_over(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x);
+/* First at or above *sequence (set to it), one that is over as well. key is a view of the state. */
 bool exception_next(struct belay_broker *b, uint32_t sub, uint64_t *sequence, struct exception *ret_x);
 void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, const struct exception *x);
 static inline bool exception_has_inside(const struct exception *x, enum inside part)
 {
     return x->inside & (1u << part);
 }
+/* exception_get and exception_inside at once, of one that is due. */
+bool exception_look(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x, enum inside part,
+                    struct belay_str *ret_part);
 /* View of the row; p == NULL: not inside. */
 struct belay_str exception_inside(struct belay_broker *b, uint32_t sub, uint64_t sequence, enum inside part);
 /* exception_put is to write it into the row. False, and nothing happened: it does not fit. value lives until then. */

@@ -12,6 +12,7 @@
 #include "broker/head.h"
 #include "broker/lane.h"
 #include "broker/record.h"
+#include "broker/sweep.h"
 
 #define LANE_VERSION 2
 

@@ -25,8 +25,4 @@ int lane_find_row(struct belay_broker *b, struct belay_subscription *sub, struct
 /* Since when a lane stands that is not parked (lane_watch.c); NEVER: none does. */
 belay_time lane_stands_since(struct belay_broker *b, const struct belay_subscription *sub);
 
-/* ---- rows of lanes whose trouble is over (sweep.c) ---- */
-
-void lane_over(struct belay_broker *b, struct belay_subscription *sub);
-
 #endif

@@ -67,7 +67,7 @@ static int check_all(struct letters *l)
     for (uint32_t i = 0; i < l->b->sub_count; i++) {
         struct exception x;
         for (uint64_t at = 0; exception_next(l->b, l->b->subs[i]->id, &at, &x); at++) {
-            int status = x.letter ? check_one(l, l->b->subs[i], at, &x) : BELAY_OK;
+            int status = x.letter && x.state != EXCEPTION_OVER ? check_one(l, l->b->subs[i], at, &x) : BELAY_OK;
             if (status != BELAY_OK)
                 return status;
         }

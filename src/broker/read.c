@@ -308,7 +308,8 @@ static void fetch_exception(struct belay_broker *b, struct entry *e)
     belay_store_fetch(b->store, &page->fetch);
 }
 
-static int load_bytes(struct belay_broker *b, struct entry *e)
+/* inside: a view of the row, or p == NULL. */
+static int load_bytes(struct belay_broker *b, struct entry *e, struct belay_str inside)
 {
     struct belay_subscription *sub = e->d.sub;
     struct belay_fetched item;
@@ -317,9 +318,8 @@ static int load_bytes(struct belay_broker *b, struct entry *e)
         struct row_key key = key_letter(sub->id, e->d.sequence, LETTER_MESSAGE);
         bool there = belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &encoded);
         BELAY_ASSERT(there);
-    } else if (e->inside) {
-        encoded = exception_inside(b, sub->id, e->d.sequence, INSIDE_MESSAGE);
-        BELAY_ASSERT(encoded.p);
+    } else if (inside.p) {
+        encoded = inside;
     } else if (belay_store_peek(b->store, sub->topic_id, e->d.sequence, 1, READ_BYTES, &item)) {
         encoded = item.encoded;
     } else {
@@ -329,14 +329,16 @@ static int load_bytes(struct belay_broker *b, struct entry *e)
     encoded = belay_arena_str(&e->page->fetch.arena, encoded);
     if (!encoded.p)
         return BELAY_NOMEM;
+    e->at_once = true;
     exception_loaded(b, e, encoded);
     return BELAY_OK;
 }
 
 static int load_exception(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
 {
+    struct belay_str inside;
     struct exception x;
-    if (!exception_get(b, sub->id, sequence, &x)) {
+    if (!exception_look(b, sub->id, sequence, &x, INSIDE_MESSAGE, &inside)) {
         /* A row of DUE without its exception is damage; the state's own error comes first. */
         BELAY_ASSERT(belay_state_error(b->state, NULL) != BELAY_OK);
         return BELAY_IO;
@@ -361,7 +363,7 @@ static int load_exception(struct belay_broker *b, struct belay_subscription *sub
     e->page = page_new(b, sub, 2048);
     if (e->page) {
         e->d.lane_key = belay_arena_str(&e->page->fetch.arena, key_text_str(&x.key));
-        if ((!x.key.n || e->d.lane_key.p) && load_bytes(b, e) == BELAY_OK)
+        if ((!x.key.n || e->d.lane_key.p) && load_bytes(b, e, inside) == BELAY_OK)
             return BELAY_OK;
     }
     entry_drop(b, e);

@@ -57,7 +57,7 @@ static int check_under_way(struct belay_broker *b, struct tally *t, struct belay
     struct exception x;
     for (uint32_t i = 0; i < b->sub_count; i++)
         for (uint64_t at = 0; exception_next(b, b->subs[i]->id, &at, &x); at++) {
-            if (x.job != t->j->id || exception_is_letter(&x))
+            if (x.job != t->j->id || exception_is_letter(&x) || x.state == EXCEPTION_OVER)
                 continue;
             int status = check_taken(b, b->subs[i]->id, at, &x, t, err);
             if (status != BELAY_OK)

@@ -95,6 +95,16 @@ struct lane_watch {
     struct stand told;
 };
 
+/* Rows that say nothing any more (sweep.c). */
+enum { SWEEP_LANES, SWEEP_EXCEPTIONS, SWEEPS };
+struct sweep {
+    uint64_t over;              /* of them came since the last sweep began ... */
+    uint64_t low, high;         /* ... within these sequences: of exceptions */
+    bool on;
+    struct row_key at;          /* rows up to this key were looked at */
+    uint64_t end;               /* and none are to be looked at above it */
+};
+
 struct belay_subscription {
     uint32_t id, topic_id;
     bool dirty;
@@ -137,10 +147,10 @@ struct belay_subscription {
     belay_time retry_at;          /* something was refused: look again then */
     uint64_t settled_before;      /* while a seek is applied */
     uint64_t pin_low;             /* no exception below it needs the topic's log */
-    uint64_t lanes_over;          /* rows of LANE that say nothing any more, since the last sweep began */
+    struct sweep sweeps[SWEEPS];
+    uint64_t removed_last;        /* of its exceptions */
+    belay_time sweep_at;          /* not before */
     struct lane_watch watch;
-    bool sweeping;
-    struct row_key swept;         /* rows of LANE up to this key were looked at */
     struct belay_list ring_node;
     struct belay_heap_node wake;
 };
@@ -211,7 +221,8 @@ struct belay_broker {
     belay_time spill_after_us;   /* SPILL_AFTER_US; less in tests */
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
-    uint32_t sweeping;           /* subscriptions whose lanes are being swept, or should be */
+    uint32_t sweeping;           /* sweeps under way */
+    uint32_t sweep_waiting_min;  /* SWEEP_WAITING_MIN; less in tests, and with it what sweep.c counts by it */
     uint32_t watch_from;         /* index of the subscription whose lanes are watched first */
     belay_time retention_at;     /* next look at retention by time */
     belay_time group_at;         /* next look for groups that are old and empty */

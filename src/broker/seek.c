@@ -57,7 +57,7 @@ static int collect_exceptions(struct belay_broker *b, struct belay_subscription 
     struct collect c = { .into = into, .from = from };
     struct exception x;
     for (uint64_t at = from; exception_next(b, sub->id, &at, &x); at++)
-        if (!collect_one(&c, at))
+        if (x.state != EXCEPTION_OVER && !collect_one(&c, at))
             return c.status;
     return collect_held(b, sub, &c);
 }

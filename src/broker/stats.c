@@ -29,7 +29,7 @@ static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub,
     struct belay_fetched item;
     uint64_t sequence = sub->pin_low < sub->cursor ? sub->pin_low : 0;
     for (uint32_t n = 0; n < OLDEST_BITE && exception_next(b, sub->id, &sequence, &x); n++, sequence++)
-        if (x.state != EXCEPTION_DEAD && x.accepted_at && x.accepted_at < at)
+        if (x.state != EXCEPTION_DEAD && x.state != EXCEPTION_OVER && x.accepted_at && x.accepted_at < at)
             at = x.accepted_at;
     if (sub->cursor >= next)
         return at;

@@ -205,7 +205,8 @@ struct lane *lane_find(const struct belay_subscription *sub, struct belay_hash12
     return belay_map_get(&sub->lanes, hash_key(&hash));
 }
 
-static struct lane *lane_get(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 hash)
+/* head: what enters waits at its head, so the state need not be asked. */
+static struct lane *lane_get(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 hash, bool head)
 {
     struct lane *lane = lane_find(sub, hash);
     if (lane)
@@ -222,7 +223,9 @@ static struct lane *lane_get(struct belay_broker *b, struct belay_subscription *
         belay_free(lane);
         return NULL;
     }
-    if (sub->n.lanes_in_trouble) {
+    if (head) {
+        lane->trouble = true;
+    } else if (sub->n.lanes_in_trouble) {
         struct lane_row row;
         lane->trouble = lane_in_trouble(b, sub->id, hash, &row);
         lane->hand = lane->trouble && row.hand;
@@ -261,7 +264,7 @@ int entry_enter(struct belay_broker *b, struct entry *e)
         entry_ready(e);
         return BELAY_OK;
     }
-    struct lane *lane = lane_get(b, sub, e->hash);
+    struct lane *lane = lane_get(b, sub, e->hash, e->exception && !e->loner && e->at_once);
     if (!lane)
         return BELAY_NOMEM;
     e->lane = lane;

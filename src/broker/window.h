@@ -30,6 +30,7 @@ struct entry {
     bool loner;      /* left its lane: shares it only so as not to run beside it */
     bool progress;   /* has progress that is recorded */
     bool inside;     /* an exception whose row has the message */
+    bool at_once;    /* enters the window in the call that read its row */
     bool unchanged;  /* d.progress is what is recorded */
     bool begun;      /* that its attempt began is recorded: once, as an exception counts what it is told */
     belay_time read_at;  /* fresh: into the window */

@@ -43,9 +43,11 @@ void sim_poison_event(struct sim_world *w, const struct belay_action_event *e)
                       BELAY_STR_ARG(messages), (unsigned long long)refused(w, e->owner));
 }
 
-/* Parts of a few keys, so that they are closed, kept and told apart; in worlds where a closed one's row has room. */
+/* Parts of a few keys, so that they are closed, kept and told apart; in worlds where a closed one's row has room. Rows of
+ * what waited and is done stay for the sweep, though few wait. */
 void sim_small_parts(struct sim_world *w)
 {
+    belay_engine_broker(w->engine)->sweep_waiting_min = 2;
     if (w->overlay_bytes_max > BELAY_MIB(1))
         belay_engine_broker(w->engine)->part_keys = 5;
 }

@@ -36,6 +36,7 @@ struct world {
     uint64_t seed;
     uint32_t read_ahead_max; /* 0: as in life */
     uint32_t part_keys;      /* likewise */
+    bool rows_stay;          /* of what waited and is done: until they are swept */
 };
 
 #define world_ok(w, expression)                                                  \
@@ -73,6 +74,8 @@ static inline void world_open(struct world *w)
         w->b->read_ahead_max = w->read_ahead_max;
         w->b->spill_after_us = 0;
     }
+    if (w->rows_stay)
+        w->b->sweep_waiting_min = 2;
     if (w->part_keys)
         w->b->part_keys = w->part_keys;
     world_ok(w, belay_store_open(&w->opt, &w->store, &w->err));

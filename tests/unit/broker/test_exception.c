@@ -247,6 +247,70 @@ static void a_lane_that_got_well_leaves_no_row_for_long(void **state)
     assert_int_equal(belay_broker_wake_at(w->b), BELAY_TIME_NEVER);
 }
 
+/* Due in another order than theirs: rows that lie far apart go together, when most are done. */
+static void what_waited_and_is_done_leaves_its_row_for_a_sweep(void **state)
+{
+    struct world *w = *state;
+    w->rows_stay = true;
+    w->b->sweep_waiting_min = 2;
+    for (uint64_t s = 1; s <= 8; s++)
+        publish(w, "", "m");
+    for (uint64_t s = 1; s <= 8; s++)
+        retry(w, take_one(w, s), 10 * (1 + s * 3 % 8));
+    for (unsigned n = 0; n < 4; n++) {
+        pass_ms(w, 10);
+        ack(w, take(w));
+        world_settle(w);
+        world_audit(w);
+    }
+    assert_int_equal(rows_of(w, BELAY_TABLE_DUE), 4);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 8);
+    assert_state(w, 8, BELAY_MESSAGE_DONE); /* due first */
+    world_reopen(w, SIM_POWER);
+    assert_state(w, 8, BELAY_MESSAGE_DONE);
+    assert_int_equal(w->sub->n.waiting, 4);
+    for (unsigned n = 0; n < 4; n++) {
+        pass_ms(w, 10);
+        ack(w, take(w));
+    }
+    world_settle(w);
+    pass_ms(w, 1);
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 0);
+    assert_int_equal(w->b->sweeping, 0);
+    assert_null(take(w));
+    assert_int_equal(belay_broker_wake_at(w->b), BELAY_TIME_NEVER);
+}
+
+/* Its row may still be there: what a person seeks back to begins anew. */
+static void a_row_that_says_nothing_is_no_story_of_a_message_that_comes_again(void **state)
+{
+    struct world *w = *state;
+    w->rows_stay = true;
+    char large[BELAY_KIB(3)];
+    w->b->sweep_waiting_min = 2;
+    publish(w, "", long_text(large, sizeof large).p); /* keeps the log */
+    for (uint64_t s = 2; s <= 4; s++)
+        publish(w, "", "m");
+    for (uint64_t s = 1; s <= 4; s++)
+        retry(w, take_one(w, s), s == 3 ? 10 : 1000);
+    pass_ms(w, 10);
+    ack(w, take_one(w, 3));
+    world_settle(w);
+    assert_int_equal(rows_of(w, BELAY_TABLE_EXCEPTION), 4);
+    world_ok(w, belay_broker_seek(w->b, w->sub, 3, BELAY_STR("again"), w->now, &w->err));
+    struct belay_delivery *d = take_one(w, 3);
+    assert_int_equal(d->attempt, 1);
+    retry(w, d, 10);
+    world_settle(w);
+    pass_ms(w, 10);
+    d = take_one(w, 3);
+    assert_int_equal(d->attempt, 2);
+    ack(w, d);
+    world_settle(w);
+    world_audit(w);
+}
+
 static void rows_that_an_earlier_process_left_are_swept_after_a_start(void **state)
 {
     struct world *w = *state;
@@ -271,6 +335,8 @@ int main(void)
         WORLD_TEST(a_seek_leaves_attempts_of_exceptions_alone),
         WORLD_TEST(a_lane_that_got_well_leaves_no_row_for_long),
         WORLD_TEST(rows_that_an_earlier_process_left_are_swept_after_a_start),
+        WORLD_TEST(what_waited_and_is_done_leaves_its_row_for_a_sweep),
+        WORLD_TEST(a_row_that_says_nothing_is_no_story_of_a_message_that_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -750,6 +750,7 @@ static void play(uint64_t seed)
     w->opt.overlay_bytes_max = 256 * 1024;
     if (chance(g, 2))
         w->opt.tail_cache_bytes = 4096; /* bodies come by fetch */
+    w->rows_stay = chance(g, 2);
     if (chance(g, 2))
         w->read_ahead_max = 10 + (uint32_t)below(g, 16); /* lanes fill the window; above what may be in flight */
     world_close(w);
