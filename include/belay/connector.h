@@ -79,6 +79,7 @@ struct belay_arena;
 
 enum belay_option_type {
     BELAY_OPTION_STRING,
+    BELAY_OPTION_SECRET,   /* a string that nobody may see: it is hidden wherever it turns up */
     BELAY_OPTION_INT,
     BELAY_OPTION_BOOL,
     BELAY_OPTION_DURATION, /* "200ms", "2s", "5m", "1h", "7d" -> ms */

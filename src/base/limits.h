@@ -30,6 +30,9 @@
 #define BELAY_SCHEMA_FAULTS_DEFAULT 100
 #define BELAY_PATTERN_BYTES_MAX BELAY_KIB(16)
 #define BELAY_PATTERN_MATCH_MAX 1000000         /* steps of one match */
+#define BELAY_REDACT_SEGMENTS_MAX 512           /* names in the paths of what is redacted */
+#define BELAY_REDACT_WORDS_MAX 4096             /* values hidden in texts; beyond it every text is hidden whole */
+#define BELAY_REDACT_WORD_MIN 6                 /* bytes; a shorter one only where it stands alone */
 
 /* expr */
 #define BELAY_EXPR_STEPS_DEFAULT 1000000

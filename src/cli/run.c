@@ -31,6 +31,7 @@ struct options {
 };
 
 struct process {
+    struct belay_veil veil; /* between the log and standard error */
     struct belay_log log;
     struct belay_metrics *metrics;
     struct belay_runtime *runtime;
@@ -191,6 +192,7 @@ static int open_runtime(struct process *p, const struct options *o, struct belay
         .entropy = belay_entropy_posix(),
         .log = &p->log,
         .metrics = p->metrics,
+        .veil = &p->veil,
         .drain_ms = (o->drain ? (uint32_t)strtoul(o->drain, NULL, 10) : 10) * 1000,
         .ended = on_ended,
     };
@@ -273,7 +275,8 @@ static int run(int argc, char **argv)
     if (o.token_file && read_token(&p, o.token_file) != EXIT_OK)
         return EXIT_CONFIG_;
     block_signals(&set);
-    belay_log_init(&p.log, belay_log_sink_file(stderr), level);
+    belay_veil_init(&p.veil, belay_log_sink_file(stderr));
+    belay_log_init(&p.log, belay_veil_sink(&p.veil), level);
     p.config.paths = (const char *const *)paths;
     p.config.path_count = (uint32_t)path_count;
     struct belay_err err;
@@ -282,6 +285,7 @@ static int run(int argc, char **argv)
     int code = run_process(&p, &o, &set, began);
     belay_metrics_free(p.metrics);
     belay_buf_deinit(&p.token);
+    belay_veil_deinit(&p.veil);
     return code;
 }
 

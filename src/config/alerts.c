@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "config/grammar.h"
 #include "config/parts.h"
+#include "config/redact.h"
 #include "config/scalar.h"
 
 /* ---- rules ---- */
@@ -260,12 +261,26 @@ static const struct config_node *splice(struct making *m, const char *yaml, cons
     return config_splice(m->c, yaml, parts, count, at);
 }
 
+/* Whoever knows them may post there. False: said. */
+static bool keep_secret(struct config *c, const struct webhook_raw *raw)
+{
+    struct belay_str url = BELAY_STR_NONE, key = BELAY_STR_NONE;
+    if ((raw->url && !config_text(c, raw->url, &url)) || (raw->key && !config_text(c, raw->key, &key)))
+        return false;
+    config_secret_url(c, url);
+    config_secret(c, key);
+    return true;
+}
+
+/* NULL: said. */
 static const struct config_node *webhook_steps(struct making *m, const struct config_node *name,
                                                const struct config_node *node)
 {
     struct webhook_raw raw = { 0 };
     struct config *c = m->c;
     config_parse(c, &kind_webhook, node, &raw);
+    if (!keep_secret(c, &raw))
+        return NULL;
     const char *preset = preset_bodies[raw.preset];
     const struct config_node *url = raw.url, *body = raw.body;
     if (!url)
@@ -299,7 +314,7 @@ static void make_channel(struct making *m, const struct config_link *link)
         { "@RETRY", raw.retry ? raw.retry : splice(m, retry_yaml, NULL, 0, link->value) },
         { "@ON_ERROR", splice(m, on_error_yaml, NULL, 0, link->value) },
     };
-    if (c->status)
+    if (c->status || !steps)
         return;
     const struct config_node *flow = splice(m, flow_yaml, parts, sizeof parts / sizeof parts[0], link->value);
     if (!config_map_add(c, m->queues, name, config_map_node(c, link->value)) || !config_map_add(c, m->flows, name, flow))

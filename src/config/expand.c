@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "config/load.h"
+#include "config/redact.h"
 
 struct expansion {
     struct config *c;
@@ -69,6 +70,7 @@ static void put_file(struct expansion *x, size_t at, struct belay_str path)
         struct belay_str text = belay_buf_view(&bytes);
         text.n -= text.n && text.p[text.n - 1] == '\n';
         text.n -= text.n && text.p[text.n - 1] == '\r';
+        config_secret(x->c, text);
         put_value(x, at, path, text);
     }
     belay_buf_deinit(&bytes);
@@ -87,6 +89,8 @@ static void put_reference(struct expansion *x, size_t at, struct belay_str inner
         return;
     }
     const char *value = variable(x->c, name);
+    if (value && *value && (x->c->secret_here || config_is_secret_name(x->c, name)))
+        config_secret(x->c, belay_str_c(value));
     if (value && (*value || !rest.p))
         put_value(x, at, name, belay_str_c(value));
     else if (rest.p)

@@ -5,12 +5,13 @@
 #include "config/grammar.h"
 #include "config/lint.h"
 #include "config/parts.h"
+#include "config/redact.h"
 
 struct file_raw {
     uint32_t belay;
     struct belay_str name;
     const struct config_node *env, *tables, *policies, *connections, *topics, *queues, *apis, *flows, *sagas,
-        *alerts;
+        *alerts, *redact;
     uint32_t crash_after;
     struct belay_poison_def poison;
 };
@@ -44,6 +45,8 @@ static const struct config_key file_keys[] = {
     { "tests", CONFIG_RESERVED, .help = "" },
     { "alerts", CONFIG_SUB_NODE, "Who is told when something is wrong, and of what; some rules are always there.",
       CONFIG_FIELD(struct file_raw, alerts), .kind = &config_kind_alerts },
+    { "redact", CONFIG_SUB_NODE, "What may not be told in logs, letters, traces and answers of the admin API.",
+      CONFIG_FIELD(struct file_raw, redact), .kind = &config_kind_redact },
     { "crash_loop", CONFIG_SUB, "When messages that kill the process are quarantined; of flows that say nothing, and sagas.",
       CONFIG_FIELD(struct file_raw, crash_after), .kind = &config_kind_crash_loop },
     { "poison", CONFIG_SUB, "What is done about messages that fail again and again; of flows that say nothing.",
@@ -237,6 +240,8 @@ static void merge(struct merge *m, const struct config_tree *trees)
     struct file_raw *to = m->files;
     for (const struct config_tree *tree = trees; tree; tree = tree->next)
         config_parse(m->c, &config_kind_file, tree->root, to++);
+    for (uint32_t i = 0; i < m->count; i++)
+        config_redact_read(m->c, m->files[i].redact);
     take_name(m, trees);
     take_defaults(m, trees);
     take_alerts(m, to);
@@ -246,6 +251,7 @@ static void merge(struct merge *m, const struct config_tree *trees)
         return;
     for (enum part part = POLICIES; part < PARTS; part++)
         take_part(m, part);
+    config_redact_end(m->c);
 }
 
 static void load_files(struct config *c)

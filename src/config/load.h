@@ -28,6 +28,17 @@ struct config_result { /* a variable that a step's `as` makes */
     struct config_result *before;
 };
 
+struct config_text_link { /* of a list that grows */
+    struct belay_str text;
+    const struct config_node *at;
+    struct config_text_link *next;
+    bool judged;
+};
+struct config_texts {
+    struct config_text_link *first; /* the newest */
+    uint32_t count;
+};
+
 struct config {
     const struct belay_config_opt *opt;
     struct belay_problems *problems;
@@ -42,6 +53,11 @@ struct config {
     struct config_result *results;         /* and these, of the steps so far */
     struct steps_room *steps_room;         /* of steps.h, used again by each flow */
     const struct config_swap *swaps;       /* files that are part of a definition's text */
+    struct {
+        struct config_texts paths, headers, secrets; /* as said: secrets by names of variables */
+    } redact;
+    struct config_texts secrets;           /* values (config/redact.h) */
+    bool secret_here;                      /* what ${} stands for in this place is one, whatever its name */
 };
 
 /* ---- memory ---- */

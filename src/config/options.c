@@ -1,6 +1,7 @@
 #include "config/options.h"
 
 #include "base/limits.h"
+#include "config/redact.h"
 #include "config/scalar.h"
 
 const struct belay_option *config_option_find(const struct belay_option *table,
@@ -15,7 +16,8 @@ const struct belay_option *config_option_find(const struct belay_option *table,
 const char *config_option_type(enum belay_option_type type)
 {
     switch (type) {
-    case BELAY_OPTION_STRING: return "string";
+    case BELAY_OPTION_STRING:
+    case BELAY_OPTION_SECRET: return "string";
     case BELAY_OPTION_INT: return "whole number";
     case BELAY_OPTION_BOOL: return "true or false";
     case BELAY_OPTION_DURATION: return "duration";
@@ -42,6 +44,8 @@ static bool take_fields(struct config *c, const struct config_node *node,
         struct belay_str text;
         if (!config_text(c, m->value, &text))
             return false;
+        if (config_is_secret_header(c, m->key->text))
+            config_secret(c, text);
         fields[v->field_count++]
             = (struct belay_field){ config_keep(c, m->key->text), config_keep(c, text) };
     }
@@ -89,9 +93,15 @@ static bool take_text(struct config *c, const struct config_node *node, struct b
 static bool take(struct config *c, const struct config_node *node, struct belay_option_value *v)
 {
     struct belay_str text;
-    if (v->option->type == BELAY_OPTION_FIELDS)
-        return take_fields(c, node, v);
-    return config_text(c, node, &text) && take_text(c, node, text, v);
+    enum belay_option_type type = v->option->type;
+    /* The rest of a connection is told: where it leads, how fast. */
+    c->secret_here = type == BELAY_OPTION_SECRET || type == BELAY_OPTION_STRING || type == BELAY_OPTION_FIELDS;
+    bool good = type == BELAY_OPTION_FIELDS ? take_fields(c, node, v)
+                                            : config_text(c, node, &text) && take_text(c, node, text, v);
+    c->secret_here = false;
+    if (good && type == BELAY_OPTION_SECRET)
+        config_secret(c, v->text);
+    return good;
 }
 
 static void check_names(struct config *c, const struct belay_connector *connector,
@@ -108,6 +118,21 @@ static void check_names(struct config *c, const struct belay_connector *connecto
                            "%s has no option '%.*s'", connector->name, BELAY_STR_ARG(m->key->text));
         config_suggest_guess(c->problems, p, &g);
     }
+}
+
+/* What `username` and `password` become on the wire. */
+static void secret_pair(struct config *c, const struct belay_option_value *values, uint32_t count)
+{
+    struct belay_str user = BELAY_STR_NONE, password = BELAY_STR_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        struct belay_str name = belay_str_c(values[i].option->name);
+        if (belay_str_eq(name, BELAY_STR("username")))
+            user = values[i].text;
+        else if (belay_str_eq(name, BELAY_STR("password")))
+            password = values[i].text;
+    }
+    if (password.n)
+        config_secret_pair(c, user, password);
 }
 
 void config_options(struct config *c, const struct belay_connector *connector,
@@ -142,4 +167,5 @@ void config_options(struct config *c, const struct belay_connector *connector,
     }
     *ret_values = values;
     *ret_count = used;
+    secret_pair(c, values, used);
 }

@@ -32,6 +32,7 @@ const struct config_rule config_rules[] = {
     { "table", false, "A table for expressions that cannot be used." },
     { "schema", false, "A JSON Schema that does not compile." },
     { "openapi", false, "An OpenAPI document that cannot be served." },
+    { "redact", false, "What is to be redacted is no path into a message, or no name of a header." },
     { "security", false, "A secret that is empty, or a security scheme that cannot be checked." },
     { "unknown-topic", false, "A topic that is not defined." },
     { "unknown-queue", false, "A queue that is not defined." },

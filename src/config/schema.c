@@ -277,7 +277,7 @@ void config_option_describe(struct belay_json_out *o, const struct belay_option 
                             bool template_)
 {
     static const char *const refs[] = {
-        [BELAY_OPTION_STRING] = "text",  [BELAY_OPTION_INT] = "integer",
+        [BELAY_OPTION_STRING] = "text",  [BELAY_OPTION_SECRET] = "text", [BELAY_OPTION_INT] = "integer",
         [BELAY_OPTION_BOOL] = "boolean", [BELAY_OPTION_DURATION] = "duration",
         [BELAY_OPTION_SIZE] = "size",    [BELAY_OPTION_URL] = "text",
         [BELAY_OPTION_PATH] = "text",    [BELAY_OPTION_FIELDS] = "fields",

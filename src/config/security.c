@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/parts.h"
+#include "config/redact.h"
 
 struct security_raw {
     struct belay_security_def def;
@@ -50,6 +51,7 @@ static bool take_fields(struct config *c, const struct config_node *node, const 
         if (!text.n) /* an empty variable must not open the door */
             config_error(c->problems, config_place(m->value), "security", "the secret of '%.*s' is empty",
                          BELAY_STR_ARG(m->key->text));
+        config_secret(c, text);
         fields[count++] = (struct belay_field){ config_keep(c, m->key->text), config_keep(c, text) };
     }
     *ret_fields = fields;

@@ -395,6 +395,7 @@ int belay_engine_configure(struct belay_engine *e, struct belay_definitions *d, 
     e->consumer_count = list.count;
     struct belay_definitions *old = e->current;
     e->current = belay_definitions_ref(d);
+    e->redact = d->redact;
     if (old)
         belay_definitions_unref(old);
     return BELAY_OK;

@@ -1,6 +1,8 @@
 /* Deliveries: what the broker gives out goes to a flow or a saga, and ends with an outcome. */
 #include "engine/impl.h"
+#include "flow/redact.h"
 
+#include "base/limits.h"
 #include "base/planted.h"
 #include "base/assert.h"
 
@@ -23,9 +25,22 @@ void engine_tell_saga_letter(void *arg, const struct belay_delivery *d, const st
     tell(arg, 3, "message.dead_letter", belay_subscription_name(d->sub), d, fault, 0);
 }
 
-static void letter(struct belay_engine *e, struct belay_delivery *d,
-                   const struct belay_flow_def *def, const struct belay_fault *fault)
+/* Of what failed before there was a run. */
+static void redact(struct belay_engine *e, const struct belay_message *m, struct belay_fault *fault)
 {
+    struct belay_redact_words words;
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_RUN_BYTES_MAX);
+    belay_redact_words_init(&words, &arena);
+    belay_message_gather(m, e->redact, &words);
+    belay_fault_redact(fault, e->redact, &words, &arena);
+    belay_arena_deinit(&arena);
+}
+
+static void letter(struct belay_engine *e, struct belay_delivery *d,
+                   const struct belay_flow_def *def, struct belay_fault *fault)
+{
+    redact(e, &d->message, fault);
     struct belay_err err;
     bool park = def->lanes.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
     tell(e, 3, park && d->lane_key.n ? "message.parked" : "message.dead_letter", def->name, d, fault, 0);

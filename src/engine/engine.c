@@ -151,6 +151,7 @@ static int make_rooms(struct belay_engine *e, struct belay_err *err)
                                            .tell = engine_tell_saga,
                                            .tell_letter = engine_tell_saga_letter,
                                            .arg = e,
+                                           .redact = &e->redact,
                                            .seed = belay_random_next(&e->random) };
     return belay_sagas_new(&sagas, &e->sagas, err);
 }

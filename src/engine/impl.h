@@ -204,6 +204,7 @@ struct belay_engine {
 
     /* definitions */
     struct belay_definitions *current;
+    const struct belay_redact *redact; /* current's: what logs and faults may not tell */
     struct belay_map kept;      /* struct engine_kept by key */
     struct engine_consumer *consumers; /* by subscription id */
     uint32_t consumer_count;

@@ -168,7 +168,8 @@ static int begin(struct belay_engine *e, const struct belay_letter *letter, cons
 {
     const struct belay_flow_input input = { .def = def, .message = &letter->message, .attempt = 1,
                                             .first_attempt_at = e->now, .progress = progress,
-                                            .functions = e->functions, .function_count = 1, .pool = e->flow_pool };
+                                            .functions = e->functions, .function_count = 1, .pool = e->flow_pool,
+                                            .redact = &e->redact };
     return belay_flow_begin(&input, ret_run, err);
 }
 

@@ -198,6 +198,7 @@ int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_
         .answers = d == NULL,
         .seed = belay_random_next(&e->random),
         .pool = e->flow_pool,
+        .redact = &e->redact,
     };
     return belay_flow_begin(&input, &r->flow, err);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "flow/redact.h"
 #include "flow/run.h"
 
 uint32_t run_attempt(const struct belay_flow_run *run)
@@ -93,8 +94,11 @@ static bool enter_rule(struct belay_flow_run *run, const struct belay_error_rule
 static enum move handler_failed(struct belay_flow_run *run)
 {
     char both[2 * sizeof run->fault.description];
+    struct belay_fault before = *run->m.error;
+    run_redact_fault(run, &run->fault); /* before they are cut */
+    run_redact_fault(run, &before);
     snprintf(both, sizeof both, "%.150s; on_error was handling %s: %s", run->fault.description,
-             run->m.error->type, run->m.error->description);
+             before.type, before.description);
     belay_fault_set_description(&run->fault, belay_str_c(both));
     return MOVE_LETTER;
 }

@@ -52,6 +52,7 @@ struct belay_flow_input {
     bool answers;                 /* somebody waits for the reply: what is not admitted is not tried again */
     uint64_t seed;                /* of the jitter; what expressions draw comes from the message */
     struct belay_flow_pool *pool; /* NULL: the run has memory of its own */
+    const struct belay_redact *const *redact; /* what logs and faults may not tell, as it is whenever one is made; NULL: nothing */
 };
 
 /* Errors: BELAY_NOMEM, BELAY_CORRUPT (progress). */
@@ -111,7 +112,7 @@ struct belay_flow_effects {
     struct belay_str filtered; /* reason; p != NULL: a filter ended the run, discarded, not done */
 };
 const struct belay_flow_effects *belay_flow_effects(const struct belay_flow_run *run);
-/* RETRY, LETTER, and DONE after on_error: what failed. */
+/* RETRY, LETTER, and DONE after on_error: what failed, without what may not be told. */
 const struct belay_fault *belay_flow_fault(const struct belay_flow_run *run);
 uint64_t belay_flow_delay_ms(const struct belay_flow_run *run); /* RETRY */
 bool belay_flow_skips(const struct belay_flow_run *run);        /* LETTER: does not park its key */

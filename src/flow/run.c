@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "flow/redact.h"
 
 /* ---- memory ---- */
 
@@ -233,6 +234,23 @@ static void set_effects(struct belay_flow_run *run, enum belay_flow_verdict verd
         effects->logs = run->m.logs + first_log;
 }
 
+/* What leaves the run; within it expressions see the fault as it is. */
+static void redact_faults(struct belay_flow_run *run)
+{
+    struct belay_fault *told;
+    run->m.told = run->m.error;
+    if (run->m.has_fault)
+        run_redact_fault(run, &run->fault);
+    if (!run->m.error || run->m.has_fault || !run->m.in.redact)
+        return;
+    told = belay_arena_alloc(&run->arena, sizeof *told);
+    if (told) {
+        *told = *run->m.error;
+        run_redact_fault(run, told);
+    }
+    run->m.told = told;
+}
+
 /* Nothing is kept that says no more than the message does.  The flow's own dead_letter is its last
  * word: replayed, it begins anew, but for the calls that were made. */
 static int keep_progress(struct belay_flow_run *run, enum belay_flow_verdict verdict)
@@ -270,6 +288,8 @@ static enum belay_flow_verdict conclude(struct belay_flow_run *run, enum belay_f
     run->m.calling = verdict == BELAY_FLOW_CALL;
     run->m.done = verdict == BELAY_FLOW_DONE;
     run->m.has_fault = verdict == BELAY_FLOW_RETRY || verdict == BELAY_FLOW_LETTER;
+    if (verdict != BELAY_FLOW_CALL)
+        redact_faults(run);
     set_effects(run, verdict);
     return verdict;
 }
@@ -398,7 +418,7 @@ const struct belay_flow_effects *belay_flow_effects(const struct belay_flow_run 
 
 const struct belay_fault *belay_flow_fault(const struct belay_flow_run *run)
 {
-    return run->m.has_fault ? &run->fault : run->m.error;
+    return run->m.has_fault ? &run->fault : run->m.told;
 }
 
 uint64_t belay_flow_delay_ms(const struct belay_flow_run *run)

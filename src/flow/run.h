@@ -95,6 +95,7 @@ struct belay_flow_run {
         struct flow_state main, handler;
         struct flow_state *at;            /* &main, or &handler in on_error */
         const struct belay_fault *error;  /* what on_error handles */
+        const struct belay_fault *told;   /* of DONE: the same, as it may be told */
         struct belay_random random;       /* of the jitter */
         belay_time now, run_began_at;
         uint32_t steps_done;

@@ -1,5 +1,6 @@
 /* steps.c - the steps that need nobody outside: each ends at step->next, or sets run->fault. */
 #include "base/limits.h"
+#include "flow/redact.h"
 #include "flow/run.h"
 
 enum move run_no_memory(struct belay_flow_run *run)
@@ -210,6 +211,7 @@ static enum move run_log(struct belay_flow_run *run, const struct belay_step_def
         if (!log_text(&e, step->u.log.fields[i].value, &fields[i].value))
             return MOVE_FAILED;
     }
+    run_redact_log(run, &log, fields);
     return run_add_log(run, &log) ? MOVE_ON : run_no_memory(run);
 }
 

@@ -17,6 +17,7 @@
 struct belay_template; /* expr/expr.h */
 struct belay_expr_data;
 struct belay_schema;   /* json/schema.h */
+struct belay_redact;   /* json/redact.h */
 struct belay_call_request; /* belay/connector.h */
 
 struct belay_place { /* where the user wrote it */
@@ -371,6 +372,7 @@ struct belay_alert_def {
 
 struct belay_definitions {
     const struct belay_expr_data *expr_data; /* $env and $lookupTable; opaque here */
+    const struct belay_redact *redact;        /* what may not be told; NULL: of one that was compiled again */
     struct belay_arena arena;
     struct belay_str name;                    /* of the application */
     uint32_t crash_after;                     /* of flows and sagas that say nothing; 0: the default */

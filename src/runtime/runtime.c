@@ -227,6 +227,8 @@ int belay_runtime_open(const struct belay_runtime_opt *opt, struct belay_problem
         return belay_fail(err, BELAY_NOMEM, "no memory for the runtime");
     }
     rt->opt = *opt;
+    if (opt->veil)
+        belay_veil_set(opt->veil, d);
     rt->stats.started_at = belay_clock_wall(opt->clock);
     belay_list_init(&rt->visits);
     belay_list_init(&rt->requests);
@@ -332,6 +334,8 @@ static int reload(struct belay_runtime *rt, struct belay_problems *problems, str
     int status = belay_config_load(rt->opt.config, &d, problems, err);
     if (status != BELAY_OK)
         return status;
+    if (rt->opt.veil) /* before anything of it can turn up in a line */
+        belay_veil_coming(rt->opt.veil, d);
     /* Listening first: it is what most often fails, and it can be told apart from what runs. */
     status = listeners_set(rt, d, err);
     if (status == BELAY_OK) {
@@ -346,6 +350,8 @@ static int reload(struct belay_runtime *rt, struct belay_problems *problems, str
             belay_definitions_unref(before);
         }
     }
+    if (status == BELAY_OK && rt->opt.veil)
+        belay_veil_set(rt->opt.veil, d);
     belay_definitions_unref(d);
     return status;
 }
@@ -384,6 +390,11 @@ bool belay_runtime_ready(const struct belay_runtime *rt)
 const char *belay_runtime_data_dir(const struct belay_runtime *rt)
 {
     return rt->opt.data_dir;
+}
+
+struct belay_definitions *belay_runtime_definitions(const struct belay_runtime *rt)
+{
+    return rt->opt.veil ? belay_veil_definitions(rt->opt.veil) : NULL;
 }
 
 struct belay_metrics *belay_runtime_metrics(const struct belay_runtime *rt)

@@ -24,6 +24,7 @@
 #include "obs/metric.h"
 #include "platform/clock.h"
 #include "platform/random.h"
+#include "runtime/veil.h"
 
 struct belay_runtime;
 
@@ -34,6 +35,7 @@ struct belay_runtime_opt {
     const struct belay_entropy *entropy;
     struct belay_log *log;
     struct belay_metrics *metrics;
+    struct belay_veil *veil;     /* told which definitions are in force; outlives it. NULL: nobody */
     uint64_t store_bytes_max;    /* 0: what the disk has */
     uint32_t drain_ms;           /* of a stop */
     /* Called once on the engine thread when it has ended, after a stop or a failure. */
@@ -61,6 +63,8 @@ int belay_runtime_failed(const struct belay_runtime *rt, struct belay_err *err);
 bool belay_runtime_ready(const struct belay_runtime *rt);
 const char *belay_runtime_data_dir(const struct belay_runtime *rt);
 struct belay_metrics *belay_runtime_metrics(const struct belay_runtime *rt);
+/* A reference to the definitions in force (belay_definitions_unref). Any thread. NULL: without a veil. */
+struct belay_definitions *belay_runtime_definitions(const struct belay_runtime *rt);
 /* "http://127.0.0.1:7000" of each API that listens, by index; empty at the end. Main thread. */
 struct belay_str belay_runtime_api_url(const struct belay_runtime *rt, uint32_t index, struct belay_str *ret_name);
 

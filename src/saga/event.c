@@ -4,8 +4,9 @@
 /* ---- what both have ---- */
 
 static int refuse(struct belay_sagas *s, const struct belay_saga_def *def, struct belay_delivery *d,
-                  const struct belay_fault *fault, belay_time now, struct belay_err *err)
+                  struct belay_fault *fault, belay_time now, struct belay_err *err)
 {
+    saga_redact_letter(s, &d->message, fault);
     if (s->opt.tell_letter)
         s->opt.tell_letter(s->opt.arg, d, fault);
     return belay_broker_letter(s->opt.broker, d, fault, false, BELAY_STR_NONE, def->hash, now, err);

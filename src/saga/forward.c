@@ -10,12 +10,14 @@ enum saga_act saga_commit(struct saga_turn *t, struct saga_move *m)
 
 /* ---- what a move may say ---- */
 
-struct belay_str saga_fault_text(struct belay_sagas *s, const struct belay_fault *fault)
+struct belay_str saga_fault_text(struct belay_sagas *s, const struct saga *i, const struct belay_fault *fault)
 {
+    struct belay_fault told = *fault;
+    saga_redact_fault(s, i, &told);
     belay_buf_clear(&s->text);
-    belay_buf_printf(&s->text, "%s: %s", fault->type, fault->description);
-    if (fault->endpoint[0])
-        belay_buf_printf(&s->text, " (%s)", fault->endpoint);
+    belay_buf_printf(&s->text, "%s: %s", told.type, told.description);
+    if (told.endpoint[0])
+        belay_buf_printf(&s->text, " (%s)", told.endpoint);
     return belay_str_sub(belay_buf_view(&s->text), 0, SAGA_TEXT_BYTES_MAX);
 }
 
@@ -32,7 +34,7 @@ void saga_move_fault(struct saga_turn *t, struct saga_move *m, const struct bela
     belay_buf_clear(&t->room->fault);
     belay_fault_pack(&t->room->fault, &named);
     m->fault = belay_buf_view(&t->room->fault);
-    m->text = saga_fault_text(t->room, &named);
+    m->text = saga_fault_text(t->room, t->saga, &named);
     m->carries |= MOVE_FAULT | MOVE_TEXT;
 }
 

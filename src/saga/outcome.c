@@ -174,7 +174,7 @@ static void undo_failed(struct saga_turn *t, struct saga_move *m, const struct b
     if (c && decide(t, &c->retry, fault, m->attempt, repeatable, &delay_ms) == BELAY_RETRY_AGAIN) {
         saga_move_fault(t, m, NULL);
         m->carries |= MOVE_TEXT;
-        m->text = saga_fault_text(t->room, fault);
+        m->text = saga_fault_text(t->room, t->saga, fault);
         again(t, m, STEP_UNDOING, delay_ms);
     } else {
         park(t, m, STEP_UNDOING, fault);

@@ -185,6 +185,10 @@ void saga_forget_append(struct belay_sagas *s, struct saga *i);
 /* Before i is as the move says. */
 void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_move *m);
 
+/* ---- redact.c: as it may be told; memory of the turn ---- */
+void saga_redact_fault(struct belay_sagas *s, const struct saga *i, struct belay_fault *fault);
+void saga_redact_letter(struct belay_sagas *s, const struct belay_message *m, struct belay_fault *fault);
+
 /* ---- kept.c: events that came before their saga ---- */
 int saga_kept_append(struct belay_sagas *s, const struct saga_kept *r,
                      struct belay_err *err) BELAY_MUST_CHECK;
@@ -228,7 +232,8 @@ void saga_move_done(struct saga_turn *t, struct saga_move *m);
 void saga_move_fail(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
 void saga_move_park(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
 void saga_move_fault(struct saga_turn *t, struct saga_move *m, const struct belay_fault *fault);
-struct belay_str saga_fault_text(struct belay_sagas *s, const struct belay_fault *fault);
+/* Of i's history: as it may be told. */
+struct belay_str saga_fault_text(struct belay_sagas *s, const struct saga *i, const struct belay_fault *fault);
 bool saga_build_call(struct saga_turn *t, const struct belay_call_def *call, enum flight purpose,
                      struct belay_call_request *ret_request, struct belay_fault *ret_fault);
 enum saga_act saga_commit(struct saga_turn *t, struct saga_move *m); /* ACT_AGAIN or ACT_NO_ROOM */

@@ -69,6 +69,7 @@ struct belay_sagas_opt {
     void (*tell_letter)(void *arg, const struct belay_delivery *d, const struct belay_fault *fault);
     void *arg;
     uint64_t seed;
+    const struct belay_redact *const *redact; /* what texts may not tell, as it is whenever one is made; NULL: nothing */
 };
 int belay_sagas_new(const struct belay_sagas_opt *opt, struct belay_sagas **ret_sagas,
                     struct belay_err *err) BELAY_MUST_CHECK;

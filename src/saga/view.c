@@ -5,6 +5,7 @@
 #include "saga/room.h"
 
 struct view {
+    struct belay_sagas *room;
     const struct saga *i;
     const struct belay_saga_def *def; /* NULL: it is not there */
     struct belay_json_out o;
@@ -145,6 +146,9 @@ static void put_error(struct view *v)
     belay_fault_unpack(&u, &f);
     if (!belay_unpack_ok(&u))
         return;
+    struct belay_arena_mark mark = belay_arena_mark(&v->room->arena);
+    saga_redact_fault(v->room, v->i, &f);
+    belay_arena_rewind(&v->room->arena, mark);
     belay_json_key(&v->o, "error");
     belay_json_begin_object(&v->o);
     const struct {
@@ -222,7 +226,7 @@ int belay_sagas_view(struct belay_sagas *s, struct belay_str name, struct belay_
 {
     const struct saga_kind *kind = saga_kind_find(s, name);
     struct saga_key key;
-    struct view v = { .o = belay_json_out(out) };
+    struct view v = { .room = s, .o = belay_json_out(out) };
     if (!kind || id.n == 0 || id.n > BELAY_KEY_BYTES_MAX)
         return belay_fail(err, BELAY_NOTFOUND, "no such saga");
     saga_key_init(&key, kind->number, id);
