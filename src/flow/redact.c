@@ -105,7 +105,7 @@ void run_redact_log(struct belay_flow_run *run, struct belay_flow_log *log, stru
     if (!r || !run->m.sees) /* no expression: what the file says is told, but for secrets, which the log hides */
         return;
     gather_run(run, &words);
-    log->message = belay_redact_text(r, &words, log->message, &run->arena);
+    log->message = belay_redact_words_in(r, &words, log->message, &run->arena);
     for (uint32_t i = 0; i < log->field_count; i++)
-        fields[i].value = belay_redact_text(r, &words, fields[i].value, &run->arena);
+        fields[i].value = belay_redact_words_in(r, &words, fields[i].value, &run->arena);
 }

@@ -32,6 +32,7 @@ struct fixture {
     struct belay_message message;
     struct belay_field params[2];
     struct belay_flow_pool *pool;
+    const struct belay_redact *redact;
     struct belay_buf trace;
     belay_time now;
 };
@@ -356,6 +357,7 @@ static inline struct belay_flow_run *drive_begin(struct fixture *f, const struct
         .progress = belay_buf_view(&d->progress),
         .seed = 7,
         .pool = f->pool,
+        .redact = &f->redact,
     };
     if (belay_flow_begin(&in, &run, &err))
         fail_msg("begin: %s", err.msg);

@@ -58,6 +58,7 @@ struct world {
 
     const struct belay_saga_def *def;
     bool def_gone;
+    const struct belay_redact *redact;
 
     struct world_call calls[WORLD_CALLS];
     unsigned call_count, slots; /* slots: calls that may be under way at once */
@@ -271,6 +272,7 @@ static inline void world_open(struct world *w)
     const struct belay_sagas_opt opt = { .definition = world_definition,
                                          .may_call = world_may_call,
                                          .arg = w,
+                                         .redact = &w->redact,
                                          .seed = belay_random_next(&w->random) };
     sim_jobs_init(&w->jobs);
     world_ok(w, belay_broker_new(NULL, &w->broker, &w->err));
