@@ -27,6 +27,18 @@ static bool known_namespace(struct belay_str name, struct config_guess *g)
     return one_of(own_namespaces, name, g);
 }
 
+/* Errors of expressions: "D3030" as JSONata numbers them, and ours. Of other namespaces not all names are known here. */
+static bool known_name(struct belay_str namespace_, struct belay_str name, struct config_guess *g)
+{
+    static const char *const expression_names[] = { "EXPRESSION:ERROR", "EXPRESSION:UNDEFINED", "EXPRESSION:LIMIT",
+                                                    "EXPRESSION:*", NULL };
+    uint64_t number;
+    if (!belay_str_eq(namespace_, BELAY_STR("EXPRESSION")) || !name.p)
+        return true;
+    return (name.n == 5 && memchr("STDU", name.p[0], 4) && belay_str_to_u64(belay_str_sub(name, 1, 4), &number))
+           || one_of(expression_names, g->wrong, g);
+}
+
 static void check_pattern(struct config *c, const struct config_node *node)
 {
     struct belay_str rest = node->text, namespace_ = belay_str_split(&rest, ':');
@@ -38,7 +50,9 @@ static void check_pattern(struct config *c, const struct config_node *node)
         if (one_of(class_names, node->text, &g))
             return;
     } else if (known_namespace(namespace_, &g)) {
-        return;
+        g = config_guess(node->text);
+        if (known_name(namespace_, rest, &g))
+            return;
     }
     struct belay_problem *p
         = config_warning(c->problems, config_place(node), "unknown-error",

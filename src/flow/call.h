@@ -80,7 +80,7 @@ bool belay_call_repeatable(const struct belay_call_def *def,
                            const struct belay_call_request *request);
 
 /* An expression's failure as a fault: EXPRESSION:UNDEFINED (U2001), EXPRESSION:LIMIT (U1001,
- * BELAY_LIMIT), else EXPRESSION:ERROR with the code; always permanent. */
+ * BELAY_LIMIT), EXPRESSION:D3030 by its code, EXPRESSION:ERROR without one; always permanent. */
 void belay_fault_of_expr(struct belay_fault *f, int status, const struct belay_expr_error *e,
                          struct belay_str step);
 

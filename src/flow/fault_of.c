@@ -1,4 +1,6 @@
 /* fault_of.c - what failed, as a fault: a call that was refused or lost, an expression. */
+#include <stdio.h>
+
 #include "flow/call.h"
 
 static void cut_c(char *to, size_t size, struct belay_str s)
@@ -27,11 +29,13 @@ void belay_fault_of_outcome(struct belay_fault *f, const struct belay_call_outco
 void belay_fault_of_expr(struct belay_fault *f, int status, const struct belay_expr_error *e,
                          struct belay_str step)
 {
-    const char *type = "EXPRESSION:ERROR";
+    char type[sizeof f->type];
+    const char *name = e->code[0] ? e->code : "ERROR";
     if (status == BELAY_LIMIT || strcmp(e->code, "U1001") == 0)
-        type = "EXPRESSION:LIMIT";
+        name = "LIMIT";
     else if (strcmp(e->code, "U2001") == 0)
-        type = "EXPRESSION:UNDEFINED";
+        name = "UNDEFINED";
+    snprintf(type, sizeof type, "EXPRESSION:%s", name);
     if (e->code[0])
         belay_fault_init(f, type, BELAY_CLASS_PERMANENT, "%s (%s, at byte %u)", e->message, e->code,
                          e->position);

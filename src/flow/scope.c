@@ -139,7 +139,6 @@ static int build_special(struct belay_flow_run *run, unsigned bit, struct belay_
     case SEES_REQUEST: return request_value(in, arena, ret_value);
     default: break;
     }
-    *ret_value = belay_value_undefined();
     return run->m.error ? belay_fault_value(run->m.error, arena, ret_value) : BELAY_OK;
 }
 
@@ -167,6 +166,8 @@ static bool gather(struct belay_flow_run *run)
     const struct flow_bindings *results = &run->m.at->results;
     struct belay_scope *scope = &run->m.scope;
     unsigned sees = run->m.sees & ((1u << SPECIALS) - 1);
+    if (!run->m.error)
+        sees &= ~(unsigned)SEES_ERROR; /* then it is JSONata's function */
     scope->bindings = results->items;
     scope->binding_count = results->count;
     if (!sees)

@@ -66,6 +66,15 @@ void belay_fault_set_excerpt(struct belay_fault *f, struct belay_str body)
 
 /* ---- matching ---- */
 
+/* "EXPRESSION:D3030": a letter and four digits, as the language numbers its errors. */
+static bool is_code(struct belay_str type)
+{
+    struct belay_str code = belay_str_sub(type, belay_str_find(type, ':') + 1, 5);
+    uint64_t number;
+    return type.n == sizeof "EXPRESSION:D3030" - 1 && belay_str_starts(type, BELAY_STR("EXPRESSION:"))
+           && belay_str_to_u64(belay_str_sub(code, 1, 4), &number);
+}
+
 bool belay_fault_matches(const struct belay_fault *f, struct belay_str pattern)
 {
     struct belay_str type = belay_str_c(f->type),
@@ -73,6 +82,8 @@ bool belay_fault_matches(const struct belay_fault *f, struct belay_str pattern)
     struct belay_str rest = pattern, head = belay_str_split(&rest, ':');
     uint64_t status;
     if (belay_str_eq(pattern, BELAY_STR("*")) || belay_str_eq(pattern, type))
+        return true;
+    if (belay_str_eq(pattern, BELAY_STR("EXPRESSION:ERROR")) && is_code(type))
         return true;
     if (belay_str_eq(head, BELAY_STR("class")))
         return belay_str_eq(rest, belay_str_c(belay_class_name(f->class_)));

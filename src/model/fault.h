@@ -19,7 +19,7 @@ struct belay_fault {
     uint32_t retry_after_ms;   /* 0: not told */
     uint64_t duration_us;      /* of the attempt */
     belay_time at;             /* when it was known */
-    char type[48];             /* "HTTP:TIMEOUT", "EXPRESSION:UNDEFINED" */
+    char type[48];             /* "HTTP:TIMEOUT", "EXPRESSION:D3030" */
     char step[64];             /* where: the step's name */
     char endpoint[160];
     char description[256];
@@ -37,7 +37,8 @@ void belay_fault_set_endpoint(struct belay_fault *f, struct belay_str endpoint);
 void belay_fault_set_excerpt(struct belay_fault *f, struct belay_str body);
 
 /* Does pattern name this fault: "HTTP:TIMEOUT", "HTTP:503" (namespace and status), "HTTP:*",
- * "HTTP" and "VALIDATION" (a whole namespace), "class:transient", "*". */
+ * "HTTP" and "VALIDATION" (a whole namespace), "class:transient", "*"; "EXPRESSION:ERROR" besides names each code
+ * of an expression (EXPRESSION:D3030). */
 bool belay_fault_matches(const struct belay_fault *f, struct belay_str pattern);
 
 /* The description with what differs from message to message taken out: each word with a digit in it (numbers, ids,

@@ -153,6 +153,16 @@ static void an_error_of_an_expression_goes_the_same_way(void **state)
     RUN_QUIET(f, "publish errors key=k {\"step\":\"m\"}\ndone\n");
 }
 
+static void an_error_of_an_expression_is_named_by_its_code(void **state)
+{
+    struct fixture *f = *state;
+    add_map(f, "m", "{% $error('no such customer') %}");
+    on_error(f, "EXPRESSION:D3137");
+    set_publish(f, add_apart(f, BELAY_STEP_PUBLISH, "e"), "errors", NULL,
+                "{% { 'type': $error.type, 'why': $error.description } %}");
+    RUN_QUIET(f, "publish errors key=k {\"type\":\"EXPRESSION:D3137\",\"why\":\"no such customer (D3137, at byte 9)\"}\ndone\n");
+}
+
 static void an_unknown_outcome_is_never_handled_by_a_rule(void **state)
 {
     struct fixture *f = *state;
@@ -196,6 +206,7 @@ int main(void)
         TEST(a_call_in_a_rule_is_tried_again_like_any_other),
         TEST(an_error_in_a_rule_is_a_letter_that_tells_of_both),
         TEST(an_error_of_an_expression_goes_the_same_way),
+        TEST(an_error_of_an_expression_is_named_by_its_code),
         TEST(an_unknown_outcome_is_never_handled_by_a_rule),
         TEST(a_rule_may_answer),
         TEST(the_answer_of_an_error_can_be_read),

@@ -41,6 +41,23 @@ static void a_fault_without_status_matches_no_number(void **state)
     assert_true(matches(&f, "class:unknown_outcome"));
 }
 
+static void a_code_of_an_expression_is_an_error_of_one(void **state)
+{
+    (void)state;
+    struct belay_fault f = fault_of("EXPRESSION:D3030", BELAY_CLASS_PERMANENT, 0, "no");
+    const char *yes[] = { "EXPRESSION:D3030", "EXPRESSION:ERROR", "EXPRESSION", "EXPRESSION:*" };
+    const char *no[] = { "EXPRESSION:D3031", "EXPRESSION:UNDEFINED", "EXPRESSION:LIMIT", "EXPRESSION:3030" };
+    const char *others[] = { "EXPRESSION:LIMIT", "EXPRESSION:UNDEFINED", "EXPRESSION:D30300", "HTTP:D3030" };
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+        assert_true(matches(&f, yes[i]));
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+        assert_false(matches(&f, no[i]));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        f = fault_of(others[i], BELAY_CLASS_PERMANENT, 0, "no");
+        assert_false(matches(&f, "EXPRESSION:ERROR"));
+    }
+}
+
 static uint64_t print_of(const char *description)
 {
     struct belay_fault f = fault_of("HTTP:CLIENT_ERROR", BELAY_CLASS_PERMANENT, 422, description);
@@ -205,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_names_type_status_namespace_or_class),
         cmocka_unit_test(a_fault_without_status_matches_no_number),
+        cmocka_unit_test(a_code_of_an_expression_is_an_error_of_one),
         cmocka_unit_test(a_fingerprint_overlooks_what_varies),
         cmocka_unit_test(a_message_without_what_varies_reads_well),
         cmocka_unit_test(a_fingerprint_tells_type_and_step_apart),
