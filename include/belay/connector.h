@@ -99,6 +99,12 @@ struct belay_option {
     const char *help;     /* one sentence */
 };
 
+/* What is wrong with a text as it is written: "method: 'POTS' is no method; did you mean 'POST'?" */
+struct belay_option_fault {
+    const char *why;   /* the sentence's end: "is no method" */
+    const char *meant; /* NULL: nothing comes near */
+};
+
 /* A parsed option, in the order of the table; unset ones absent. */
 struct belay_option_value {
     const struct belay_option *option;
@@ -129,6 +135,10 @@ struct belay_connector {
     const char *namespace_;               /* of its error types: "HTTP" */
     /* True where repeating the call cannot do harm by itself (an idempotent method). */
     bool (*idempotent)(const struct belay_call_request *request);
+    /* Is something wrong with an option (of a connection) or parameter (of a call) of that name, that can be told by
+     * its text alone? "headers": the text is the name of one. whole: false where the text is only its beginning and
+     * an expression makes the rest. NULL: nothing can be told before open and call. */
+    bool (*check)(const char *name, struct belay_str text, bool whole, struct belay_option_fault *ret_fault);
     /* Checks and starts; no outside contact is needed to succeed. Config is copied.
      * Errors: BELAY_INVALID (names the option), BELAY_NOMEM. */
     int (*open)(const struct belay_connection_config *config, belay_call_done *done, void *done_arg,

@@ -12,8 +12,8 @@
 static const char help[] =
     "belay mock: answers as an OpenAPI document says\n\n"
     "usage: belay mock [--port N] [--host ADDRESS] [--seed N] OPENAPI\n\n"
-    "Answers every operation with the document's examples, else with values made from its schemas: the same\n"
-    "for the same seed and request. What it gets is validated as belay run does (400, 401, 404, 405, 415, 422\n"
+    "Answers every operation with the document's examples as they are, else with values made from its schemas:\n"
+    "the same for the same seed and request. What it gets is validated as belay run does (400, 401, 404, 405, 415, 422\n"
     "with problem+json); credentials must be there, any will do. A client chooses the answer:\n\n"
     "    Prefer: code=404              another declared status\n"
     "    Prefer: example=late          an example by its name\n\n"
@@ -22,7 +22,7 @@ static const char help[] =
     "  --seed N         another number, other values (1)\n\n"
     "It also serves /openapi.json and /docs. Ends at Ctrl-C.\n\n"
     "example: belay mock --port 4010 examples/order-fulfilment/storefront.openapi.yaml\n"
-    "         curl -i localhost:4010/orders/o-1\n";
+    "         curl -i -H 'Prefer: example=late' localhost:4010/orders/o-1001\n";
 
 /* The server's last word; the main thread waits for it. */
 static void on_closed(void *arg)

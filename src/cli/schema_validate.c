@@ -51,13 +51,22 @@ static void say_refusal(const struct validation *v, const char *message)
     say_at(place, "error", text);
 }
 
-static void unknown_keyword(void *arg, struct belay_str schema, struct belay_str keyword)
+static void say_mistake(void *arg, const char *message)
 {
     struct validation *v = arg;
-    char text[200];
+    say_problems(v); /* of documents that it led to come first */
+    say_refusal(v, message);
+}
+
+static void unknown_keyword(void *arg, struct belay_str schema, struct belay_str keyword, struct belay_str meant)
+{
+    struct validation *v = arg;
+    char text[256], guess[100] = "";
     if (v->unknown++ >= WARNINGS_MAX)
         return;
-    snprintf(text, sizeof text, "the keyword \"%.*s\" is not known and changes nothing", BELAY_STR_ARG(keyword));
+    if (meant.p)
+        snprintf(guess, sizeof guess, "; did you mean \"%.*s\"?", BELAY_STR_ARG(meant));
+    snprintf(text, sizeof text, "the keyword \"%.*s\" is not known and changes nothing%s", BELAY_STR_ARG(keyword), guess);
     struct belay_buf pointer;
     belay_buf_init(&pointer, BELAY_KIB(64));
     belay_buf_put_str(&pointer, schema);
@@ -96,10 +105,12 @@ static int compile(struct validation *v, const char *path, struct belay_schema_o
     opt->unknown_keyword = unknown_keyword;
     opt->unknown_keyword_arg = v;
     opt->assert_formats = !v->options->no_formats;
+    opt->mistake = say_mistake;
+    opt->mistake_arg = v;
     status = belay_schema_compile(root, root, opt, &v->schema, &err);
+    if (status && status != BELAY_INVALID && status != BELAY_UNSUPPORTED)
+        say_mistake(v, err.msg); /* a limit */
     say_problems(v);
-    if (status)
-        say_refusal(v, err.msg);
     return status || (v->unknown && v->options->strict) ? EXIT_CONFIG_ : EXIT_OK;
 }
 

@@ -52,22 +52,49 @@ static const struct belay_connection_def *connection_of(struct config *c,
     return belay_definitions_connection(c->scope, text);
 }
 
-static const struct belay_option *param_table(struct config *c, const struct config_node *node)
+static const struct belay_connector *connector_of(struct config *c, const struct config_node *node)
 {
     const struct belay_connection_def *connection = connection_of(c, node);
-    const struct belay_connector *connector
-        = connection ? belay_connector_find(connection->connector) : NULL;
-    return connector ? connector->call_params : NULL;
+    return connection ? belay_connector_find(connection->connector) : NULL;
+}
+
+/* Of a connector's calls; connector NULL: of any, since the connection is unknown and the call's other mistakes are
+ * told all the same. */
+static const struct belay_option *find_param(const struct belay_connector *connector, struct belay_str name)
+{
+    const struct belay_option *found = NULL;
+    for (const struct belay_connector *const *at = belay_connector_list(); *at && !found; at++)
+        if (!connector || connector == *at)
+            found = config_option_find((*at)->call_params, name);
+    return found;
+}
+
+/* What can be told of a text before anything is called; of one with expressions by what stands before the first. */
+static void check_literal(struct config *c, const struct belay_connector *connector, const char *name,
+                          const struct config_node *node)
+{
+    struct belay_option_fault fault;
+    struct belay_str text = BELAY_STR_NONE;
+    if (c->stored || !connector || !connector->check || node->kind != CONFIG_SCALAR || !config_expand(c, node, &text))
+        return;
+    const char *expression = memmem(text.n ? text.p : "", text.n, "{%", 2);
+    struct belay_str begin = expression ? belay_str_sub(text, 0, (size_t)(expression - text.p)) : text;
+    if (!connector->check(name, begin, !expression, &fault))
+        return;
+    struct belay_problem *p = config_error(c->problems, config_place(node), "type", "'%s' %s: '%.*s'", name, fault.why,
+                                           BELAY_STR_ARG(node->text));
+    if (fault.meant)
+        config_suggest(c->problems, p, "did you mean '%s'?", fault.meant);
+    else if (strcmp(name, "path") == 0 && begin.n && begin.p[0] != '/')
+        config_suggest(c->problems, p, "did you mean '/%.*s'?", BELAY_STR_ARG(node->text));
 }
 
 static bool take_param(struct config *c, const struct config_node *node,
                        const struct config_link *m, void *target)
 {
     struct call_raw *raw = target;
-    const struct belay_option *table = param_table(c, node);
-    if (!table) /* its connection is unknown: nothing to hold the key against */
-        return true;
-    const struct belay_option *option = config_option_find(table, m->key->text);
+    const struct belay_connector *connector = connector_of(c, node);
+    const struct belay_option *option = find_param(connector, m->key->text);
     if (!option)
         return false;
     if (!raw->params)
@@ -78,16 +105,20 @@ static bool take_param(struct config *c, const struct config_node *node,
         = strcmp(option->name, "path") == 0 ? CONFIG_USE_PATH : CONFIG_USE_TEXT;
     struct belay_named_template *to = &raw->params[raw->def.param_count];
     to->name = belay_str_c(option->name);
-    if (config_template(c, m->value, use, &to->value))
+    if (config_template(c, m->value, use, &to->value)) {
         raw->def.param_count++;
+        check_literal(c, connector, option->name, m->value);
+    }
     return true;
 }
 
 static void guess_param(struct config *c, const struct config_node *node, struct config_guess *g)
 {
-    const struct belay_option *table = param_table(c, node);
-    for (; table && table->name; table++)
-        config_guess_name(g, belay_str_c(table->name));
+    const struct belay_connector *connector = connector_of(c, node);
+    for (const struct belay_connector *const *at = belay_connector_list(); *at; at++)
+        for (const struct belay_option *p = (*at)->call_params; p->name; p++)
+            if (!connector || connector == *at)
+                config_guess_name(g, belay_str_c(p->name));
 }
 
 static void describe_params(struct belay_json_out *o)
@@ -126,6 +157,15 @@ static void finish_params(struct config *c, const struct config_node *node, stru
     }
 }
 
+/* Headers are every call's; their names are the connector's business. */
+static void check_headers(struct config *c, const struct config_node *node, const struct belay_connector *connector)
+{
+    const struct config_node *headers = config_get(node, "headers");
+    for (const struct config_link *m = headers && headers->kind == CONFIG_MAP ? headers->first : NULL; m; m = m->next)
+        if (m->key->text.n) /* else said already */
+            check_literal(c, connector, "headers", m->key);
+}
+
 static void finish_call(struct config *c, const struct config_node *node, void *target)
 {
     struct call_raw *raw = target;
@@ -133,14 +173,13 @@ static void finish_call(struct config *c, const struct config_node *node, void *
     if (!raw->connection || !config_text(c, raw->connection, &name))
         return;
     raw->def.connection = belay_definitions_connection(c->scope, name);
-    if (!raw->def.connection) {
-        if (!c->incomplete)
-            unknown_connection(c, raw->connection, name);
+    if (!raw->def.connection && !c->incomplete)
+        unknown_connection(c, raw->connection, name);
+    raw->connector = connector_of(c, node);
+    if (!raw->connector)
         return;
-    }
-    raw->connector = belay_connector_find(raw->def.connection->connector);
-    if (raw->connector)
-        finish_params(c, node, raw, raw->connector->call_params);
+    finish_params(c, node, raw, raw->connector->call_params);
+    check_headers(c, node, raw->connector);
     raw->def.params = raw->params;
 }
 

@@ -119,7 +119,7 @@ static const struct config_node *json_tree(struct config *c, const struct config
     struct belay_err err = { 0 };
     int status = belay_json_parse(file->source, NULL, &c->scratch, &root, &place, &err);
     if (!status) {
-        const struct config_node *tree = config_node_of_json(root, file, &c->scratch, 0);
+        const struct config_node *tree = config_node_of_json(root, file, &c->scratch);
         if (!tree)
             config_no_memory(c);
         return tree;

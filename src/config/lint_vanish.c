@@ -163,7 +163,10 @@ static void check_topics(struct config *c, const struct belay_definitions *d)
 void config_vanish(struct config *c)
 {
     const struct belay_definitions *d = &c->set->d;
+    bool sound = c->problems->error_count == 0;
     for (uint32_t i = 0; i < d->flow_count; i++)
-        check_rules(c, &d->flows[i]);
-    check_topics(c, d);
+        if (c->sound[i])
+            check_rules(c, &d->flows[i]);
+    if (sound)
+        check_topics(c, d);
 }

@@ -117,6 +117,14 @@ static bool is_new(struct merge *m, enum part part, const struct config_node *ke
     return false;
 }
 
+static void take_flow(struct config *c, const struct config_link *link)
+{
+    struct belay_definitions *d = &c->set->d;
+    uint32_t errors = c->problems->error_count;
+    config_flow(c, link, &d->flows[d->flow_count]);
+    c->sound[d->flow_count++] = c->problems->error_count == errors;
+}
+
 static void take_member(struct merge *m, enum part part, const struct config_link *link)
 {
     struct config *c = m->c;
@@ -129,7 +137,7 @@ static void take_member(struct merge *m, enum part part, const struct config_lin
     case TOPICS:
     case QUEUES: config_topic(c, link, part == QUEUES, &d->topics[d->topic_count++]); break;
     case APIS: config_api(c, link, &d->apis[d->api_count++]); break;
-    case FLOWS: config_flow(c, link, &d->flows[d->flow_count++]); break;
+    case FLOWS: take_flow(c, link); break;
     case SAGAS: config_saga(c, link, &d->sagas[d->saga_count++]); break;
     case PARTS: break;
     }
@@ -163,6 +171,7 @@ static bool make_room(struct merge *m)
         = CONFIG_ARRAY(c, struct belay_topic_def, part_count(m, TOPICS) + part_count(m, QUEUES));
     d->apis = CONFIG_ARRAY(c, struct belay_api_def, part_count(m, APIS));
     d->flows = CONFIG_ARRAY(c, struct belay_flow_def, part_count(m, FLOWS));
+    c->sound = config_scratch(c, (part_count(m, FLOWS) + 1) * sizeof *c->sound);
     d->sagas = CONFIG_ARRAY(c, struct belay_saga_def, part_count(m, SAGAS));
     return !c->status;
 }
@@ -309,7 +318,7 @@ int belay_config_load(const struct belay_config_opt *opt,
     load_files(&c);
     if (!c.status)
         config_check(&c);
-    if (!c.status && !c.problems->error_count)
+    if (!c.status)
         config_vanish(&c);
     if (!c.status && !c.problems->error_count)
         config_lint(&c);

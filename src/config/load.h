@@ -52,6 +52,7 @@ struct config {
     const char *const *sees;               /* variables that expressions may read here; NULL: any */
     struct config_result *results;         /* and these, of the steps so far */
     struct steps_room *steps_room;         /* of steps.h, used again by each flow */
+    bool *sound;                           /* by flow: it was read without a mistake */
     const struct config_swap *swaps;       /* files that are part of a definition's text */
     struct {
         struct config_texts paths, headers, secrets; /* as said: secrets by names of variables */
@@ -73,6 +74,9 @@ struct belay_str config_keep(struct config *c, struct belay_str s);
  * rule; what: "schema". *ret_kept (may be NULL) is its text. NULL: a problem was told. */
 const belay_json *config_tape(struct config *c, const struct config_node *tree, const struct config_node *from,
                               size_t bytes_max, const char *rule, const char *what, struct belay_str *ret_kept);
+/* Warns of a member of a schema that nobody knows; pointer: of the schema, within tree. */
+void config_unknown_keyword(struct config *c, const struct config_node *tree, struct belay_str pointer,
+                            struct belay_str keyword, struct belay_str meant);
 struct belay_place config_keep_place(struct config *c, const struct config_node *node);
 void config_no_memory(struct config *c);
 

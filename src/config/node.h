@@ -42,9 +42,10 @@ struct config_link {               /* an element, or a member with its name */
 const struct config_node *config_yaml(const struct config_file *file, struct belay_arena *arena,
                                       struct belay_problems *problems, int *ret_status);
 
-/* The same tree from parsed JSON (places: none). NULL: no memory, or too deep. */
+/* The same tree from parsed JSON (node_json.c); v is the whole of the file's source, or that is empty, and then there
+ * are no places. NULL: no memory, or too deep. */
 const struct config_node *config_node_of_json(const belay_json *v, const struct config_file *file,
-                                              struct belay_arena *arena, uint32_t depth);
+                                              struct belay_arena *arena);
 
 /* JSON of a tree: plain scalars by YAML's core schema, everything else a string, ${} as written.
  * swap: this node's JSON is replaced by that text (NULL: none). */
@@ -72,6 +73,9 @@ struct belay_str config_take_pointer(struct belay_str *message);
 /* Where what it points at was written, or as deep as it leads. */
 struct belay_place config_place_of_pointer(const struct config_node *root,
                                            struct belay_str pointer);
+
+/* The node itself; NULL: it leads nowhere. */
+const struct config_node *config_node_of_pointer(const struct config_node *root, struct belay_str pointer);
 
 /* "a string", "a list", "a mapping", "nothing", "a number" ... for messages. */
 const char *config_kind_text(const struct config_node *node);

@@ -14,6 +14,9 @@
 /* NULL: a problem was told. */
 const struct config_node *config_openapi_tree(struct config *c, struct belay_str path, const struct config_node *from);
 
+/* Warns of members that OpenAPI does not know (openapi_fields.c). */
+void config_openapi_fields(struct config *c, const struct config_node *tree);
+
 /* Compiles the document only to learn of its mistakes, which are told at their places: the server compiles it again
  * for itself. False: it is no OpenAPI document at all (told at `from`). */
 bool config_openapi_check(struct config *c, const belay_json *root, const struct config_node *tree,

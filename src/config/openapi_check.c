@@ -14,13 +14,26 @@ static bool is_openapi(struct config *c, const belay_json *root, const struct co
     return false;
 }
 
-static void report(struct config *c, const struct config_node *tree, struct belay_str message)
+struct check {
+    struct config *c;
+    const struct config_node *tree;
+};
+
+static void report(void *arg, const char *text)
 {
-    struct belay_str pointer = config_take_pointer(&message);
+    const struct check *check = arg;
+    struct belay_str message = belay_str_c(text), pointer = config_take_pointer(&message);
     if (belay_str_starts(message, BELAY_STR(": "))) /* of the document as a whole */
         message = belay_str_sub(message, 2, message.n);
-    config_error(c->problems, config_place_of_pointer(tree, pointer), "openapi", "%.*s",
-                 BELAY_STR_ARG(message));
+    struct belay_place place = config_place_of_pointer(check->tree, pointer);
+    if (!config_was_told(check->c->problems, place, "openapi", message)) /* what several operations share is wrong once */
+        config_error(check->c->problems, place, "openapi", "%.*s", BELAY_STR_ARG(message));
+}
+
+static void unknown_keyword(void *arg, struct belay_str schema, struct belay_str keyword, struct belay_str meant)
+{
+    const struct check *check = arg;
+    config_unknown_keyword(check->c, check->tree, schema, keyword, meant);
 }
 
 bool config_openapi_check(struct config *c, const belay_json *root, const struct config_node *tree,
@@ -30,12 +43,16 @@ bool config_openapi_check(struct config *c, const belay_json *root, const struct
     struct belay_err err = { 0 };
     if (!is_openapi(c, root, from))
         return false;
-    int status = belay_openapi_compile(root, opt, &api, &err);
+    struct check check = { c, tree };
+    struct belay_openapi_opt all = *opt;
+    all.mistake = report;
+    all.unknown_keyword = unknown_keyword;
+    all.arg = &check;
+    config_openapi_fields(c, tree);
+    int status = belay_openapi_compile(root, &all, &api, &err);
     if (!status)
         belay_openapi_free(api);
     else if (status == BELAY_NOMEM)
         config_no_memory(c);
-    else
-        report(c, tree, belay_str_c(err.msg));
     return true;
 }

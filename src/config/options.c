@@ -104,6 +104,32 @@ static bool take(struct config *c, const struct config_node *node, struct belay_
     return good;
 }
 
+/* What the connector can tell by a text alone. */
+static bool is_good(struct config *c, const struct belay_connector *connector, const char *name, struct belay_str text,
+                    const struct config_node *node)
+{
+    struct belay_option_fault fault;
+    if (!connector->check || !connector->check(name, text, true, &fault))
+        return true;
+    struct belay_problem *p = config_error(c->problems, config_place(node), "type", "'%s' %s: '%.*s'", name, fault.why,
+                                           BELAY_STR_ARG(node->text));
+    if (fault.meant)
+        config_suggest(c->problems, p, "did you mean '%s'?", fault.meant);
+    return false;
+}
+
+static bool are_good(struct config *c, const struct belay_connector *connector, const struct belay_option_value *v,
+                     const struct config_node *node)
+{
+    bool good = true;
+    if (v->option->type != BELAY_OPTION_FIELDS)
+        return is_good(c, connector, v->option->name, v->text, node);
+    const struct config_link *m = node->first;
+    for (uint32_t i = 0; i < v->field_count && m; i++, m = m->next)
+        good &= is_good(c, connector, v->option->name, m->key->text, m->key);
+    return good;
+}
+
 static void check_names(struct config *c, const struct belay_connector *connector,
                         const struct config_node *node)
 {
@@ -160,7 +186,7 @@ void config_options(struct config *c, const struct belay_connector *connector,
         written.text = belay_str_c(o->default_);
         values[used].option = o;
         if (at || o->default_)
-            used += take(c, at ? at : &written, &values[used]);
+            used += take(c, at ? at : &written, &values[used]) && (!at || are_good(c, connector, &values[used], at));
         else if (o->required)
             config_error(c->problems, config_place(node), "missing-key", "%s needs '%s'",
                          connector->name, o->name);

@@ -44,6 +44,14 @@ struct belay_place config_place_of_pointer(const struct config_node *root, struc
     return config_place(shown);
 }
 
+const struct config_node *config_node_of_pointer(const struct config_node *root, struct belay_str pointer)
+{
+    struct belay_str rest = belay_str_sub(pointer, 1, pointer.n);
+    for (const struct config_link *link; pointer.n && rest.p && root; root = link ? link->value : NULL)
+        link = step(root, belay_str_split(&rest, '/'));
+    return root;
+}
+
 /* "openapi: /paths/~1orders: why" -> the pointer, and "why" in *message. */
 static struct belay_str take_leading(struct belay_str *message)
 {

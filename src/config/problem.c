@@ -101,6 +101,17 @@ void config_suggest(struct belay_problems *p, struct belay_problem *problem, con
     va_end(args);
 }
 
+bool config_was_told(const struct belay_problems *p, struct belay_place place, const char *rule, struct belay_str message)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct belay_problem *q = &p->items[i];
+        if (q->place.line == place.line && q->place.column == place.column && strcmp(q->rule, rule) == 0
+            && belay_str_eq(q->place.file, place.file) && (!message.n || belay_str_eq(q->message, message)))
+            return true;
+    }
+    return false;
+}
+
 struct config_guess config_guess(struct belay_str wrong)
 {
     /* A third of the letters may be wrong, two at least. */

@@ -14,6 +14,8 @@ struct belay_problem *config_warning(struct belay_problems *p, struct belay_plac
 /* problem may be NULL. */
 void config_suggest(struct belay_problems *p, struct belay_problem *problem, const char *fmt, ...)
     BELAY_PRINTF(3, 4);
+/* Was this told at this place under this rule? message "": anything. */
+bool config_was_told(const struct belay_problems *p, struct belay_place place, const char *rule, struct belay_str message);
 /* Puts them in the order of place. */
 void config_problems_sort(struct belay_problems *p);
 

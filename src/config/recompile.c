@@ -34,7 +34,7 @@ static const struct config_node *read_text(struct config *c, struct belay_str te
         return NULL;
     }
     const struct config_node *node
-        = status ? NULL : config_node_of_json(root, file, &c->scratch, 0);
+        = status ? NULL : config_node_of_json(root, file, &c->scratch);
     if (!status && !node)
         config_no_memory(c);
     if (status)

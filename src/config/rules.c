@@ -57,6 +57,8 @@ const struct config_rule config_rules[] = {
     { "expires-unseen", false, "A topic of failed messages that expire, and nobody reads it." },
     { "stored-definition", false, "A stored definition that this version cannot read." },
     { "unreachable", true, "Steps, rules or compensations that are never reached." },
+    { "unknown-keyword", true, "A member of a JSON Schema that its dialect does not know: it checks nothing." },
+    { "unknown-field", true, "A member of an OpenAPI document that OpenAPI does not know: it says nothing." },
     { "unknown-error", true, "A pattern in `when` that names no error." },
     { "does-nothing", true, "A flow without steps: its messages are read and gone." },
     { "unread", true, "A topic or queue that nothing reads." },

@@ -91,6 +91,8 @@ void config_check_variables(struct config *c, const struct config_node *node,
             continue;
         size_t at = find_variable(node->text, name);
         bool called = is_called(node->text, at + 1 + name.n);
+        for (uint32_t k = 0; called && belay_expr_builtin(k).p; k++)
+            config_guess_name(&g, belay_expr_builtin(k));
         struct belay_problem *p = config_error(
             c->problems, config_place_at(node, at), "unknown-variable",
             "no %s '$%.*s' is known here", called ? "function" : "variable", BELAY_STR_ARG(name));

@@ -40,10 +40,35 @@ static const belay_json *schema_tape(struct config *c, const struct config_node 
     return root;
 }
 
+struct schema_check {
+    struct config *c;
+    const struct config_node *tree;
+};
+
+static void schema_mistake(void *arg, const char *text)
+{
+    const struct schema_check *check = arg;
+    struct belay_str message = belay_str_c(text), pointer = config_take_pointer(&message);
+    config_error(check->c->problems, config_place_of_pointer(check->tree, pointer), "schema", "%.*s",
+                 BELAY_STR_ARG(message));
+}
+
+/* It would check nothing. */
+static void schema_unknown(void *arg, struct belay_str schema, struct belay_str keyword, struct belay_str meant)
+{
+    const struct schema_check *check = arg;
+    config_unknown_keyword(check->c, check->tree, schema, keyword, meant);
+}
+
 static const struct belay_schema *compile_schema(struct config *c, const struct config_node *node,
                                                  const belay_json *root)
 {
-    struct belay_schema_opt opt = { .assert_formats = true };
+    struct schema_check check = { c, node };
+    struct belay_schema_opt opt = { .assert_formats = true, .mistake = schema_mistake, .mistake_arg = &check };
+    if (!c->stored) {
+        opt.unknown_keyword = schema_unknown;
+        opt.unknown_keyword_arg = &check;
+    }
     struct belay_err err = { 0 };
     struct config_owned *owned = CONFIG_NEW(c, struct config_owned);
     if (!owned)
@@ -53,12 +78,10 @@ static const struct belay_schema *compile_schema(struct config *c, const struct 
         config_no_memory(c);
         return NULL;
     }
-    if (status) {
-        struct belay_str message = belay_str_c(err.msg), pointer = config_take_pointer(&message);
-        config_error(c->problems, config_place_of_pointer(node, pointer), "schema", "%.*s",
-                     BELAY_STR_ARG(message));
+    if (status && status != BELAY_INVALID && status != BELAY_UNSUPPORTED)
+        schema_mistake(&check, err.msg); /* a limit */
+    if (status)
         return NULL;
-    }
     owned->next = c->set->owned;
     c->set->owned = owned;
     return owned->schema;

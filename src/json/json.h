@@ -81,6 +81,16 @@ struct belay_json_place belay_json_place_at(struct belay_str text, size_t offset
 bool belay_json_place_of(struct belay_str text, const belay_json *root, struct belay_str pointer,
                          struct belay_json_place *ret_place);
 
+/* The places of all nodes of a tape, values and names one after the other as they stand in the text. */
+struct belay_json_walk {
+    const char *p, *end; /* the next token */
+    struct belay_json_place place; /* of p */
+};
+/* text: what the tape was parsed from. */
+struct belay_json_walk belay_json_walk(struct belay_str text);
+/* Of the next node; behind the last one the end of the text. */
+struct belay_json_place belay_json_walk_next(struct belay_json_walk *w);
+
 /* The node after the whole value at v (its next sibling, if there is one). */
 static inline const belay_json *belay_json_next(const belay_json *v)
 {

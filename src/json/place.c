@@ -4,18 +4,25 @@
 #include "json/json.h"
 #include "json/scan.h"
 
+/* place is that of `from`; afterwards of `to`. */
+static void count(struct belay_json_place *place, const char *from, const char *to)
+{
+    for (const char *p = from; p < to; p++) {
+        if (*p == '\n') {
+            place->line++;
+            place->column = 1;
+        } else if ((*p & 0xc0) != 0x80) {
+            place->column++;
+        }
+    }
+    place->offset += (size_t)(to - from);
+}
+
 struct belay_json_place belay_json_place_at(struct belay_str text, size_t offset)
 {
     BELAY_ASSERT(offset <= text.n);
-    struct belay_json_place place = { 1, 1, offset };
-    for (const char *p = text.p, *at = text.p + offset; p < at; p++) {
-        if (*p == '\n') {
-            place.line++;
-            place.column = 1;
-        } else if ((*p & 0xc0) != 0x80) {
-            place.column++;
-        }
-    }
+    struct belay_json_place place = { 1, 1, 0 };
+    count(&place, text.p, text.p + offset);
     return place;
 }
 
@@ -54,4 +61,22 @@ bool belay_json_place_of(struct belay_str text, const belay_json *root, struct b
         return false;
     *ret_place = belay_json_place_at(text, (size_t)(p - text.p));
     return true;
+}
+
+struct belay_json_walk belay_json_walk(struct belay_str text)
+{
+    const char *end = text.p + text.n, *p = text.p ? skip_between(text.p, end) : end;
+    struct belay_json_walk w = { p, end, { 1, 1, 0 } };
+    if (text.p)
+        count(&w.place, text.p, p);
+    return w;
+}
+
+struct belay_json_place belay_json_walk_next(struct belay_json_walk *w)
+{
+    struct belay_json_place place = w->place;
+    const char *next = w->p < w->end ? skip_between(skip_token(w->p, w->end), w->end) : w->end;
+    count(&w->place, w->p, next);
+    w->p = next;
+    return place;
 }

@@ -36,9 +36,14 @@ struct belay_schema_opt {
     enum belay_schema_direction direction;
     bool assert_formats;       /* date-time, date, time, email, uuid, uri, ipv4, ipv6, ... */
     /* Told of each member of a schema that its dialect does not know ("x-..." is known), with the
-     * pointer of the schema; such a keyword changes no verdict. NULL: nobody asks. */
-    void (*unknown_keyword)(void *arg, struct belay_str schema, struct belay_str keyword);
+     * pointer of the schema and the keyword that may have been meant (p NULL: none); such a keyword changes no
+     * verdict. NULL: nobody asks. */
+    void (*unknown_keyword)(void *arg, struct belay_str schema, struct belay_str keyword, struct belay_str meant);
     void *unknown_keyword_arg;
+    /* Told of every mistake (BELAY_INVALID, BELAY_UNSUPPORTED) as msg would say it, so that a person sees all of them at
+     * once; the compilation fails after the last. NULL: it fails at the first. */
+    void (*mistake)(void *arg, const char *message);
+    void *mistake_arg;
 };
 
 /* Compiles the schema at `schema` within the document `root` (so that "#/components/..." is found;

@@ -8,6 +8,15 @@ int schema_no_memory(struct schema_compiler *c)
     return belay_fail(c->err, BELAY_NOMEM, "no memory for the schema");
 }
 
+int schema_go_on(struct schema_compiler *c, int status)
+{
+    if ((status != BELAY_INVALID && status != BELAY_UNSUPPORTED) || !c->opt.mistake)
+        return status;
+    c->opt.mistake(c->opt.mistake_arg, c->err->msg);
+    c->mistake = c->mistake ? c->mistake : status;
+    return BELAY_OK;
+}
+
 void schema_enqueue(struct schema_compiler *c, struct belay_schema_node *n)
 {
     if (n->state != SCHEMA_SEEN)
@@ -106,10 +115,10 @@ static int compile_node(struct schema_compiler *c, struct belay_schema_node *n)
         if (!k || (ref_alone && !belay_str_eq(name, BELAY_STR("$ref"))))
             continue;
         if (belay_json_get(n->source, name) == key + 1) /* of two with one name the last counts */
-            status = read_keyword(c, n, k, key + 1);
+            status = schema_go_on(c, read_keyword(c, n, k, key + 1));
     }
     if (!status && n->general && n->general->discriminated)
-        status = schema_discriminate(c, n);
+        status = schema_go_on(c, schema_discriminate(c, n));
     settle(n);
     return status;
 }
@@ -155,13 +164,17 @@ static void relax_required(struct schema_compiler *c)
 static int compile(struct schema_compiler *c, const belay_json *root, const belay_json *schema)
 {
     int status = schema_open_main(c, root, schema, &c->schema->root);
-    if (status)
-        return status;
-    schema_enqueue(c, c->schema->root);
-    status = drain_with_anchors(c);
-    if (!status && c->opt.direction != BELAY_SCHEMA_ANY)
+    if (!status) {
+        schema_enqueue(c, c->schema->root);
+        status = drain_with_anchors(c);
+    }
+    bool whole = !status && !c->mistake; /* with holes it is not to be looked at */
+    if (whole && c->opt.direction != BELAY_SCHEMA_ANY)
         relax_required(c);
-    return status ? status : schema_check_circles(c);
+    if (whole)
+        status = schema_check_circles(c);
+    status = schema_go_on(c, status);
+    return status ? status : c->mistake;
 }
 
 int belay_schema_compile(const belay_json *root, const belay_json *schema,
@@ -169,7 +182,8 @@ int belay_schema_compile(const belay_json *root, const belay_json *schema,
                          struct belay_err *err)
 {
     BELAY_ASSERT(root && schema && ret_schema);
-    struct schema_compiler c = { .err = err };
+    struct belay_err own = { 0 };
+    struct schema_compiler c = { .err = err ? err : &own };
     c.schema = belay_calloc(1, sizeof *c.schema);
     if (!c.schema)
         return schema_no_memory(&c);

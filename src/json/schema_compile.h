@@ -14,6 +14,7 @@ struct schema_compiler {
     struct belay_map nodes;          /* source's address -> node */
     struct belay_schema_node *queue; /* to be compiled */
     uint32_t node_count, name_count; /* name: a document, an $id, an anchor */
+    int mistake; /* status of the first that was told */
     struct belay_err *err;
 };
 
@@ -44,6 +45,8 @@ struct schema_keyword {
 
 /* NULL: not one of this dialect. */
 const struct schema_keyword *schema_keyword_find(uint8_t dialect, struct belay_str name);
+/* The one of the dialect that was probably meant; {NULL, 0}: none comes near. */
+struct belay_str schema_keyword_meant(uint8_t dialect, struct belay_str name);
 
 /* schema_read.c */
 schema_read_fn schema_read_type, schema_read_child, schema_read_list, schema_read_value, schema_read_enum,
@@ -61,6 +64,10 @@ int schema_no_memory(struct schema_compiler *c);
 /* Fails with "message at URI#/pointer". */
 int schema_refuse(struct schema_compiler *c, const struct belay_schema_node *at, int status, const char *fmt, ...)
     BELAY_PRINTF(4, 5);
+/* Is candidate so near to what was written that it may have been meant? *best: a distance, 3 to begin with. */
+bool schema_is_near(struct belay_str written, struct belay_str candidate, unsigned *best);
+/* A mistake that somebody wants to be told of is told, and the compilation goes on: BELAY_OK. Else status. */
+int schema_go_on(struct schema_compiler *c, int status) BELAY_MUST_CHECK;
 /* The node of a schema within n's keywords: to be compiled. */
 struct belay_schema_node *schema_child(struct schema_compiler *c, const belay_json *v);
 void schema_enqueue(struct schema_compiler *c, struct belay_schema_node *n);

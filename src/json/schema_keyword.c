@@ -112,3 +112,22 @@ const struct schema_keyword *schema_keyword_find(uint8_t dialect, struct belay_s
             return &keywords[i];
     return NULL;
 }
+
+bool schema_is_near(struct belay_str written, struct belay_str candidate, unsigned *best)
+{
+    unsigned distance = written.n < 64 && candidate.n < 64 ? belay_str_distance(written, candidate, *best) : *best;
+    if (distance >= *best || distance * 3 > written.n || distance * 3 > candidate.n)
+        return false; /* "$ref" is no slip for "$defs" */
+    *best = distance;
+    return true;
+}
+
+struct belay_str schema_keyword_meant(uint8_t dialect, struct belay_str name)
+{
+    struct belay_str meant = BELAY_STR_NONE;
+    unsigned best = 3;
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
+        if ((keywords[i].dialects >> dialect & 1) && schema_is_near(name, keywords[i].name, &best))
+            meant = keywords[i].name;
+    return meant;
+}

@@ -47,6 +47,20 @@ static bool nullable(const struct belay_schema_node *n)
     return n->rules.dialect == BELAY_SCHEMA_OPENAPI_30 && v && v->type == BELAY_JSON_TRUE;
 }
 
+static int refuse_type(struct schema_compiler *c, const struct belay_schema_node *n, struct belay_str name)
+{
+    static const char *const types[] = { "string", "number", "integer", "boolean", "array", "object", "null" };
+    const char *meant = NULL;
+    unsigned best = 3;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (schema_is_near(name, belay_str_c(types[i]), &best))
+            meant = types[i];
+    if (!meant)
+        return schema_refuse(c, n, BELAY_INVALID, "there is no type \"%.*s\"", BELAY_STR_ARG(name));
+    return schema_refuse(c, n, BELAY_INVALID, "there is no type \"%.*s\"; did you mean \"%s\"?", BELAY_STR_ARG(name),
+                         meant);
+}
+
 int schema_read_type(struct schema_compiler *c, struct belay_schema_node *n, const struct schema_keyword *k,
                      void *at, const belay_json *v)
 {
@@ -60,8 +74,7 @@ int schema_read_type(struct schema_compiler *c, struct belay_schema_node *n, con
         if (item->type != BELAY_JSON_STRING)
             return wrong(c, n, k, "a string or an array of strings");
         if (type_bits(belay_json_str(item), &types, &integer))
-            return schema_refuse(c, n, BELAY_INVALID, "there is no type \"%.*s\"",
-                                 BELAY_STR_ARG(belay_json_str(item)));
+            return refuse_type(c, n, belay_json_str(item));
     }
     n->types = nullable(n) ? types | 1 << BELAY_JSON_NULL : types;
     n->integer = integer;

@@ -222,7 +222,8 @@ static void tell_unknown(struct schema_compiler *c, const struct belay_schema_no
 {
     if (c->opt.unknown_keyword && !belay_str_starts(keyword, BELAY_STR("x-")))
         c->opt.unknown_keyword(c->opt.unknown_keyword_arg,
-                               schema_pointer_of(&c->schema->arena, n->resource->document, n->source), keyword);
+                               schema_pointer_of(&c->schema->arena, n->resource->document, n->source), keyword,
+                               schema_keyword_meant(n->rules.dialect, keyword));
 }
 
 static int scan_keywords(struct schema_compiler *c, const struct belay_schema_node *n)
@@ -250,8 +251,8 @@ static int scan_new(struct schema_compiler *c, struct belay_schema_node *n)
     if (v->type == BELAY_JSON_TRUE || v->type == BELAY_JSON_FALSE)
         return BELAY_OK;
     if (v->type != BELAY_JSON_OBJECT)
-        return schema_refuse(c, n, BELAY_INVALID, "a schema is an object, true or false, not %s",
-                             belay_json_type_name(v));
+        return schema_go_on(c, schema_refuse(c, n, BELAY_INVALID, "a schema is an object, true or false, not %s",
+                                             belay_json_type_name(v)));
     int status = schema_take_dialect(c, n);
     status = status ? status : take_id(c, n);
     status = status ? status : take_anchors(c, n);
@@ -268,6 +269,8 @@ int schema_scan(struct schema_compiler *c, const belay_json *v, struct schema_ho
     if (!n) {
         status = node_new(c, v, home, &n);
         status = status ? status : scan_new(c, n);
+        if (status && n)
+            n->state = SCHEMA_COMPILED; /* what is in it may not be known: nobody may look there */
     }
     if (status == BELAY_OK)
         *ret_node = n;
@@ -331,6 +334,31 @@ static const belay_json *walk(struct schema_compiler *c, struct schema_home *hom
     return v;
 }
 
+static int refuse_reference(struct schema_compiler *c, const struct belay_schema_node *from, struct belay_str reference,
+                            struct belay_str meant)
+{
+    if (!meant.p)
+        return schema_refuse(c, from, BELAY_INVALID, "the reference %.*s leads to nothing", BELAY_STR_ARG(reference));
+    return schema_refuse(c, from, BELAY_INVALID, "the reference %.*s leads to nothing; did you mean '%.*s'?",
+                         BELAY_STR_ARG(reference), BELAY_STR_ARG(meant));
+}
+
+/* Of the names beside the last one of a pointer that leads to nothing the one that was probably meant. */
+static struct belay_str member_meant(const belay_json *root, struct belay_str pointer)
+{
+    struct belay_str meant = BELAY_STR_NONE;
+    size_t slash = pointer.n;
+    while (slash && pointer.p[slash - 1] != '/')
+        slash--;
+    const belay_json *owner = slash ? belay_json_pointer(root, belay_str_sub(pointer, 0, slash - 1)) : NULL;
+    const belay_json *key = owner && owner->type == BELAY_JSON_OBJECT ? belay_json_first(owner) : NULL;
+    unsigned best = 3;
+    for (uint32_t i = 0; key && i < owner->n; i++, key = belay_json_next(key + 1))
+        if (schema_is_near(belay_str_sub(pointer, slash, pointer.n), belay_json_str(key), &best))
+            meant = belay_json_str(key);
+    return meant;
+}
+
 static const struct schema_anchor *anchor_find(const struct schema_resource *r, struct belay_str name)
 {
     const struct schema_anchor *a = r->anchors;
@@ -370,8 +398,7 @@ int schema_resolve(struct schema_compiler *c, const struct belay_schema_node *fr
         if (ret_dynamic)
             *ret_dynamic = BELAY_STR_NONE;
         return v ? schema_scan(c, v, home, ret_node)
-                 : schema_refuse(c, from, BELAY_INVALID, "the reference %.*s leads to nothing",
-                                 BELAY_STR_ARG(reference));
+                 : refuse_reference(c, from, reference, member_meant(r->root, fragment));
     }
     const struct schema_anchor *a = anchor_find(r, fragment);
     if (!a && r->document == r->root)

@@ -332,6 +332,21 @@ def test_the_mock_answers_as_the_document_says(mock):
     status, _, body = call(mock, "GET", "/orders/o-1", {"Prefer": "code=404, example=late"})
     assert status == 404 and json.loads(body) == {"why": "late"}
     assert call(mock, "GET", "/orders/o-1", {"Prefer": "code=418"})[0] == 404
+    status, _, body = call(mock, "GET", "/orders/o-1", {"Prefer": "code=404, example=later"})
+    assert status == 404 and json.loads(body)["detail"] == "there is no example 'later' here; there is gone, late"
     assert call(mock, "GET", "/orders/x")[0] == 400
     assert call(mock, "GET", "/orders/o-1", {"Accept": "text/html"})[0] == 406
     assert call(mock, "GET", "/docs")[0] == 200
+
+
+def test_the_mock_of_the_example_does_what_the_documentation_says():
+    document = os.path.join(os.path.dirname(__file__), "../../examples/order-fulfilment/storefront.openapi.yaml")
+    process = subprocess.Popen([BELAY, "mock", "--port", "0", document], stdout=subprocess.PIPE, text=True)
+    port = int(process.stdout.readline().split("127.0.0.1:")[1].split()[0])
+    try:
+        assert json.loads(call(port, "GET", "/orders/o-1001")[2])["status"] == "shipping"
+        assert json.loads(call(port, "GET", "/orders/o-1001", {"Prefer": "example=late"})[2])["status"] == "needs_attention"
+        assert call(port, "GET", "/orders/o-1001", {"Prefer": "code=404"})[0] == 404
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0

@@ -103,7 +103,7 @@ def test_a_schema_that_cannot_be_used_is_named_with_its_place(folder, schema, me
 def test_an_unknown_keyword_is_a_warning_or_an_error(folder):
     (folder / "typo.json").write_text('{\n "minLenght": 3, "x-mine": 1}')
     done = validate(folder, "typo.json", "good.json")
-    assert done.stderr == 'typo.json:2:15: warning: the keyword "minLenght" is not known and changes nothing\n'
+    assert done.stderr == 'typo.json:2:15: warning: the keyword "minLenght" is not known and changes nothing; did you mean "minLength"?\n'
     assert (done.stdout, done.returncode) == ("good.json: valid\n", 0)
     assert validate(folder, "typo.json", "good.json", "--strict").returncode == 78
 

@@ -651,6 +651,7 @@ const struct belay_connector belay_connector_http = {
     .call_params = http_client_param_table,
     .namespace_ = "HTTP",
     .idempotent = http_idempotent,
+    .check = http_check,
     .open = http_open,
     .call = http_call,
     .preview = http_preview,

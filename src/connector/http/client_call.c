@@ -24,37 +24,6 @@ static int no_memory(struct belay_err *err)
     return belay_fail(err, BELAY_NOMEM, "http: out of memory");
 }
 
-static bool is_dots(struct belay_str segment)
-{
-    size_t dots = 0;
-    for (size_t i = 0; i < segment.n; dots++) {
-        struct belay_str rest = belay_str_sub(segment, i, 3);
-        if (rest.p[0] == '.')
-            i += 1;
-        else if (belay_str_eq_nocase(rest, BELAY_STR("%2e")))
-            i += 3;
-        else
-            return false;
-    }
-    return dots == 1 || dots == 2;
-}
-
-/* Visible ASCII without '#'; and no "." or ".." as a segment, which a server would resolve to another
- * resource than the flow named. */
-static const char *path_fault(struct belay_str path)
-{
-    if (path.n && path.p[0] != '/')
-        return "must begin with /";
-    for (size_t i = 0; i < path.n; i++)
-        if (path.p[i] <= 0x20 || path.p[i] >= 0x7f || path.p[i] == '#')
-            return "must be percent-encoded";
-    struct belay_str rest = belay_str_sub(path, 1, belay_str_find(path, '?') - 1);
-    while (rest.p)
-        if (is_dots(belay_str_split(&rest, '/')))
-            return "must not have . or .. as a segment";
-    return NULL;
-}
-
 /* One text of several, NUL after it; {NULL, 0} without memory. */
 static struct belay_str join(struct belay_arena *arena, const struct belay_str *parts, uint32_t count)
 {
@@ -93,7 +62,7 @@ static int build_target(struct http_call *call, const struct belay_call_request 
         method = BELAY_STR("GET");
     if (!http_is_token(method))
         return belay_fail(err, BELAY_INVALID, "method: \"%.*s\" is none", BELAY_STR_ARG(method));
-    const char *fault = path_fault(path);
+    const char *fault = http_path_fault(path, true);
     if (fault)
         return belay_fail(err, BELAY_INVALID, "path: \"%.*s\" %s", BELAY_STR_ARG(path), fault);
     if (path.n && belay_str_find(base, '?') < base.n)

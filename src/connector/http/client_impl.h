@@ -50,6 +50,16 @@ struct http_client_options {
 extern const struct belay_option http_client_option_table[];
 extern const struct belay_option http_client_param_table[];
 
+/* ---- what can be told before anything is made (client_check.c) ---- */
+
+/* What is wrong with a path; NULL: nothing. Visible ASCII without '#'; and no "." or ".." as a segment, which a
+ * server would resolve to another resource than the flow named. whole: false where more follows. */
+const char *http_path_fault(struct belay_str path, bool whole);
+/* What is wrong with a base_url; NULL: nothing, and *ret_tls is told. url: to work with. */
+const char *http_url_fault(CURLU *url, const char *text, bool *ret_tls);
+/* The descriptor's check. */
+bool http_check(const char *name, struct belay_str text, bool whole, struct belay_option_fault *ret_fault);
+
 /* Copies and checks. Errors: BELAY_INVALID (names the option), BELAY_NOMEM. */
 int http_client_options_init(struct http_client_options *o, const struct belay_connection_config *config,
                              struct belay_err *err) BELAY_MUST_CHECK;

@@ -85,36 +85,10 @@ static int copy_headers(struct http_client_options *o, const struct belay_connec
     return BELAY_OK;
 }
 
-static bool has_part(CURLU *url, CURLUPart part)
-{
-    char *text = NULL;
-    bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
-    curl_free(text);
-    return has;
-}
-
-static const char *url_fault(CURLU *url, const char *text, bool *ret_tls)
-{
-    char *scheme = NULL;
-    if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME))
-        return "is no URL";
-    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
-    bool plain = scheme && strcmp(scheme, "http") == 0, tls = scheme && strcmp(scheme, "https") == 0;
-    curl_free(scheme);
-    if (!plain && !tls)
-        return "must begin with http:// or https://";
-    if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
-        return "must not hold a password; use username and password";
-    if (has_part(url, CURLUPART_FRAGMENT))
-        return "must not hold a fragment";
-    *ret_tls = tls;
-    return NULL;
-}
-
 /* Of "https://host:port/path" and of "https://host:port?query", to before the path or query. */
 static size_t origin_bytes(struct belay_str url)
 {
-    size_t at = belay_str_find(url, ':') + 3; /* url_fault has seen scheme:// */
+    size_t at = belay_str_find(url, ':') + 3; /* http_url_fault has seen scheme:// */
     while (at < url.n && url.p[at] != '/' && url.p[at] != '?')
         at++;
     return at < url.n ? at : url.n;
@@ -132,7 +106,7 @@ static int take_base_url(struct http_client_options *o, const struct belay_conne
     CURLU *url = curl_url();
     if (!url)
         return belay_fail(err, BELAY_NOMEM, "http: out of memory");
-    const char *fault = url_fault(url, text, &o->tls);
+    const char *fault = http_url_fault(url, text, &o->tls);
     curl_url_cleanup(url);
     if (fault)
         return refuse(err, "base_url", fault);

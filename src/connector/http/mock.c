@@ -142,6 +142,23 @@ static const belay_json *given_example(const struct mock *m, const belay_json *m
     return get(one, "value");
 }
 
+/* "there is no example 'x' here; there is shipping, late" */
+static struct belay_str missing_example(const struct mock *m, const belay_json *media)
+{
+    const belay_json *examples = get(media, "examples"), *key = examples ? belay_json_first(examples) : NULL;
+    struct belay_buf text;
+    belay_buf_init(&text, BELAY_KIB(1));
+    belay_buf_printf(&text, "there is no example '%.*s' here", BELAY_STR_ARG(m->example));
+    for (uint32_t i = 0; key && examples->type == BELAY_JSON_OBJECT && i < examples->n; i++) {
+        belay_buf_printf(&text, "%s%.*s", i ? ", " : "; there is ", BELAY_STR_ARG(belay_json_str(key)));
+        key = belay_json_next(belay_json_next(key));
+    }
+    struct belay_str copy = belay_buf_status(&text) ? BELAY_STR("there is no example of that name here")
+                                                    : belay_arena_str(m->r->arena, belay_buf_view(&text));
+    belay_buf_deinit(&text);
+    return copy;
+}
+
 static bool fits(const struct mock *m, const struct belay_schema *schema, struct belay_str text)
 {
     const belay_json *v;
@@ -195,7 +212,7 @@ static bool put_body(struct mock *m, const belay_json *response, struct belay_bu
     struct belay_str type = belay_json_str(key);
     const belay_json *media = belay_json_next(key), *example = given_example(m, media, &missing);
     if (missing) {
-        problem = (struct belay_http_problem){ .status = 404, .detail = BELAY_STR("the document has no example of that name here") };
+        problem = (struct belay_http_problem){ .status = 404, .detail = missing_example(m, media) };
         belay_http_reply_problem(m->r, &problem);
         return false;
     }

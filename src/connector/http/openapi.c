@@ -3,6 +3,15 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
+struct place {
+    struct belay_str template_;
+    const belay_json *item;
+    struct openapi_prefixes prefixes;
+    struct http_path *paths[4 * OPENAPI_PREFIXES_MAX];
+    uint32_t path_count;
+    size_t mark; /* of the path's own place */
+};
+
 /* ---- operations ---- */
 
 /* As config names it, too: without what servers put before it. */
@@ -26,19 +35,25 @@ static size_t list_length(const belay_json *list)
     return list && list->type == BELAY_JSON_ARRAY ? list->n : 0;
 }
 
-static int compile_params(struct openapi_compile *c, const belay_json *item, const belay_json *v,
+/* key: the operation's, in lower case. Those of the path stand before it, not in it. */
+static int compile_params(struct openapi_compile *c, const struct place *at, const belay_json *v, struct belay_str key,
                           struct http_operation *op)
 {
-    const belay_json *shared = belay_json_get(item, BELAY_STR("parameters"));
+    const belay_json *shared = belay_json_get(at->item, BELAY_STR("parameters"));
     const belay_json *own = belay_json_get(v, BELAY_STR("parameters"));
     size_t count = list_length(shared) + list_length(own);
     op->params = BELAY_ARENA_ARRAY(&c->api->arena, struct http_param_rule, count + 1);
     if (!op->params)
         return openapi_no_memory(c);
-    size_t mark = openapi_enter(c, BELAY_STR("parameters"));
+    openapi_leave(c, at->mark);
+    openapi_enter(c, BELAY_STR("parameters"));
     int status = openapi_params(c, shared, op);
-    if (!status)
-        status = openapi_params(c, own, op);
+    if (status)
+        return status;
+    openapi_leave(c, at->mark);
+    size_t mark = openapi_enter(c, key);
+    mark = openapi_enter(c, BELAY_STR("parameters"));
+    status = openapi_params(c, own, op);
     if (!status)
         openapi_leave(c, mark);
     return status;
@@ -59,14 +74,6 @@ static int check_path_params(struct openapi_compile *c, const struct http_operat
 }
 
 /* ---- paths: one for each prefix that an operation of the template has ---- */
-
-struct place {
-    struct belay_str template_;
-    const belay_json *item;
-    struct openapi_prefixes prefixes;
-    struct http_path *paths[4 * OPENAPI_PREFIXES_MAX];
-    uint32_t path_count;
-};
 
 static int path_for(struct openapi_compile *c, struct place *at, struct belay_str prefix,
                     struct http_path **ret_path)
@@ -124,7 +131,23 @@ static int add_aliases(struct openapi_compile *c, struct place *at, const struct
     return status;
 }
 
-static int compile_operation(struct openapi_compile *c, struct place *at, const belay_json *v, const char *method)
+/* What a linked operation holds: of its parts one may be wrong without the others being misread. */
+static int compile_parts(struct openapi_compile *c, struct place *at, const belay_json *v, struct belay_str key,
+                         struct http_operation *op)
+{
+    size_t mark = c->place.n;
+    int status = openapi_go_on(c, compile_params(c, at, v, key, op), mark);
+    if (!status && !c->mistake) /* a parameter that was left out may be the one that is missed */
+        status = openapi_go_on(c, check_path_params(c, op), mark);
+    if (!status)
+        status = openapi_go_on(c, openapi_body(c, belay_json_get(v, BELAY_STR("requestBody")), op), mark);
+    if (!status)
+        status = openapi_go_on(c, openapi_security(c, v, op), mark);
+    return status ? status : openapi_responses(c, v, op);
+}
+
+static int compile_operation(struct openapi_compile *c, struct place *at, const belay_json *v, struct belay_str key,
+                             const char *method)
 {
     struct openapi_prefixes prefixes = at->prefixes;
     struct http_operation *op = BELAY_ARENA_NEW(&c->api->arena, struct http_operation);
@@ -139,15 +162,7 @@ static int compile_operation(struct openapi_compile *c, struct place *at, const 
     if (!status) /* from here on its schemas are freed with the API */
         status = add_operation(c, at, prefixes.items[0], op);
     if (!status)
-        status = compile_params(c, at->item, v, op);
-    if (!status)
-        status = check_path_params(c, op);
-    if (!status)
-        status = openapi_body(c, belay_json_get(v, BELAY_STR("requestBody")), op);
-    if (!status)
-        status = openapi_security(c, v, op);
-    if (!status)
-        status = openapi_responses(c, v, op);
+        status = compile_parts(c, at, v, key, op);
     return status ? status : add_aliases(c, at, &prefixes, op);
 }
 
@@ -169,7 +184,7 @@ static int compile_path(struct openapi_compile *c, struct place *at)
         if (!v)
             continue;
         size_t mark = openapi_enter(c, belay_str_c(methods[i].key));
-        status = compile_operation(c, at, v, methods[i].method);
+        status = openapi_go_on(c, compile_operation(c, at, v, belay_str_c(methods[i].key), methods[i].method), mark);
         if (!status)
             openapi_leave(c, mark);
     }
@@ -190,7 +205,8 @@ static int compile_paths(struct openapi_compile *c, const struct openapi_prefixe
         struct place at = { .template_ = belay_json_str(key), .item = belay_json_next(key), .prefixes = *prefixes };
         size_t inner = openapi_enter(c, at.template_);
         bool extension = belay_str_starts(at.template_, BELAY_STR("x-"));
-        int status = extension ? BELAY_OK : compile_path(c, &at);
+        at.mark = c->place.n;
+        int status = extension ? BELAY_OK : openapi_go_on(c, compile_path(c, &at), inner);
         if (status)
             return status;
         openapi_leave(c, inner);
@@ -223,7 +239,8 @@ int belay_openapi_compile(const belay_json *document, const struct belay_openapi
                           struct belay_openapi **ret_api, struct belay_err *err)
 {
     static const struct belay_openapi_opt nothing;
-    struct openapi_compile c = { .document = document, .opt = opt ? opt : &nothing, .err = err };
+    struct belay_err own = { 0 };
+    struct openapi_compile c = { .document = document, .opt = opt ? opt : &nothing, .err = err ? err : &own };
     struct openapi_prefixes prefixes = { .items = { BELAY_STR_INIT("") }, .count = 1 };
     belay_buf_init(&c.place, BELAY_KIB(64));
     c.api = http_api_new();
@@ -232,6 +249,8 @@ int belay_openapi_compile(const belay_json *document, const struct belay_openapi
         status = openapi_servers(&c, document, &prefixes);
     if (!status)
         status = compile_paths(&c, &prefixes);
+    status = openapi_go_on(&c, status, 0);
+    status = status ? status : c.mistake;
     if (!status) {
         c.api->document = document;
         c.api->responses = c.opt->responses;

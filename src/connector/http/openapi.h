@@ -28,6 +28,11 @@ struct belay_openapi_opt {
     bool any_credentials;     /* a mock: credentials must be shown, and are not judged */
     enum belay_responses responses;
     struct belay_str document_path, page_path; /* where the document and its page are served; "": nowhere */
+    /* Told of every mistake as err->msg would say it; the compilation fails after the last. NULL: at the first. */
+    void (*mistake)(void *arg, const char *message);
+    /* As belay_schema_opt's, of the document's schemas; the pointer is the document's. NULL: nobody asks. */
+    void (*unknown_keyword)(void *arg, struct belay_str schema, struct belay_str keyword, struct belay_str meant);
+    void *arg; /* of both */
 };
 
 /* Borrows the tape; opt NULL: nothing is said. Errors: BELAY_INVALID, BELAY_UNSUPPORTED (msg names the place by JSON Pointer),

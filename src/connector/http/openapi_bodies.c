@@ -31,7 +31,7 @@ static int compile_fields(struct openapi_compile *c, const belay_json *media, st
         f->name = rule->shape.members[i].name;
         f->shape = rule->shape.members[i].shape;
         size_t inner = openapi_enter(c, f->name);
-        int status = compile_field(c, belay_json_get(encodings, f->name), f);
+        int status = openapi_go_on(c, compile_field(c, belay_json_get(encodings, f->name), f), inner);
         if (status)
             return status;
         openapi_leave(c, inner);
@@ -62,7 +62,7 @@ int openapi_media(struct openapi_compile *c, const belay_json *content, struct h
     const belay_json *key = belay_json_first(content);
     for (uint32_t i = 0; i < content->n; i++) {
         size_t inner = openapi_enter(c, belay_json_str(key));
-        int status = compile_media(c, key, &(*ret_media)[(*ret_count)++]);
+        int status = openapi_go_on(c, compile_media(c, key, &(*ret_media)[(*ret_count)++]), inner);
         if (status)
             return status;
         openapi_leave(c, inner);

@@ -18,6 +18,7 @@ struct openapi_compile {
     enum belay_schema_dialect dialect;
     enum belay_schema_direction direction;
     struct belay_buf place; /* JSON Pointer of what is looked at */
+    int mistake;            /* status of the first that was told */
     struct belay_err *err;
 };
 
@@ -25,6 +26,8 @@ struct openapi_compile {
 
 int openapi_refuse(struct openapi_compile *c, int status, const char *what);
 int openapi_no_memory(struct openapi_compile *c);
+/* A mistake that somebody wants to be told of is told, and the reading goes on at mark: BELAY_OK. Else status. */
+int openapi_go_on(struct openapi_compile *c, int status, size_t mark) BELAY_MUST_CHECK;
 size_t openapi_enter(struct openapi_compile *c, struct belay_str token);
 size_t openapi_enter_index(struct openapi_compile *c, size_t index);
 void openapi_leave(struct openapi_compile *c, size_t mark);

@@ -125,10 +125,12 @@ int openapi_params(struct openapi_compile *c, const belay_json *list, struct htt
         int status = openapi_follow(c, belay_json_at(list, i), &v);
         if (!status)
             status = compile(c, v, &rule, &skip);
+        bool good = !status;
+        status = openapi_go_on(c, status, mark);
         if (status)
             return status;
         openapi_leave(c, mark);
-        if (skip)
+        if (skip || !good)
             continue;
         struct http_param_rule *old = find_rule(op, &rule);
         if (old)

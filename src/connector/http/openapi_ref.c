@@ -10,6 +10,16 @@ int openapi_refuse(struct openapi_compile *c, int status, const char *what)
                       what);
 }
 
+int openapi_go_on(struct openapi_compile *c, int status, size_t mark)
+{
+    if (!status || status == BELAY_NOMEM || !c->opt->mistake)
+        return status;
+    c->opt->mistake(c->opt->arg, c->err->msg);
+    c->mistake = c->mistake ? c->mistake : status;
+    openapi_leave(c, mark);
+    return BELAY_OK;
+}
+
 int openapi_no_memory(struct openapi_compile *c)
 {
     return openapi_refuse(c, BELAY_NOMEM, "out of memory");
@@ -66,14 +76,26 @@ int openapi_follow(struct openapi_compile *c, const belay_json *v, const belay_j
     return openapi_refuse(c, BELAY_INVALID, "$ref goes in a circle");
 }
 
+static void schema_mistake(void *arg, const char *message)
+{
+    struct openapi_compile *c = arg;
+    int status = openapi_refuse(c, BELAY_INVALID, message);
+    c->opt->mistake(c->opt->arg, c->err->msg);
+    c->mistake = c->mistake ? c->mistake : status;
+}
+
 int openapi_schema(struct openapi_compile *c, const belay_json *schema, struct belay_schema **ret_schema)
 {
     const struct belay_schema_opt opt = { .assert_formats = true, .dialect = c->dialect,
-                                          .direction = c->direction };
+                                          .direction = c->direction,
+                                          .mistake = c->opt->mistake ? schema_mistake : NULL, .mistake_arg = c,
+                                          .unknown_keyword = c->opt->unknown_keyword,
+                                          .unknown_keyword_arg = c->opt->arg };
     struct belay_err inner;
     belay_err_clear(&inner);
     int status = belay_schema_compile(c->document, schema, &opt, ret_schema, &inner);
-    return status ? openapi_refuse(c, status, inner.msg) : BELAY_OK;
+    bool told = opt.mistake && (status == BELAY_INVALID || status == BELAY_UNSUPPORTED);
+    return status && !told ? openapi_refuse(c, status, inner.msg) : BELAY_OK;
 }
 
 int openapi_shape(struct openapi_compile *c, const belay_json *schema, struct http_shape *ret_shape)

@@ -33,7 +33,7 @@ static int compile_headers(struct openapi_compile *c, const belay_json *list, st
     const belay_json *key = belay_json_first(list);
     for (uint32_t i = 0; i < list->n; i++, key = belay_json_next(belay_json_next(key))) {
         size_t inner = openapi_enter(c, belay_json_str(key));
-        int status = compile_header(c, key, rule);
+        int status = openapi_go_on(c, compile_header(c, key, rule), inner);
         if (status)
             return status;
         openapi_leave(c, inner);
@@ -73,7 +73,7 @@ int openapi_responses(struct openapi_compile *c, const belay_json *operation, st
     const belay_json *key = belay_json_first(list);
     for (uint32_t i = 0; i < list->n; i++, key = belay_json_next(belay_json_next(key))) {
         size_t inner = openapi_enter(c, belay_json_str(key));
-        int status = compile_response(c, key, &op->responses[op->response_count++]);
+        int status = openapi_go_on(c, compile_response(c, key, &op->responses[op->response_count++]), inner);
         if (status)
             return status;
         openapi_leave(c, inner);

@@ -203,6 +203,7 @@ static int compile_alternative(struct openapi_compile *c, const belay_json *v, s
         int status = scheme_called(c, belay_json_str(key), &d->scheme);
         if (!status)
             status = compile_scopes(c, belay_json_next(key), d);
+        status = openapi_go_on(c, status, mark);
         if (status)
             return status;
         openapi_leave(c, mark);

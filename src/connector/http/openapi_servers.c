@@ -68,12 +68,13 @@ int openapi_servers(struct openapi_compile *c, const belay_json *owner, struct o
     struct openapi_prefixes own = { .count = 0 };
     for (uint32_t i = 0; i < list->n; i++) {
         size_t inner = openapi_enter_index(c, i);
-        int status = add(c, belay_json_at(list, i), &own);
+        int status = openapi_go_on(c, add(c, belay_json_at(list, i), &own), inner);
         if (status)
             return status;
         openapi_leave(c, inner);
     }
     openapi_leave(c, mark);
-    *prefixes = own;
+    if (own.count)
+        *prefixes = own;
     return BELAY_OK;
 }

@@ -183,6 +183,28 @@ static const struct mistake reference_mistakes[] = {
     { "an option of the wrong type",
       HEAD "connections:\n  c: { http: { base_url: http://h, connect_timeout: soon } }\n",
       "4:53: error: 'connect_timeout' is a duration, not 'soon' [type]\n" },
+    { "a mistyped parameter beside a mistyped connection", CALLS "call: { connection: d, metod: POST, path: / }\n",
+      "10:29: error: there is no connection 'd' [unknown-connection]\n"
+      "10:32: error: a call has no key 'metod'; did you mean 'method'? [unknown-key]\n" },
+    { "a mistyped method", CALLS "call: { connection: c, method: POTS, path: / }\n",
+      "10:40: error: 'method' is no method: 'POTS'; did you mean 'POST'? [type]\n" },
+    { "a method in small letters", CALLS "call: { connection: c, method: patch, path: / }\n",
+      "10:40: error: 'method' is no method: 'patch'; did you mean 'PATCH'? [type]\n" },
+    { "a method that can be none", CALLS "call: { connection: c, method: 'A B', path: / }\n",
+      "10:40: error: 'method' is no method: 'A B' [type]\n" },
+    { "a path without a slash", CALLS "call: { connection: c, path: 'orders/{% id %}' }\n",
+      "10:38: error: 'path' must begin with /: 'orders/{% id %}'; did you mean '/orders/{% id %}'? [type]\n" },
+    { "a path that climbs", CALLS "call: { connection: c, path: /a/../b }\n",
+      "10:38: error: 'path' must not have . or .. as a segment: '/a/../b' [type]\n" },
+    { "a path that is not encoded", CALLS "call: { connection: c, path: '/a b/{% id %}' }\n",
+      "10:38: error: 'path' must be percent-encoded: '/a b/{% id %}' [type]\n" },
+    { "a header that can be none", CALLS "call: { connection: c, path: /, headers: { 'a b': x } }\n",
+      "10:52: error: 'headers' is no name of a header: 'a b' [type]\n" },
+    { "a base URL of another scheme", HEAD "connections:\n  c: { http: { base_url: 'ftp://h', headers: { 'a:': b } } }\n",
+      "4:26: error: 'base_url' must begin with http:// or https://: 'ftp://h' [type]\n"
+      "4:48: error: 'headers' is no name of a header: 'a:' [type]\n" },
+    { "a function that is not there", STEP "map: \"{% $summ(a) %}\"\n",
+      "8:18: error: no function '$summ' is known here; did you mean '$sum'? [unknown-variable]\n" },
     { "a call without its path", CALLS "call: { connection: c }\n",
       "10:15: error: a call of http needs 'path' [missing-key]\n" },
     { "a mistyped parameter", CALLS "call: { connection: c, pth: /, path: / }\n",
@@ -336,7 +358,7 @@ static const struct mistake variable_mistakes[] = {
            "      - map: \"{% $lookupTable('vat', c) %}\"\n",
       "3:16: error: the table cannot be used: none.csv: no such file [table]\n" },
     { "a function that is none", STEP "map: \"{% $lenght(a) %}\"\n",
-      "8:18: error: no function '$lenght' is known here; functions are JSONata's and $saga "
+      "8:18: error: no function '$lenght' is known here; did you mean '$length'? "
       "[unknown-variable]\n" },
 };
 
@@ -510,6 +532,80 @@ static void all_mistakes_of_all_files_are_told_at_once(void **state)
     mem_free(&m);
 }
 
+static const struct mem_file shop[] = {
+    { "belay.yaml",
+      "belay: 1\nname: a\napis: { w: { listen: ':80', openapi: api.json } }\ntopics: { t: {} }\nflows:\n  f:\n"
+      "    from: { topic: t }\n    tiemout: 1s\n    steps:\n      - validate: { schema: order.json }\n"
+      "  g:\n    from: { topic: t }\n    on_error: [ { when: 'EXPRESSION:D303', steps: [ { log: x } ] } ]\n" },
+    { "order.json", "{\"type\": \"objekt\",\n \"properties\": {\n  \"a\": {\"minimum\": \"x\"}, \"b\": 5,\n"
+                    "  \"c\": {\"$ref\": \"#/$defs/Adress\", \"maxLenght\": 3}},\n \"$defs\": {\"Address\": true}}" },
+    { "api.json", "{\"openapi\": \"3.1.0\", \"paths\": {\n"
+                  "\"/a/{id}\": {\"parameters\": [{\"name\": \"id\", \"in\": \"path\", \"schema\": {\"type\": \"strin\"}}],\n"
+                  " \"get\": {\"parameters\": [{\"name\": \"q\", \"in\": \"qurey\"}]},\n"
+                  " \"put\": {\"paramters\": [], \"security\": [{\"None\": []}],\n"
+                  "  \"responses\": {\"2000\": {}, \"200\": {\"$ref\": \"#/components/responses/Ok\"}}}}},\n"
+                  "\"components\": {\"responses\": {\"Ok\": {\"contnet\": {}, \"content\": {\"a/b\": {\"schema\":\n"
+                  " {\"nullable\": true, \"pattern\": \"(\"}}}}}}}" },
+    { 0 },
+};
+
+/* Wherever they are: in the configuration, in a schema, in the contract; none hides another. */
+static void mistakes_of_all_languages_are_told_at_once(void **state)
+{
+    static const char expected[]
+        = "api.json:2:57: error: there is no type \"strin\"; did you mean \"string\"? [openapi]\n"
+          "api.json:3:25: error: in must be path, query, header or cookie [openapi]\n"
+          "api.json:4:10: warning: an operation has no 'paramters'; did you mean 'parameters'? [unknown-field]\n"
+          "api.json:4:41: error: names no security scheme of the components [openapi]\n"
+          "api.json:5:17: warning: 'responses' has statuses (404), classes (4XX) and default; it has no '2000' [unknown-field]\n"
+          "api.json:6:37: warning: a response has no 'contnet'; did you mean 'content'? [unknown-field]\n"
+          "api.json:6:72: error: the pattern \"(\": missing closing parenthesis [openapi]\n"
+          "api.json:7:3: warning: the keyword 'nullable' is not known and checks nothing; it is OpenAPI 3.0's: write "
+          "type: [ ..., \"null\" ] [unknown-keyword]\n"
+          "belay.yaml:8:5: error: a flow has no key 'tiemout'; did you mean 'timeout'? [unknown-key]\n"
+          "belay.yaml:13:25: warning: no error is called 'EXPRESSION:D303'; did you mean 'EXPRESSION:*'? [unknown-error]\n"
+          "belay.yaml:13:53: error: the error rule of 'g' ends here, and its message is gone with nobody knowing; end with "
+          "dead_letter, publish what happened, or say why: discard: { reason: ... } [swallows]\n"
+          "order.json:1:1: error: there is no type \"objekt\"; did you mean \"object\"? [schema]\n"
+          "order.json:3:3: error: minimum must be a number [schema]\n"
+          "order.json:3:31: error: a schema is an object, true or false, not number [schema]\n"
+          "order.json:4:3: error: the reference #/$defs/Adress leads to nothing; did you mean 'Address'? [schema]\n"
+          "order.json:4:35: warning: the keyword 'maxLenght' is not known and checks nothing; did you mean 'maxLength'? "
+          "[unknown-keyword]\n";
+    struct mem_config m;
+    struct belay_buf text;
+    (void)state;
+    mem_load(&m, shop);
+    belay_buf_init(&text, 1 << 20);
+    mem_write_problems(&m, &text);
+    assert_string_equal(text.p, expected);
+    belay_buf_deinit(&text);
+    mem_free(&m);
+}
+
+static void a_reference_that_leads_back_a_thousand_times_ends(void **state)
+{
+    struct belay_buf yaml;
+    struct mem_config m;
+    (void)state;
+    belay_buf_init(&yaml, 1 << 20);
+    belay_buf_printf(&yaml, "openapi: 3.1.0\npaths: { /a: { get: { responses: { '200': { headers: { a: { $ref: '#/components/headers/H' } } } } } } }\n"
+                            "components: { headers: { H: { content: { a/b: { encoding: { f: { headers: {\n");
+    for (int i = 0; i < 50; i++)
+        belay_buf_printf(&yaml, "  h%d: { $ref: '#/components/headers/H' },\n", i);
+    belay_buf_printf(&yaml, "  } } } } } } } }\n");
+    belay_buf_put_c(&yaml, '\0');
+    const struct mem_file files[] = { { "belay.yaml", HEAD "apis: { w: { listen: ':80', openapi: api.yaml } }\n" },
+                                      { "api.yaml", yaml.p }, { 0 } };
+    mem_load(&m, files);
+    if (m.status)
+        for (uint32_t i = 0; i < m.problems.count; i++)
+            print_error("%s\n", m.problems.items[i].message.p);
+    assert_ok(m.status);
+    mem_free(&m);
+    belay_buf_deinit(&yaml);
+}
+
 static void documents_that_cannot_be_served_are_refused_at_their_own_place(void **state)
 {
     static const struct {
@@ -520,7 +616,7 @@ static void documents_that_cannot_be_served_are_refused_at_their_own_place(void 
         { "[", "api.yaml:2:1: error: flow sequence without a closing bracket [yaml]\n" },
         { "openapi: 3.1.0\npaths:\n  /a/{id}:\n    get:\n      parameters: [ { name: id, in: path, "
           "required: true, schema: { type: objekt } } ]\n",
-          "api.yaml:5:59: error: there is no type \"objekt\" [openapi]\n" },
+          "api.yaml:5:59: error: there is no type \"objekt\"; did you mean \"object\"? [openapi]\n" },
         { "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      requestBody:\n        content:\n"
           "          application/json: { schema: { $ref: '#/nowhere' } }\n",
           "api.yaml:7:31: error: the reference #/nowhere leads to nothing [openapi]\n" },
@@ -688,6 +784,8 @@ int main(void)
         cmocka_unit_test(variables_that_are_not_known_are_named),
         cmocka_unit_test(an_expression_s_mistake_is_where_it_was_written),
         cmocka_unit_test(all_mistakes_of_all_files_are_told_at_once),
+        cmocka_unit_test(mistakes_of_all_languages_are_told_at_once),
+        cmocka_unit_test(a_reference_that_leads_back_a_thousand_times_ends),
         cmocka_unit_test(documents_that_cannot_be_served_are_refused_at_their_own_place),
         cmocka_unit_test(schemas_that_cannot_be_used_are_refused),
         cmocka_unit_test(what_is_too_much_is_refused),

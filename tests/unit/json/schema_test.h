@@ -92,6 +92,28 @@ static inline const char *refusal_of(const char *text, int *ret_status)
     return belay_arena_str(&arena, belay_str_c(err.msg)).p;
 }
 
+static inline void note_mistake(void *arg, const char *message)
+{
+    belay_buf_printf(arg, "%s\n", message);
+}
+
+/* All that is told about a schema that is refused with that status, a line each. */
+static inline const char *mistakes_in(const char *text, int status)
+{
+    struct belay_schema *s = NULL;
+    struct belay_schema_opt all = options;
+    struct belay_buf told;
+    const belay_json *schema = parse(text);
+    belay_buf_init(&told, BELAY_KIB(64));
+    all.mistake = note_mistake;
+    all.mistake_arg = &told;
+    assert_int_equal(belay_schema_compile(schema, schema, &all, &s, NULL), status);
+    assert_null(s);
+    struct belay_str lines = belay_arena_str(&arena, belay_buf_view(&told));
+    belay_buf_deinit(&told);
+    return lines.p;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 #endif

@@ -30,6 +30,24 @@ static void a_pointer_leads_to_a_line_and_a_column(void **state)
     belay_arena_deinit(&arena);
 }
 
+static void a_walk_passes_every_node_at_its_place(void **state)
+{
+    const struct belay_str text = BELAY_STR(" [1,\n {\"a\" :\"\xc3\xa4,\", \"b\":[ ],\"c\":{}}, null]\n");
+    static const struct belay_json_place places[] = { { 1, 2, 1 }, { 1, 3, 2 }, { 2, 2, 6 }, { 2, 3, 7 }, { 2, 8, 12 },
+                                                      { 2, 14, 19 }, { 2, 18, 23 }, { 2, 22, 27 }, { 2, 26, 31 }, { 2, 31, 36 } };
+    struct belay_json_walk walk = belay_json_walk(text), nothing = belay_json_walk(BELAY_STR_NONE);
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct belay_json_place at = belay_json_walk_next(&walk);
+        assert_int_equal(at.line, places[i].line);
+        assert_int_equal(at.column, places[i].column);
+        assert_int_equal(at.offset, places[i].offset);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(belay_json_walk_next(&walk).offset, text.n);
+    assert_int_equal(belay_json_walk_next(&nothing).line, 1);
+}
+
 static void of_two_members_with_one_name_the_last_is_meant(void **state)
 {
     const struct belay_str text = BELAY_STR("{\"a\":1,\"a\":2}");
@@ -49,6 +67,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pointer_leads_to_a_line_and_a_column),
+        cmocka_unit_test(a_walk_passes_every_node_at_its_place),
         cmocka_unit_test(of_two_members_with_one_name_the_last_is_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,7 +205,7 @@ static void a_wrong_schema_is_refused_with_its_place(void **state)
         int status;
         const char *part;
     } rows[] = {
-        { "{\"type\":\"strin\"}", BELAY_INVALID, "there is no type \"strin\" at #" },
+        { "{\"type\":\"strin\"}", BELAY_INVALID, "there is no type \"strin\"; did you mean \"string\"? at #" },
         { "{\"properties\":{\"a\":{\"type\":7}}}", BELAY_INVALID, "at #/properties/a" },
         { "{\"properties\":{\"a/b\":3}}", BELAY_INVALID, "not number at #/properties/a~1b" },
         { "{\"items\":[{}]}", BELAY_INVALID, "not array at #/items" },
@@ -253,7 +253,48 @@ static void a_wrong_schema_is_refused_with_its_place(void **state)
         const char *why = refusal_of(rows[i].schema, &status);
         if (status != rows[i].status || !strstr(why, rows[i].part))
             fail_msg("%s: %s", rows[i].schema, why);
+        const char *told = mistakes_in(rows[i].schema, rows[i].status);
+        if (!strstr(told, rows[i].part))
+            fail_msg("%s: told was %s", rows[i].schema, told);
     }
+}
+
+static void every_mistake_of_a_schema_is_told(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes_in("{\"type\":\"objekt\",\"properties\":{\"a\":{\"type\":[\"intger\",1]},\"b\":7,"
+                                    "\"c\":{\"$ref\":\"#/$defs/d/addres\",\"pattern\":\"(\"}},\"required\":\"a\","
+                                    "\"$defs\":{\"d\":{\"address\":1},\"e\":{\"allOf\":[],\"$ref\":\"#/$defs/e\"}},"
+                                    "\"items\":{\"$ref\":\"#/$defs/e\"}}",
+                                    BELAY_INVALID),
+                        "a schema is an object, true or false, not number at #/properties/b\n"
+                        "there is no type \"objekt\"; did you mean \"object\"? at #\n"
+                        "required wants arrays of names at #\n"
+                        "allOf must be an array of schemas, not empty at #/$defs/e\n"
+                        "the reference #/$defs/d/addres leads to nothing; did you mean 'address'? at #/properties/c\n"
+                        "the pattern \"(\": missing closing parenthesis at #/properties/c\n"
+                        "there is no type \"intger\"; did you mean \"integer\"? at #/properties/a\n");
+    /* what hangs together is looked at once it is whole */
+    assert_string_equal(mistakes_in("{\"$ref\":\"#\"}", BELAY_INVALID), "the schema refers to itself at #\n");
+}
+
+/* Of what another document says too little is known to go into it. */
+static const belay_json *resolve_broken(void *arg, struct belay_str uri)
+{
+    (void)arg;
+    (void)uri;
+    return parse("{\"$schema\":\"http://none/\",\"properties\":{\"a\":{\"properties\":{\"b\":{}}}},\"$defs\":{\"d\":{\"not\":{}}}}");
+}
+
+static void a_broken_document_is_told_once_and_not_entered(void **state)
+{
+    (void)state;
+    options.resolve = resolve_broken;
+    assert_string_equal(mistakes_in("{\"allOf\":[{\"$ref\":\"http://x/\"},{\"$ref\":\"http://x/\"},"
+                                    "{\"$ref\":\"http://x/#/properties/a\"},{\"$ref\":\"http://x/#/$defs/d\"},{\"type\":1}]}",
+                                    BELAY_INVALID),
+                        "type must be a string or an array of strings at #/allOf/4\n"
+                        "the dialect http://none/ is not known (2020-12, 2019-09 and draft-07 are) at http://x/#\n");
 }
 
 /* ---- documents ---- */
@@ -449,6 +490,27 @@ static void large_objects_and_arrays_are_handled(void **state)
     "\"$defs\":{\"q\":{\"$anchor\":\"q\",\"type\":\"integer\"}}}"
 #define FITS "{\"a\":5,\"b\":\"x\",\"c\":[1,2],\"d\":\"x\",\"px\":null}"
 
+static void without_memory_mistakes_are_told_or_not(void **state)
+{
+    (void)state;
+    const belay_json *schema = parse("{\"type\":\"x\",\"properties\":{\"a\":{\"$ref\":\"#/b\"},\"c\":{\"pattern\":\"(\"}}}");
+    struct belay_schema *s = NULL;
+    struct belay_buf told;
+    struct belay_err err;
+    int status = BELAY_NOMEM;
+    belay_buf_init(&told, BELAY_KIB(64));
+    options.mistake = note_mistake;
+    options.mistake_arg = &told;
+    for (uint64_t n = 0; status == BELAY_NOMEM; n++) {
+        belay_alloc_fail_after(n);
+        status = belay_schema_compile(schema, schema, &options, &s, &err);
+        belay_alloc_fail_after(UINT64_MAX);
+    }
+    assert_int_equal(status, BELAY_INVALID);
+    assert_null(s);
+    belay_buf_deinit(&told);
+}
+
 static void without_memory_compilation_fails_cleanly(void **state)
 {
     (void)state;
@@ -519,8 +581,11 @@ int main(void)
         TEST(too_many_names_or_members_are_refused),
         TEST(what_a_costly_pattern_leaves_open_is_not_valid),
         TEST(a_schema_within_an_openapi_document_finds_its_components),
+        TEST(every_mistake_of_a_schema_is_told),
+        TEST(a_broken_document_is_told_once_and_not_entered),
         TEST(another_document_is_asked_for_and_named_in_faults),
         TEST(large_objects_and_arrays_are_handled),
+        TEST(without_memory_mistakes_are_told_or_not),
         TEST(without_memory_compilation_fails_cleanly),
         TEST(a_valid_value_costs_no_allocation),
         TEST(without_memory_faults_are_counted),
