@@ -1,7 +1,9 @@
 /* answer_status.c - health, metrics, and how everything stands. */
 #include "admin/lanes.h"
 #include "broker/poison.h"
+#include "broker/replay.h"
 
+#define ALERTS_SHOWN 20
 #define POISON_LOOKS_MAX 2000 /* rows: a few milliseconds */
 
 bool answer_ready(struct question *q, struct belay_engine *e, belay_time now)
@@ -225,6 +227,51 @@ static void engine(struct belay_json_out *o, struct question *q, struct belay_en
     belay_json_end_object(o);
 }
 
+/* What fires, and who replays. */
+static void alerts(struct belay_json_out *o, struct question *q, belay_time now)
+{
+    const struct belay_alerts *all = belay_runtime_alerts(q->admin->runtime);
+    struct belay_alert x;
+    put(o, "alerts_firing", belay_alerts_firing(all));
+    belay_json_key(o, "alerts");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0, shown = 0; shown < ALERTS_SHOWN && belay_alerts_look(all, i, now, &x); i++) {
+        if (x.state != BELAY_ALERT_FIRING)
+            continue;
+        shown++;
+        belay_json_begin_object(o);
+        show_text(o, "rule", x.def->name);
+        show_text(o, "subject", x.subject);
+        show_time(o, "since", x.since);
+        if (x.silent_until)
+            show_time(o, "silent_until", x.silent_until);
+        belay_json_end_object(o);
+    }
+    belay_json_end_array(o);
+}
+
+static void replays(struct belay_json_out *o, struct belay_broker *b)
+{
+    struct belay_replay job;
+    belay_json_key(o, "replays");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0; belay_replay_at(b, i, &job); i++) {
+        if (job.state != BELAY_REPLAY_RUNNING && job.state != BELAY_REPLAY_PAUSED)
+            continue;
+        belay_json_begin_object(o);
+        put(o, "job", job.id);
+        show_text(o, "state", belay_str_c(belay_replay_state_name(job.state)));
+        show_text(o, "flow", job.opt.flow);
+        show_text(o, "who", job.opt.who);
+        put(o, "total", job.total);
+        put(o, "looked", job.looked);
+        put(o, "under_way", job.under_way);
+        put(o, "failed", job.failed);
+        belay_json_end_object(o);
+    }
+    belay_json_end_array(o);
+}
+
 bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
 {
     struct belay_json_out o = belay_json_out(&q->out);
@@ -240,6 +287,8 @@ bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
     show_limits(&o, e);
     sagas(&o, belay_engine_sagas(e));
     poison(&o, q, e, now);
+    alerts(&o, q, now);
+    replays(&o, belay_engine_broker(e));
     store(&o, belay_engine_store(e));
     belay_json_end_object(&o);
     return true;

@@ -184,6 +184,7 @@ bool answer_lane_skip(struct question *q, struct belay_engine *e, belay_time now
 bool answer_lane_move(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alerts(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alert_silence(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_alert_unsilence(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_alert_test(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_trail(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_audit_start(struct question *q, struct belay_engine *e, belay_time now);

@@ -24,16 +24,11 @@ struct alert {
     int64_t slice; /* number of the newest, in slices since the epoch */
 };
 
-struct silence {
-    struct belay_list node;
-    belay_time until;
-    struct belay_str rule, subject; /* behind the struct */
-};
-
 struct belay_alerts {
     const struct belay_alert_def *defs;
-    uint32_t def_count, count, silence_count;
-    struct belay_list alerts, silences;
+    uint32_t def_count, count;
+    struct belay_list alerts;
+    struct belay_silences silences;
     struct belay_map by_key;
     uint64_t dropped;
 };
@@ -48,13 +43,25 @@ const char *belay_alert_state_name(enum belay_alert_state state)
 const char *belay_alert_on_name(enum belay_alert_on on)
 {
     static const char *const names[BELAY_ALERT_ON_COUNT] = {
-        [BELAY_ALERT_LETTERS] = "letters",         [BELAY_ALERT_PARKED] = "parked_keys",
-        [BELAY_ALERT_OLDEST] = "oldest",           [BELAY_ALERT_QUEUED] = "queued",
-        [BELAY_ALERT_WAITING] = "waiting",         [BELAY_ALERT_PAUSED] = "paused",
-        [BELAY_ALERT_SAGA_PARKED] = "sagas_parked", [BELAY_ALERT_DISK_FREE] = "disk_free",
-        [BELAY_ALERT_BREAKER] = "breaker",         [BELAY_ALERT_STORE_FULL] = "store_full",
+        [BELAY_ALERT_LETTERS] = "letters",
+        [BELAY_ALERT_LETTERS_AGE] = "letters_age",
+        [BELAY_ALERT_LETTERS_LIMIT] = "letters_limit",
+        [BELAY_ALERT_NEW_GROUPS] = "new_groups",
+        [BELAY_ALERT_PARKED] = "parked_keys",
+        [BELAY_ALERT_OLDEST] = "oldest",
+        [BELAY_ALERT_QUEUED] = "queued",
+        [BELAY_ALERT_WAITING] = "waiting",
         [BELAY_ALERT_STALLED] = "stalled_key",
-        [BELAY_ALERT_LOST] = "lost",               [BELAY_ALERT_EVENT] = "event",
+        [BELAY_ALERT_PAUSED] = "paused",
+        [BELAY_ALERT_SAGA_PARKED] = "sagas_parked",
+        [BELAY_ALERT_SAGA_IDLE] = "saga_idle",
+        [BELAY_ALERT_BREAKER] = "breaker",
+        [BELAY_ALERT_DISK_FREE] = "disk_free",
+        [BELAY_ALERT_STORE_FULL] = "store_full",
+        [BELAY_ALERT_QUEUE_FULL] = "queue_full",
+        [BELAY_ALERT_CERTIFICATE] = "certificate",
+        [BELAY_ALERT_LOST] = "lost",
+        [BELAY_ALERT_EVENT] = "event",
     };
     BELAY_ASSERT(on < BELAY_ALERT_ON_COUNT);
     return names[on];
@@ -75,7 +82,7 @@ int belay_alerts_new(struct belay_alerts **ret_alerts, struct belay_err *err)
     if (!a)
         return belay_fail(err, BELAY_NOMEM, "alerts: out of memory");
     belay_list_init(&a->alerts);
-    belay_list_init(&a->silences);
+    belay_silences_init(&a->silences);
     belay_map_init(&a->by_key);
     *ret_alerts = a;
     return BELAY_OK;
@@ -96,22 +103,13 @@ static void forget(struct belay_alerts *a, struct alert *x)
     a->count--;
 }
 
-static void unsilence(struct belay_alerts *a, struct silence *s)
-{
-    BELAY_ASSERT(a->silence_count > 0);
-    belay_list_unlink(&s->node);
-    belay_free(s);
-    a->silence_count--;
-}
-
 void belay_alerts_free(struct belay_alerts *a)
 {
     if (!a)
         return;
     while (!belay_list_empty(&a->alerts))
         forget(a, alert_of(a->alerts.next));
-    while (!belay_list_empty(&a->silences))
-        unsilence(a, BELAY_CONTAINER_OF(a->silences.next, struct silence, node));
+    belay_silences_deinit(&a->silences);
     belay_map_deinit(&a->by_key);
     belay_free(a);
 }
@@ -318,22 +316,10 @@ void belay_alerts_sampled(struct belay_alerts *a, belay_time now)
 
 /* ---- telling ---- */
 
-static belay_time silent_until(const struct belay_alerts *a, const struct alert *x)
-{
-    belay_time until = 0;
-    for (struct belay_list *n = a->silences.next; n != &a->silences; n = n->next) {
-        const struct silence *s = BELAY_CONTAINER_OF(n, struct silence, node);
-        bool fits = belay_str_eq(s->rule, x->def->name) && (s->subject.n == 0 || belay_str_eq(s->subject, x->subject));
-        if (fits && s->until > until)
-            until = s->until;
-    }
-    return until;
-}
-
 static bool tells_growth(const struct belay_alert_def *def)
 {
     return def->on == BELAY_ALERT_LETTERS || def->on == BELAY_ALERT_SAGA_PARKED || def->on == BELAY_ALERT_PARKED
-           || def->on == BELAY_ALERT_EVENT;
+           || def->on == BELAY_ALERT_NEW_GROUPS || def->on == BELAY_ALERT_EVENT;
 }
 
 static bool is_due(const struct alert *x, belay_time now)
@@ -349,33 +335,23 @@ static bool is_due(const struct alert *x, belay_time now)
     return def->repeat_ms && now >= belay_time_add_ms(x->told_at, (int64_t)def->repeat_ms);
 }
 
-static void show(const struct belay_alerts *a, const struct alert *x, struct belay_alert *ret_alert)
+static void show(const struct belay_alerts *a, const struct alert *x, belay_time now, struct belay_alert *ret_alert)
 {
     *ret_alert = (struct belay_alert){ .def = x->def, .subject = x->subject, .state = x->state, .since = x->since,
-                                       .told_at = x->told_at, .silent_until = silent_until(a, x),
+                                       .told_at = x->told_at,
+                                       .silent_until = belay_silences_until(&a->silences, x->def, x->subject, now),
                                        .value = x->value, .told = x->told };
-}
-
-static void drop_old_silences(struct belay_alerts *a, belay_time now)
-{
-    for (struct belay_list *n = a->silences.next; n != &a->silences;) {
-        struct silence *s = BELAY_CONTAINER_OF(n, struct silence, node);
-        n = n->next;
-        if (s->until <= now)
-            unsilence(a, s);
-    }
 }
 
 bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_alert *ret_alert)
 {
-    drop_old_silences(a, now);
     for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
         struct alert *x = alert_of(n);
         n = n->next;
         if (!is_due(x, now))
             continue;
-        if (silent_until(a, x) <= now) {
-            show(a, x, ret_alert);
+        if (!belay_silences_until(&a->silences, x->def, x->subject, now)) {
+            show(a, x, now, ret_alert);
             return true;
         }
         if (x->state == BELAY_ALERT_OVER) /* nobody wants to hear of it */
@@ -400,55 +376,18 @@ void belay_alerts_told(struct belay_alerts *a, struct belay_str rule, struct bel
     x->told_value = x->value;
 }
 
-/* ---- silences ---- */
-
-static struct silence *silence_of(const struct belay_alerts *a, struct belay_str rule, struct belay_str subject)
-{
-    for (struct belay_list *n = a->silences.next; n != &a->silences; n = n->next) {
-        struct silence *s = BELAY_CONTAINER_OF(n, struct silence, node);
-        if (belay_str_eq(s->rule, rule) && belay_str_eq(s->subject, subject))
-            return s;
-    }
-    return NULL;
-}
-
-int belay_alerts_silence(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time until,
-                         struct belay_err *err)
-{
-    struct silence *s = silence_of(a, rule, subject);
-    if (!rule_of(a->defs, a->def_count, rule))
-        return belay_fail(err, BELAY_NOTFOUND, "there is no alert rule '%.*s'", BELAY_STR_ARG(rule));
-    if (s && until == 0) {
-        unsilence(a, s);
-        return BELAY_OK;
-    }
-    if (!s && until && a->silence_count == BELAY_ALERTS_MAX)
-        return belay_fail(err, BELAY_LIMIT, "there are %u silences already", a->silence_count);
-    if (!s && until) {
-        s = belay_calloc(1, sizeof *s + rule.n + subject.n);
-        if (!s)
-            return belay_fail(err, BELAY_NOMEM, "alerts: out of memory");
-        char *text = (char *)(s + 1);
-        memcpy(text, rule.p, rule.n);
-        if (subject.n)
-            memcpy(text + rule.n, subject.p, subject.n);
-        s->rule = belay_str(text, rule.n);
-        s->subject = belay_str(text + rule.n, subject.n);
-        belay_list_push(&a->silences, &s->node);
-        a->silence_count++;
-    }
-    if (s)
-        s->until = until;
-    return BELAY_OK;
-}
-
 /* ---- looking ---- */
 
-bool belay_alerts_look(const struct belay_alerts *a, uint32_t index, struct belay_alert *ret_alert)
+struct belay_silences *belay_alerts_silences(struct belay_alerts *a)
+{
+    return &a->silences;
+}
+
+bool belay_alerts_look(const struct belay_alerts *a, uint32_t index, belay_time now, struct belay_alert *ret_alert)
 {
     for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next)
         if (index-- == 0) {
-            show(a, alert_of(n), ret_alert);
+            show(a, alert_of(n), now, ret_alert);
             return true;
         }
     return false;

@@ -10,7 +10,7 @@
  *
  * Figures are level-triggered: whoever starts anew sees what holds and says it again, so a notice that was
  * lost with the process is not lost for good.  An event is not: it counts when it happens.
- * A silence keeps an alert from being told, not from being known.
+ * A silence (silence.h) keeps an alert from being told, not from being known.
  *
  * Sans-I/O: time comes in (monotone engine time), notices go out; belay_alerts_told makes a notice done, so that
  * one that found no room is offered again.  Uses: model.  Thread: one owner.
@@ -18,7 +18,7 @@
 #ifndef BELAY_ALERT_ALERT_H
 #define BELAY_ALERT_ALERT_H
 
-#include "model/definition.h"
+#include "alert/silence.h"
 
 struct belay_alerts;
 
@@ -58,13 +58,12 @@ bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_aler
 /* It was told (or must not be): rule and subject as next gave them. OVER: it is forgotten. */
 void belay_alerts_told(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time now);
 
-/* Not told before `until` (0: at once again). Alerts that come only then too. Errors: BELAY_NOTFOUND (rule),
- * BELAY_LIMIT, BELAY_NOMEM. subject "": every one of the rule. */
-int belay_alerts_silence(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time until,
-                         struct belay_err *err) BELAY_MUST_CHECK;
+/* What is not told for now, also alerts that come only then. They outlive a configure: one may name a rule that is not
+ * there (any more). */
+struct belay_silences *belay_alerts_silences(struct belay_alerts *a);
 
 /* By index from 0, pending ones too; false at the end. */
-bool belay_alerts_look(const struct belay_alerts *a, uint32_t index, struct belay_alert *ret_alert);
+bool belay_alerts_look(const struct belay_alerts *a, uint32_t index, belay_time now, struct belay_alert *ret_alert);
 uint32_t belay_alerts_firing(const struct belay_alerts *a);
 uint64_t belay_alerts_dropped(const struct belay_alerts *a);
 /* A name of the log, or a beginning and "*". */

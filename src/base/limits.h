@@ -87,6 +87,7 @@
 #define BELAY_IDEMPOTENCY_PART_KEYS 65536u /* keys that lie together; 480 such parts are told apart */
 #define BELAY_POISON_ROWS_MAX 10000        /* payloads and errors that failed lately */
 #define BELAY_POISON_SAMPLE_BYTES_MAX 300
+#define BELAY_GROUP_NEW_MS 3600000 /* a group of letters is new for so long after its first */
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
 #define BELAY_REPLAYS_MAX 16         /* replay jobs that have not ended */
 #define BELAY_REPLAYS_KEPT_MAX 64    /* all of them */
@@ -121,6 +122,9 @@
 #define BELAY_CALLS_MAX 8192u     /* outside calls under way */
 #define BELAY_ACTIONS_MAX 32768u  /* a power of two, above runs and calls: a reply or a call always has room */
 #define BELAY_EVENTS_MAX 4096u    /* for the log, not yet fetched */
+
+#define BELAY_NOTE_NAME_BYTES_MAX 128
+#define BELAY_NOTE_BYTES_MAX BELAY_KIB(4)
 
 /* runtime */
 #define BELAY_MAIL_CAPACITY (1u << 16)
@@ -178,6 +182,8 @@
 
 /* obs */
 #define BELAY_ALERTS_MAX 4096             /* rules times subjects that are in trouble at once */
+#define BELAY_SILENCES_MAX 256
+#define BELAY_SILENCE_TEXT_BYTES_MAX 512  /* of a reason */
 #define BELAY_ALERT_CHANNELS_MAX 16       /* of one rule: the first and its fallbacks */
 #define BELAY_METRIC_FAMILIES_MAX 256
 #define BELAY_METRIC_LABELS_MAX 4

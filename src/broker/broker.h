@@ -479,6 +479,7 @@ struct belay_topic_stats {
     bool rejects;                         /* on_full */
     enum belay_topic_bound bound;         /* the one it is at now */
     uint64_t times_full;                  /* that a producer found it so, since the start */
+    belay_time full_at;                   /* the last time; NEVER: none did */
     double drain_per_second;              /* as seen lately; 0 where that is not known */
 };
 struct belay_subscription_stats {
@@ -489,6 +490,8 @@ struct belay_subscription_stats {
     uint64_t stuck;                       /* of held: behind a parked letter */
     uint64_t lost;                        /* given to the subscription and in no state (I4): 0, or a bug */
     belay_time oldest_at;                 /* accepted_at of the oldest unsettled; NEVER: none */
+    belay_time oldest_letter_at;          /* it became one; NEVER: there is none */
+    uint32_t new_groups;                  /* kinds of failure that made their first letter within BELAY_GROUP_NEW_MS */
     belay_time stalled_since;             /* a lane has stood so long (belay_broker_lanes_watch), not parked; NEVER: none */
 };
 /* What is in memory of all subscriptions together. */

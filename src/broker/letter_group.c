@@ -128,6 +128,26 @@ static void name_group(struct group *g, struct belay_str failure, struct texts *
     g->g.message = belay_str_c(t->message);
 }
 
+/* ---- new ones ---- */
+
+/* A group made its first letter then. What is counted is in memory only: the first walk of group_tick after a start
+ * counts what is there, so that a group that nobody was told of before a crash is told of after it. */
+static void count_new(struct belay_broker *b, uint32_t id, belay_time first_seen)
+{
+    struct belay_subscription *sub = belay_broker_find_id(b, id);
+    if (!sub)
+        return;
+    bool alone = first_seen > belay_time_add_ms(sub->new_group_at, BELAY_GROUP_NEW_MS);
+    sub->new_group_count = alone ? 1 : sub->new_group_count + 1;
+    if (first_seen > sub->new_group_at)
+        sub->new_group_at = first_seen;
+}
+
+uint32_t groups_new(const struct belay_broker *b, const struct belay_subscription *sub)
+{
+    return b->now < belay_time_add_ms(sub->new_group_at, BELAY_GROUP_NEW_MS) ? sub->new_group_count : 0;
+}
+
 void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_facts *f, struct belay_str failure)
 {
     struct group g;
@@ -135,6 +155,8 @@ void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_fac
     if (!get(b, f->fingerprint, &g)) {
         g = (struct group){ .sub = sub, .g = { .fingerprint = f->fingerprint, .first_seen = f->created_at } };
         name_group(&g, failure, &texts);
+        if (b->groups_known || f->fingerprint <= b->group_swept) /* else the walk will come to it */
+            count_new(b, sub, f->created_at);
     }
     g.hour = advance(g.g.hours, BELAY_GROUP_HOURS, g.hour, bucket(f->created_at, HOUR_US));
     g.day = advance(g.g.days, BELAY_GROUP_DAYS, g.day, bucket(f->created_at, DAY_US));
@@ -173,12 +195,17 @@ void group_tick(struct belay_broker *b)
         struct group g;
         if (!belay_state_seek(b->state, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
             b->group_swept = 0;
+            b->groups_known = true;
             b->group_at = belay_time_add_ms(b->now, FORGET_LOOK_MS);
             return;
         }
         b->group_swept = belay_load_be64(key.p);
         from = key_of(b->group_swept);
-        if (decode(value, b->group_swept, &g) && !g.g.count && g.g.last_seen < b->now - KEEP_EMPTY_US)
+        if (!decode(value, b->group_swept, &g))
+            continue;
+        if (!b->groups_known && b->now < belay_time_add_ms(g.g.first_seen, BELAY_GROUP_NEW_MS))
+            count_new(b, g.sub, g.g.first_seen);
+        if (!g.g.count && g.g.last_seen < b->now - KEEP_EMPTY_US)
             belay_state_del(b->state, BELAY_TABLE_GROUP, row_key_str(&from));
     }
 }

@@ -36,6 +36,8 @@ void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uin
 
 /* A letter more; failure: the value of its row of the history. */
 void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_facts *f, struct belay_str failure);
+/* Groups of sub that made their first letter not long ago. */
+uint32_t groups_new(const struct belay_broker *b, const struct belay_subscription *sub);
 /* A letter less. */
 void group_left(struct belay_broker *b, uint64_t fingerprint);
 #define GROUP_BYTES_MAX 1200

@@ -146,6 +146,7 @@ bool belay_broker_topic_full(struct belay_broker *b, struct belay_str topic, siz
     if (bound == BELAY_BOUND_NONE)
         return false;
     t->full_seen++;
+    t->full_at = b->now;
     *ret_full = (struct belay_topic_full){
         .bound = bound,
         .rejects = t->limit.on_full == BELAY_ON_FULL_REJECT,
@@ -177,6 +178,7 @@ void topic_limit_stats(struct belay_broker *b, struct topic *t, struct belay_top
     s->rejects = t->limit.on_full == BELAY_ON_FULL_REJECT;
     s->length = topic_length(b, t);
     s->times_full = t->full_seen;
+    s->full_at = t->full_seen ? t->full_at : BELAY_TIME_NEVER;
     s->bound = t->limited ? bound_of(b, t, s->length, 0) : BELAY_BOUND_NONE;
     see_drain(b, t);
     s->drain_per_second = t->drain.known ? t->drain.per_second : 0;

@@ -37,6 +37,7 @@ struct topic {
     bool limited, aged;
     belay_time aged_until;        /* `aged` holds until then */
     uint64_t full_seen;           /* how often a producer found it full */
+    belay_time full_at;           /* the last time */
     struct belay_drain drain;     /* of its slowest subscription ... */
     uint32_t drain_of;            /* ... which is this one */
     uint64_t drain_length;        /* of the topic when its drain was looked at last */
@@ -151,6 +152,8 @@ struct belay_subscription {
     uint64_t removed_last;        /* of its exceptions */
     belay_time sweep_at;          /* not before */
     struct lane_watch watch;
+    belay_time new_group_at;      /* the newest group made its first letter */
+    uint32_t new_group_count;     /* groups that did so not long before each other, up to that one */
     struct belay_list ring_node;
     struct belay_heap_node wake;
 };
@@ -227,6 +230,7 @@ struct belay_broker {
     belay_time retention_at;     /* next look at retention by time */
     belay_time group_at;         /* next look for groups that are old and empty */
     uint64_t group_swept;        /* groups up to this one were looked at */
+    bool groups_known;           /* all of them were, once: new ones are counted as they come */
     belay_time trail_at;         /* next look at the oldest entry of the trail */
     uint64_t trail_entries_max;  /* BELAY_TRAIL_ENTRIES_MAX; less in tests */
     /* replay jobs (replay.c), oldest first; durable, resident */

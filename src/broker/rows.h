@@ -55,6 +55,7 @@ struct row_key key_by_group(uint64_t group, belay_time at, uint32_t sub, uint64_
 #define KEY_BY_KEY_SUB (1 + KEY_BY_KEY_TEXT + 8)
 struct row_key key_by_key(struct belay_str key, uint32_t sub, uint64_t sequence);
 struct row_key key_by_time(uint32_t sub, belay_time at, uint64_t sequence);
+#define KEY_BY_TIME_AT 5 /* bytes before the time */
 struct row_key key_due(uint32_t sub, belay_time due, uint64_t sequence);
 struct row_key key_lane(uint32_t sub, struct belay_hash128 lane);
 struct row_key key_held(uint32_t sub, struct belay_hash128 lane, uint64_t first);

@@ -2,6 +2,7 @@
 #include "broker/cursor.h"
 #include "broker/exception.h"
 #include "broker/lane.h"
+#include "broker/letters.h"
 
 #define OLDEST_BITE 64 /* exceptions looked at for the oldest */
 
@@ -44,6 +45,27 @@ static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub,
     return queued < at ? queued : at;
 }
 
+/* When the oldest letter was made; those that are being replayed are none. */
+static belay_time oldest_letter(struct belay_broker *b, const struct belay_subscription *sub)
+{
+    struct row_key prefix = key_by_time(sub->id, 0, 0), from = prefix;
+    struct belay_str key, value;
+    bool after = false;
+    prefix.n = KEY_BY_TIME_AT;
+    for (uint32_t n = 0; sub->n.parked + sub->n.dead && n < OLDEST_BITE; n++, after = true) {
+        struct exception x;
+        if (!belay_state_seek(b->state, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), after, row_key_str(&prefix), &key,
+                              &value))
+            break;
+        belay_time at = (belay_time)belay_load_be64(key.p + KEY_BY_TIME_AT);
+        uint64_t sequence = belay_load_be64(key.p + KEY_BY_TIME_AT + 8);
+        from = key_by_time(sub->id, at, sequence);
+        if (exception_get(b, sub->id, sequence, &x) && exception_is_letter(&x))
+            return at;
+    }
+    return BELAY_TIME_NEVER;
+}
+
 /* I4 in figures: given and in no state. */
 static uint64_t unaccounted(const struct belay_subscription *sub)
 {
@@ -81,6 +103,8 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
     };
     s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->settled) - flight.fresh : 0;
     s.oldest_at = oldest(b, sub, next);
+    s.oldest_letter_at = oldest_letter(b, sub);
+    s.new_groups = groups_new(b, sub);
     s.lost = unaccounted(sub);
     s.stalled_since = lane_stands_since(b, sub);
     *ret_stats = s;

@@ -26,6 +26,7 @@ enum belay_trail_kind {
     BELAY_TRAIL_SAGA,       /* owner: the saga; id: the instance's */
     BELAY_TRAIL_JOB,        /* owner: what it does, "replay"; id: its number */
     BELAY_TRAIL_FLOW,       /* owner: the flow; id "" */
+    BELAY_TRAIL_SILENCE,    /* owner: what is silent, "RULE SUBJECT"; id: its number */
     BELAY_TRAIL_KINDS
 };
 /* "letter", "lane" ... static. */

@@ -101,8 +101,37 @@ static void show_poison(const belay_json *root, const char *flag)
                n == 1 ? "" : "s", flag);
 }
 
+static void show_replays(const belay_json *root, const char *flag)
+{
+    const belay_json *list = belay_json_get(root, BELAY_STR("replays")), *j;
+    for (size_t i = 0; (j = belay_json_at(list, i)); i++) {
+        struct belay_str flow = json_text(j, "flow");
+        unsigned long long job = json_number(j, "job");
+        bool paused = belay_str_eq(json_text(j, "state"), BELAY_STR("paused"));
+        printf("%s replay job %llu%s%.*s by %.*s is %.*s, %llu of %llu letters looked at: belay dlq job %s %llu%s\n",
+               paused ? "!" : "-", job, flow.n ? " of " : "", BELAY_STR_ARG(flow), BELAY_STR_ARG(json_text(j, "who")),
+               BELAY_STR_ARG(json_text(j, "state")), (unsigned long long)json_number(j, "looked"),
+               (unsigned long long)json_number(j, "total"), paused ? "resume" : "show", job, flag);
+    }
+}
+
+static void show_alerts(const belay_json *root, const char *flag)
+{
+    const belay_json *list = belay_json_get(root, BELAY_STR("alerts")), *x;
+    unsigned long long n = json_number(root, "alerts_firing");
+    if (!n)
+        return;
+    printf("! %llu alert%s:", n, n == 1 ? " fires" : "s fire");
+    for (size_t i = 0; (x = belay_json_at(list, i)); i++)
+        printf("%s %.*s%s%.*s%s", i ? "," : "", BELAY_STR_ARG(json_text(x, "rule")), json_text(x, "subject").n ? " " : "",
+               BELAY_STR_ARG(json_text(x, "subject")), json_text(x, "silent_until").n ? " (silenced)" : "");
+    printf("%s: belay alert ls%s\n", belay_json_at(list, n - 1) ? "" : " ...", flag);
+}
+
 static void show_troubles(const belay_json *root, const char *flag)
 {
+    show_alerts(root, flag);
+    show_replays(root, flag);
     show_poison(root, flag);
     const belay_json *subs = belay_json_get(root, BELAY_STR("subscriptions")), *s;
     const belay_json *sagas = belay_json_get(root, BELAY_STR("sagas"));

@@ -12,7 +12,10 @@
 /* ---- rules ---- */
 
 static const struct config_word on_words[] = {
-    { "letters", BELAY_ALERT_LETTERS },     { "parked_keys", BELAY_ALERT_PARKED },
+    { "letters", BELAY_ALERT_LETTERS },     { "letters_age", BELAY_ALERT_LETTERS_AGE },
+    { "letters_limit", BELAY_ALERT_LETTERS_LIMIT }, { "new_groups", BELAY_ALERT_NEW_GROUPS },
+    { "parked_keys", BELAY_ALERT_PARKED },  { "queue_full", BELAY_ALERT_QUEUE_FULL },
+    { "certificate", BELAY_ALERT_CERTIFICATE }, { "saga_idle", BELAY_ALERT_SAGA_IDLE },
     { "oldest", BELAY_ALERT_OLDEST },       { "queued", BELAY_ALERT_QUEUED },
     { "waiting", BELAY_ALERT_WAITING },     { "paused", BELAY_ALERT_PAUSED },
     { "sagas_parked", BELAY_ALERT_SAGA_PARKED }, { "disk_free", BELAY_ALERT_DISK_FREE },
@@ -38,7 +41,8 @@ static const struct config_key rule_keys[] = {
     { "of", CONFIG_STRING, "Of this flow, saga or connection only; \"pay-*\" for those that begin so.",
       CONFIG_FIELD(struct rule_raw, of) },
     { "above", CONFIG_TEXT_NODE, .shape = "number, duration or size",
-      .help = "It fires while the figure is above this: a number, of oldest and stalled_key a duration, of disk_free a size (0).",
+      .help = "It fires while the figure is above this (0): a number; of oldest, stalled_key, letters_age, saga_idle and "
+              "certificate a duration, of disk_free a size, of letters_limit percent.",
       .one_of = 2, CONFIG_FIELD(struct rule_raw, above) },
     { "below", CONFIG_TEXT_NODE, .shape = "number, duration or size", .help = "Or while it is below this.",
       .one_of = 2, CONFIG_FIELD(struct rule_raw, below) },
@@ -83,6 +87,14 @@ static const struct {
 } built_in[] = {
     { "dead-letters", "letters", NULL, "0", NULL, "0s", NULL, "error",
       "messages could not be handled and wait in the dead-letter queue", "belay dlq ls --flow {subject}" },
+    { "new-group", "new_groups", NULL, "0", NULL, "0s", NULL, "warn",
+      "messages fail in a way that was not there before", "belay dlq groups --flow {subject}" },
+    { "letters-old", "letters_age", NULL, "7d", NULL, "0s", NULL, "warn",
+      "letters have waited for somebody for long: replay, settle or discard them", "belay dlq ls --flow {subject}" },
+    { "letters-many", "letters", NULL, "10000", NULL, "0s", NULL, "error",
+      "the dead-letter queue grows: something fails as a rule", "belay dlq groups --flow {subject}" },
+    { "letters-expiring", "letters_limit", NULL, "50", NULL, "0s", NULL, "error",
+      "half of the time or the number is used up after which dead_letters: lets letters go", "belay dlq ls --flow {subject}" },
     { "stalled", "oldest", NULL, "15m", NULL, "1m", NULL, "warn", "messages are not handled in time", "belay status" },
     { "stalled-key", "stalled_key", NULL, "5m", NULL, "0s", NULL, "warn",
       "a key stands: the same message has been tried, or waited for its turn, for long",
@@ -94,6 +106,15 @@ static const struct {
       "belay flow resume {subject}" },
     { "sagas-parked", "sagas_parked", NULL, "0", NULL, "0s", NULL, "error", "sagas wait for a person",
       "belay saga ls {subject} --state parked" },
+    { "compensation-failed", NULL, "saga.compensation_failed", "0", NULL, "0s", "1h", "error",
+      "a step could not be undone: a person has to do it, or say that it is", "belay saga ls {subject} --state parked" },
+    { "saga-stuck", "saga_idle", NULL, "24h", NULL, "0s", NULL, "warn",
+      "a saga that is under way has not moved for long: an event that does not come, or a partner that never answers",
+      "belay saga ls {subject}" },
+    { "queue-full", "queue_full", NULL, "0", NULL, "1m", NULL, "warn",
+      "a queue is as full as it may be: who publishes waits or is refused", "belay status" },
+    { "certificate-expiring", "certificate", NULL, NULL, "21d", "0s", NULL, "error",
+      "a certificate ends soon: renew its file, then reload (SIGHUP)", NULL },
     { "disk-low", "disk_free", NULL, NULL, "512MiB", "0s", NULL, "error",
       "the disk is nearly full: soon nothing new is accepted", "belay status" },
     { "store-full", "store_full", NULL, "0", NULL, "0s", NULL, "error",
@@ -371,34 +392,31 @@ static const struct config_node *default_to(const struct rules *r, const struct 
     return NULL;
 }
 
-/* "0", "15m", "512MiB", as the figure is one. */
+/* "0", "15m", "512MiB", "80%", as the figure is one. */
 static bool bound_of(enum belay_alert_on on, struct belay_str text, double *ret_bound)
 {
+    enum belay_alert_unit unit = belay_alert_unit(on);
     uint64_t whole;
-    if (on == BELAY_ALERT_OLDEST || on == BELAY_ALERT_STALLED) {
-        if (!config_duration(text, &whole))
+    if (unit == BELAY_ALERT_MS || unit == BELAY_ALERT_BYTES) {
+        if (!(unit == BELAY_ALERT_MS ? config_duration(text, &whole) : config_size(text, &whole)))
             return false;
         *ret_bound = (double)whole;
         return true;
     }
-    if (on == BELAY_ALERT_DISK_FREE) {
-        if (!config_size(text, &whole))
-            return false;
-        *ret_bound = (double)whole;
-        return true;
-    }
+    if (unit == BELAY_ALERT_PERCENT && belay_str_ends(text, BELAY_STR("%")))
+        text.n--;
     return config_number(text, ret_bound);
 }
 
 static void take_bound(struct config *c, const struct config_node *node, struct belay_alert_def *def)
 {
+    static const char *const wanted[] = { [BELAY_ALERT_COUNT] = "a number", [BELAY_ALERT_MS] = "a duration (15m)",
+                                          [BELAY_ALERT_BYTES] = "a size (1GiB)", [BELAY_ALERT_PERCENT] = "a percentage (80%)",
+                                          [BELAY_ALERT_FLAG] = "a number (0)" };
     struct belay_str text;
     if (!node || !config_text(c, node, &text) || bound_of(def->on, text, &def->bound))
         return;
-    config_error(c->problems, config_place(node), "type", "%s is wanted here, not '%.*s'",
-                 def->on == BELAY_ALERT_OLDEST || def->on == BELAY_ALERT_STALLED ? "a duration (15m)"
-                 : def->on == BELAY_ALERT_DISK_FREE ? "a size (1GiB)"
-                                                    : "a number",
+    config_error(c->problems, config_place(node), "type", "%s is wanted here, not '%.*s'", wanted[belay_alert_unit(def->on)],
                  BELAY_STR_ARG(node->text));
 }
 

@@ -48,6 +48,7 @@ static int apply_mine(struct belay_engine *e, const struct belay_record *record,
     case RECORD_CLOCK: return engine_clock_apply(e, record->body, err);
     case RECORD_DEFINITION: return engine_definition_apply(e, record->body, err);
     case RECORD_TIMER: return engine_timer_apply(e, record->body, err);
+    case RECORD_NOTE: return engine_note_apply(e, record->body, err);
     default: return belay_fail(err, BELAY_VERSION, "engine record of type %u", record->type);
     }
 }

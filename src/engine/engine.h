@@ -170,12 +170,21 @@ bool belay_engine_action(struct belay_engine *e, struct belay_action *ret_action
  * belay_store_durable(store) >= belay_store_position(store) as of the change or the reading. */
 struct belay_broker *belay_engine_broker(struct belay_engine *e);
 belay_time belay_engine_now(const struct belay_engine *e);
-/* Looks for lanes that stall and tells of them (lane.stalled, lane.recovered). Call about once a second. */
+/* Looks for lanes that stall and tells of them (lane.stalled, lane.recovered), and for sagas that do not move. Call about
+ * once a second. */
 void belay_engine_watch(struct belay_engine *e, belay_time now);
 /* What the lane waits for, as a sentence; cut to n bytes. */
 void belay_engine_lane_why(struct belay_engine *e, const struct belay_lane *lane, char *to, size_t n);
 struct belay_sagas *belay_engine_sagas(struct belay_engine *e);
 struct belay_store *belay_engine_store(struct belay_engine *e);
+
+/* A small text that is known again after a restart; an empty value: it goes. name: 1 to BELAY_NOTE_NAME_BYTES_MAX bytes.
+ * Errors: BELAY_LIMIT, BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM. */
+int belay_engine_note(struct belay_engine *e, struct belay_str name, struct belay_str value, struct belay_err *err) BELAY_MUST_CHECK;
+/* The first note after `after` ("": from the beginning) whose name begins with prefix; in the order of their names.
+ * Views until the next change. False: none. */
+bool belay_engine_note_next(struct belay_engine *e, struct belay_str prefix, struct belay_str after,
+                            struct belay_str *ret_name, struct belay_str *ret_value);
 
 /* A person's word on a letter whose last call has an unknown outcome; it goes on at that step, in its lane. result: JSON,
  * the call's answer for DONE; "" none. Errors: BELAY_NOTFOUND; BELAY_CONFLICT (its outcome is known, or what it achieved is

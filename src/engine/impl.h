@@ -33,6 +33,7 @@
 #define RECORD_CLOCK (BELAY_RECORD_ENGINE + 1)      /* time */
 #define RECORD_DEFINITION (BELAY_RECORD_ENGINE + 2) /* kind, hash, name, text */
 #define RECORD_TIMER (BELAY_RECORD_ENGINE + 3)      /* flow, next */
+#define RECORD_NOTE (BELAY_RECORD_ENGINE + 4)       /* name, value */
 #define RECORD_VERSION 1
 
 enum engine_run_kind { RUN_REQUEST, RUN_DELIVERY };
@@ -436,6 +437,8 @@ int engine_timers_configure(struct belay_engine *e, const struct belay_definitio
 void engine_timers_fire(struct belay_engine *e);
 belay_time engine_timers_wake_at(const struct belay_engine *e);
 int engine_timer_apply(struct belay_engine *e, struct belay_str body, struct belay_err *err);
+/* ---- notes.c ---- */
+int engine_note_apply(struct belay_engine *e, struct belay_str body, struct belay_err *err);
 /* Name of the queue that a timer's messages go through. */
 void engine_timer_topic(const struct belay_flow_def *flow, char *ret_name, size_t size);
 void engine_timers_free(struct belay_engine *e);

@@ -113,6 +113,7 @@ void belay_engine_watch(struct belay_engine *e, belay_time now)
         return;
     engine_clock_tick(e, now);
     belay_broker_lanes_watch(e->broker, e->now);
+    belay_sagas_watch(e->sagas);
     for (uint32_t id = 1; (sub = belay_broker_find_id(e->broker, id)); id++) {
         struct belay_arena_mark mark = belay_arena_mark(&e->arena);
         struct belay_lane lane;

@@ -2,7 +2,10 @@
 
 #include <stdio.h>
 
+#include "alert/text.h"
+#include "base/limits.h"
 #include "json/json.h"
+#include "runtime/alerts_look.h"
 
 #define ROUND_US BELAY_US_PER_S
 #define NOTICE_BYTES_MAX BELAY_KIB(64)
@@ -63,55 +66,83 @@ void alerts_event(struct alerts *a, const struct belay_action_event *event, bela
     belay_alerts_event(a->rules, belay_str_c(event->name), event->owner, forward(a, now));
 }
 
-/* ---- looking ---- */
+/* ---- silences: notes of the engine, "silence/NUMBER" ---- */
 
-static void sample_subscriptions(struct alerts *a, struct belay_broker *b, belay_time now)
+#define SILENCE_NAME_BYTES 40
+
+static const struct belay_str silences = BELAY_STR_INIT("silence/");
+
+/* Of numbers with as many digits, so that the order of names is theirs. */
+static struct belay_str silence_name(uint64_t number, char name[SILENCE_NAME_BYTES])
 {
-    struct belay_subscription_stats s;
-    uint64_t lost = 0;
-    for (uint32_t i = 0; belay_broker_subscription_stats(b, i, &s); i++) {
-        bool none = s.oldest_at == BELAY_TIME_NEVER || s.oldest_at > now;
-        uint64_t settled_later = s.parked + s.dead + s.held; /* they have a rule of their own */
-        bool moving = s.backlog + s.in_flight + s.waiting > 0 || settled_later == 0;
-        belay_alerts_sample(a->rules, BELAY_ALERT_LETTERS, s.name, (double)(s.parked + s.dead), now);
-        belay_alerts_sample(a->rules, BELAY_ALERT_PARKED, s.name, (double)s.parked, now);
-        belay_alerts_sample(a->rules, BELAY_ALERT_OLDEST, s.name,
-                            none || !moving ? 0 : (double)((now - s.oldest_at) / BELAY_US_PER_MS), now);
-        none = s.stalled_since == BELAY_TIME_NEVER || s.stalled_since > now;
-        belay_alerts_sample(a->rules, BELAY_ALERT_STALLED, s.name,
-                            none ? 0 : (double)((now - s.stalled_since) / BELAY_US_PER_MS), now);
-        belay_alerts_sample(a->rules, BELAY_ALERT_QUEUED, s.name, (double)s.backlog, now);
-        belay_alerts_sample(a->rules, BELAY_ALERT_WAITING, s.name, (double)s.waiting, now);
-        belay_alerts_sample(a->rules, BELAY_ALERT_PAUSED, s.name, s.paused.n > 0, now);
-        lost += s.lost;
-    }
-    belay_alerts_sample(a->rules, BELAY_ALERT_LOST, BELAY_STR_NONE, (double)lost, now);
+    int n = snprintf(name, SILENCE_NAME_BYTES, "silence/%020llu", (unsigned long long)number);
+    return belay_str(name, (size_t)n);
 }
 
-static void sample_connections(struct alerts *a, const struct belay_engine *e, belay_time now)
+void alerts_load(struct alerts *a, struct belay_engine *e, belay_time now)
 {
-    struct belay_connection_stats s;
-    for (uint32_t i = 0; belay_engine_connection_stats(e, i, &s); i++) {
-        bool closed = strcmp(s.breaker, "closed") == 0 || strcmp(s.breaker, "off") == 0;
-        belay_alerts_sample(a->rules, BELAY_ALERT_BREAKER, s.name, closed ? 0 : 1, now);
+    struct belay_str name, value;
+    struct belay_silence s;
+    struct belay_err err;
+    char last[BELAY_NOTE_NAME_BYTES_MAX];
+    struct belay_str after = BELAY_STR_NONE;
+    while (belay_engine_note_next(e, silences, after, &name, &value)) {
+        memcpy(last, name.p, name.n);
+        after = belay_str(last, name.n);
+        belay_err_clear(&err);
+        int status = belay_silence_unpack(value, &s);
+        if (status == BELAY_OK)
+            status = belay_silences_put(belay_alerts_silences(a->rules), &s, NULL, &err);
+        if (status != BELAY_OK) /* then it is told: the safe side */
+            BELAY_LOG(a->log, BELAY_LOG_ERROR, now, "alert.silence_lost", belay_f_str("note", after), belay_f_err(&err));
     }
 }
 
-static void sample(struct alerts *a, struct belay_engine *e, belay_time now)
+int alerts_silence(struct alerts *a, struct belay_engine *e, const struct belay_silence *silence, uint64_t *ret_number,
+                   struct belay_err *err)
 {
-    struct belay_str name;
-    struct belay_saga_stats saga;
-    struct belay_store_stats store;
-    sample_subscriptions(a, belay_engine_broker(e), now);
-    for (uint32_t i = 0; belay_sagas_stats(belay_engine_sagas(e), i, &name, &saga); i++)
-        belay_alerts_sample(a->rules, BELAY_ALERT_SAGA_PARKED, name, (double)saga.parked, now);
-    sample_connections(a, e, now);
-    belay_store_stats(belay_engine_store(e), &store);
-    belay_alerts_sample(a->rules, BELAY_ALERT_DISK_FREE, BELAY_STR_NONE, (double)store.disk_free_bytes, now);
-    belay_alerts_sample(a->rules, BELAY_ALERT_STORE_FULL, BELAY_STR_NONE, store.is_full, now);
-    for (uint32_t n = atomic_exchange(&a->reloads_failed, 0); n > 0; n--)
-        belay_alerts_event(a->rules, BELAY_STR("config.reload_failed"), BELAY_STR_NONE, now);
-    belay_alerts_sampled(a->rules, now);
+    struct belay_silences *all = belay_alerts_silences(a->rules);
+    char name[SILENCE_NAME_BYTES];
+    struct belay_silence s = *silence;
+    struct belay_buf text;
+    int status = belay_silences_put(all, &s, &s.number, err);
+    if (status != BELAY_OK)
+        return status;
+    belay_buf_init(&text, BELAY_NOTE_BYTES_MAX);
+    belay_silence_pack(&text, &s);
+    status = belay_buf_status(&text);
+    status = status == BELAY_OK ? belay_engine_note(e, silence_name(s.number, name), belay_buf_view(&text), err)
+                                : belay_fail(err, status, "a silence");
+    belay_buf_deinit(&text);
+    if (status != BELAY_OK)
+        belay_silences_remove(all, s.number);
+    else
+        *ret_number = s.number;
+    return status;
+}
+
+int alerts_unsilence(struct alerts *a, struct belay_engine *e, uint64_t number, struct belay_err *err)
+{
+    char name[SILENCE_NAME_BYTES];
+    struct belay_silence s;
+    struct belay_silences *all = belay_alerts_silences(a->rules);
+    for (uint32_t i = 0; belay_silences_look(all, i, &s); i++)
+        if (s.number == number) {
+            int status = belay_engine_note(e, silence_name(number, name), BELAY_STR_NONE, err);
+            if (status == BELAY_OK)
+                belay_silences_remove(all, number);
+            return status;
+        }
+    return belay_fail(err, BELAY_NOTFOUND, "there is no silence %llu", (unsigned long long)number);
+}
+
+/* Those that are over go; where there is no room for that now, in a later round. */
+static void forget_silences(struct alerts *a, struct belay_engine *e, belay_time now)
+{
+    struct belay_err err;
+    for (uint64_t n; (n = belay_silences_over(belay_alerts_silences(a->rules), now));)
+        if (alerts_unsilence(a, e, n, &err) != BELAY_OK)
+            return;
 }
 
 /* ---- telling ---- */
@@ -121,6 +152,7 @@ struct notice {
     const char *status, *on;
     bool urgent;
     double value;
+    char shown[BELAY_ALERT_VALUE_BYTES]; /* the value with its unit */
     belay_time since, at;
     const struct belay_str *to;
     uint32_t to_count;
@@ -166,6 +198,7 @@ static void write_notice(struct belay_buf *out, const struct alerts *a, const st
     put_text(&o, "on", belay_str_c(n->on));
     belay_json_key(&o, "value");
     belay_json_put_double(&o, n->value);
+    put_text(&o, "shown", belay_str_c(n->shown));
     put_time(&o, "since", n->since);
     put_time(&o, "at", n->at);
     put_text(&o, "application", a->definitions->name);
@@ -208,6 +241,7 @@ static void write_log(const struct alerts *a, const struct notice *n, belay_time
     enum belay_log_level level = over ? BELAY_LOG_INFO : n->urgent ? BELAY_LOG_ERROR : BELAY_LOG_WARN;
     BELAY_LOG(a->log, level, now, over ? "alert.resolved" : "alert.firing", belay_f_str("rule", n->rule),
               belay_f_str("subject", n->subject), belay_f_str("summary", n->summary), belay_f_double("value", n->value),
+              belay_f_str("shown", belay_str_c(n->shown)),
               belay_f_time("since", n->since), belay_f_str("to", n->to_count ? n->to[0] : BELAY_STR_NONE));
 }
 
@@ -225,11 +259,12 @@ static bool tell(struct alerts *a, struct belay_engine *e, const struct belay_al
     const struct belay_alert_def *def = x->def;
     /* What is wrong with a channel's own flow is for the log: told through channels it would go round. */
     bool aloud = def->to_count > 0 && !belay_str_starts(x->subject, own);
-    const struct notice n = { .rule = def->name, .subject = x->subject, .summary = def->summary, .hint = def->hint,
+    struct notice n = { .rule = def->name, .subject = x->subject, .summary = def->summary, .hint = def->hint,
                               .status = belay_alert_state_name(x->state), .on = belay_alert_on_name(def->on),
                               .urgent = def->urgent, .value = x->value, .since = x->since, .at = now, .to = def->to,
                               .to_count = aloud ? def->to_count : 0 };
     struct belay_err err;
+    belay_alert_value_text(belay_alert_unit(def->on), x->value, n.shown);
     belay_err_clear(&err);
     int status = aloud ? publish(a, e, &n, &err) : BELAY_OK;
     if (status != BELAY_OK && status != BELAY_NOTFOUND) {
@@ -250,7 +285,11 @@ void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
         return;
     a->round_at = now;
     belay_engine_watch(e, wall);
-    sample(a, e, now);
+    forget_silences(a, e, now);
+    alerts_look(a->rules, e, a->listeners, a->certificates, now);
+    for (uint32_t n = atomic_exchange(&a->reloads_failed, 0); n > 0; n--)
+        belay_alerts_event(a->rules, BELAY_STR("config.reload_failed"), BELAY_STR_NONE, now);
+    belay_alerts_sampled(a->rules, now);
     for (int i = 0; i < TELL_MAX && belay_alerts_next(a->rules, now, &x) && tell(a, e, &x, now); i++)
         belay_alerts_told(a->rules, x.def->name, x.subject, now);
     belay_gauge_set(a->firing, belay_alerts_firing(a->rules));
@@ -259,7 +298,7 @@ void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
 int alerts_test(struct alerts *a, struct belay_engine *e, struct belay_str channel, struct belay_str who, belay_time now,
                 struct belay_err *err)
 {
-    const struct notice n = { .rule = BELAY_STR("test"), .subject = who, .status = "firing", .on = "event", .value = 1,
+    const struct notice n = { .rule = BELAY_STR("test"), .subject = who, .status = "firing", .on = "event", .value = 1, .shown = "1",
                               .summary = BELAY_STR("somebody tests this channel; nothing is wrong"), .since = now,
                               .at = now, .to = &channel, .to_count = 1 };
     int status = publish(a, e, &n, err);

@@ -9,9 +9,14 @@
 #include "alert/alert.h"
 #include "runtime/record.h"
 
+struct certificates;
+struct listeners;
+
 struct alerts {
     struct belay_alerts *rules;
     struct belay_log *log;
+    struct listeners *listeners;       /* whose certificates are looked at; NULL: nobody's */
+    struct certificates *certificates; /* the same of connections */
     struct belay_gauge *firing;
     struct belay_counter *told;
     struct belay_definitions *definitions; /* lends the rules; a reference */
@@ -24,6 +29,13 @@ struct alerts {
 int alerts_init(struct alerts *a, struct belay_log *log, struct belay_metrics *metrics, struct belay_err *err) BELAY_MUST_CHECK;
 void alerts_deinit(struct alerts *a); /* also of one that is zero */
 void alerts_configure(struct alerts *a, struct belay_definitions *d);
+/* After recovery: the silences that outlived the process. */
+void alerts_load(struct alerts *a, struct belay_engine *e, belay_time now);
+/* Durable with the next commit. Errors: as belay_silences_put, BELAY_NOSPACE, BELAY_BUSY: nothing happened. */
+int alerts_silence(struct alerts *a, struct belay_engine *e, const struct belay_silence *silence, uint64_t *ret_number,
+                   struct belay_err *err) BELAY_MUST_CHECK;
+/* Errors: BELAY_NOTFOUND, BELAY_NOSPACE, BELAY_BUSY. */
+int alerts_unsilence(struct alerts *a, struct belay_engine *e, uint64_t number, struct belay_err *err) BELAY_MUST_CHECK;
 void alerts_reload_failed(struct alerts *a);
 /* An event of the engine, on its way to the log. */
 void alerts_event(struct alerts *a, const struct belay_action_event *event, belay_time now);

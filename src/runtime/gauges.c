@@ -4,9 +4,9 @@
 enum label_kind { NO_LABEL, BY_TOPIC, BY_SUBSCRIPTION, BY_CONNECTION, BY_SAGA };
 
 enum gauge {
-    G_TOPIC_MESSAGES, G_TOPIC_BYTES,
+    G_TOPIC_MESSAGES, G_TOPIC_BYTES, G_TOPIC_FULL, G_TOPIC_TIMES_FULL,
     G_BACKLOG, G_IN_FLIGHT, G_WAITING, G_HELD, G_PARKED, G_DEAD, G_DONE, G_DISCARDED, G_EXPIRED, G_OLDEST,
-    G_LANES, G_LANES_BY_HAND, G_STALLED,
+    G_LANES, G_LANES_BY_HAND, G_STALLED, G_LETTER_AGE,
     G_CONNECTION_IN_FLIGHT, G_CONNECTION_CALLS, G_CONNECTION_FAILED,
     G_CONNECTION_CONCURRENCY, G_CONNECTION_RETRIES, G_CONNECTION_POSTPONED, G_CONNECTION_WAITING, G_BREAKER,
     G_SAGA_RUNNING, G_SAGA_COMPENSATING, G_SAGA_PARKED, G_SAGA_COMPLETED, G_SAGA_COMPENSATED, G_SAGA_FAILED,
@@ -24,6 +24,8 @@ static const struct {
 } gauges[GAUGES] = {
     [G_TOPIC_MESSAGES] = { "belay_topic_messages", "Messages a topic keeps.", BY_TOPIC, BELAY_UNIT_ONE },
     [G_TOPIC_BYTES] = { "belay_topic_bytes", "Bytes a topic keeps.", BY_TOPIC, BELAY_UNIT_BYTES },
+    [G_TOPIC_FULL] = { "belay_topic_full", "1 while a limit of the topic is reached.", BY_TOPIC, BELAY_UNIT_ONE },
+    [G_TOPIC_TIMES_FULL] = { "belay_topic_times_full", "Times that a producer found the topic full, since the start.", BY_TOPIC, BELAY_UNIT_ONE },
     [G_BACKLOG] = { "belay_subscription_queued", "Messages not yet handled.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_IN_FLIGHT] = { "belay_subscription_in_flight", "Messages being handled.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_WAITING] = { "belay_subscription_waiting", "Messages waiting for a retry.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
@@ -37,6 +39,7 @@ static const struct {
     [G_LANES] = { "belay_subscription_lanes_in_trouble", "Keys that wait for a retry or are parked.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_LANES_BY_HAND] = { "belay_subscription_lanes_by_hand", "Keys that a person parked.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_STALLED] = { "belay_subscription_stalled_seconds", "How long a key that is not parked has had the same head.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },
+    [G_LETTER_AGE] = { "belay_subscription_oldest_letter_seconds", "Age of the oldest dead letter.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },
     [G_CONNECTION_IN_FLIGHT] = { "belay_connection_in_flight", "Calls under way.", BY_CONNECTION, BELAY_UNIT_ONE },
     [G_CONNECTION_CALLS] = { "belay_connection_calls", "Calls made since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
     [G_CONNECTION_FAILED] = { "belay_connection_failed", "Calls that failed since the start.", BY_CONNECTION, BELAY_UNIT_ONE },
@@ -86,6 +89,10 @@ static void sample_topics(struct record *r, struct belay_broker *b)
     for (uint32_t i = 0; belay_broker_topic_stats(b, i, &t); i++) {
         set(r, G_TOPIC_MESSAGES, &t.name, t.messages);
         set(r, G_TOPIC_BYTES, &t.name, t.bytes);
+        if (!t.max_messages && !t.max_bytes && !t.max_age_ms)
+            continue;
+        set(r, G_TOPIC_FULL, &t.name, t.bound != BELAY_BOUND_NONE);
+        set(r, G_TOPIC_TIMES_FULL, &t.name, t.times_full);
     }
 }
 
@@ -107,6 +114,8 @@ static void sample_subscriptions(struct record *r, struct belay_broker *b, belay
         set(r, G_OLDEST, &s.name, none ? 0 : (uint64_t)(now - s.oldest_at));
         none = s.stalled_since == BELAY_TIME_NEVER || s.stalled_since > now;
         set(r, G_STALLED, &s.name, none ? 0 : (uint64_t)(now - s.stalled_since));
+        none = s.oldest_letter_at == BELAY_TIME_NEVER || s.oldest_letter_at > now;
+        set(r, G_LETTER_AGE, &s.name, none ? 0 : (uint64_t)(now - s.oldest_letter_at));
         set(r, G_LANES, &s.name, s.lanes_in_trouble);
         set(r, G_LANES_BY_HAND, &s.name, s.lanes_by_hand);
         lost += s.lost;

@@ -11,6 +11,7 @@
 #include "platform/mailbox.h"
 #include "platform/thread.h"
 #include "runtime/alerts.h"
+#include "runtime/certificates.h"
 #include "runtime/jobs.h"
 #include "runtime/keeper.h"
 #include "runtime/listeners.h"
@@ -41,6 +42,7 @@ struct belay_runtime {
     struct outside outside;            /* engine thread, once it runs */
     struct record record;              /* engine thread */
     struct alerts alerts;              /* engine thread */
+    struct certificates certificates;
     struct keeper keeper;              /* engine thread, but for what its job owns */
     struct belay_list visits;          /* under way or waiting for durability; engine thread */
     uint32_t again;                    /* of them: want another turn */

@@ -13,6 +13,7 @@ struct listener {
     char *bytes;
     const struct belay_api_def *wanted;    /* of the set being taken over; NULL: to be closed */
     bool fresh;                            /* opened for that set */
+    bool tls;
     char url[128];
 };
 
@@ -206,6 +207,7 @@ static int open_server(struct belay_runtime *rt, struct listener *l, const struc
     int status = belay_http_server_open(rt->listeners.io, &config, on_request, rt, &l->server, err);
     if (status != BELAY_OK)
         return belay_wrap(err, status, "api '%.*s'", BELAY_STR_ARG(def->name));
+    l->tls = def->tls_cert.n > 0;
     struct belay_str host = belay_str_sub(def->listen, 0, def->listen.n);
     while (host.n && host.p[host.n - 1] != ':')
         host.n--;
@@ -278,7 +280,12 @@ static int replace(struct listener *l, struct belay_definitions *d, struct belay
     if (l->fresh || l->definitions == d)
         return BELAY_OK;
     struct belay_openapi_opt opt = openapi_opt(l->wanted);
-    int status = belay_http_server_replace(l->server, l->wanted->openapi, &opt, on_released, l->definitions, err);
+    int status = BELAY_OK;
+    if (l->tls && l->wanted->tls_cert.n) /* it may have been renewed on the disk */
+        status = belay_http_server_renew(l->server, tls_file(l->wanted->tls_cert), tls_file(l->wanted->tls_key),
+                                         tls_file(l->wanted->tls_client_ca), l->wanted->tls_client_optional, err);
+    if (status == BELAY_OK)
+        status = belay_http_server_replace(l->server, l->wanted->openapi, &opt, on_released, l->definitions, err);
     if (status != BELAY_OK)
         return belay_wrap(err, status, "api '%.*s'", BELAY_STR_ARG(l->name));
     l->definitions = belay_definitions_ref(d);
@@ -343,6 +350,18 @@ void listeners_sample(struct belay_runtime *rt)
         traffic_sample(&rt->record, l->name, &stats);
     }
     belay_mutex_unlock(&rt->listeners.mutex);
+}
+
+void listeners_certificates(struct listeners *s, void (*fn)(void *arg, struct belay_str api, belay_time until), void *arg)
+{
+    belay_mutex_lock(&s->mutex);
+    for (const struct listener *l = s->list; l; l = l->next) {
+        struct belay_http_server_stats stats;
+        belay_http_server_stats(l->server, &stats);
+        if (stats.certificate_until && stats.certificate_until != BELAY_TIME_NEVER)
+            fn(arg, l->name, stats.certificate_until);
+    }
+    belay_mutex_unlock(&s->mutex);
 }
 
 struct belay_str belay_runtime_api_url(const struct belay_runtime *rt, uint32_t index, struct belay_str *ret_name)

@@ -48,6 +48,8 @@ void listeners_release(struct belay_runtime *rt);
 void listeners_reply(struct api_request *x, const struct belay_action_reply *reply);
 /* Engine thread: the engine did not take it. */
 void listeners_refuse(struct api_request *x, int status, const struct belay_err *err);
+/* Engine thread: when what each API shows to its clients ends. */
+void listeners_certificates(struct listeners *s, void (*fn)(void *arg, struct belay_str api, belay_time until), void *arg);
 /* Engine thread: the servers' figures. */
 void listeners_sample(struct belay_runtime *rt);
 

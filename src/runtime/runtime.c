@@ -126,6 +126,8 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     if (status == BELAY_OK)
         status = alerts_init(&rt->alerts, rt->opt.log, rt->opt.metrics, err);
     if (status == BELAY_OK)
+        status = certificates_init(&rt->certificates, err);
+    if (status == BELAY_OK)
         status = open_engine(rt, d, err);
     if (status == BELAY_OK)
         keeper_init(&rt->keeper, rt->disk, &rt->state, &rt->jobs.port, rt->opt.clock);
@@ -134,7 +136,11 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
     if (status == BELAY_OK)
         status = listeners_set(rt, d, err);
     if (status == BELAY_OK) {
+        rt->alerts.listeners = &rt->listeners;
+        rt->alerts.certificates = &rt->certificates;
         alerts_configure(&rt->alerts, d);
+        certificates_set(&rt->certificates, d);
+        alerts_load(&rt->alerts, rt->engine, belay_clock_wall(rt->opt.clock));
         tell_findings(rt);
         status = belay_thread_start(&rt->thread, "engine", shard_run, rt, err);
     }
@@ -204,6 +210,7 @@ static void close_all(struct belay_runtime *rt)
         rt->engine = NULL;
     }
     alerts_deinit(&rt->alerts);
+    certificates_deinit(&rt->certificates);
     jobs_close(&rt->jobs);
     keeper_deinit(&rt->keeper);
     if (rt->state_open)
@@ -289,8 +296,10 @@ static bool reload_run(struct belay_visit *v, struct belay_engine *e, belay_time
     r->status = belay_engine_configure(e, r->definitions, now, &r->err);
     if (r->status != BELAY_OK && outside_set(outside, belay_engine_definitions(e), drain_ms, NULL) != BELAY_OK)
         belay_wrap(&r->err, r->status, "the connections of the new configuration stay");
-    if (r->status == BELAY_OK)
+    if (r->status == BELAY_OK) {
         alerts_configure(&r->rt->alerts, r->definitions);
+        certificates_set(&r->rt->certificates, r->definitions);
+    }
     return true;
 }
 
@@ -411,6 +420,17 @@ void belay_runtime_sample(struct belay_runtime *rt, belay_time now)
 struct belay_alerts *belay_runtime_alerts(struct belay_runtime *rt)
 {
     return rt->alerts.rules;
+}
+
+int belay_runtime_silence(struct belay_runtime *rt, const struct belay_silence *silence, uint64_t *ret_number,
+                          struct belay_err *err)
+{
+    return alerts_silence(&rt->alerts, rt->engine, silence, ret_number, err);
+}
+
+int belay_runtime_unsilence(struct belay_runtime *rt, uint64_t number, struct belay_err *err)
+{
+    return alerts_unsilence(&rt->alerts, rt->engine, number, err);
 }
 
 int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel, struct belay_str who, belay_time now,

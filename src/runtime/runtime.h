@@ -97,6 +97,11 @@ int belay_runtime_preview(struct belay_runtime *rt, struct belay_str connection,
 /* ---- alerts; engine thread (within a visit) ---- */
 
 struct belay_alerts *belay_runtime_alerts(struct belay_runtime *rt);
+/* Not told until then. Durable when the visit is done. Errors: as belay_silences_put, BELAY_NOSPACE, BELAY_BUSY. */
+int belay_runtime_silence(struct belay_runtime *rt, const struct belay_silence *silence, uint64_t *ret_number,
+                          struct belay_err *err) BELAY_MUST_CHECK;
+/* Errors: BELAY_NOTFOUND, BELAY_NOSPACE, BELAY_BUSY. */
+int belay_runtime_unsilence(struct belay_runtime *rt, uint64_t number, struct belay_err *err) BELAY_MUST_CHECK;
 /* Errors: BELAY_NOTFOUND (channel), BELAY_NOSPACE, BELAY_BUSY. */
 int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel, struct belay_str who, belay_time now,
                              struct belay_err *err) BELAY_MUST_CHECK;

@@ -223,6 +223,9 @@ bool saga_row_glance(struct belay_str row, struct saga_glance *ret_glance)
     struct belay_unpack u = belay_unpack_init(row);
     struct saga_glance g;
     unpack_head(&u, &g);
+    belay_unpack_bytes(&u, 3 + 16); /* parked_from, flags, at, definition */
+    belay_time started_at = (belay_time)belay_unpack_u64(&u);
+    g.updated_at = saga_unpack_distance(&u, started_at);
     if (!belay_unpack_ok(&u))
         return false;
     *ret_glance = g;

@@ -130,6 +130,7 @@ struct saga_glance {
     uint8_t state;
     belay_time due;
     struct belay_str id;
+    belay_time updated_at;
 };
 bool saga_row_glance(struct belay_str row, struct saga_glance *ret_glance);
 

@@ -74,4 +74,6 @@ void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_mo
         tell(s, &news, "saga.settled", INFO);
     if (news.name)
         tell(s, &news, news.name, news.level);
+    if (m->state == SAGA_PARKED && i->state != SAGA_PARKED && m->parked_from == SAGA_COMPENSATING)
+        tell(s, &news, "saga.compensation_failed", ERROR);
 }

@@ -27,10 +27,21 @@
 #define KIND_ROW_BYTES (7 * BELAY_VARINT_MAX + BELAY_VARINT_MAX + BELAY_NAME_BYTES_MAX)
 #define EVENT_KEY_BYTES_MAX (5 + KEY_ID_BYTES_MAX + BELAY_NAME_BYTES_MAX)
 
+struct saga_idle {
+    belay_time since; /* it moved last; NEVER: none */
+    struct saga_key key;
+};
+struct saga_watch {                /* watch.c */
+    bool walking;
+    struct saga_key at;            /* rows up to this one were looked at */
+    struct saga_idle best, longest; /* so far in this walk; in the one before */
+};
+
 struct saga_kind {
     uint32_t number;
     struct belay_str name, source; /* owned; source: of what it publishes, "/sagas/NAME" */
     struct belay_saga_stats stats;
+    struct saga_watch watch;
 };
 
 struct gate {                    /* instances that wait for a slot of one connection */
@@ -67,6 +78,7 @@ struct belay_sagas {
 
     struct saga_kind **kinds; /* by number - 1 */
     uint32_t kind_count, kind_cap;
+    uint32_t watch_from;      /* index of the kind whose rows are looked at first */
     struct belay_map kind_by_name;
 
     struct belay_map sagas; /* in memory, by key */

@@ -41,7 +41,7 @@ struct belay_sagas;
 
 /* What an operator wants to hear of at once. Views during the call. */
 struct belay_saga_news {
-    const char *name; /* static: saga.retry, saga.compensating, saga.parked, saga.settled, saga.ended */
+    const char *name; /* static: saga.retry, saga.compensating, saga.parked, saga.compensation_failed, saga.settled, saga.ended */
     uint8_t level;    /* of obs */
     struct belay_str saga, id, step, correlationid, traceparent;
     struct belay_str why;
@@ -152,6 +152,11 @@ struct belay_saga_stats {
 };
 bool belay_sagas_stats(struct belay_sagas *s, uint32_t index, struct belay_str *ret_name,
                        struct belay_saga_stats *ret_stats);
+/* Looks at the next some thousand instances, to know which has not moved for longest. Call about once a second. */
+void belay_sagas_watch(struct belay_sagas *s);
+/* Since when the instance of a saga (index as of stats) that is under way and has not moved for longest has not. False:
+ * none is known. */
+bool belay_sagas_idle(struct belay_sagas *s, uint32_t index, belay_time *ret_since);
 /* Consistency of rows, due entries and counters; slow; BELAY_CORRUPT. */
 int belay_sagas_check(struct belay_sagas *s, struct belay_err *err) BELAY_MUST_CHECK;
 

@@ -3,6 +3,7 @@ import http.server
 import json
 import signal
 import threading
+import time
 
 import pytest
 from test_operations import Small
@@ -69,24 +70,29 @@ def make_letter(small, item="1", key="k"):
     return until(small.letters)
 
 
+def told(sink, rule, status="firing"):
+    return [(path, n) for path, n in sink.posts if n["rule"] == rule and n["status"] == status]
+
+
 def test_a_letter_is_told_and_that_it_is_settled(small, sinks):
     letter = make_letter(small)[0]
-    path, notice = until(lambda: sinks[0].posts)[0]
+    path, notice = until(lambda: told(sinks[0], "dead-letters"))[0]
     assert path == "/hook?sig=s3cret"
     assert (notice["rule"], notice["subject"], notice["status"], notice["level"]) == ("dead-letters", "work", "firing", "error")
     assert notice["hint"] == "belay dlq ls --flow work" and notice["application"] == "small"
     alerts = belay_json("alert", "ls", data=small.data)["alerts"]
     alerts = [a for a in alerts if a["rule"] != "parked-key"] # which comes when nobody acts for a while
-    assert [(a["rule"], a["subject"], a["state"]) for a in alerts] == [("dead-letters", "work", "firing")]
+    assert [(a["rule"], a["subject"], a["state"]) for a in alerts] == [("dead-letters", "work", "firing"),
+                                                                       ("new-group", "work", "firing")]
     belay("dlq", "discard", "work", str(letter["sequence"]), "--reason", "test", data=small.data, check=True)
-    until(lambda: any(n["status"] == "resolved" for _, n in sinks[0].posts))
+    until(lambda: told(sinks[0], "dead-letters", "resolved"))
     assert sinks[1].posts == []
 
 
 def test_a_channel_that_fails_hands_over_to_the_next(small, sinks):
     sinks[0].status = 500
     make_letter(small)
-    path, notice = until(lambda: sinks[1].posts)[0]
+    path, notice = until(lambda: [p for p in sinks[1].posts if "dead-letters" in p[1]["text"]])[0]
     assert path == "/chat" and "dead-letters" in notice["text"] and ":rotating_light:" in notice["text"]
 
 
@@ -96,22 +102,59 @@ def test_when_no_channel_is_left_the_notice_is_a_letter(small, sinks):
     until(lambda: [x for x in small.letters() if x["flow"] == "alerts.chat"])
 
 
-def test_a_silenced_alert_is_shown_and_not_told(small, sinks):
-    belay("alert", "silence", "dead-letters", "work", "--for", "1h", "--reason", "planned", data=small.data, check=True)
+def silences(small):
+    return belay_json("alert", "silence", "ls", data=small.data)["silences"]
+
+
+def test_a_silenced_alert_is_shown_and_not_told_also_after_kill_9(small, sinks):
+    belay("alert", "silence", "add", "*", "wor*", "--for", "1h", "--reason", "planned", data=small.data, check=True)
     make_letter(small)
     until(lambda: [a for a in belay_json("alert", "ls", data=small.data)["alerts"] if a["state"] == "firing"])
     assert belay_json("alert", "ls", data=small.data)["alerts"][0]["silent_until"]
-    belay("alert", "unsilence", "dead-letters", "work", data=small.data, check=True)
-    until(lambda: sinks[0].posts)
+    _, out, _ = belay("status", data=small.data)
+    assert "dead-letters work (silenced)" in out
+    small.kill()
+    small.start()
+    [silence] = silences(small)
+    assert (silence["rule"], silence["subject"], silence["reason"], silence["number"]) == ("*", "wor*", "planned", 1)
+    assert silence["who"]
+    until(lambda: [a for a in belay_json("alert", "ls", data=small.data)["alerts"] if a["state"] == "firing"])
+    time.sleep(2)  # two rounds: nobody is told
+    assert sinks[0].posts == []
+    belay("alert", "silence", "rm", "1", data=small.data, check=True)
+    until(lambda: told(sinks[0], "dead-letters"))
+    assert silences(small) == []
+    small.kill()
+    small.start()
+    assert silences(small) == []
+    code, _, err = belay("alert", "silence", "rm", "1", data=small.data)
+    assert code == 1 and "no silence 1" in err
+
+
+def test_a_silence_ends_by_itself(small, sinks):
+    belay("alert", "silence", "add", "dead-letters", "--for", "2s", "--level", "error", "--reason", "short", data=small.data, check=True)
+    make_letter(small)
+    until(lambda: told(sinks[0], "new-group"))
+    assert not told(sinks[0], "dead-letters")
+    until(lambda: told(sinks[0], "dead-letters"))
+    until(lambda: silences(small) == [])
+
+
+def test_rules_tell_their_thresholds_with_units(small):
+    _, out, _ = belay("alert", "rules", data=small.data)
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert "oldest > 15m for 1m" in lines["stalled"] and "disk_free < 512MiB" in lines["disk-low"]
+    assert "certificate < 21d" in lines["certificate-expiring"] and "letters_age > 7d" in lines["letters-old"]
 
 
 def test_what_still_holds_is_told_again_after_kill_9(small, sinks):
     make_letter(small)
-    until(lambda: sinks[0].posts)
+    until(lambda: told(sinks[0], "dead-letters"))
     small.kill()
     sinks[0].posts.clear()
     small.start()
-    assert until(lambda: sinks[0].posts)[0][1]["status"] == "firing"
+    until(lambda: told(sinks[0], "dead-letters"))
+    until(lambda: told(sinks[0], "new-group"))
 
 
 def test_a_channel_can_be_tried(small, sinks):
@@ -119,9 +162,9 @@ def test_a_channel_can_be_tried(small, sinks):
     assert "tests this channel" in until(lambda: sinks[1].posts)[0][1]["text"]
     code, _, err = belay("alert", "test", "chaat", data=small.data)
     assert code == 1 and "no alert channel 'chaat'" in err
-    code, _, err = belay("alert", "silence", "dead-leters", "--for", "1h", "--reason", "x", data=small.data)
+    code, _, err = belay("alert", "silence", "add", "dead-leters", "--for", "1h", "--reason", "x", data=small.data)
     assert code == 1 and "no alert rule" in err
-    code, _, err = belay("alert", "silence", "dead-letters", "--reason", "x", data=small.data)
+    code, _, err = belay("alert", "silence", "add", "dead-letters", "--reason", "x", data=small.data)
     assert code == 64 and "for how long" in err
 
 

@@ -29,6 +29,7 @@ struct http_counters {
     _Atomic uint64_t responses[6];
     _Atomic uint64_t bytes_in, bytes_out;
     _Atomic uint32_t connections, requests;
+    _Atomic int64_t certificate_until; /* belay_time; 0: no TLS */
 };
 
 #define HTTP_COUNT(counter, n)                                                              \

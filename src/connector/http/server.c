@@ -379,6 +379,8 @@ static int prepare(struct belay_http_server *server, const struct belay_http_ser
     if (!status && config->tls_cert)
         status = http_tls_context_open(config->tls_cert, config->tls_key ? config->tls_key : "",
                                        config->tls_client_ca, config->tls_client_optional, &server->tls, err);
+    if (!status && server->tls)
+        atomic_store(&host->counters.certificate_until, http_tls_context_until(server->tls));
     return status;
 }
 
@@ -498,6 +500,36 @@ int belay_http_server_replace(struct belay_http_server *server, const belay_json
     return status;
 }
 
+struct renew_job {
+    struct http_job job;
+    struct belay_http_server *server;
+    struct http_tls_context *tls;
+};
+
+static void do_renew(struct http_job *job)
+{
+    struct renew_job *renew = BELAY_CONTAINER_OF(job, struct renew_job, job);
+    http_tls_context_close(renew->server->tls);
+    renew->server->tls = renew->tls;
+    atomic_store(&renew->server->host.counters.certificate_until, http_tls_context_until(renew->tls));
+    belay_free(renew);
+}
+
+int belay_http_server_renew(struct belay_http_server *server, const char *cert, const char *key, const char *client_ca,
+                            bool client_optional, struct belay_err *err)
+{
+    struct renew_job *renew = belay_malloc(sizeof *renew);
+    if (!renew)
+        return belay_fail(err, BELAY_NOMEM, "http: out of memory");
+    *renew = (struct renew_job){ .job.run = do_renew, .server = server };
+    int status = http_tls_context_open(cert, key ? key : "", client_ca, client_optional, &renew->tls, err);
+    if (status)
+        belay_free(renew);
+    else
+        http_loop_post(&server->io->loop, &renew->job);
+    return status;
+}
+
 #define READ(counter) atomic_load_explicit(&(counter), memory_order_relaxed)
 
 void belay_http_server_stats(const struct belay_http_server *server,
@@ -513,6 +545,7 @@ void belay_http_server_stats(const struct belay_http_server *server,
         .bytes_out = READ(c->bytes_out),
         .connections = READ(c->connections),
         .requests = READ(c->requests),
+        .certificate_until = READ(c->certificate_until),
     };
     for (size_t i = 0; i < 6; i++)
         ret_stats->responses[i] = READ(c->responses[i]);

@@ -171,12 +171,19 @@ int belay_http_server_replace(struct belay_http_server *server, const belay_json
                               void (*released)(void *arg), void *released_arg,
                               struct belay_err *err) BELAY_MUST_CHECK;
 
+/* Reads certificate and key anew, for connections that come from now on; the others go on under the old ones. On failure
+ * nothing changed. Of a server that was opened with a certificate. Errors: BELAY_INVALID (names the file), BELAY_NOMEM.
+ * Not from the I/O thread. */
+int belay_http_server_renew(struct belay_http_server *server, const char *cert, const char *key, const char *client_ca,
+                            bool client_optional, struct belay_err *err) BELAY_MUST_CHECK;
+
 /* Read at any time from any thread; each number by itself is right. */
 struct belay_http_server_stats {
     uint64_t connections_total, connections_refused, requests_total, requests_refused;
     uint64_t responses[6]; /* by the first digit of the status; [0]: dropped without an answer */
     uint64_t bytes_in, bytes_out;
     uint32_t connections, requests; /* now: open; handed over and not answered */
+    belay_time certificate_until;   /* what is shown to clients ends then; 0: no TLS */
 };
 void belay_http_server_stats(const struct belay_http_server *server,
                              struct belay_http_server_stats *ret_stats);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "connector/http/certificate.h"
 
 #define RECORD_BYTES 16384
 
@@ -100,6 +101,18 @@ void http_tls_context_close(struct http_tls_context *context)
         return;
     SSL_CTX_free(context->ssl);
     belay_free(context);
+}
+
+belay_time http_tls_context_until(const struct http_tls_context *context)
+{
+    STACK_OF(X509) *chain = NULL;
+    belay_time until = http_x509_until(SSL_CTX_get0_certificate(context->ssl));
+    SSL_CTX_get0_chain_certs(context->ssl, &chain);
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        belay_time end = http_x509_until(sk_X509_value(chain, i));
+        until = end < until ? end : until;
+    }
+    return until;
 }
 
 /* ---- connection ---- */

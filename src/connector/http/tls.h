@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
+#include "base/time.h"
 
 struct http_tls_context;
 struct http_tls;
@@ -17,7 +18,10 @@ struct http_tls;
 int http_tls_context_open(const char *cert, const char *key, const char *client_ca, bool client_optional,
                           struct http_tls_context **ret_context, struct belay_err *err)
     BELAY_MUST_CHECK;
+/* Connections that were made of it live on. */
 void http_tls_context_close(struct http_tls_context *context);
+/* The earliest end of the certificate shown and its chain; BELAY_TIME_NEVER: none known. */
+belay_time http_tls_context_until(const struct http_tls_context *context);
 
 /* NULL without memory. */
 struct http_tls *http_tls_new(struct http_tls_context *context);

@@ -17,6 +17,7 @@ static const struct belay_str ops[] = { BELAY_STR_INIT("ops") };
 static const struct belay_alert_def rules[] = {
     { .name = BELAY_STR_INIT("letters"), .on = BELAY_ALERT_LETTERS, .repeat_ms = 3600000, .regroup_ms = 60000,
       .to = ops, .to_count = 1 },
+    { .name = BELAY_STR_INIT("new"), .on = BELAY_ALERT_NEW_GROUPS, .regroup_ms = 60000 },
     { .name = BELAY_STR_INIT("stalled"), .on = BELAY_ALERT_OLDEST, .bound = 900000, .for_ms = 60000 },
     { .name = BELAY_STR_INIT("disk"), .on = BELAY_ALERT_DISK_FREE, .below = true, .bound = 1e9, .repeat_ms = 60000 },
     { .name = BELAY_STR_INIT("crash"), .on = BELAY_ALERT_EVENT, .event = BELAY_STR_INIT("message.crashed"),
@@ -69,7 +70,7 @@ static void a_first_letter_is_told_at_once_and_its_end_too(void **state)
     assert_string_equal(told(2 * SECOND), "");
     letters(0, 3 * SECOND);
     assert_string_equal(told(3 * SECOND), "resolved");
-    assert_false(belay_alerts_look(a, 0, &got));
+    assert_false(belay_alerts_look(a, 0, 0, &got));
 }
 
 static void more_letters_are_told_together_once_in_a_while(void **state)
@@ -152,7 +153,7 @@ static void events_are_counted_within_their_window(void **state)
     crash(MINUTE);
     assert_string_equal(told(MINUTE), "");
     belay_alerts_sampled(a, 3 * MINUTE); /* quiet: forgotten */
-    assert_false(belay_alerts_look(a, 0, &got));
+    assert_false(belay_alerts_look(a, 0, 0, &got));
     crash(4 * MINUTE);
     crash(4 * MINUTE + 30 * SECOND);
     assert_string_equal(told(4 * MINUTE + 30 * SECOND), "firing");
@@ -174,30 +175,58 @@ static void a_rule_is_about_the_subjects_it_names(void **state)
     assert_false(belay_alert_matches(BELAY_STR("saga"), BELAY_STR("saga.parked")));
 }
 
+static uint64_t silence(const char *rule, const char *subject, belay_time until)
+{
+    uint64_t number;
+    const struct belay_silence x = { .until = until, .rule = belay_str_c(rule), .subject = belay_str_c(subject),
+                                     .who = BELAY_STR("ann"), .reason = BELAY_STR("a test") };
+    assert_int_equal(belay_silences_put(belay_alerts_silences(a), &x, &number, NULL), BELAY_OK);
+    return number;
+}
+
 static void a_silenced_alert_is_known_and_not_told(void **state)
 {
     (void)state;
-    assert_int_equal(belay_alerts_silence(a, BELAY_STR("letters"), BELAY_STR("ship"), 5 * MINUTE, NULL), BELAY_OK);
+    silence("letters", "ship", 5 * MINUTE);
     letters(1, SECOND);
     assert_string_equal(told(SECOND), "");
-    assert_true(belay_alerts_look(a, 0, &got));
+    assert_true(belay_alerts_look(a, 0, SECOND, &got));
     assert_int_equal(got.state, BELAY_ALERT_FIRING);
     assert_int_equal(got.silent_until, 5 * MINUTE);
     letters(1, 5 * MINUTE);
     assert_string_equal(told(5 * MINUTE), "firing");
-    assert_int_equal(belay_alerts_silence(a, BELAY_STR("letters"), BELAY_STR_NONE, 9 * MINUTE, NULL), BELAY_OK);
+    uint64_t number = silence("*", "", 9 * MINUTE);
     letters(0, 6 * MINUTE);
     assert_string_equal(told(6 * MINUTE), "");
-    assert_int_equal(belay_alerts_silence(a, BELAY_STR("letters"), BELAY_STR_NONE, 0, NULL), BELAY_OK);
+    assert_true(belay_silences_remove(belay_alerts_silences(a), number));
     letters(2, 7 * MINUTE);
     assert_string_equal(told(7 * MINUTE), "firing");
 }
 
-static void a_silence_of_no_rule_is_refused(void **state)
+static void new_groups_are_told_as_they_come_together_once_in_a_while(void **state)
 {
     (void)state;
-    struct belay_err err;
-    assert_int_equal(belay_alerts_silence(a, BELAY_STR("leters"), BELAY_STR_NONE, MINUTE, &err), BELAY_NOTFOUND);
+    belay_alerts_sample(a, BELAY_ALERT_NEW_GROUPS, BELAY_STR("ship"), 1, SECOND);
+    assert_string_equal(told(SECOND), "firing");
+    belay_alerts_sample(a, BELAY_ALERT_NEW_GROUPS, BELAY_STR("ship"), 3, 2 * SECOND);
+    assert_string_equal(told(2 * SECOND), "");
+    belay_alerts_sample(a, BELAY_ALERT_NEW_GROUPS, BELAY_STR("ship"), 3, SECOND + MINUTE);
+    assert_string_equal(told(SECOND + MINUTE), "firing");
+    assert_true(got.value == 3);
+}
+
+/* One alert whatever happens in between: who is told of the fault hears once that it is over. */
+static void what_comes_and_goes_while_it_is_told_is_one_alert(void **state)
+{
+    (void)state;
+    letters(1, SECOND);
+    assert_string_equal(told(SECOND), "firing");
+    letters(0, 2 * SECOND);
+    letters(1, 3 * SECOND); /* before anybody was told that it was over */
+    assert_string_equal(told(3 * SECOND), "");
+    letters(0, 4 * SECOND);
+    assert_string_equal(told(4 * SECOND), "resolved");
+    assert_string_equal(told(4 * SECOND), "");
 }
 
 static void rules_that_stay_keep_their_alerts(void **state)
@@ -209,7 +238,7 @@ static void rules_that_stay_keep_their_alerts(void **state)
     letters(1, 2 * SECOND);
     assert_string_equal(told(2 * SECOND), "");
     belay_alerts_configure(a, rules + 1, COUNT - 1);
-    assert_false(belay_alerts_look(a, 0, &got));
+    assert_false(belay_alerts_look(a, 0, 0, &got));
 }
 
 static void a_flood_of_subjects_is_bounded_and_counted(void **state)
@@ -249,7 +278,8 @@ int main(void)
         T(events_are_counted_within_their_window),
         T(a_rule_is_about_the_subjects_it_names),
         T(a_silenced_alert_is_known_and_not_told),
-        T(a_silence_of_no_rule_is_refused),
+        T(new_groups_are_told_as_they_come_together_once_in_a_while),
+        T(what_comes_and_goes_while_it_is_told_is_one_alert),
         T(rules_that_stay_keep_their_alerts),
         T(a_flood_of_subjects_is_bounded_and_counted),
         T(without_memory_an_alert_is_counted_and_comes_with_the_next_round),

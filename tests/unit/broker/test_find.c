@@ -224,12 +224,47 @@ static void a_group_counts_what_is_a_letter_and_outlives_its_letters(void **stat
     belay_arena_deinit(&arena);
 }
 
+static void a_group_is_new_for_an_hour_after_its_first_letter_also_after_a_crash(void **state)
+{
+    struct world *w = *state;
+    world_settle(w);
+    for (uint64_t i = 1; i <= 3; i++) { /* two ways to fail */
+        publish(w, "", "x");
+        fail_as(w, i == 2 ? 0 : 1, i);
+        letter(w, take_one(w, i), false);
+        pass_ms(w, 600000);
+    }
+    world_settle(w);
+    assert_int_equal(stats_of(w).new_groups, 2);
+    assert_int_equal(stats_of(w).oldest_letter_at, START_TIME);
+    world_reopen(w, SIM_POWER);
+    for (int i = 0; i < 5; i++)
+        world_settle(w);
+    assert_int_equal(stats_of(w).new_groups, 2);
+    world_ok(w, belay_broker_letter_discard(w->b, w->sub, 1, BELAY_STR("x"), BELAY_STR("me"), w->now, &w->err));
+    world_settle(w);
+    assert_int_equal(stats_of(w).oldest_letter_at, START_TIME + 600000 * (belay_time)BELAY_US_PER_MS);
+    pass_ms(w, 3600000);
+    world_settle(w);
+    assert_int_equal(stats_of(w).new_groups, 0);
+    world_reopen(w, SIM_POWER);
+    for (int i = 0; i < 5; i++)
+        world_settle(w);
+    assert_int_equal(stats_of(w).new_groups, 0);
+    publish(w, "", "x");
+    fail_as(w, 1, 4); /* known for long */
+    letter(w, take_one(w, 4), false);
+    world_settle(w);
+    assert_int_equal(stats_of(w).new_groups, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(every_way_finds_what_a_walk_finds),
         WORLD_TEST(a_group_tells_since_when_and_how_many),
         WORLD_TEST(a_group_counts_what_is_a_letter_and_outlives_its_letters),
+        WORLD_TEST(a_group_is_new_for_an_hour_after_its_first_letter_also_after_a_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

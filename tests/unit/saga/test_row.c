@@ -55,6 +55,7 @@ static void a_row_gives_back_the_instance(void **state)
     assert_true(saga_row_glance(belay_buf_view(&row), &g));
     assert_str(g.id, "o-1");
     assert_int_equal(g.due, 7000);
+    assert_int_equal(g.updated_at, b->updated_at);
     assert_int_equal(b->until, 9000);
     struct belay_unpack u = belay_unpack_init(belay_buf_view(&b->log));
     belay_time at = b->started_at;

@@ -381,6 +381,32 @@ static void a_message_nobody_began_to_handle_is_taken_back(void **state)
     world_free(w);
 }
 
+/* Two wait for their shipment: the one that has done so for longer is the one that is told. */
+static void the_instance_that_has_not_moved_for_longest_is_known(void **state)
+{
+    (void)state;
+    struct world *w = world_new(1, charge_and_ship());
+    belay_time since = 0, first;
+    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")),
+                                 BELAY_STR("closed"), &w->err));
+    belay_sagas_watch(w->sagas);
+    assert_false(belay_sagas_idle(w->sagas, 0, &since));
+    world_order(w, 1);
+    world_pass(w, w->now + 60 * (belay_time)BELAY_US_PER_S);
+    world_order(w, 2);
+    world_pass(w, w->now + 60 * (belay_time)BELAY_US_PER_S);
+    belay_sagas_watch(w->sagas);
+    assert_true(belay_sagas_idle(w->sagas, 0, &first));
+    assert_in_range(w->now - first, 100 * (belay_time)BELAY_US_PER_S, 120 * (belay_time)BELAY_US_PER_S);
+    world_result(w, 1, false); /* it ends: what was found says nothing any more */
+    world_pass(w, w->now + BELAY_US_PER_S);
+    assert_false(belay_sagas_idle(w->sagas, 0, &since));
+    belay_sagas_watch(w->sagas);
+    assert_true(belay_sagas_idle(w->sagas, 0, &since));
+    assert_true(since > first);
+    world_free(w);
+}
+
 /* Until the worker has the saga's message in hand. */
 static void run_until_in_hand(struct world *w)
 {
@@ -557,6 +583,7 @@ int main(void)
         cmocka_unit_test(an_event_that_comes_first_waits),
         cmocka_unit_test(an_event_whose_saga_never_comes_becomes_a_letter),
         cmocka_unit_test(a_message_nobody_began_to_handle_is_taken_back),
+        cmocka_unit_test(the_instance_that_has_not_moved_for_longest_is_known),
         cmocka_unit_test(a_message_somebody_had_begun_to_handle_is_undone_as_well),
         cmocka_unit_test(compensation_waits_while_its_message_is_in_hand),
         cmocka_unit_test(a_saga_ends_by_its_deadline),

@@ -1,0 +1,16 @@
+/* text.h - figures and rules as a person reads them.  Uses: model.  Thread: any. */
+#ifndef BELAY_ALERT_TEXT_H
+#define BELAY_ALERT_TEXT_H
+
+#include "base/limits.h"
+#include "model/definition.h"
+
+#define BELAY_ALERT_VALUE_BYTES 32
+#define BELAY_ALERT_WHEN_BYTES (BELAY_NAME_BYTES_MAX + 160)
+
+/* "3", "17m", "1.5GiB", "80%", "yes". */
+void belay_alert_value_text(enum belay_alert_unit unit, double value, char ret_text[BELAY_ALERT_VALUE_BYTES]);
+/* When it fires: "oldest > 15m for 1m", "breaker for 5s", "more than 3 of saga.* within 5m". */
+void belay_alert_when_text(const struct belay_alert_def *def, char ret_text[BELAY_ALERT_WHEN_BYTES]);
+
+#endif
