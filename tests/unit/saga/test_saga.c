@@ -392,14 +392,14 @@ static void the_instance_that_has_not_moved_for_longest_is_known(void **state)
     belay_sagas_watch(w->sagas);
     assert_false(belay_sagas_idle(w->sagas, 0, &since));
     world_order(w, 1);
-    world_pass(w, w->now + 60 * (belay_time)BELAY_US_PER_S);
+    world_run(w, w->now + 60 * (belay_time)BELAY_US_PER_S);
     world_order(w, 2);
-    world_pass(w, w->now + 60 * (belay_time)BELAY_US_PER_S);
+    world_run(w, w->now + 60 * (belay_time)BELAY_US_PER_S);
     belay_sagas_watch(w->sagas);
     assert_true(belay_sagas_idle(w->sagas, 0, &first));
     assert_in_range(w->now - first, 100 * (belay_time)BELAY_US_PER_S, 120 * (belay_time)BELAY_US_PER_S);
     world_result(w, 1, false); /* it ends: what was found says nothing any more */
-    world_pass(w, w->now + BELAY_US_PER_S);
+    world_run(w, w->now + BELAY_US_PER_S);
     assert_false(belay_sagas_idle(w->sagas, 0, &since));
     belay_sagas_watch(w->sagas);
     assert_true(belay_sagas_idle(w->sagas, 0, &since));
