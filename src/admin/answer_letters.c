@@ -62,6 +62,7 @@ void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct 
         belay_json_key(o, "message");
         show_message(o, &l->message, arena);
         show_history(o, l);
+        letter_show_exactly(o, l, arena);
     }
     if (how != SHOW_OPEN)
         belay_json_end_object(o);

@@ -138,6 +138,9 @@ void show_attempt(struct belay_json_out *o, uint32_t attempt, const struct belay
 /* LINE: a line of a list; WHOLE: with message and history; OPEN: a line whose object is not ended. */
 enum show_how { SHOW_LINE, SHOW_WHOLE, SHOW_OPEN };
 void show_letter(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena, enum show_how how);
+/* What an import needs beside what a person reads: "progress", "definition", and "body_hex" where the body as it is shown is not
+ * the body byte for byte. (answer_letter_import.c) */
+void letter_show_exactly(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena);
 void show_fingerprint(struct belay_json_out *o, const char *name, uint64_t fingerprint);
 void show_hash(struct belay_json_out *o, const char *name, struct belay_hash128 h);
 
@@ -157,6 +160,7 @@ bool answer_groups(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letters_discard(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letter_import(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_edit(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_release(struct question *q, struct belay_engine *e, belay_time now);

@@ -38,6 +38,8 @@ const struct admin_route admin_routes[] = {
     { POST("/letters/discard", "lettersDiscard", answer_letters_discard),
       .query = MEMBERS(LETTERS, TEXT("after")),
       .body = MEMBERS(FLAG("dry"), REASON) },
+    { POST("/letters/import", "lettersImport", answer_letter_import),
+      .body = MEMBERS({ "letter", ADMIN_OBJECT }, FLAG("dry"), REASON) },
     { GET("/groups", "groups", answer_groups),
       .query = MEMBERS(NAME("flow"), NAME("error"), NAME("since"), NAME("until"), NAME("sort"), NUMBER("count")) },
     { GET("/letters/{flow}/{sequence}", "letter", answer_letter) },

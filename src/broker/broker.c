@@ -165,6 +165,7 @@ static apply_fn *const applies[] = {
     [RECORD_LANE_RETRY - BELAY_RECORD_BROKER] = apply_lane_retry,
     [RECORD_LANE_SKIP - BELAY_RECORD_BROKER] = apply_lane_skip,
     [RECORD_LANE_MOVE - BELAY_RECORD_BROKER] = apply_lane_move,
+    [RECORD_IMPORT - BELAY_RECORD_BROKER] = apply_import,
     [RECORD_RESUME - BELAY_RECORD_BROKER] = apply_resume,
     [RECORD_EDIT - BELAY_RECORD_BROKER] = apply_edit,
 };

@@ -298,6 +298,15 @@ enum belay_letter_found belay_broker_letter_find(struct belay_broker *b, const s
                                                  struct belay_letter_cursor *cursor, struct belay_arena *arena,
                                                  struct belay_letter *ret_letter);
 
+/* A letter that is told (subscription, topic, message, lane_key, first_attempt_at, attempts, history of 1 to
+ * BELAY_LETTER_ATTEMPTS_MAX, progress, definition) is one of sub from now on: a dead one, created now, under a new sequence of
+ * its topic; other subscriptions discard that message.  Who wants it once only keeps that in mind (idempotency, same commit).
+ * Errors: BELAY_INVALID, BELAY_LIMIT, BELAY_CONFLICT (sub reads another topic), BELAY_BUSY, BELAY_NOSPACE, BELAY_NOMEM. */
+int belay_broker_letter_import(struct belay_broker *b, struct belay_subscription *sub, const struct belay_letter *l, belay_time now,
+                               uint64_t *ret_sequence, struct belay_err *err) BELAY_MUST_CHECK;
+/* Is, or was, message `sequence` a letter created at that millisecond, and is not settled yet? */
+bool belay_broker_letter_known(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, belay_time created_at);
+
 /* Letters that failed alike: same flow, step, error, class, status and message but for what varies in it. */
 #define BELAY_GROUP_HOURS 24
 #define BELAY_GROUP_DAYS 14

@@ -38,6 +38,7 @@ enum record_type {
     RECORD_LANE_MOVE,
     RECORD_RESUME,
     RECORD_EDIT,
+    RECORD_IMPORT,
     RECORD_END
 };
 #define RECORD_VERSION 1
@@ -75,6 +76,7 @@ int apply_postpone(struct belay_broker *b, struct belay_unpack *u);
 int apply_trail(struct belay_broker *b, struct belay_unpack *u);
 int apply_resume(struct belay_broker *b, struct belay_unpack *u);
 int apply_edit(struct belay_broker *b, struct belay_unpack *u);
+int apply_import(struct belay_broker *b, struct belay_unpack *u);
 int apply_progress(struct belay_broker *b, struct belay_unpack *u);
 int apply_hold(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay(struct belay_broker *b, struct belay_unpack *u);

@@ -16,6 +16,7 @@ static const char help[] =
     "       belay dlq groups [FILTER...] [--sort count|last|first] [--count N]\n"
     "       belay dlq show FLOW SEQUENCE\n"
     "       belay dlq export [FILTER...] > letters.ndjson\n"
+    "       belay dlq import [FILE] [--dry-run] [--reason TEXT]   what export wrote; standard input without FILE\n"
     "       belay dlq watch [FILTER...]           new letters as they come\n"
     "       belay dlq replay FLOW SEQUENCE [--from-start]\n"
     "       belay dlq replay --all [FILTER...] [--from-start]\n"
@@ -39,6 +40,8 @@ static const char help[] =
     "FILTER: --flow F, --group G (a fingerprint), --error PATTERN, --key K; --since and --until a time\n"
     "(2026-07-01T12:00:00Z) or how long ago (2h), --older 2h is --until 2h; --where 'JSONATA' over { flow, key, error,\n"
     "status, step, description, attempts, created_at, headers, body, message, ... }.\n\n"
+    "import makes letters of an export's lines again, with their history, under new numbers, in the flow they came from: each\n"
+    "once, however often it is given (for 90 days), and none that is still there. --dry-run says what it would do.\n\n"
     "A letter whose call may have been done (class unknown_outcome) is not replayed by number, and by --all only with\n"
     "--error class:unknown_outcome: `settle` says what is known of it.\n\n"
     "replay --all begins a job of the runtime and watches it; Ctrl-C leaves it running, --detach does not watch. The\n"
@@ -212,6 +215,14 @@ static int discard_all(const struct options *o)
     return letters_discard(&all, o->reason, o->yes);
 }
 
+static int import(const struct options *o, char **names, int count)
+{
+    const struct letters_options all = options_of(o);
+    if (count > 1 || letters_is_filtered(&all.filter))
+        return usage_error("dlq", "import takes one FILE, all of it: filter when you export");
+    return letters_import(&all, count ? names[0] : NULL, o->reason, o->dry_run);
+}
+
 /* The verbs that are about all letters that fit. -1: it is none. */
 static int many(const struct options *o, const char *verb)
 {
@@ -231,8 +242,10 @@ static int dispatch(const struct options *o, char **operands, int count)
 {
     const char *verb = count ? operands[0] : "ls";
     char **names = operands + 1;
+    if (strcmp(verb, "import") == 0)
+        return import(o, names, count - 1);
     if (o->dry_run && strcmp(verb, "replay"))
-        return usage_error("dlq", "--dry-run is of replay: %s would do it", verb);
+        return usage_error("dlq", "--dry-run is of replay and import: %s would do it", verb);
     if (o->all && count != 1)
         return usage_error("dlq", "--all is all letters that fit: name one, or all, not both");
     if (strcmp(verb, "discard") == 0 && o->all && count == 1)
@@ -252,7 +265,7 @@ static int dispatch(const struct options *o, char **operands, int count)
         return usage_error("dlq", "job VERB NUMBER: show, watch, pause, resume or cancel, and a number of `belay dlq jobs`");
     if (strcmp(verb, "show") && strcmp(verb, "replay") && strcmp(verb, "release") && strcmp(verb, "discard")
         && strcmp(verb, "settle") && strcmp(verb, "edit"))
-        return usage_error("dlq", "there is no '%s'; one of ls, groups, show, export, watch, edit, settle, replay, release, discard, jobs, job", verb);
+        return usage_error("dlq", "there is no '%s'; one of ls, groups, show, export, import, watch, edit, settle, replay, release, discard, jobs, job", verb);
     if (count != 3)
         return usage_error("dlq", "%s what? name FLOW and SEQUENCE, as `belay dlq ls` shows them", verb);
     if (strcmp(verb, "show") == 0)

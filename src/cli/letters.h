@@ -42,6 +42,8 @@ int letters_groups(const struct letters_options *o);
 int letters_discard(const struct letters_options *o, const char *reason, bool yes);
 /* NDJSON on standard output. */
 int letters_export(const struct letters_options *o);
+/* file: of `export`; NULL or "-": standard input. dry: tells what it would do. */
+int letters_import(const struct letters_options *o, const char *file, const char *reason, bool dry);
 /* Until it is interrupted. */
 int letters_watch(const struct letters_options *o);
 
