@@ -58,8 +58,9 @@ static void pack(struct belay_broker *b, const struct belay_subscription *sub, u
                  const struct letter_facts *facts, struct belay_str encoded)
 {
     struct belay_hash128 lane = belay_hash128(l->lane_key);
-    struct entry e = { .keyed = sub->opt.ordered && l->lane_key.n, .hash = lane };
-    e.d = (struct belay_delivery){ .sub = (struct belay_subscription *)(uintptr_t)sub, .sequence = sequence, .lane_key = l->lane_key,
+    /* As one that was tried: head_pack wants that. */
+    struct entry e = { .keyed = sub->opt.ordered && l->lane_key.n, .hash = lane, .where = ENTRY_FLIGHT };
+    e.d = (struct belay_delivery){ .sub = (struct belay_subscription *)(uintptr_t)sub, .sequence = sequence, .lane_key = l->lane_key, .attempt = 1,
                                    .first_attempt_at = l->first_attempt_at, .message = { .accepted_at = b->now } };
     struct belay_buf *r = head_pack(b, &e, l->definition);
     belay_pack_varint(r, l->attempts);

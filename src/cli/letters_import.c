@@ -63,7 +63,7 @@ static int import_all(struct import *im, FILE *from)
     char *line = NULL;
     size_t room = 0;
     int code = EXIT_OK;
-    while (code == EXIT_OK && getline(&line, &room, from) >= 0) {
+    while (code == EXIT_OK && getline(&line, &room, from) >= 0) { /* allow: getline - a line may be 64 MiB */
         im->line++;
         if (!is_blank(line))
             code = import_line(im, line);
