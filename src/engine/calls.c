@@ -69,7 +69,7 @@ static void call_free(struct belay_engine *e, struct engine_call *c)
 {
     BELAY_ASSERT(c->used && c->ended && e->calls_used);
     if (c->noted)
-        engine_hand_other(e, false);
+        engine_flight_other(e, false);
     c->used = false;
     c->generation++;
     if (c->set)
@@ -85,7 +85,7 @@ static void call_free(struct belay_engine *e, struct engine_call *c)
 static void note(struct belay_engine *e, struct engine_call *c)
 {
     c->noted = true;
-    engine_hand_other(e, true);
+    engine_flight_other(e, true);
 }
 
 /* As if it had never been asked for. */
@@ -297,9 +297,9 @@ static bool grant_saga(struct belay_engine *e)
     bool retry;
     if (e->calls_used >= BELAY_CALLS_MAX || e->isolating)
         return false;
-    engine_hand_take(e, HAND_OTHER, 0);
+    engine_flight_at_work(e, FLIGHT_OTHER, 0);
     bool wants = belay_sagas_next(e->sagas, e->now, &request, &def, &retry);
-    engine_hand_empty(e);
+    engine_flight_idle(e);
     if (!wants)
         return false;
     struct engine_connection *connection = engine_connection_need(e, def);
@@ -328,9 +328,9 @@ static bool tell_saga(struct belay_engine *e, struct engine_call *c,
     struct belay_call_outcome mine = *outcome;
     BELAY_ASSERT(c->saga && !c->run && c->ended);
     mine.id = c->token;
-    engine_hand_take(e, HAND_OTHER, 0);
+    engine_flight_at_work(e, FLIGHT_OTHER, 0);
     int status = belay_sagas_outcome(e->sagas, &mine, e->now, &err);
-    engine_hand_empty(e);
+    engine_flight_idle(e);
     if (status == BELAY_OK) {
         call_free(e, c);
         return true;

@@ -125,7 +125,7 @@ static void deliver_to_flow(struct belay_engine *e, const struct belay_flow_def 
         return;
     }
     r->delivery = d;
-    engine_hand_note(e, r);
+    engine_flight_note(e, r);
     if (e->isolating)
         e->alone = r;
     enum key_verdict key = key_check(e, r);
@@ -171,11 +171,11 @@ static void deliver_saga(struct belay_engine *e, const struct engine_consumer *c
                          struct belay_delivery *d)
 {
     struct belay_err err;
-    engine_hand_take(e, belay_subscription_id(d->sub), d->sequence);
+    engine_flight_at_work(e, belay_subscription_id(d->sub), d->sequence);
     int status = c->kind == CONSUMER_SAGA
                      ? belay_sagas_start(e->sagas, c->saga, d, e->now, &err)
                      : belay_sagas_event(e->sagas, c->saga, c->step, d, e->now, &err);
-    engine_hand_empty(e);
+    engine_flight_idle(e);
     if (status != BELAY_OK && engine_no_room(e, status, &err))
         belay_broker_defer(e->broker, d, belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS));
 }
@@ -231,7 +231,7 @@ bool engine_may_deliver(const struct belay_engine *e)
 bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max)
 {
     size_t bytes = 0;
-    if (!engine_hand_is_known(e) || !engine_isolate(e))
+    if (!engine_flight_is_known(e) || !engine_isolate(e))
         return false;
     for (uint32_t i = 0; i < count_max && bytes < bytes_max; i++) {
         struct belay_delivery *d = engine_may_deliver(e) ? belay_broker_next(e->broker, e->now) : NULL;

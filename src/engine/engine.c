@@ -23,8 +23,8 @@ void engine_fail(struct belay_engine *e, int status, const struct belay_err *err
     if (err)
         e->failure = *err;
     e->failure.code = status;
-    if (e->hand && !e->crash_position && !e->uncounted.count)
-        engine_hand_clear(e);
+    if (e->flight && !e->crash_position && !e->uncounted.count)
+        engine_flight_clear(e);
 }
 
 bool engine_no_room(struct belay_engine *e, int status, const struct belay_err *err)
@@ -192,7 +192,7 @@ static void let_go(struct belay_engine *e)
     belay_free((void *)e->uncounted.items);
     e->uncounted = (struct belay_crash){ 0 };
     if (!e->crash_position)
-        engine_hand_clear(e);
+        engine_flight_clear(e);
 }
 
 /* A store that was just opened may have no segment ready yet. */
@@ -227,7 +227,7 @@ static int keep_uncounted(struct belay_engine *e, const struct belay_crash *cras
 static int recover(struct belay_engine *e, struct belay_err *err)
 {
     struct belay_crash crash = { 0 };
-    int status = engine_hand_open(e, &crash, err);
+    int status = engine_flight_open(e, &crash, err);
     if (status != BELAY_OK)
         return status;
     belay_broker_recovered(e->broker, e->now);
@@ -240,7 +240,7 @@ static int recover(struct belay_engine *e, struct belay_err *err)
             status = keep_uncounted(e, &crash, err);
     }
     if (!e->crash_position && !e->uncounted.count)
-        engine_hand_clear(e);
+        engine_flight_clear(e);
     belay_arena_reset(&e->arena);
     engine_isolate_begin(e);
     return status;
@@ -272,8 +272,8 @@ void belay_engine_close(struct belay_engine *e)
 {
     if (!e)
         return;
-    if (e->stopping && !e->failed && !e->crash_position && !e->uncounted.count && e->hand)
-        engine_hand_clear(e); /* it ends in order: what is still in flight did not end it */
+    if (e->stopping && !e->failed && !e->crash_position && !e->uncounted.count && e->flight)
+        engine_flight_clear(e); /* it ends in order: what is still in flight did not end it */
     belay_free((void *)e->uncounted.items);
     engine_runs_free(e);
     engine_calls_free(e);
@@ -287,7 +287,7 @@ void belay_engine_close(struct belay_engine *e)
         engine_actions_free(e);
     engine_timers_free(e);
     engine_definitions_free(e);
-    engine_hand_close(e);
+    engine_flight_close(e);
     if (e->store)
         belay_store_close(e->store);
     belay_arena_deinit(&e->arena);

@@ -18,7 +18,7 @@
  *
  * A request of an API that is not yet answered lives in memory only (it is not accepted): after a crash the
  * client asks again, and the same idempotency key resumes it (BELAY_IDEMPOTENCY_RUNNING, interrupted).
- * What is in flight is noted in mapped pages ("hand"); what is found there at open is suspected (belay_broker_crashed),
+ * What is in flight is noted in mapped pages (`in_flight`); what is found there at open is suspected (belay_broker_crashed),
  * runs first and one by one, and what kills the process again and again is quarantined (isolate.c).
  *
  * Uses: broker, flow, saga, platform/disk.h.  Thread: one, the shard's.

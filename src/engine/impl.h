@@ -85,7 +85,7 @@ struct engine_api {
 struct engine_call;
 
 struct engine_run {
-    uint32_t index;               /* among all runs: of its note in the hand */
+    uint32_t index;               /* among all runs: of its note in the pages (flight.c) */
     struct belay_list node;       /* of the list its state names */
     struct belay_heap_node timer; /* due (WAITING), else the deadline */
     uint8_t kind, state, verdict;
@@ -129,7 +129,7 @@ struct engine_run {
 struct engine_call {
     uint32_t index, generation;
     bool used, out, saga, orphan; /* orphan: nobody waits for the outcome any more */
-    bool noted;                         /* in the hand, as something beside the messages */
+    bool noted;                         /* in the pages of what is in flight, beside the messages */
     bool ended;                         /* its ticket was given back: it waits only to be told */
     struct belay_gate_ticket ticket;
     struct engine_run *run;
@@ -187,7 +187,7 @@ struct engine_timer { /* a flow with a timer as its source */
     char topic[BELAY_NAME_BYTES_MAX + 8];
 };
 
-struct engine_hand; /* hand.c: bytes of the mapped page */
+struct engine_flight; /* flight.c: bytes of the mapped pages */
 
 struct belay_engine {
     struct belay_engine_opt opt;
@@ -240,8 +240,8 @@ struct belay_engine {
     uint32_t event_count;
     uint64_t events_dropped;
 
-    struct belay_file *hand_file;
-    struct engine_hand *hand;
+    struct belay_file *flight_file;
+    struct engine_flight *flight;
     struct belay_crash uncounted; /* what the last process died of, as long as there is no room to write it down */
     belay_time uncounted_until;   /* then it is let go: a full disk has to drain */
     uint64_t crash_position; /* of what says whom the last process died of; 0: durable, or nobody */
@@ -443,25 +443,25 @@ int engine_note_apply(struct belay_engine *e, struct belay_str body, struct bela
 void engine_timer_topic(const struct belay_flow_def *flow, char *ret_name, size_t size);
 void engine_timers_free(struct belay_engine *e);
 
-/* ---- hand.c ---- */
+/* ---- flight.c ---- */
 /* What is found there; items from e->arena. */
-int engine_hand_open(struct belay_engine *e, struct belay_crash *ret_crash, struct belay_err *err);
-/* A message's flow is about to be stepped; HAND_OTHER: something that is no message. */
-#define HAND_OTHER UINT32_MAX
-void engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
-void engine_hand_empty(struct belay_engine *e);
+int engine_flight_open(struct belay_engine *e, struct belay_crash *ret_crash, struct belay_err *err);
+/* A message's flow is about to be stepped; FLIGHT_OTHER: something that is no message. */
+#define FLIGHT_OTHER UINT32_MAX
+void engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence);
+void engine_flight_idle(struct belay_engine *e);
 /* A message is in flight from here on, and no more. */
-void engine_hand_note(struct belay_engine *e, const struct engine_run *r);
-void engine_hand_unnote(struct belay_engine *e, const struct engine_run *r);
+void engine_flight_note(struct belay_engine *e, const struct engine_run *r);
+void engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
 /* A call of a saga or a request is under way; no more. */
-void engine_hand_other(struct belay_engine *e, bool begins);
+void engine_flight_other(struct belay_engine *e, bool begins);
 /* The process ends in order: nothing it did ended it. */
-void engine_hand_clear(struct belay_engine *e);
+void engine_flight_clear(struct belay_engine *e);
 /* What the last process died of is durable: messages may be delivered. */
-bool engine_hand_is_known(struct belay_engine *e);
+bool engine_flight_is_known(struct belay_engine *e);
 /* What the last process died of, written down: nothing is delivered before. False: not yet. (engine.c) */
 bool engine_crash_count(struct belay_engine *e);
-void engine_hand_close(struct belay_engine *e);
+void engine_flight_close(struct belay_engine *e);
 
 /* ---- isolate.c: what was in flight when the process died runs one by one ---- */
 void engine_isolate_begin(struct belay_engine *e);

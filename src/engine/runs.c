@@ -127,7 +127,7 @@ void engine_run_free(struct belay_engine *e, struct engine_run *r)
 {
     BELAY_ASSERT(e->runs_used && !r->call && !r->turn);
     engine_key_release(e, r);
-    engine_hand_unnote(e, r);
+    engine_flight_unnote(e, r);
     if (e->alone == r)
         e->alone = NULL;
     engine_api_done(r);
@@ -210,10 +210,10 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
         engine_run_move(e, r, RUN_AT_WORK);
     const struct belay_delivery *d = r->delivery;
     BELAY_ASSERT(r->flow && !r->call);
-    engine_hand_take(e, d ? belay_subscription_id(d->sub) : HAND_OTHER, d ? d->sequence : 0);
+    engine_flight_at_work(e, d ? belay_subscription_id(d->sub) : FLIGHT_OTHER, d ? d->sequence : 0);
     r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
     engine_run_settle(e, r);
-    engine_hand_empty(e);
+    engine_flight_idle(e);
 }
 
 /* A crash must not make its calls a question, however long it waits: what it achieved becomes durable. Without

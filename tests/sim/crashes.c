@@ -13,18 +13,18 @@
 
 static struct sim_world *world;
 
-void __real_engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
-void __real_engine_hand_empty(struct belay_engine *e);
-void __real_engine_hand_note(struct belay_engine *e, const struct engine_run *r);
-void __real_engine_hand_unnote(struct belay_engine *e, const struct engine_run *r);
-void __real_engine_hand_other(struct belay_engine *e, bool begins);
-void __real_engine_hand_clear(struct belay_engine *e);
-void __wrap_engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence);
-void __wrap_engine_hand_empty(struct belay_engine *e);
-void __wrap_engine_hand_note(struct belay_engine *e, const struct engine_run *r);
-void __wrap_engine_hand_unnote(struct belay_engine *e, const struct engine_run *r);
-void __wrap_engine_hand_other(struct belay_engine *e, bool begins);
-void __wrap_engine_hand_clear(struct belay_engine *e);
+void __real_engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence);
+void __real_engine_flight_idle(struct belay_engine *e);
+void __real_engine_flight_note(struct belay_engine *e, const struct engine_run *r);
+void __real_engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
+void __real_engine_flight_other(struct belay_engine *e, bool begins);
+void __real_engine_flight_clear(struct belay_engine *e);
+void __wrap_engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence);
+void __wrap_engine_flight_idle(struct belay_engine *e);
+void __wrap_engine_flight_note(struct belay_engine *e, const struct engine_run *r);
+void __wrap_engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
+void __wrap_engine_flight_other(struct belay_engine *e, bool begins);
+void __wrap_engine_flight_clear(struct belay_engine *e);
 
 /* ---- the ledger ---- */
 
@@ -54,9 +54,9 @@ static uint32_t others_out(const struct belay_engine *e)
 static void note_death(struct sim_world *w, uint32_t sub, uint64_t sequence)
 {
     const struct belay_engine *e = w->engine;
-    uint32_t messages = 0, others = others_out(e) + (sub == HAND_OTHER);
+    uint32_t messages = 0, others = others_out(e) + (sub == FLIGHT_OTHER);
     struct sim_accused *last = NULL;
-    bool named = sub == 0 || sub == HAND_OTHER;
+    bool named = sub == 0 || sub == FLIGHT_OTHER;
     for (uint32_t i = 0; i < e->run_count; i++) {
         const struct engine_run *r = e->runs[i];
         if (r->state == RUN_FREE || !r->delivery)
@@ -105,12 +105,12 @@ static bool kills(struct sim_world *w, const struct belay_engine *e, uint32_t su
     return w->poison_durable && sequence == w->poison && pipe && belay_subscription_id(pipe) == sub;
 }
 
-void __wrap_engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence)
+void __wrap_engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence)
 {
     struct sim_world *w = world;
     if (w->dying)
         return;
-    __real_engine_hand_take(e, sub, sequence);
+    __real_engine_flight_at_work(e, sub, sequence);
     if (w->calm)
         return;
     bool poison = kills(w, e, sub, sequence);
@@ -122,34 +122,34 @@ void __wrap_engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequ
     }
 }
 
-void __wrap_engine_hand_empty(struct belay_engine *e)
+void __wrap_engine_flight_idle(struct belay_engine *e)
 {
     if (!world->dying)
-        __real_engine_hand_empty(e);
+        __real_engine_flight_idle(e);
 }
 
-void __wrap_engine_hand_note(struct belay_engine *e, const struct engine_run *r)
+void __wrap_engine_flight_note(struct belay_engine *e, const struct engine_run *r)
 {
     if (!world->dying)
-        __real_engine_hand_note(e, r);
+        __real_engine_flight_note(e, r);
 }
 
-void __wrap_engine_hand_unnote(struct belay_engine *e, const struct engine_run *r)
+void __wrap_engine_flight_unnote(struct belay_engine *e, const struct engine_run *r)
 {
     if (!world->dying)
-        __real_engine_hand_unnote(e, r);
+        __real_engine_flight_unnote(e, r);
 }
 
-void __wrap_engine_hand_other(struct belay_engine *e, bool begins)
+void __wrap_engine_flight_other(struct belay_engine *e, bool begins)
 {
     if (!world->dying)
-        __real_engine_hand_other(e, begins);
+        __real_engine_flight_other(e, begins);
 }
 
-void __wrap_engine_hand_clear(struct belay_engine *e)
+void __wrap_engine_flight_clear(struct belay_engine *e)
 {
     if (!world->dying)
-        __real_engine_hand_clear(e);
+        __real_engine_flight_clear(e);
 }
 
 /* Before it is durable it is nothing that could be counted: its sender will send it again, or not.

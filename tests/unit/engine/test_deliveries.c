@@ -306,7 +306,7 @@ static void a_page_that_was_torn_says_nothing(void **state)
     bench_init(&b, piping);
     post(&b, "{\"id\":\"x\",\"dedupe\":\"1\"}");
     bench_die(&b);
-    assert_ok(belay_file_open(b.disk, "hand", BELAY_FILE_WRITE, &f, &b.err));
+    assert_ok(belay_file_open(b.disk, "in_flight", BELAY_FILE_WRITE, &f, &b.err));
     assert_ok(belay_file_write(f, 8, "torn", 4, 0, &b.err));
     assert_ok(belay_file_write(f, 16, "\1", 1, 0, &b.err));
     belay_file_close(f);

@@ -279,14 +279,14 @@ struct page {
     uint64_t magic, crash, sequence;
     uint32_t sub, check, others, unused;
 };
-#define MAGIC 0x32444e4148594c42u
+#define MAGIC 0x3154474c46594c42u
 
 static void read_page(struct bench *b, struct page *ret_page)
 {
     struct belay_file *f = NULL;
     size_t n;
     bench_die(b);
-    assert_ok(belay_file_open(b->disk, "hand", 0, &f, &b->err));
+    assert_ok(belay_file_open(b->disk, "in_flight", 0, &f, &b->err));
     assert_ok(belay_file_read(f, 0, ret_page, sizeof *ret_page, &n, &b->err));
     belay_file_close(f);
     bench_open(b);
@@ -298,7 +298,7 @@ static void leave_in_hand(struct bench *b, uint32_t sub, uint64_t sequence)
     struct belay_file *f = NULL;
     page.check = (uint32_t)(sequence * 0x9e3779b97f4a7c15u >> 32) ^ sub * 0x85ebca6bu ^ 0x42454c59u;
     bench_die(b);
-    assert_ok(belay_file_open(b->disk, "hand", BELAY_FILE_WRITE, &f, &b->err));
+    assert_ok(belay_file_open(b->disk, "in_flight", BELAY_FILE_WRITE, &f, &b->err));
     assert_ok(belay_file_write(f, 0, &page, sizeof page, 0, &b->err));
     belay_file_close(f);
     bench_open(b);

@@ -1,7 +1,7 @@
 /* What is in flight, noted in pages of memory that outlive the process: what is found there when the store is opened
  * is what the process died of, or died with.
  *
- *   at_work   the message whose flow is being stepped; HAND_OTHER: a request's flow, or a saga
+ *   at_work   the message whose flow is being stepped; FLIGHT_OTHER: a request's flow, or a saga
  *   notes     every message between its delivery and its outcome, at the place of its run
  *   others    calls of sagas and requests under way: nothing is quarantined for them, but a message beside them did
  *             not run alone
@@ -17,7 +17,7 @@
 #include "base/assert.h"
 #include "platform/disk.h"
 
-#define HAND_MAGIC 0x32444e4148594c42u /* "BLYHAND2" */
+#define FLIGHT_MAGIC 0x3154474c46594c42u /* "BLYFLGT1" */
 
 struct note {
     uint64_t sequence;
@@ -25,7 +25,7 @@ struct note {
     uint32_t check; /* of both, so that a page torn by a power failure says nothing */
 };
 
-struct engine_hand {
+struct engine_flight {
     uint64_t magic;
     uint64_t crash; /* the number of the crash that they will have been of: none is counted twice */
     struct note at_work;
@@ -38,9 +38,9 @@ static uint32_t check_of(uint32_t sub, uint64_t sequence)
     return (uint32_t)(sequence * 0x9e3779b97f4a7c15u >> 32) ^ sub * 0x85ebca6bu ^ 0x42454c59u;
 }
 
-static size_t hand_bytes(const struct belay_engine *e)
+static size_t flight_bytes(const struct belay_engine *e)
 {
-    return sizeof(struct engine_hand) + e->run_max * sizeof(struct note);
+    return sizeof(struct engine_flight) + e->run_max * sizeof(struct note);
 }
 
 static bool says(const struct note *n)
@@ -65,15 +65,15 @@ static void drop(struct note *n)
 /* The message in hand has a note of its own too, unless it is a saga's. */
 static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
 {
-    const struct engine_hand *h = e->hand;
+    const struct engine_flight *h = e->flight;
     const struct note *hand = says(&h->at_work) ? &h->at_work : NULL;
     struct belay_crash crash = { .number = h->crash, .others = h->others };
     struct belay_crash_item *items = BELAY_ARENA_ARRAY(&e->arena, struct belay_crash_item, e->run_max + 1);
     crash.items = items;
     if (!items)
         return BELAY_NOMEM;
-    bool named = !hand || hand->sub == HAND_OTHER;
-    crash.others += hand && hand->sub == HAND_OTHER;
+    bool named = !hand || hand->sub == FLIGHT_OTHER;
+    crash.others += hand && hand->sub == FLIGHT_OTHER;
     for (uint32_t i = 0; i < e->run_max; i++) {
         const struct note *n = &h->notes[i];
         if (!says(n))
@@ -88,60 +88,60 @@ static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
     return BELAY_OK;
 }
 
-int engine_hand_open(struct belay_engine *e, struct belay_crash *ret_crash, struct belay_err *err)
+int engine_flight_open(struct belay_engine *e, struct belay_crash *ret_crash, struct belay_err *err)
 {
     void *pages;
-    int status = belay_file_open(e->opt.disk, "hand", BELAY_FILE_WRITE | BELAY_FILE_CREATE,
-                                 &e->hand_file, err);
+    int status = belay_file_open(e->opt.disk, "in_flight", BELAY_FILE_WRITE | BELAY_FILE_CREATE,
+                                 &e->flight_file, err);
     if (status == BELAY_OK)
-        status = belay_file_map(e->hand_file, hand_bytes(e), &pages, err);
+        status = belay_file_map(e->flight_file, flight_bytes(e), &pages, err);
     if (status != BELAY_OK)
         return belay_wrap(err, status, "the pages of what is in flight");
-    e->hand = pages;
-    if (e->hand->magic == HAND_MAGIC)
+    e->flight = pages;
+    if (e->flight->magic == FLIGHT_MAGIC)
         return gather(e, ret_crash) == BELAY_OK ? BELAY_OK : belay_fail(err, BELAY_NOMEM, "what was in flight");
-    engine_hand_clear(e);
+    engine_flight_clear(e);
     return BELAY_OK;
 }
 
-void engine_hand_clear(struct belay_engine *e)
+void engine_flight_clear(struct belay_engine *e)
 {
-    memset(e->hand, 0, hand_bytes(e));
-    e->hand->magic = HAND_MAGIC;
-    e->hand->crash = belay_broker_crash_next(e->broker);
+    memset(e->flight, 0, flight_bytes(e));
+    e->flight->magic = FLIGHT_MAGIC;
+    e->flight->crash = belay_broker_crash_next(e->broker);
     for (uint32_t i = 0; i < e->call_count; i++) /* of requests and sagas that began meanwhile */
-        e->hand->others += e->calls[i]->used && e->calls[i]->noted;
+        e->flight->others += e->calls[i]->used && e->calls[i]->noted;
 }
 
-void engine_hand_take(struct belay_engine *e, uint32_t sub, uint64_t sequence)
+void engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence)
 {
-    take(&e->hand->at_work, sub, sequence);
+    take(&e->flight->at_work, sub, sequence);
 }
 
-void engine_hand_empty(struct belay_engine *e)
+void engine_flight_idle(struct belay_engine *e)
 {
-    drop(&e->hand->at_work);
+    drop(&e->flight->at_work);
 }
 
-void engine_hand_note(struct belay_engine *e, const struct engine_run *r)
+void engine_flight_note(struct belay_engine *e, const struct engine_run *r)
 {
     const struct belay_delivery *d = r->delivery;
     BELAY_ASSERT(d && r->index < e->run_max);
-    take(&e->hand->notes[r->index], belay_subscription_id(d->sub), d->sequence);
+    take(&e->flight->notes[r->index], belay_subscription_id(d->sub), d->sequence);
 }
 
-void engine_hand_unnote(struct belay_engine *e, const struct engine_run *r)
+void engine_flight_unnote(struct belay_engine *e, const struct engine_run *r)
 {
-    drop(&e->hand->notes[r->index]);
+    drop(&e->flight->notes[r->index]);
 }
 
-void engine_hand_other(struct belay_engine *e, bool begins)
+void engine_flight_other(struct belay_engine *e, bool begins)
 {
-    BELAY_ASSERT(begins || e->hand->others);
-    e->hand->others += begins ? 1 : UINT32_MAX;
+    BELAY_ASSERT(begins || e->flight->others);
+    e->flight->others += begins ? 1 : UINT32_MAX;
 }
 
-bool engine_hand_is_known(struct belay_engine *e)
+bool engine_flight_is_known(struct belay_engine *e)
 {
     if (e->uncounted.count && !engine_crash_count(e))
         return false;
@@ -149,14 +149,14 @@ bool engine_hand_is_known(struct belay_engine *e)
         return true;
     if (belay_store_durable(e->store) < e->crash_position)
         return false;
-    engine_hand_clear(e);
+    engine_flight_clear(e);
     e->crash_position = 0;
     return true;
 }
 
-void engine_hand_close(struct belay_engine *e)
+void engine_flight_close(struct belay_engine *e)
 {
-    belay_file_close(e->hand_file);
-    e->hand_file = NULL;
-    e->hand = NULL;
+    belay_file_close(e->flight_file);
+    e->flight_file = NULL;
+    e->flight = NULL;
 }
