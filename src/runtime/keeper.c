@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/assert.h"
 #include "base/limits.h"
 #include "platform/thread.h"
 #include "runtime/impl.h"
@@ -120,6 +120,7 @@ static void submit(struct keeper *k);
 
 static void end(struct keeper *k)
 {
+    BELAY_ASSERT(k->engine && (k->at == KEEP_WAITING || k->at == KEEP_RUNNING));
     if (is_backup(k)) {
         belay_store_pin(belay_engine_store(k->engine), false);
         belay_disk_close(k->target);
@@ -136,6 +137,7 @@ static void end(struct keeper *k)
 static void done(struct belay_job *job)
 {
     struct keeper *k = BELAY_CONTAINER_OF(job, struct keeper, job);
+    BELAY_ASSERT(k->at == KEEP_RUNNING);
     if (is_backup(k) && !k->files && k->status == BELAY_OK) {
         k->status = belay_store_backup_plan(belay_engine_store(k->engine), &k->plan, &k->err);
         k->files = true;
@@ -204,11 +206,25 @@ int keeper_backup(struct keeper *k, struct belay_engine *e, struct belay_str to,
     return BELAY_OK;
 }
 
+/* Producers come first. One that waits has pinned the store already, and the checkpoint that it waits for may need the
+ * very room that this keeps. */
+static void give_way(struct keeper *k)
+{
+    if (k->at == KEEP_WAITING) {
+        k->gave_way = true;
+        k->status = BELAY_CANCELLED;
+        end(k);
+    } else if (!atomic_exchange(&k->cancelled, true)) {
+        k->gave_way = true;
+    }
+}
+
 void keeper_round(struct keeper *k, struct belay_engine *e, belay_time now)
 {
+    bool under_way = k->at == KEEP_WAITING || k->at == KEEP_RUNNING;
     k->now = now;
-    if (k->at == KEEP_RUNNING && is_backup(k) && belay_store_short(belay_engine_store(e)))
-        k->gave_way = !atomic_exchange(&k->cancelled, true) || k->gave_way; /* producers come first */
+    if (under_way && is_backup(k) && belay_store_short(belay_engine_store(e)))
+        give_way(k);
     if (k->at == KEEP_WAITING && belay_store_checkpointed(belay_engine_store(e), k->wanted))
         submit(k);
 }

@@ -3,7 +3,7 @@
  *   start -> waiting: a checkpoint is asked for -> running: the job, over a snapshot of the state -> done | failed
  *            (a backup: the store is pinned)       a backup: state -> plan -> files; unpinned at the end, however
  *
- * One work at a time.  The job runs on a lane of its own (store/jobs.h) and touches only what is the job's; a
+ * One work at a time.  A backup gives way, waiting or running, where the journal runs out of room.  The job runs on a lane of its own (store/jobs.h) and touches only what is the job's; a
  * snapshot is the state as of one commit, so nothing moves while it is counted, and the engine does nothing more
  * than a checkpoint for it.
  * Uses: engine, platform/disk.h.  Thread: the engine's; keeper_cancel: any. */
