@@ -24,7 +24,8 @@ static const char help[] =
     "                    (code INPUT or BINDING: what was given is no JSON)\n"
     "  --ast             the tree that the expression is, as JSON; nothing is evaluated\n"
     "  --explain         then where it spent its steps, the most first\n"
-    "  --timeout MS      give up after so many milliseconds (10000)\n\n"
+    "  --timeout MS      give up after so many milliseconds (10000)\n"
+    "  --steps N         and after so many steps (1000000, which a flow allows)\n\n"
     "Positions are byte offsets in the expression, from 0.\n\n"
     "Exit: 0, or 1 on an error.\n\n"
     "example: echo '{\"items\":[{\"qty\":2,\"price\":3}]}' | belay expr '$sum(items.(qty * price))'\n";
@@ -208,7 +209,8 @@ static int run_compiled(const struct expr_session *s, const struct belay_expr *e
     struct belay_value value, in = belay_value_undefined();
     const belay_json *root;
     struct belay_random random = { belay_entropy_u64(belay_entropy_posix()) };
-    struct belay_expr_env env = { .bindings = bindings, .random = &random, .stop = &stop };
+    struct belay_expr_env env = { .bindings = bindings, .random = &random, .stop = &stop,
+                                  .steps_max = s->steps_max };
     timer_t timer;
     bool timed;
     env.now = belay_clock_wall(belay_clock_posix());
@@ -292,19 +294,20 @@ int expr_evaluate(const struct expr_session *s, struct belay_str source, bool *m
 static int run(int argc, char **argv)
 {
     struct expr_session s = { .timeout_ms = 10000 };
-    const char *bindings = NULL, *timeout = NULL;
+    const char *bindings = NULL, *timeout = NULL, *steps = NULL;
     const struct option_spec specs[] = { { "json", NULL, &s.json },           { "ast", NULL, &s.ast },
                                          { "explain", NULL, &s.explain },     { "bindings", &bindings, NULL },
-                                         { "timeout", &timeout, NULL } };
+                                         { "timeout", &timeout, NULL },         { "steps", &steps, NULL } };
     char **operands;
     int count, code = EXIT_NO;
     struct belay_buf input;
     if (!options_parse(argc, argv, specs, sizeof specs / sizeof *specs, &operands, &count)
-        || !option_is_number("expr", "timeout", timeout))
+        || !option_is_number("expr", "timeout", timeout) || !option_is_number("expr", "steps", steps))
         return EXIT_USAGE_;
     if (count > 2)
         return usage_error("expr", "one expression and one file, please");
     s.bindings = belay_str_c(bindings ? bindings : "");
+    s.steps_max = steps ? strtoull(steps, NULL, 10) : 0;
     s.timeout_ms = timeout ? strtoull(timeout, NULL, 10) : s.timeout_ms;
     if (count == 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         return expr_prompt(&s);

@@ -10,6 +10,7 @@ struct expr_session {
     struct belay_str input;    /* JSON; empty for none */
     struct belay_str bindings; /* JSON object; empty for none */
     uint64_t timeout_ms;
+    uint64_t steps_max;        /* 0: as in a flow */
     bool json, ast, explain;
     bool prompted; /* errors show the source and where in it */
 };

@@ -12,6 +12,7 @@ struct validation {
     const struct belay_document *document; /* the schema's */
     struct belay_schema *schema;
     uint32_t unknown;
+    bool unknown_documents;
 };
 
 static void say_problems(struct validation *v)
@@ -56,6 +57,7 @@ static void say_mistake(void *arg, const char *message)
     struct validation *v = arg;
     say_problems(v); /* of documents that it led to come first */
     say_refusal(v, message);
+    v->unknown_documents |= strstr(message, "leads to no known document") != NULL;
 }
 
 static void unknown_keyword(void *arg, struct belay_str schema, struct belay_str keyword, struct belay_str meant)
@@ -110,6 +112,9 @@ static int compile(struct validation *v, const char *path, struct belay_schema_o
     status = belay_schema_compile(root, root, opt, &v->schema, &err);
     if (status && status != BELAY_INVALID && status != BELAY_UNSUPPORTED)
         say_mistake(v, err.msg); /* a limit */
+    if (v->unknown_documents)
+        fprintf(stderr, "Nothing is fetched: a document lies beside the one that names it, or in the folder of --remotes "
+                        "as HOST/PATH (example.com/schemas/item.json).\n");
     say_problems(v);
     return status || (v->unknown && v->options->strict) ? EXIT_CONFIG_ : EXIT_OK;
 }
@@ -146,7 +151,9 @@ int schema_validate(const struct schema_options *options, char **paths, int coun
         return usage_error("schema", "--dialect is 2020-12, 2019-09, draft-07 or openapi-3.0");
     belay_problems_init(&v.problems);
     v.library = belay_library_new(options->remotes, &v.problems);
-    int code = v.library ? compile(&v, paths[0], &opt) : EXIT_IO_;
+    bool looked = v.library && !v.problems.count; /* else the folder of the remotes is not there */
+    say_problems(&v);
+    int code = looked ? compile(&v, paths[0], &opt) : EXIT_IO_;
     for (int i = 1, one; i < count && (code == EXIT_OK || code == EXIT_NO || code == EXIT_IO_) && v.schema; i++) {
         one = check(&v, paths[i]);
         code = one > code ? one : code;

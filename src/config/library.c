@@ -27,6 +27,12 @@ struct belay_library {
     bool indexed; /* every document among the remotes was read */
 };
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 struct belay_library *belay_library_new(const char *remotes, struct belay_problems *problems)
 {
     struct belay_library *l = belay_calloc(1, sizeof *l);
@@ -35,6 +41,8 @@ struct belay_library *belay_library_new(const char *remotes, struct belay_proble
     belay_arena_init(&l->arena, BELAY_KIB(4), BELAY_MIB(16));
     l->problems = problems;
     l->remotes = remotes ? belay_arena_str(&l->arena, belay_str_c(remotes)) : BELAY_STR_NONE;
+    if (l->remotes.p && !is_folder(remotes))
+        config_error(problems, (struct belay_place){ l->remotes, 0, 0 }, "file", "there is no such folder");
     if (!remotes || l->remotes.p)
         return l;
     belay_library_free(l);

@@ -6,6 +6,7 @@
 struct part {
     struct belay_str path;    /* normalised */
     struct belay_str pointer; /* "/x-files/schemas~1order.yaml", as in a fragment; "" of the document itself */
+    struct belay_str id;      /* the $id at its root, whose folder stands for the file's; may be empty */
     struct config_link link;  /* its name and tree */
 };
 
@@ -14,6 +15,7 @@ struct bundle {
     struct part *parts;
     uint32_t count;
     bool failed;
+    bool schema; /* a JSON Schema, not an OpenAPI document */
 };
 
 /* What a mapping's names are: keywords, or names that somebody chose. */
@@ -120,6 +122,25 @@ static struct config_node *name_node(struct bundle *b, const char *text, const s
     return node;
 }
 
+/* A file's $id would make "#/..." in it lead into that file, where the others are not: it becomes the part's, and what is
+ * relative to it is looked for beside the file. */
+static void take_id(struct part *part, bool keep)
+{
+    struct config_node *root = (struct config_node *)part->link.value;
+    struct config_link *before = NULL;
+    for (struct config_link *m = root->kind == CONFIG_MAP ? root->first : NULL; m; before = m, m = m->next) {
+        if (!belay_str_eq(m->key->text, BELAY_STR("$id")) || m->value->kind != CONFIG_SCALAR)
+            continue;
+        part->id = m->value->text;
+        if (keep)
+            return;
+        *(before ? &before->next : &root->first) = m->next;
+        root->last = root->last == m ? before : root->last;
+        root->count--;
+        return;
+    }
+}
+
 static struct part *part_of(struct bundle *b, struct belay_str path, const struct config_node *from)
 {
     struct belay_buf pointer;
@@ -144,6 +165,7 @@ static struct part *part_of(struct bundle *b, struct belay_str path, const struc
     belay_buf_deinit(&pointer);
     part->path = path;
     part->link.value = tree;
+    take_id(part, b->count == 0);
     if (!part->pointer.p || (b->count && !part->link.key)) {
         config_no_memory(b->c);
         return NULL;
@@ -154,12 +176,30 @@ static struct part *part_of(struct bundle *b, struct belay_str path, const struc
 
 /* ---- references ---- */
 
+static bool is_url(struct belay_str text)
+{
+    return memmem(text.n ? text.p : "", text.n, "://", 3);
+}
+
+/* "https://x/s/a.json" in a file whose $id is "https://x/s/b.json" is "a.json" beside it. */
+static struct belay_str beside(const struct part *part, struct belay_str file)
+{
+    size_t folder = part->id.n;
+    while (folder && part->id.p[folder - 1] != '/')
+        folder--;
+    struct belay_str prefix = belay_str_sub(part->id, 0, folder);
+    return is_url(prefix) && belay_str_starts(file, prefix) ? belay_str_sub(file, folder, file.n) : file;
+}
+
 static void rewrite(struct bundle *b, uint32_t at, const struct config_node *node)
 {
     struct belay_str rest = node->text, file = belay_str_split(&rest, '#');
     struct belay_str fragment = rest.p ? rest : BELAY_STR("");
     const struct part *part = &b->parts[at];
-    if (memmem(file.n ? file.p : "", file.n, "://", 3)) {
+    file = beside(part, file);
+    if (b->schema && is_url(file))
+        return; /* a published meta-schema; else its compiler says so */
+    if (is_url(file)) {
         struct belay_problem *p = config_error(b->c->problems, config_place(node), "openapi", "a reference to '%.*s': nothing is fetched",
                                                BELAY_STR_ARG(file));
         config_suggest(b->c->problems, p, "put a copy beside the document and name its path");
@@ -231,7 +271,7 @@ static void walk(struct bundle *b, uint32_t at, const struct config_node *node, 
         return;
     if (node->kind == CONFIG_LIST && in == EXAMPLES)
         return; /* a schema's */
-    if (node->kind == CONFIG_MAP && in == KEYWORDS && config_get(node, "$id"))
+    if (node->kind == CONFIG_MAP && in == KEYWORDS && node != b->parts[at].link.value && config_get(node, "$id"))
         return;
     for (const struct config_link *m = node->first; m; m = m->next) {
         if (node->kind == CONFIG_LIST) {
@@ -280,22 +320,36 @@ static void attach(struct bundle *b)
     root->count++;
 }
 
+/* The first part is there: what it refers to is read, until there is no more. */
+static const struct config_node *gather(struct bundle *b)
+{
+    for (uint32_t i = 0; i < b->count && !b->c->status; i++)
+        walk(b, i, b->parts[i].link.value, KEYWORDS);
+    if (b->failed || b->c->status)
+        return NULL;
+    if (b->count > 1 && b->parts[0].link.value->kind == CONFIG_MAP)
+        attach(b);
+    return b->parts[0].link.value;
+}
+
 const struct config_node *config_openapi_tree(struct config *c, struct belay_str path, const struct config_node *from)
 {
     struct bundle b = { .c = c };
     b.parts = config_scratch(c, sizeof *b.parts * BELAY_CONFIG_FILES_MAX);
+    return b.parts && part_of(&b, normalised(&b, path), from) ? gather(&b) : NULL;
+}
+
+const struct config_node *config_schema_tree(struct config *c, struct belay_str path, const struct config_node *from)
+{
+    struct bundle b = { .c = c, .schema = true };
+    b.parts = config_scratch(c, sizeof *b.parts * BELAY_CONFIG_FILES_MAX);
     if (!b.parts)
         return NULL;
-    const struct part *document = part_of(&b, normalised(&b, path), from);
-    if (!document)
-        return NULL;
-    for (uint32_t i = 0; i < b.count && !c->status; i++)
-        walk(&b, i, b.parts[i].link.value, KEYWORDS);
-    if (b.failed || c->status)
-        return NULL;
-    if (b.count > 1 && b.parts[0].link.value->kind == CONFIG_MAP)
-        attach(&b);
-    return b.parts[0].link.value;
+    if (path.p)
+        return part_of(&b, normalised(&b, path), from) ? gather(&b) : NULL;
+    b.parts[b.count++] = (struct part){ .path = normalised(&b, from->file->path), .pointer = BELAY_STR(""), .link = { .value = from } };
+    take_id(&b.parts[0], true);
+    return gather(&b);
 }
 
 int belay_config_openapi(const char *path, struct belay_definitions **ret_owner, const void **ret_document,

@@ -1,10 +1,11 @@
-/* openapi.h - an OpenAPI document of one or several files, read as one.  Private to config.
+/* openapi.h - an OpenAPI document, or a schema, of one or several files, read as one.  Private to config.
  * Thread: one owner.
  *
  * A $ref to another file becomes one within: the file's tree is put under "x-files", by its path as seen from
  * the document, and references in it are made to lead there, too. So router, schemas and whoever reads the
- * published document see a single one. What lies under an $id of its own keeps its references; nothing is
- * fetched from a network. */
+ * published document see a single one. The $id at a file's root stands for the file's place: what is relative to it is
+ * looked for beside the file. What lies under an $id further down keeps its references; nothing is fetched from a
+ * network. */
 #ifndef BELAY_CONFIG_OPENAPI_H
 #define BELAY_CONFIG_OPENAPI_H
 
@@ -13,6 +14,9 @@
 
 /* NULL: a problem was told. */
 const struct config_node *config_openapi_tree(struct config *c, struct belay_str path, const struct config_node *from);
+
+/* The same of a JSON Schema: the file at path or, path NULL, the mapping `from` itself. */
+const struct config_node *config_schema_tree(struct config *c, struct belay_str path, const struct config_node *from);
 
 /* Warns of members that OpenAPI does not know (openapi_fields.c). */
 void config_openapi_fields(struct config *c, const struct config_node *tree);

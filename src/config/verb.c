@@ -2,6 +2,7 @@
 #include "config/verb.h"
 
 #include "base/limits.h"
+#include "config/openapi.h"
 #include "config/scalar.h"
 
 /* ---- validate ---- */
@@ -35,7 +36,7 @@ static const belay_json *schema_tape(struct config *c, const struct config_node 
 {
     struct belay_str kept;
     const belay_json *root = config_tape(c, tree, node, BELAY_CONFIG_FILE_BYTES_MAX, "schema", "schema", &kept);
-    if (root && tree != node)
+    if (root && (tree != node || config_get(tree, "x-files")))
         swap_schema(c, node, kept);
     return root;
 }
@@ -90,15 +91,17 @@ static const struct belay_schema *compile_schema(struct config *c, const struct 
 void verb_validate(struct config *c, const struct config_node *node, struct belay_step_def *to)
 {
     struct validate_raw raw = { 0 };
-    struct belay_str path;
+    struct belay_str path = BELAY_STR_NONE;
     config_parse(c, &config_kind_validate, node, &raw);
     const struct config_node *tree = raw.schema;
     if (tree && tree->kind == CONFIG_SCALAR) {
         if (!config_text(c, tree, &path))
             return;
         path = config_resolve(c, tree->file, path);
-        tree = path.p ? config_read_tree(c, path, raw.schema) : NULL;
+        tree = path.p ? tree : NULL;
     }
+    if (tree && (path.p || !c->stored)) /* a stored one is whole */
+        tree = config_schema_tree(c, path, tree);
     const belay_json *root = tree ? schema_tape(c, raw.schema, tree) : NULL;
     if (root)
         to->u.validate.schema = compile_schema(c, tree, root);

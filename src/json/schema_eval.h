@@ -64,9 +64,9 @@ bool schema_is_multiple(const belay_json *v, uint64_t digits, int exponent);
 /* Where $dynamicRef leads now. */
 const struct belay_schema_node *schema_dynamic_target(const struct schema_run *r, const struct schema_general *g);
 
-/* unevaluatedProperties, unevaluatedItems: the node has it. */
+/* unevaluatedProperties, unevaluatedItems: the node has it. generous: something else is wrong with v. */
 bool schema_eval_unevaluated(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
-                             const struct schema_place *at);
+                             const struct schema_place *at, bool generous);
 
 /* ---- faults: each returns whether to go on looking for others ---- */
 

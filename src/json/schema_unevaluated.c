@@ -1,5 +1,6 @@
-/* unevaluatedProperties and unevaluatedItems: after all else held, a second walk over the schemas that
- * saw this value tells which members and elements one of them looked at.
+/* unevaluatedProperties and unevaluatedItems: after all else, a second walk over the schemas that
+ * saw this value tells which members and elements one of them looked at.  Where something else is wrong with it, only
+ * those are told that no schema so much as names: with the rest mended, the others may be right.
  *
  * Nothing is recorded while evaluating, so that schemas without these keywords pay nothing.  The walk
  * fills a window of bits on the stack; a container with more parts is walked once a window. */
@@ -11,6 +12,7 @@ struct seen {
     const belay_json *v;
     uint32_t from, to; /* parts from .. to - 1 */
     bool all;
+    bool generous; /* the value is wrong already: what any alternative names counts as looked at */
     uint64_t bits[WINDOW / 64];
 };
 
@@ -29,7 +31,7 @@ static void collect(struct schema_run *r, const struct belay_schema_node *n, str
 
 static void collect_if_holds(struct schema_run *r, const struct belay_schema_node *n, struct seen *s)
 {
-    if (schema_holds_for(r, n, s->v))
+    if (s->generous || schema_holds_for(r, n, s->v))
         collect(r, n, s, false);
 }
 
@@ -45,7 +47,13 @@ static void collect_general(struct schema_run *r, const struct schema_general *g
         collect_if_holds(r, g->any.items[i], s);
     for (uint32_t i = 0; i < g->one.count; i++)
         collect_if_holds(r, g->one.items[i], s);
-    if (g->if_) {
+    if (g->if_ && s->generous) {
+        collect(r, g->if_, s, false);
+        if (g->then)
+            collect(r, g->then, s, false);
+        if (g->else_)
+            collect(r, g->else_, s, false);
+    } else if (g->if_) {
         bool holds = schema_holds_for(r, g->if_, s->v);
         const struct belay_schema_node *then = holds ? g->then : g->else_;
         if (holds)
@@ -83,7 +91,7 @@ static void collect_object(struct schema_run *r, const struct schema_object *o, 
 static void collect_array(struct schema_run *r, const struct schema_array *p, struct seen *s, bool top)
 {
     const struct belay_schema_node *contains = p->contains_counts ? p->contains : NULL;
-    s->all = s->all || p->items || (p->unevaluated && !top);
+    s->all = s->all || p->items || (p->unevaluated && !top) || (s->generous && contains);
     const belay_json *item = belay_json_first(s->v);
     for (uint32_t i = 0; i < s->v->n && i < s->to && !s->all; i++, item = belay_json_next(item))
         if (i < p->prefix.count || (i >= s->from && contains && schema_holds_for(r, contains, item)))
@@ -104,6 +112,11 @@ static void collect(struct schema_run *r, const struct belay_schema_node *n, str
 {
     const struct schema_scope *outer = r->scope;
     struct schema_scope inner = { outer, n->resource };
+    if (s->generous && r->bounds->steps == 0) {
+        s->all = true; /* nothing more is said of it */
+        return;
+    }
+    r->bounds->steps -= s->generous;
     if (r->dynamic && (!outer || outer->resource != n->resource))
         r->scope = &inner;
     collect_node(r, n, s, top);
@@ -124,15 +137,15 @@ static bool eval_part(struct schema_run *r, const struct belay_schema_node *n, c
 }
 
 bool schema_eval_unevaluated(struct schema_run *r, const struct belay_schema_node *n, const belay_json *v,
-                             const struct schema_place *at)
+                             const struct schema_place *at, bool generous)
 {
     bool object = v->type == BELAY_JSON_OBJECT, ok = true;
     const struct belay_schema_node *rest = object ? n->object->unevaluated : n->array->unevaluated;
-    struct seen s = { .v = v };
+    struct seen s = { .v = v, .generous = generous };
     const belay_json *part = belay_json_first(v);
     for (uint32_t i = 0; i < v->n; i++) {
         if (i == s.to) {
-            s = (struct seen){ .v = v, .from = i, .to = v->n - i < WINDOW ? v->n : i + WINDOW };
+            s = (struct seen){ .v = v, .from = i, .to = v->n - i < WINDOW ? v->n : i + WINDOW, .generous = generous };
             collect(r, n, &s, true);
         }
         struct schema_place here = { at, object ? part : NULL, i };

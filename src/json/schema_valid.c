@@ -268,10 +268,10 @@ static bool eval_node(struct schema_run *r, const struct belay_schema_node *n, c
     if ((ok || r->faults) && n->general)
         ok = eval_general(r, n, v, at) && ok;
     /* last: it depends on what the others have looked at */
-    if (ok
+    if ((ok || r->faults)
         && ((n->object && n->object->unevaluated && v->type == BELAY_JSON_OBJECT)
             || (n->array && n->array->unevaluated && v->type == BELAY_JSON_ARRAY)))
-        ok = schema_eval_unevaluated(r, n, v, at);
+        ok = schema_eval_unevaluated(r, n, v, at, !ok) && ok;
     return ok;
 }
 

@@ -82,6 +82,12 @@ def test_an_expression_that_never_ends_is_stopped():
     assert json.loads(expr("--json", "$string([1..9000000])")[1])["error"]["code"] in ("U1001", "U1004", "U1006")
 
 
+def test_more_steps_may_be_allowed_than_in_a_flow():
+    source = "($loop := function($n) { $n = 0 ? 'done' : $loop($n - 1) }; $loop(100000))"
+    assert "U1001" in expr(source)[2]
+    assert expr("--steps", "10000000", source)[:2] == (0, '"done"\n')
+
+
 def test_wrong_usage_says_so():
     assert expr("a", "b", "c")[0] == 64
     assert expr("--nonsense", "a")[0] == 64

@@ -259,6 +259,39 @@ static void a_wrong_schema_is_refused_with_its_place(void **state)
     }
 }
 
+static void what_no_schema_names_is_told_beside_other_faults(void **state)
+{
+    (void)state;
+    assert_string_equal(faults_of("{\"properties\":{\"a\":{\"type\":\"string\"}},\"anyOf\":[{\"properties\":"
+                                  "{\"b\":{\"const\":1}},\"required\":[\"b\"]},{\"properties\":{\"c\":{\"const\":1}},\"required\":[\"c\"]}],"
+                                  "\"if\":{\"required\":[\"none\"]},\"then\":{\"properties\":{\"d\":true}},"
+                                  "\"unevaluatedProperties\":false}",
+                                  "{\"a\":1,\"b\":1,\"c\":2,\"d\":3,\"e\":4}"),
+                        "/a | /properties/a/type | 1 is a number, not string\n"
+                        "/e | /unevaluatedProperties | the member \"e\" is not allowed here");
+    assert_string_equal(faults_of("{\"prefixItems\":[{\"const\":1}],\"unevaluatedItems\":false}", "[2,3]"),
+                        "/0 | /prefixItems/0/const | 2 is not 1\n"
+                        "/1 | /unevaluatedItems | the item 1 is not allowed here");
+    assert_string_equal(faults_of("{\"prefixItems\":[{\"const\":1}],\"contains\":{\"const\":5},\"unevaluatedItems\":false}", "[2,3]"),
+                        "/0 | /prefixItems/0/const | 2 is not 1\n"
+                        " | /contains | 0 items fit what the array must contain, at least 1 must");
+}
+
+/* Each level names the next twice: what is looked at for the faults is bounded, too. */
+static void unevaluated_members_of_a_wrong_value_are_looked_for_in_bounded_time(void **state)
+{
+    struct belay_buf schema;
+    (void)state;
+    belay_buf_init(&schema, BELAY_KIB(64));
+    belay_buf_printf(&schema, "{\"minProperties\":2,\"unevaluatedProperties\":false,\"anyOf\":[{\"$ref\":\"#/$defs/n0\"},true],\"$defs\":{");
+    for (int i = 0; i < 60; i++)
+        belay_buf_printf(&schema, "\"n%d\":{\"anyOf\":[{\"type\":\"null\"},{\"$ref\":\"#/$defs/n%d\"},{\"$ref\":\"#/$defs/n%d\"}]},", i, i + 1, i + 1);
+    belay_buf_printf(&schema, "\"n60\":{\"type\":\"object\"}}}");
+    belay_buf_put_c(&schema, '\0');
+    assert_non_null(strstr(faults_of(schema.p, "{\"a\":1}"), "fewer"));
+    belay_buf_deinit(&schema);
+}
+
 static void every_mistake_of_a_schema_is_told(void **state)
 {
     (void)state;
@@ -581,6 +614,8 @@ int main(void)
         TEST(too_many_names_or_members_are_refused),
         TEST(what_a_costly_pattern_leaves_open_is_not_valid),
         TEST(a_schema_within_an_openapi_document_finds_its_components),
+        TEST(what_no_schema_names_is_told_beside_other_faults),
+        TEST(unevaluated_members_of_a_wrong_value_are_looked_for_in_bounded_time),
         TEST(every_mistake_of_a_schema_is_told),
         TEST(a_broken_document_is_told_once_and_not_entered),
         TEST(another_document_is_asked_for_and_named_in_faults),
