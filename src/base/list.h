@@ -36,6 +36,12 @@ static inline void belay_list_push(struct belay_list *l, struct belay_list *node
     belay_list_insert_before(l, node);
 }
 
+/* To the front: of a list of spare things, which are taken from there, the one used last is still in the cache. */
+static inline void belay_list_push_front(struct belay_list *l, struct belay_list *node)
+{
+    belay_list_insert_before(l->next, node);
+}
+
 static inline void belay_list_unlink(struct belay_list *node)
 {
     node->prev->next = node->next;

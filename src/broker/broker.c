@@ -5,6 +5,7 @@
 #include "broker/deliver.h"
 #include "broker/exception.h"
 #include "broker/idempotency.h"
+#include "broker/lane_filter.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
 #include "broker/sweep.h"
@@ -22,6 +23,7 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
     b->part_keys = BELAY_IDEMPOTENCY_PART_KEYS;
     b->spill_after_us = SPILL_AFTER_US;
     b->sweep_waiting_min = SWEEP_WAITING_MIN;
+    b->lane_filter_worn = LANE_FILTER_WORN;
     b->trail_entries_max = BELAY_TRAIL_ENTRIES_MAX;
     b->scheduled_next = 1;
     b->scheduled_due = b->retention_at = BELAY_TIME_NEVER;
@@ -34,11 +36,21 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
     belay_heap_init(&b->wakes);
     belay_list_init(&b->free_entries);
     belay_list_init(&b->free_lanes);
-    belay_list_init(&b->free_pages);
+    spare_pages_init(b);
     if (store)
         b->state = belay_store_state(store);
     *ret_broker = b;
     return BELAY_OK;
+}
+
+static void free_pages(struct belay_list *list)
+{
+    struct belay_list *node;
+    while ((node = belay_list_pop(list))) {
+        struct page *p = BELAY_CONTAINER_OF(node, struct page, node);
+        belay_arena_deinit(&p->fetch.arena);
+        belay_free(p);
+    }
 }
 
 static void free_entries(struct belay_broker *b)
@@ -48,11 +60,8 @@ static void free_entries(struct belay_broker *b)
         belay_free(BELAY_CONTAINER_OF(node, struct entry, d.node));
     while ((node = belay_list_pop(&b->free_lanes)))
         belay_free(BELAY_CONTAINER_OF(node, struct lane, troubled_node));
-    while ((node = belay_list_pop(&b->free_pages))) {
-        struct page *p = BELAY_CONTAINER_OF(node, struct page, node);
-        belay_arena_deinit(&p->fetch.arena);
-        belay_free(p);
-    }
+    free_pages(&b->spare_large.list);
+    free_pages(&b->spare_few.list);
 }
 
 void belay_broker_free(struct belay_broker *b)
@@ -60,6 +69,7 @@ void belay_broker_free(struct belay_broker *b)
     if (!b)
         return;
     replays_free(b);
+    lane_filter_free(b);
     subscriptions_free(b);
     topics_free(b);
     parts_free(b);
@@ -121,6 +131,7 @@ void belay_broker_recovered(struct belay_broker *b, belay_time now)
         subscription_kick(b, sub);
     }
     sweep_recovered(b);
+    lane_filter_recovered(b);
     replays_recovered(b);
     retention_tick(b);
 }

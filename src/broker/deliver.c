@@ -7,6 +7,7 @@
 
 #include "broker/background.h"
 #include "broker/lane.h"
+#include "broker/lane_filter.h"
 #include "broker/outcome.h"
 #include "broker/record.h"
 #include "broker/suspect.h"
@@ -210,6 +211,7 @@ void belay_broker_tick(struct belay_broker *b, belay_time now)
     retention_tick(b);
     idempotency_tick(b);
     sweep_tick(b);
+    lane_filter_tick(b);
     poison_tick(b);
     trail_tick(b);
     if (b->replay_count)

@@ -11,6 +11,7 @@
 #include "base/planted.h"
 #include "broker/head.h"
 #include "broker/lane.h"
+#include "broker/lane_filter.h"
 #include "broker/record.h"
 #include "broker/sweep.h"
 
@@ -92,6 +93,7 @@ void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     }
     BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
     belay_state_put(b->state, BELAY_TABLE_LANE, row_key_str(&key), belay_buf_view(&out));
+    lane_filter_add(b, sub, lane);
 }
 
 bool lane_has_head(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row)
@@ -257,6 +259,8 @@ void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct 
     count_less(&sub->n.lanes_in_trouble, 1);
     sub->dirty = true;
     lane_over(b, sub);
+    if (!sub->n.lanes_in_trouble)
+        lane_filter_well(b);
     if (l) {
         l->trouble = l->hand = false;
         belay_list_unlink(&l->troubled_node);

@@ -175,6 +175,21 @@ struct key_part {
     bool full;
 };
 
+/* Lanes that may have rows (lane_filter.h). */
+struct lane_filter {
+    uint64_t *words, *next; /* next: of the walk under way */
+    bool complete, walking;
+    bool look;              /* something changed that may make it empty, or has to be walked for */
+    struct row_key at;      /* rows up to this key were walked */
+    uint64_t added;         /* since the last walk began */
+};
+
+/* Pages of one size that wait for the next (window.c). */
+struct spare_pages {
+    struct belay_list list;
+    uint32_t count, max;
+};
+
 struct cost {
     size_t state_bytes; /* keys and values that apply may put */
     uint32_t changes;
@@ -217,13 +232,16 @@ struct belay_broker {
     struct belay_list ring;      /* subscriptions that may have something to deliver */
     uint32_t ring_count;
     struct belay_heap wakes;
-    struct belay_list free_entries, free_lanes, free_pages;
-    uint32_t free_entry_count, free_page_count;
+    struct belay_list free_entries, free_lanes;
+    uint32_t free_entry_count;
+    struct spare_pages spare_large, spare_few;
     size_t window_bytes;
     uint32_t read_ahead_max;     /* BELAY_LANE_READ_AHEAD_MAX; less in tests */
     belay_time spill_after_us;   /* SPILL_AFTER_US; less in tests */
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
+    struct lane_filter lane_filter;
+    uint64_t lane_filter_worn;   /* LANE_FILTER_WORN; less in tests */
     uint32_t sweeping;           /* sweeps under way */
     uint32_t sweep_waiting_min;  /* SWEEP_WAITING_MIN; less in tests, and with it what sweep.c counts by it */
     uint32_t watch_from;         /* index of the subscription whose lanes are watched first */

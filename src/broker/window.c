@@ -11,9 +11,11 @@
 #include "broker/deliver.h"
 #include "broker/exception.h"
 #include "broker/held.h"
+#include "broker/lane_filter.h"
 
 #define SPARE_ENTRIES_MAX 4096
 #define SPARE_PAGES_MAX 32
+#define SPARE_FEW_MAX 256 /* pages of a few messages */
 
 static struct belay_str sequence_key(const uint64_t *sequence)
 {
@@ -56,13 +58,26 @@ void pages_count(struct page *p)
     p->bytes = bytes;
 }
 
+void spare_pages_init(struct belay_broker *b)
+{
+    b->spare_large.max = SPARE_PAGES_MAX;
+    b->spare_few.max = SPARE_FEW_MAX;
+    belay_list_init(&b->spare_large.list);
+    belay_list_init(&b->spare_few.list);
+}
+
+static struct spare_pages *spare_of(struct belay_broker *b, size_t chunk_bytes)
+{
+    return chunk_bytes >= READ_BYTES ? &b->spare_large : chunk_bytes == FEW_BYTES ? &b->spare_few : NULL;
+}
+
 struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, size_t chunk_bytes)
 {
-    bool standard = chunk_bytes >= READ_BYTES;
-    struct belay_list *node = standard ? belay_list_pop(&b->free_pages) : NULL;
+    struct spare_pages *spare = spare_of(b, chunk_bytes);
+    struct belay_list *node = spare ? belay_list_pop(&spare->list) : NULL;
     struct page *p;
     if (node) {
-        b->free_page_count--;
+        spare->count--;
         p = BELAY_CONTAINER_OF(node, struct page, node);
     } else {
         p = belay_calloc(1, sizeof *p);
@@ -94,10 +109,11 @@ void page_unref(struct page *p)
     struct belay_broker *b = p->broker;
     BELAY_ASSERT(!p->entry && b->window_bytes >= p->bytes);
     b->window_bytes -= p->bytes;
-    if (p->fetch.arena.chunk_bytes >= READ_BYTES && b->free_page_count < SPARE_PAGES_MAX) {
+    struct spare_pages *spare = spare_of(b, p->fetch.arena.chunk_bytes);
+    if (spare && spare->count < spare->max) {
         belay_arena_reset(&p->fetch.arena);
-        belay_list_push(&b->free_pages, &p->node);
-        b->free_page_count++;
+        belay_list_push_front(&spare->list, &p->node);
+        spare->count++;
         return;
     }
     belay_arena_deinit(&p->fetch.arena);
@@ -144,7 +160,7 @@ static void lane_free(struct belay_broker *b, struct belay_subscription *sub, st
     belay_map_del(&sub->lanes, hash_key(&lane->hash));
     BELAY_ASSERT(!lane->busy && !lane->pending_count && belay_list_empty(&lane->others));
     belay_list_unlink(&lane->troubled_node);
-    belay_list_push(&b->free_lanes, &lane->troubled_node);
+    belay_list_push_front(&b->free_lanes, &lane->troubled_node);
 }
 
 void entry_drop(struct belay_broker *b, struct entry *e)
@@ -172,7 +188,7 @@ void entry_drop(struct belay_broker *b, struct entry *e)
     if (!sub->fresh)
         page_close(sub);
     if (b->free_entry_count < SPARE_ENTRIES_MAX) {
-        belay_list_push(&b->free_entries, &e->d.node);
+        belay_list_push_front(&b->free_entries, &e->d.node);
         b->free_entry_count++;
     } else {
         belay_free(e);
@@ -225,7 +241,7 @@ static struct lane *lane_get(struct belay_broker *b, struct belay_subscription *
     }
     if (head) {
         lane->trouble = true;
-    } else if (sub->n.lanes_in_trouble) {
+    } else if (sub->n.lanes_in_trouble && lane_filter_may(b, sub->id, hash)) {
         struct lane_row row;
         lane->trouble = lane_in_trouble(b, sub->id, hash, &row);
         lane->hand = lane->trouble && row.hand;

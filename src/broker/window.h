@@ -77,6 +77,7 @@ static inline struct entry *entry_of(struct belay_delivery *d)
 int entry_enter(struct belay_broker *b, struct entry *e) BELAY_MUST_CHECK;
 void entry_ready(struct entry *e);
 struct page *page_new(struct belay_broker *b, struct belay_subscription *sub, size_t chunk_bytes);
+void spare_pages_init(struct belay_broker *b);
 void page_ref(struct page *p);
 void page_unref(struct page *p);
 /* What is read next begins a page of its own. */

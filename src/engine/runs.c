@@ -51,7 +51,9 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
     belay_list_unlink(&r->node);
     belay_sm_move(states, &r->state, to);
     struct belay_list *list = list_of(e, to);
-    if (list)
+    if (to == RUN_FREE)
+        belay_list_push_front(list, &r->node);
+    else if (list)
         belay_list_push(list, &r->node);
     e->stalled_count += to == RUN_STALLED;
     e->blocked_count += to == RUN_BLOCKED;

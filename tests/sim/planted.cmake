@@ -31,6 +31,7 @@ set(planted
   "32:an_attempt_used_up_by_waiting"
   "33:a_postponed_retry_that_is_due_twice"
   "34:a_rate_that_nobody_keeps"
+  "94:a_start_that_takes_lanes_in_trouble_for_well"
   "93:a_sweep_that_takes_what_still_waits"
   "80:a_retry_that_wakes_a_lane_parked_by_hand"
   "81:a_lane_parked_by_hand_whose_head_comes_all_the_same"

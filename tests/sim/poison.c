@@ -48,6 +48,7 @@ void sim_poison_event(struct sim_world *w, const struct belay_action_event *e)
 void sim_small_parts(struct sim_world *w)
 {
     belay_engine_broker(w->engine)->sweep_waiting_min = 2;
+    belay_engine_broker(w->engine)->lane_filter_worn = 4;
     if (w->overlay_bytes_max > BELAY_MIB(1))
         belay_engine_broker(w->engine)->part_keys = 5;
 }

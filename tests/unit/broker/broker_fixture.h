@@ -74,8 +74,10 @@ static inline void world_open(struct world *w)
         w->b->read_ahead_max = w->read_ahead_max;
         w->b->spill_after_us = 0;
     }
-    if (w->rows_stay)
+    if (w->rows_stay) {
         w->b->sweep_waiting_min = 2;
+        w->b->lane_filter_worn = 8;
+    }
     if (w->part_keys)
         w->b->part_keys = w->part_keys;
     world_ok(w, belay_store_open(&w->opt, &w->store, &w->err));
