@@ -59,7 +59,7 @@ NEVER_HEADER = {"store": ["platform/clock.h", "platform/random.h", "platform/soc
 PLAIN_C = """errno.h float.h inttypes.h limits.h math.h stdalign.h stdarg.h stdatomic.h stdbool.h
 stddef.h stdint.h stdio.h stdlib.h string.h strings.h""".split()
 SYSTEM = """arpa/inet.h dirent.h fcntl.h grp.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h pwd.h
-sched.h signal.h sys/epoll.h sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h
+sched.h signal.h spawn.h sys/epoll.h sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h
 sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h sys/time.h sys/timerfd.h sys/types.h
 sys/uio.h sys/un.h sys/utsname.h sys/wait.h termios.h time.h unistd.h""".split()
 SYSTEM_ROOMS = ["platform", "connector/common", "connector/*", "runtime", "admin", "cli"]
@@ -68,7 +68,7 @@ SYSTEM_ROOMS = ["platform", "connector/common", "connector/*", "runtime", "admin
 HEADERS = {
     "uv.h": ["connector/http", "runtime", "admin"],
     "llhttp.h": ["connector/http"],
-    "curl/": ["connector/http"],
+    "curl/": ["connector/http", "connector/smtp"],
     "openssl/": ["connector/*", "runtime"],
     "openssl/evp.h": ["connector/*", "runtime", "expr"],
     "expat.h": ["expr"],

@@ -86,7 +86,8 @@ enum belay_option_type {
     BELAY_OPTION_SIZE,     /* "64KiB", "1MiB" -> bytes */
     BELAY_OPTION_URL,
     BELAY_OPTION_PATH,     /* of a file, relative to the configuration's folder */
-    BELAY_OPTION_FIELDS    /* mapping of strings (headers) */
+    BELAY_OPTION_FIELDS,   /* mapping of strings (headers) */
+    BELAY_OPTION_TEXTS     /* a string, or a list of them: fields without names */
 };
 
 /* One row of a connector's table: feeds the parser, `belay lint`, the published JSON Schema and the
@@ -110,7 +111,7 @@ struct belay_option_value {
     const struct belay_option *option;
     struct belay_str text;            /* STRING, URL, PATH (resolved) */
     int64_t number;                   /* INT, BOOL, DURATION (ms), SIZE (bytes) */
-    const struct belay_field *fields; /* FIELDS */
+    const struct belay_field *fields; /* FIELDS, TEXTS */
     uint32_t field_count;
 };
 

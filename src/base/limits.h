@@ -180,6 +180,11 @@
 #define BELAY_HTTP_WRITE_TIMEOUT_MS 30000
 #define BELAY_HTTP_LINGER_MS 2000        /* reading on after a refusal, so that it is not reset away */
 
+/* connectors */
+#define BELAY_WORKERS_MAX 64                   /* threads of one connection whose calls block them */
+#define BELAY_COMMAND_OUTPUT_BYTES_MAX BELAY_KIB(64) /* of a program that are kept */
+#define BELAY_SMTP_RECIPIENTS_MAX 100
+
 /* obs */
 #define BELAY_ALERTS_MAX 4096             /* rules times subjects that are in trouble at once */
 #define BELAY_SILENCES_MAX 256

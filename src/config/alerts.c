@@ -198,8 +198,53 @@ static const struct config_kind kind_webhook = {
     .finish = finish_webhook,
 };
 
+struct email_raw {
+    const struct config_node *server, *tls, *username, *password, *from, *to, *subject, *body, *ca_file;
+};
+static const struct config_key email_keys[] = {
+    { "server", CONFIG_TEXT_NODE, .shape = "host:port", .help = "The mail server: mail.example.com:587.", .required = true,
+      CONFIG_FIELD(struct email_raw, server) },
+    { "tls", CONFIG_TEXT_NODE, .shape = "starttls, tls or none",
+      .help = "starttls: required of the server; tls: from the first byte; none: in the clear, without a password (starttls).",
+      CONFIG_FIELD(struct email_raw, tls) },
+    { "username", CONFIG_TEXT_NODE, .shape = "text", .help = "User of the server.", CONFIG_FIELD(struct email_raw, username) },
+    { "password", CONFIG_TEXT_NODE, .shape = "text", .help = "Password of the user.", CONFIG_FIELD(struct email_raw, password) },
+    { "from", CONFIG_TEXT_NODE, .shape = "address", .help = "Address of the sender.", .required = true,
+      CONFIG_FIELD(struct email_raw, from) },
+    { "to", CONFIG_TEXTS_NODE, "Addresses of who gets it.", .required = true, CONFIG_FIELD(struct email_raw, to) },
+    { "subject", CONFIG_VALUE_NODE, .shape = "template", .help = "Subject; without it \"[firing] rule subject: summary\".",
+      CONFIG_FIELD(struct email_raw, subject) },
+    { "body", CONFIG_VALUE_NODE, .shape = "template",
+      .help = "Text; without it all that the notice says, a line each. Members of the notice as of a webhook's body.",
+      CONFIG_FIELD(struct email_raw, body) },
+    { "ca_file", CONFIG_TEXT_NODE, .shape = "path of a file",
+      .help = "PEM file with the authorities to trust instead of the system's.", CONFIG_FIELD(struct email_raw, ca_file) },
+    { 0 },
+};
+static const struct config_kind kind_email = {
+    "alert-email", "A mail, by SMTP with STARTTLS.", email_keys, sizeof(struct email_raw), .short_key = NULL,
+};
+
+struct command_raw {
+    const struct config_node *run, *env, *timeout;
+};
+static const struct config_key command_keys[] = {
+    { "run", CONFIG_TEXTS_NODE, "The program, by its absolute path, and its arguments; there is no shell.", .required = true,
+      CONFIG_FIELD(struct command_raw, run) },
+    { "env", CONFIG_ANY_NODE, .shape = "mapping of texts", .help = "Environment variables for it.",
+      CONFIG_FIELD(struct command_raw, env) },
+    { "timeout", CONFIG_TEXT_NODE, .shape = "duration", .help = "Then it is ended, and has failed (30s).",
+      CONFIG_FIELD(struct command_raw, timeout) },
+    { 0 },
+};
+static const struct config_kind kind_command = {
+    "alert-command",
+    "A program: the notice as JSON on its standard input, and in BELAY_ALERT_RULE, _SUBJECT, _STATUS, _LEVEL, _SUMMARY.",
+    command_keys, sizeof(struct command_raw), .short_key = "run",
+};
+
 struct channel_raw {
-    const struct config_node *webhook, *log, *retry;
+    const struct config_node *webhook, *email, *command, *log, *retry;
 };
 static const struct config_key log_keys[] = { { 0 } };
 static const struct config_kind kind_log = { "alert-log", "Nothing but the log.", log_keys, 1, .short_key = NULL };
@@ -207,6 +252,9 @@ static const struct config_kind kind_log = { "alert-log", "Nothing but the log."
 static const struct config_key channel_keys[] = {
     { "webhook", CONFIG_SUB_NODE, "Posts it to a URL.", .one_of = 1, CONFIG_FIELD(struct channel_raw, webhook),
       .kind = &kind_webhook },
+    { "email", CONFIG_SUB_NODE, "Sends a mail.", .one_of = 1, CONFIG_FIELD(struct channel_raw, email), .kind = &kind_email },
+    { "command", CONFIG_SUB_NODE, "Starts a program; another exit code than 0 is a failure.", .one_of = 1,
+      CONFIG_FIELD(struct channel_raw, command), .kind = &kind_command },
     { "log", CONFIG_SUB_NODE, "Only the log, where every notice stands anyway: { }.", .one_of = 1,
       CONFIG_FIELD(struct channel_raw, log), .kind = &kind_log },
     { "retry", CONFIG_SUB_NODE, "How a notice is repeated before the next channel takes over (8 attempts, 1s to 2m).",
@@ -245,6 +293,32 @@ static const char send_yaml[] =
     "- set: { key: '@KEY' }\n"
     "- name: send\n"
     "  call: { connection: '@NAME', method: POST, path: '', headers: { content-type: application/json }, body: '@BODY' }\n";
+
+/* A notice told twice has the same Message-ID: twice is as once. */
+static const char email_connection_yaml[] =
+    "{ smtp: { server: '@SERVER', tls: '@TLS', username: '@USER', password: '@PASSWORD', from: '@FROM', to: '@TO', ca_file: '@CA' },\n"
+    "  timeout: 30s, concurrency: 4, idempotency: { header: Message-ID } }\n";
+
+static const char email_yaml[] =
+    "- name: send\n"
+    "  call: { connection: '@NAME', subject: '@SUBJECT', headers: { content-type: text/plain; charset=utf-8 }, body: '@BODY' }\n";
+
+static const char email_subject[] = "[{% status %}] {% rule %} {% subject %}: {% summary %}";
+static const char email_body[] =
+    "{% summary & '\n\nrule:    ' & rule & (subject ? '\nof:      ' & subject : '') & '\nstatus:  ' & status & ', ' & level"
+    " & '\nvalue:   ' & shown & '\nsince:   ' & since & '\ntold:    ' & at & '\nby:      ' & application"
+    " & (hint and status = 'firing' ? '\n\nlook:    ' & hint : '') & '\n' %}";
+
+static const char command_connection_yaml[] =
+    "{ command: { run: '@RUN', env: '@ENV' }, timeout: '@TIMEOUT', concurrency: 4, response_max: 64KiB,\n"
+    "  idempotency: { header: BELAY_IDEMPOTENCY_KEY } }\n";
+
+static const char command_yaml[] =
+    "- name: send\n"
+    "  call:\n"
+    "    connection: '@NAME'\n"
+    "    headers: { BELAY_ALERT_RULE: '{% rule %}', BELAY_ALERT_SUBJECT: '{% subject %}', BELAY_ALERT_STATUS: '{% status %}',\n"
+    "               BELAY_ALERT_LEVEL: '{% level %}', BELAY_ALERT_SUMMARY: '{% summary %}' }\n";
 
 static const char log_yaml[] = "- log: { level: warn, message: '{% rule %} {% subject %}: {% summary %}' }\n";
 
@@ -316,6 +390,47 @@ static const struct config_node *webhook_steps(struct making *m, const struct co
     return splice(m, send_yaml, parts, count, node);
 }
 
+/* A text of ours where the file says none. */
+static const struct config_node *or_text(struct making *m, const struct config_node *node, const char *text,
+                                         const struct config_node *at)
+{
+    return node ? node : config_text_node(m->c, belay_str_c(text), at);
+}
+
+static const struct config_node *email_steps(struct making *m, const struct config_node *name, const struct config_node *node)
+{
+    struct email_raw raw = { 0 };
+    struct config *c = m->c;
+    config_parse(c, &kind_email, node, &raw);
+    const struct config_part parts[] = { { "@NAME", name },         { "@SERVER", raw.server },     { "@TLS", raw.tls },
+                                         { "@USER", raw.username }, { "@PASSWORD", raw.password }, { "@FROM", raw.from },
+                                         { "@TO", raw.to },         { "@CA", raw.ca_file },
+                                         { "@SUBJECT", or_text(m, raw.subject, email_subject, node) },
+                                         { "@BODY", or_text(m, raw.body, email_body, node) } };
+    const uint32_t count = sizeof parts / sizeof parts[0];
+    if (!raw.server || !raw.from || !raw.to)
+        return NULL; /* that was said */
+    if (!config_map_add(c, m->connections, name, splice(m, email_connection_yaml, parts, count, node)))
+        config_no_memory(c);
+    return splice(m, email_yaml, parts, count, node);
+}
+
+static const struct config_node *command_steps(struct making *m, const struct config_node *name,
+                                               const struct config_node *node)
+{
+    struct command_raw raw = { 0 };
+    struct config *c = m->c;
+    config_parse(c, &kind_command, node, &raw);
+    const struct config_part parts[] = { { "@NAME", name }, { "@RUN", raw.run }, { "@ENV", raw.env },
+                                         { "@TIMEOUT", or_text(m, raw.timeout, "30s", node) } };
+    const uint32_t count = sizeof parts / sizeof parts[0];
+    if (!raw.run)
+        return NULL;
+    if (!config_map_add(c, m->connections, name, splice(m, command_connection_yaml, parts, count, node)))
+        config_no_memory(c);
+    return splice(m, command_yaml, parts, count, node);
+}
+
 static void make_channel(struct making *m, const struct config_link *link)
 {
     struct config *c = m->c;
@@ -324,11 +439,15 @@ static void make_channel(struct making *m, const struct config_link *link)
     if (!text.p || !config_check_name(c, link->key, "channel"))
         return;
     config_parse(c, &kind_channel, link->value, &raw);
-    if (!raw.webhook && !raw.log)
+    if (!raw.webhook && !raw.log && !raw.email && !raw.command)
         return;
     const struct config_node *name = config_text_node(c, text, link->key);
-    const struct config_node *steps = raw.webhook ? webhook_steps(m, name, raw.webhook)
-                                                  : splice(m, log_yaml, NULL, 0, raw.log);
+    const struct config_node *steps = raw.webhook   ? webhook_steps(m, name, raw.webhook)
+                                      : raw.email   ? email_steps(m, name, raw.email)
+                                      : raw.command ? command_steps(m, name, raw.command)
+                                                    : splice(m, log_yaml, NULL, 0, raw.log);
+    if (!steps)
+        return;
     const struct config_part parts[] = {
         { "@NAME", name },
         { "@STEPS", steps },

@@ -25,6 +25,7 @@ const char *config_option_type(enum belay_option_type type)
     case BELAY_OPTION_URL: return "URL";
     case BELAY_OPTION_PATH: return "path of a file";
     case BELAY_OPTION_FIELDS: return "mapping of strings";
+    case BELAY_OPTION_TEXTS: return "string, or list of strings";
     }
     return "?";
 }
@@ -50,6 +51,25 @@ static bool take_fields(struct config *c, const struct config_node *node,
             = (struct belay_field){ config_keep(c, m->key->text), config_keep(c, text) };
     }
     v->fields = fields;
+    return true;
+}
+
+static bool take_texts(struct config *c, const struct config_node *node, struct belay_option_value *v)
+{
+    const struct belay_str *texts;
+    uint32_t count;
+    if (node->kind == CONFIG_MAP) {
+        config_error(c->problems, config_place(node), "type", "a list of strings is wanted here, not %s",
+                     config_kind_text(node));
+        return false;
+    }
+    struct belay_field *fields = config_texts(c, node, &texts, &count) ? CONFIG_ARRAY(c, struct belay_field, count) : NULL;
+    if (!fields)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        fields[i].value = texts[i];
+    v->fields = fields;
+    v->field_count = count;
     return true;
 }
 
@@ -95,9 +115,11 @@ static bool take(struct config *c, const struct config_node *node, struct belay_
     struct belay_str text;
     enum belay_option_type type = v->option->type;
     /* The rest of a connection is told: where it leads, how fast. */
-    c->secret_here = type == BELAY_OPTION_SECRET || type == BELAY_OPTION_STRING || type == BELAY_OPTION_FIELDS;
-    bool good = type == BELAY_OPTION_FIELDS ? take_fields(c, node, v)
-                                            : config_text(c, node, &text) && take_text(c, node, text, v);
+    c->secret_here = type == BELAY_OPTION_SECRET || type == BELAY_OPTION_STRING || type == BELAY_OPTION_FIELDS
+                     || type == BELAY_OPTION_TEXTS;
+    bool good = type == BELAY_OPTION_FIELDS  ? take_fields(c, node, v)
+                : type == BELAY_OPTION_TEXTS ? take_texts(c, node, v)
+                                             : config_text(c, node, &text) && take_text(c, node, text, v);
     c->secret_here = false;
     if (good && type == BELAY_OPTION_SECRET)
         config_secret(c, v->text);
@@ -122,11 +144,15 @@ static bool are_good(struct config *c, const struct belay_connector *connector, 
                      const struct config_node *node)
 {
     bool good = true;
-    if (v->option->type != BELAY_OPTION_FIELDS)
+    bool texts = v->option->type == BELAY_OPTION_TEXTS;
+    if (v->option->type != BELAY_OPTION_FIELDS && !texts)
         return is_good(c, connector, v->option->name, v->text, node);
+    if (texts && node->kind != CONFIG_LIST)
+        return is_good(c, connector, v->option->name, v->fields[0].value, node);
     const struct config_link *m = node->first;
     for (uint32_t i = 0; i < v->field_count && m; i++, m = m->next)
-        good &= is_good(c, connector, v->option->name, m->key->text, m->key);
+        good &= texts ? is_good(c, connector, v->option->name, v->fields[i].value, m->value)
+                      : is_good(c, connector, v->option->name, m->key->text, m->key);
     return good;
 }
 

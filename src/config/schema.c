@@ -281,6 +281,7 @@ void config_option_describe(struct belay_json_out *o, const struct belay_option 
         [BELAY_OPTION_BOOL] = "boolean", [BELAY_OPTION_DURATION] = "duration",
         [BELAY_OPTION_SIZE] = "size",    [BELAY_OPTION_URL] = "text",
         [BELAY_OPTION_PATH] = "text",    [BELAY_OPTION_FIELDS] = "fields",
+        [BELAY_OPTION_TEXTS] = "texts",
     };
     belay_json_begin_object(o);
     put_ref(o, template_ ? "text" : refs[option->type]);

@@ -1,9 +1,13 @@
 #include "connector/registry.h"
 
+#include "connector/command/command.h"
 #include "connector/http/client.h"
+#include "connector/smtp/smtp.h"
 
 static const struct belay_connector *const connectors[] = {
     &belay_connector_http,
+    &belay_connector_smtp,
+    &belay_connector_command,
     NULL,
 };
 

@@ -68,6 +68,28 @@ static void a_channel_becomes_a_connection_a_queue_and_a_flow(void **state)
     mem_free(&m);
 }
 
+static void mails_and_programs_are_connections_of_their_own_kind(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    mem_load_text(&m, HEAD "alerts:\n"
+                           "  channels:\n"
+                           "    mail: { email: { server: 'mail.example:587', username: ops, password: '${SECRET}', from: a@b.c,\n"
+                           "                     to: [ann@b.c, bob@b.c] } }\n"
+                           "    page: { command: /bin/true }\n"
+                           "    loud: { command: { run: [/bin/sh, -c, 'exit 0'], env: { A: b }, timeout: 5s } }\n");
+    assert_string_equal(problems(&m), "");
+    assert_ok(m.status);
+    const struct belay_connection_def *mail = belay_definitions_connection(m.d, BELAY_STR("alerts.mail")),
+                                      *loud = belay_definitions_connection(m.d, BELAY_STR("alerts.loud"));
+    assert_true(belay_str_eq(mail->connector, BELAY_STR("smtp")) && mail->honours_key);
+    assert_true(belay_str_eq(loud->connector, BELAY_STR("command")) && loud->honours_key);
+    assert_int_equal(loud->timeout_ms, 5000);
+    assert_int_equal(belay_definitions_connection(m.d, BELAY_STR("alerts.page"))->timeout_ms, 30000);
+    assert_null(strstr(belay_definitions_flow(m.d, BELAY_STR("alerts.mail"))->text.p, "hush"));
+    mem_free(&m);
+}
+
 static void a_rule_says_what_when_and_to_whom(void **state)
 {
     struct mem_config m;
@@ -113,6 +135,11 @@ static void mistakes_are_named_where_they_are(void **state)
         { "alerts:\n  rules: { r: { on: oldest, above: soon } }\n", "4:36: error: a duration (15m) is wanted here" },
         { "alerts:\n  channels: { c: { webhook: { preset: pagerduty } } }\n", "needs 'key'" },
         { "alerts:\n  channels: { c: { webhook: {} } }\n", "a webhook needs 'url'" },
+        { "alerts:\n  channels: { c: { email: { server: m, from: a@b } } }\n", "needs 'to'" },
+        { "alerts:\n  channels: { c: { email: { server: m, from: a@b, to: [a@b, c] } } }\n", "is no address: 'c'" },
+        { "alerts:\n  channels: { c: { email: { server: m, from: a@b, to: c@d, tls: ssl } } }\n", "is starttls, tls or none" },
+        { "alerts:\n  channels: { c: { command: { env: { A: b } } } }\n", "needs 'run'" },
+        { "alerts:\n  channels: { c: { command: { run: /bin/true, env: { 'A=B': b } } } }\n", "is no name of a variable" },
         { "alerts:\n  channels: { c: {} }\n", "belay.yaml:4:18: error:" },
         { "alerts:\n  channels:\n    c:\n      webhook: { url: 'http://x', body: '{% $sum( %}' }\n",
           "belay.yaml:6:51: error:" },
@@ -149,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_word_the_built_in_rules_hold),
         cmocka_unit_test(a_channel_becomes_a_connection_a_queue_and_a_flow),
+        cmocka_unit_test(mails_and_programs_are_connections_of_their_own_kind),
         cmocka_unit_test(a_rule_says_what_when_and_to_whom),
         cmocka_unit_test(the_built_in_rules_can_be_left_out),
         cmocka_unit_test(mistakes_are_named_where_they_are),
