@@ -325,8 +325,6 @@ struct belay_letter_group {
  * False at the end, or without memory. */
 bool belay_broker_group_next(struct belay_broker *b, uint64_t *fingerprint, struct belay_arena *arena,
                              struct belay_letter_group *ret_group);
-bool belay_broker_group_get(struct belay_broker *b, uint64_t fingerprint, struct belay_arena *arena,
-                            struct belay_letter_group *ret_group);
 int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                             struct belay_arena *arena, struct belay_letter *ret_letter, struct belay_err *err) BELAY_MUST_CHECK;
 /* What went wrong so far with a message that waits for its retry, or is a letter: attempts, history, first_attempt_at

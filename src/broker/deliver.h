@@ -32,7 +32,5 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub);
 void read_due(struct belay_broker *b, struct belay_subscription *sub);
 /* The row at (due, sequence) is to be read again. */
 void due_rewind(struct belay_subscription *sub, belay_time due, uint64_t sequence);
-void exception_loaded(struct belay_broker *b, struct entry *e, struct belay_str encoded);
-void subscription_broken(struct belay_subscription *sub, const struct belay_err *err);
 
 #endif

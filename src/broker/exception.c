@@ -164,7 +164,7 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     struct row_key key = key_exception(sub->id, sequence, PART_META);
     char bytes[META_BYTES_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
-    BELAY_ASSERT(!x->keyed || x->key.n);
+    BELAY_ASSERT(x->state >= EXCEPTION_WAITING && x->state <= EXCEPTION_HELD && (!x->keyed || x->key.n));
     BELAY_ASSERT(x->letter ? !exception_has_inside(x, INSIDE_MESSAGE) : !exception_is_letter(x));
     belay_pack_u8(&out, EXCEPTION_VERSION);
     belay_pack_u8(&out, (uint8_t)x->state);
@@ -187,6 +187,19 @@ void exception_put(struct belay_broker *b, struct belay_subscription *sub, uint6
     belay_state_put(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), belay_buf_view(&out));
     if (x->state != EXCEPTION_DEAD && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < sub->pin_low)
         sub->pin_low = sequence;
+}
+
+static void due_put(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence)
+{
+    struct row_key key = key_due(sub->id, due, sequence);
+    belay_state_put(b->state, BELAY_TABLE_DUE, row_key_str(&key), BELAY_STR(""));
+    due_rewind(sub, due, sequence); /* the reader may have passed here; it skips what it has */
+}
+
+static void due_del(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence)
+{
+    struct row_key key = key_due(sub->id, due, sequence);
+    belay_state_del(b->state, BELAY_TABLE_DUE, row_key_str(&key));
 }
 
 static uint64_t *counter(struct belay_subscription *sub, enum exception_state state)
@@ -355,19 +368,4 @@ bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub
         return true;
     /* What its lane holds lies above it: it stands for them. */
     return sub->n.held && x->keyed && !x->loner && lane_row_get(b, sub->id, x->lane, &row) && row.held;
-}
-
-/* ---- due ---- */
-
-void due_put(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence)
-{
-    struct row_key key = key_due(sub->id, due, sequence);
-    belay_state_put(b->state, BELAY_TABLE_DUE, row_key_str(&key), BELAY_STR(""));
-    due_rewind(sub, due, sequence); /* the reader may have passed here; it skips what it has */
-}
-
-void due_del(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence)
-{
-    struct row_key key = key_due(sub->id, due, sequence);
-    belay_state_del(b->state, BELAY_TABLE_DUE, row_key_str(&key));
 }

@@ -76,8 +76,6 @@ void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay
 bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool exception,
                   struct belay_hash128 *ret_definition, belay_time *ret_first_attempt_at,
                   struct belay_str *ret_progress);
-void due_put(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence);
-void due_del(struct belay_broker *b, struct belay_subscription *sub, belay_time due, uint64_t sequence);
 /* May the exception need its topic's log? */
 bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x);
 /* Bytes that removing or moving an exception may put (its lane's next head). */

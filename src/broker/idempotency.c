@@ -81,14 +81,17 @@ static bool decode(struct belay_str value, struct row *ret_row)
 {
     struct belay_unpack u = belay_unpack_init(value);
     bool known = belay_unpack_u8(&u) == ROW_VERSION;
-    ret_row->state = belay_unpack_u8(&u);
-    ret_row->incarnation = belay_unpack_varint(&u);
-    ret_row->expires_at = belay_unpack_svarint(&u);
-    ret_row->request = unpack_hash(&u);
-    ret_row->scope = belay_unpack_str(&u);
-    ret_row->key = belay_unpack_str(&u);
-    ret_row->answer = belay_unpack_str(&u);
-    return known && belay_unpack_ok(&u);
+    struct row row = { .state = belay_unpack_u8(&u) };
+    row.incarnation = belay_unpack_varint(&u);
+    row.expires_at = belay_unpack_svarint(&u);
+    row.request = unpack_hash(&u);
+    row.scope = belay_unpack_str(&u);
+    row.key = belay_unpack_str(&u);
+    row.answer = belay_unpack_str(&u);
+    if (!known || !belay_unpack_ok(&u))
+        return false;
+    *ret_row = row;
+    return true;
 }
 
 /* at->run is looked through; at->number: of its row, or of the first free one. True: it is there. */
@@ -221,6 +224,7 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
                uint64_t window_ms, struct belay_err *err)
 {
     uint64_t longest = (uint64_t)(window_max[CLASSES - 1] / BELAY_US_PER_MS), epoch;
+    BELAY_ASSERT(scope.n && key.n);
     struct belay_hash128 h = hash_of(scope, key);
     uint32_t old_slot = KEY_FILTER_SLOTS;
     struct place at = { 0 }, old_at = { 0 };
@@ -278,7 +282,9 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
 /* It is full: its bits become a row, and the bucket's are empty again. */
 static void close_part(struct belay_broker *b, struct bucket *at)
 {
+    BELAY_ASSERT(at->open && at->bits);
     struct key_part *part = &b->parts[at->open - 1];
+    BELAY_ASSERT(part->number && !part->full);
     struct row_key k = { .n = 4 };
     belay_store_be32(k.bytes, part->number);
     belay_state_put(b->state, table_of(part->bucket), row_key_str(&k),
@@ -303,8 +309,9 @@ static void key_out(struct belay_broker *b, uint32_t slot, struct place at, stru
 {
     const struct key_part *part = &b->parts[slot];
     struct row_key k = key_of(part->number, at, h);
+    BELAY_ASSERT(part->number);
     belay_state_del(b->state, table_of(part->bucket), row_key_str(&k));
-    b->buckets[part->bucket].count--;
+    count_less(&b->buckets[part->bucket].count, 1);
 }
 
 /* A record of a later run was written behind a checkpoint that began it. */
@@ -527,8 +534,7 @@ static void load_keys(struct belay_broker *b, uint32_t slot)
     from = prefix;
     while (belay_state_seek(b->state, table_of(part->bucket), row_key_str(&from), true, row_key_str(&prefix), &key,
                             &value)) {
-        memcpy(from.bytes, key.p, key.n);
-        from.n = key.n;
+        from = row_key_of(key);
         if (key.n != KEY_BYTES)
             continue;
         struct belay_hash128 h = { belay_load_be64(key.p + 5), belay_load_be64(key.p + 13) };

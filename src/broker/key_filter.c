@@ -50,6 +50,7 @@ int key_filter_reserve(struct key_filter *f, uint32_t slot)
 static void clear(struct key_filter *f, uint32_t g, uint64_t slots, uint32_t from, uint32_t to)
 {
     uint64_t *plane = f->planes[g];
+    BELAY_ASSERT(plane && !(f->live[g] & slots) && to <= KEY_FILTER_BITS);
     for (uint32_t i = from; i < to; i++)
         plane[i] &= ~slots;
 }
@@ -83,6 +84,7 @@ void key_filter_drop(struct key_filter *f, uint32_t slot)
 void key_filter_add(struct key_filter *f, uint32_t slot, struct belay_hash128 key)
 {
     uint64_t *plane = f->planes[slot / 64], bit = UINT64_C(1) << slot % 64;
+    BELAY_ASSERT(f->live[slot / 64] & bit);
     for (uint32_t i = 0; i < KEY_FILTER_HASHES; i++)
         plane[position(key, i)] |= bit;
 }
@@ -125,6 +127,7 @@ void key_bits_add(uint8_t *bits, struct belay_hash128 key)
 void key_filter_take(struct key_filter *f, uint32_t slot, const uint8_t *bits)
 {
     uint64_t *plane = f->planes[slot / 64], bit = UINT64_C(1) << slot % 64;
+    BELAY_ASSERT(f->live[slot / 64] & bit);
     for (uint32_t i = 0; i < KEY_FILTER_BYTES; i++)
         for (uint8_t byte = bits[i]; byte; byte &= (uint8_t)(byte - 1))
             plane[8 * i + (uint32_t)__builtin_ctz(byte)] |= bit;

@@ -24,9 +24,7 @@ static bool seek(struct look *l, struct row_key from, bool after, struct row_key
     if (!belay_state_seek(l->b->state, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), after, row_key_str(&prefix), &key,
                           &value))
         return false;
-    BELAY_ASSERT(key.n <= sizeof ret_key->bytes);
-    memcpy(ret_key->bytes, key.p, key.n);
-    ret_key->n = key.n;
+    *ret_key = row_key_of(key);
     return true;
 }
 

@@ -78,8 +78,10 @@ static bool decode(struct belay_str value, uint64_t fingerprint, struct group *r
     g.g.message = belay_unpack_str(&u);
     g.hour = unpack_trend(&u, g.g.hours, BELAY_GROUP_HOURS);
     g.day = unpack_trend(&u, g.g.days, BELAY_GROUP_DAYS);
+    if (!known || !belay_unpack_done(&u))
+        return false;
     *ret_g = g;
-    return known && belay_unpack_done(&u);
+    return true;
 }
 
 /* Texts are views of the state: copy what is kept beyond the next put. */
@@ -238,11 +240,4 @@ bool belay_broker_group_next(struct belay_broker *b, uint64_t *fingerprint, stru
         from = key_of(*fingerprint);
     }
     return false;
-}
-
-bool belay_broker_group_get(struct belay_broker *b, uint64_t fingerprint, struct belay_arena *arena,
-                            struct belay_letter_group *ret_group)
-{
-    struct group g;
-    return get(b, fingerprint, &g) && show(b, &g, arena, ret_group);
 }

@@ -8,6 +8,7 @@
 #include "broker/background.h"
 #include "broker/record.h"
 
+#define KEY_BYTES 21 /* kind, hash, subscription */
 #define IDS_KEPT 16
 #define SWEEP_BITE 32
 #define SWEEP_EVERY_US BELAY_US_PER_S
@@ -24,7 +25,7 @@ struct row {
 
 static struct row_key key_of(const struct belay_poison_key *key)
 {
-    struct row_key k = { .bytes = { (uint8_t)key->kind }, .n = 21 };
+    struct row_key k = { .bytes = { (uint8_t)key->kind }, .n = KEY_BYTES };
     belay_store_be64(k.bytes + 1, key->hash.hi);
     belay_store_be64(k.bytes + 9, key->hash.lo);
     belay_store_be32(k.bytes + 17, key->sub);
@@ -33,7 +34,7 @@ static struct row_key key_of(const struct belay_poison_key *key)
 
 static struct belay_poison_key key_take(struct belay_str s)
 {
-    BELAY_ASSERT(s.n == 21);
+    BELAY_ASSERT(s.n == KEY_BYTES);
     return (struct belay_poison_key){ .kind = (enum belay_poison_kind)s.p[0],
                                       .hash = { belay_load_be64(s.p + 1), belay_load_be64(s.p + 9) },
                                       .sub = belay_load_be32(s.p + 17) };
@@ -75,8 +76,10 @@ static bool decode(struct belay_str value, struct row *ret_row)
     for (uint32_t i = 0; i < r.id_count; i++)
         r.ids[i] = belay_unpack_u64(&u);
     r.sample = belay_unpack_str(&u);
+    if (!belay_unpack_done(&u))
+        return false;
     *ret_row = r;
-    return belay_unpack_done(&u);
+    return true;
 }
 
 /* False: absent or expired. Views of the state. */
@@ -167,7 +170,7 @@ int belay_poison_clear(struct belay_broker *b, const struct belay_poison_key *ke
 
 int apply_poison(struct belay_broker *b, struct belay_unpack *u)
 {
-    struct belay_str key = belay_unpack_bytes(u, 21);
+    struct belay_str key = belay_unpack_bytes(u, KEY_BYTES);
     struct belay_str value = belay_unpack_bytes(u, belay_unpack_left(u)), old;
     struct row r;
     if (!belay_unpack_ok(u) || (value.n && !decode(value, &r)))
@@ -177,6 +180,7 @@ int apply_poison(struct belay_broker *b, struct belay_unpack *u)
         belay_state_put(b->state, BELAY_TABLE_POISON, key, value);
         b->poison_count += !there;
     } else if (there) {
+        BELAY_ASSERT(b->poison_count);
         belay_state_del(b->state, BELAY_TABLE_POISON, key);
         b->poison_count--;
     }
@@ -205,8 +209,7 @@ static bool next_row(struct belay_broker *b, struct row_key *k, struct row *ret_
     struct belay_str key, value;
     if (!belay_state_seek(b->state, BELAY_TABLE_POISON, row_key_str(k), true, row_key_str(&all), &key, &value))
         return false;
-    memcpy(k->bytes, key.p, key.n);
-    k->n = key.n;
+    *k = row_key_of(key);
     if (!decode(value, ret_row))
         *ret_row = (struct row){ 0 };
     return true;

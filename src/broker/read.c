@@ -16,7 +16,7 @@
 #define DUE_BATCH 64
 #define REREAD_DELAY_US 2000 /* after a refusal: memory, a full overlay */
 
-void subscription_broken(struct belay_subscription *sub, const struct belay_err *err)
+static void stop_broken(struct belay_subscription *sub, const struct belay_err *err)
 {
     sub->broken = true; /* never deliver what is corrupt, nor what comes after it unseen */
     snprintf(sub->broken_why, sizeof sub->broken_why, "%s", err->msg);
@@ -55,7 +55,7 @@ static int message_take(struct entry *e, struct belay_str encoded, struct belay_
     e->encoded = encoded;
     int status = belay_message_decode(encoded, arena, &e->d.message, &err);
     if (status == BELAY_CORRUPT)
-        subscription_broken(e->d.sub, &err);
+        stop_broken(e->d.sub, &err);
     return status;
 }
 
@@ -151,7 +151,7 @@ static void fresh_fetched(struct belay_fetch *fetch)
         else if (fetch->status == BELAY_NOMEM || fetch->status == BELAY_BUSY)
             look_again(b, sub);
         else
-            subscription_broken(sub, &fetch->err);
+            stop_broken(sub, &fetch->err);
         subscription_kick(b, sub);
     }
     page_unref(page);
@@ -251,7 +251,7 @@ static int exception_progress(struct belay_broker *b, struct entry *e)
 }
 
 /* Its message is there (in its page): into its lane. */
-void exception_loaded(struct belay_broker *b, struct entry *e, struct belay_str encoded)
+static void loaded(struct belay_broker *b, struct entry *e, struct belay_str encoded)
 {
     struct belay_subscription *sub = e->d.sub;
     int status = message_take(e, encoded, &e->page->fetch.arena);
@@ -279,10 +279,10 @@ static void exception_fetched(struct belay_fetch *fetch)
     b->fetches--;
     page->entry = NULL;
     if (e && fetch->status == BELAY_OK) {
-        exception_loaded(b, e, fetch->items[0].encoded);
+        loaded(b, e, fetch->items[0].encoded);
     } else if (e) {
         if (fetch->status != BELAY_NOMEM && fetch->status != BELAY_BUSY)
-            subscription_broken(sub, &fetch->err);
+            stop_broken(sub, &fetch->err);
         due_rewind(sub, e->due, e->d.sequence);
         entry_drop(b, e);
         look_again(b, sub);
@@ -330,7 +330,7 @@ static int load_bytes(struct belay_broker *b, struct entry *e, struct belay_str 
     if (!encoded.p)
         return BELAY_NOMEM;
     e->at_once = true;
-    exception_loaded(b, e, encoded);
+    loaded(b, e, encoded);
     return BELAY_OK;
 }
 

@@ -132,8 +132,10 @@ static bool has_to_wait(const struct bite *t, const struct exception *x)
 
 static void put(struct bite *t, uint64_t sequence, enum verdict verdict, bool keyed, struct belay_hash128 lane)
 {
+    BELAY_ASSERT(t->count < LOOKS_MAX);
     t->entries[t->count++] = (struct entry_of_bite){ sequence, lane, verdict, keyed };
     if (verdict == TAKE || verdict == TAKE_ASIDE) {
+        BELAY_ASSERT(t->room);
         t->takes++;
         t->room--;
     }
@@ -369,7 +371,7 @@ static int apply_verdict(struct belay_broker *b, struct replay_job *j, struct be
     j->aside += verdict == ASIDE;
     if (from_aside)
         belay_state_del(b->state, BELAY_TABLE_REPLAY, row_key_str(&key));
-    j->aside -= from_aside;
+    count_less(&j->aside, from_aside);
     j->skipped += verdict == GONE_ASIDE;
     if (!takes)
         return BELAY_OK;

@@ -82,8 +82,10 @@ bool saga_start_unpack(struct belay_str body, struct saga_start *ret_r)
     r.definition.lo = belay_unpack_u64(&u);
     r.step_count = belay_unpack_u8(&u);
     r.message = belay_unpack_str(&u);
+    if (!belay_unpack_done(&u) || r.step_count > BELAY_SAGA_STEPS_MAX)
+        return false;
     *ret_r = r;
-    return belay_unpack_done(&u) && r.step_count <= BELAY_SAGA_STEPS_MAX;
+    return true;
 }
 
 void saga_move_pack(struct belay_buf *out, const struct saga_move *r)
@@ -152,8 +154,10 @@ bool saga_move_unpack(struct belay_str body, struct saga_move *ret_r)
     }
     if (r.carries & MOVE_TEXT)
         r.text = belay_unpack_str(&u);
+    if (!belay_unpack_done(&u) || r.state >= SAGA_STATES || r.step_state >= STEP_STATES)
+        return false;
     *ret_r = r;
-    return belay_unpack_done(&u) && r.state < SAGA_STATES && r.step_state < STEP_STATES;
+    return true;
 }
 
 void saga_kept_pack(struct belay_buf *out, const struct saga_kept *r)
@@ -180,8 +184,10 @@ bool saga_kept_unpack(struct belay_str body, struct saga_kept *ret_r)
     r.subscription = (uint32_t)belay_unpack_varint(&u);
     r.sequence = belay_unpack_varint(&u);
     r.message = belay_unpack_str(&u);
+    if (!belay_unpack_done(&u))
+        return false;
     *ret_r = r;
-    return belay_unpack_done(&u);
+    return true;
 }
 
 void saga_entry_pack(struct belay_buf *out, belay_time previous, const struct saga_entry *e)

@@ -25,8 +25,9 @@ static int apply_message(struct belay_store *s, struct batch *scratch, struct be
     return BELAY_OK;
 }
 
-int store_apply_own(struct belay_store *s, struct batch *scratch, const struct belay_record *record,
-                    struct belay_err *err)
+/* A record of the store itself. */
+static int apply_own(struct belay_store *s, struct batch *scratch, const struct belay_record *record,
+                     struct belay_err *err)
 {
     if (record->type == RECORD_MESSAGE && record->version == 1)
         return apply_message(s, scratch, record->body, err);
@@ -62,7 +63,7 @@ static int visit(void *arg, const struct commit *c, const uint8_t *p, uint64_t w
         status = belay_fail(err, BELAY_NOMEM, "recovery: out of memory");
     while (status == BELAY_OK && commit_record_next(p, c->length_bytes, &at, &record, &walk)) {
         if ((record.type & 0xff00) == BELAY_RECORD_STORE)
-            status = store_apply_own(s, r->scratch, &record, err);
+            status = apply_own(s, r->scratch, &record, err);
         else if (s->opt.apply)
             status = s->opt.apply(s->opt.arg, c->number, &record, err);
         if (status == BELAY_OK) /* a room may have reserved for itself, and used what was for the rest */

@@ -112,7 +112,6 @@ struct belay_store {
 
 /* write.c */
 void store_committed(void *store, struct batch *batch);
-int store_new_pending(struct belay_store *s, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* tail.c */
 /* The batch that was written stays in memory as long as there is room. */
@@ -169,8 +168,5 @@ int store_adopt_archives(struct belay_store *s, struct belay_err *err) BELAY_MUS
 
 /* store.c: with the state of a checkpoint: segments of commits below may have been given up. */
 uint64_t store_trimmed(struct topic_logs *topics, struct belay_state *state);
-/* Applies a record of the store itself (recovery; append does so at once). */
-int store_apply_own(struct belay_store *s, struct batch *scratch, const struct belay_record *record,
-              struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

@@ -34,19 +34,23 @@ int witness_read(struct belay_disk *disk, struct witness *ret_w, struct belay_er
     uint8_t sector[BELAY_SECTOR_BYTES];
     struct belay_file *file;
     size_t n = 0;
-    *ret_w = (struct witness){ 0 };
     int status = belay_file_open(disk, WITNESS_NAME, 0, &file, err);
     if (status == BELAY_NOTFOUND) {
         if (err)
             belay_err_clear(err);
+        *ret_w = (struct witness){ 0 };
         return BELAY_OK;
     }
     if (status != BELAY_OK)
         return status;
     status = belay_file_read(file, 0, sector, sizeof sector, &n, err);
     belay_file_close(file);
-    if (status != BELAY_OK || n < sizeof sector || memcmp(sector, zero, sizeof zero) == 0)
+    if (status != BELAY_OK)
         return status;
+    if (n < sizeof sector || memcmp(sector, zero, sizeof zero) == 0) {
+        *ret_w = (struct witness){ 0 };
+        return BELAY_OK;
+    }
     return decode(sector, ret_w, err);
 }
 

@@ -7,7 +7,7 @@
 #define RECORD_OVERHEAD (RECORD_HEADER_BYTES + MESSAGE_HEADER_BYTES)
 #define RESERVE_FACTOR 4 /* so much more may gather when it drains the store */
 
-int store_new_pending(struct belay_store *s, struct belay_err *err)
+static int new_pending(struct belay_store *s, struct belay_err *err)
 {
     s->pending = s->spare ? s->spare : journal_batch_new(BELAY_BLOCK_BYTES);
     s->spare = NULL;
@@ -48,7 +48,7 @@ static int room(struct belay_store *s, struct reservation need, bool drains, str
     if (status == BELAY_OK)
         status = room_in_tail(s, drains, err);
     if (status == BELAY_OK && !s->pending)
-        status = store_new_pending(s, err);
+        status = new_pending(s, err);
     if (status == BELAY_OK)
         status = journal_room(&s->journal, s->pending->n + need.bytes, keep, err);
     if (status == BELAY_OK && journal_batch_reserve(s->pending, need.bytes, need.records) != BELAY_OK)

@@ -36,7 +36,7 @@ static void what_was_not_acknowledged_comes_again_after_a_crash(void **state)
     assert_null(take(w));
 }
 
-static void an_ack_that_was_not_flushed_is_lost_with_its_step(void **state)
+static void an_ack_whose_commit_was_never_made_is_lost(void **state)
 {
     struct world *w = *state;
     publish(w, "", "x");
@@ -258,7 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(messages_are_delivered_in_order_and_are_done_once_acknowledged),
         WORLD_TEST(what_was_not_acknowledged_comes_again_after_a_crash),
-        WORLD_TEST(an_ack_that_was_not_flushed_is_lost_with_its_step),
+        WORLD_TEST(an_ack_whose_commit_was_never_made_is_lost),
         WORLD_TEST(messages_of_a_key_wait_for_each_other_and_other_keys_go_on),
         WORLD_TEST(concurrency_bounds_what_is_in_flight),
         WORLD_TEST(a_retry_comes_again_when_due_with_its_attempt_and_progress),
