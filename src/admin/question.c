@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #include "admin/impl.h"
+#include "base/assert.h"
 
 bool question_fail(struct question *q, int status, const char *fmt, ...)
 {
     char text[BELAY_ERR_MSG_MAX];
     va_list args;
+    BELAY_ASSERT(status != BELAY_OK);
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
@@ -17,6 +19,7 @@ bool question_fail(struct question *q, int status, const char *fmt, ...)
 
 bool question_failed(struct question *q, int status)
 {
+    BELAY_ASSERT(status != BELAY_OK);
     q->err.code = status;
     if (!q->err.msg[0])
         (void)belay_fail(&q->err, status, "%s", belay_status_text(status));
@@ -25,6 +28,7 @@ bool question_failed(struct question *q, int status)
 
 bool question_again(struct question *q, void (*go_on)(void *arg, struct belay_engine *e), void *arg)
 {
+    BELAY_ASSERT(!q->go_on);
     q->go_on = go_on;
     q->go_on_arg = arg;
     belay_visit_again(q->admin->runtime, &q->visit);

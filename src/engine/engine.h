@@ -84,7 +84,6 @@ struct belay_engine_request {
     int (*describe)(void *user, struct belay_arena *arena, const belay_json **ret_request);
     struct belay_str body, content_type;
     const belay_json *body_json;        /* NULL where the body is no JSON */
-    struct belay_str idempotency_key;   /* of the Idempotency-Key header, unquoted; "" */
     struct belay_str correlationid, traceparent;
 };
 /* Taken: a REPLY follows. Errors, nothing taken: BELAY_BUSY, BELAY_NOSPACE (503 with err->retry_after_ms),

@@ -19,21 +19,6 @@ struct listener {
 
 /* ---- requests ---- */
 
-/* The text of a structured-field string (RFC 8941) where it is one, else as it came. */
-static struct belay_str unquoted(struct belay_str key, struct belay_arena *arena)
-{
-    if (key.n < 2 || key.p[0] != '"' || key.p[key.n - 1] != '"')
-        return key;
-    char *to = belay_arena_bytes(arena, key.n);
-    size_t n = 0;
-    for (size_t i = 1; to && i + 1 < key.n; i++) {
-        if (key.p[i] == '\\' && i + 2 < key.n)
-            i++;
-        to[n++] = key.p[i];
-    }
-    return to ? belay_str(to, n) : key;
-}
-
 /* Engine thread; the request is ours until it is answered. */
 static int describe(void *user, struct belay_arena *arena, const belay_json **ret_request)
 {
@@ -67,7 +52,6 @@ static bool fill(struct api_request *x, struct belay_http_request *http)
         .body = http->body,
         .content_type = http->content_type,
         .body_json = http->body_json,
-        .idempotency_key = unquoted(http->idempotency_key, http->arena),
         .correlationid = http->correlationid,
         .traceparent = http->traceparent,
     };

@@ -24,7 +24,8 @@ static void on_closed(void *arg)
     struct outside_connection *c = arg;
     struct outside *owner = c->owner;
     belay_free(c);
-    atomic_fetch_sub(&owner->alive, 1);
+    uint32_t before = atomic_fetch_sub(&owner->alive, 1);
+    BELAY_ASSERT(before > 0);
 }
 
 static void close_list(struct outside_connection *list, uint32_t drain_ms)

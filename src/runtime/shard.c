@@ -99,6 +99,7 @@ static void drop_again(struct belay_runtime *rt)
 
 void belay_visit_finish(struct belay_runtime *rt, struct belay_visit *v)
 {
+    BELAY_ASSERT(!v->finished && !v->again);
     v->position = belay_store_position(belay_engine_store(rt->engine));
     v->finished = true;
 }
@@ -157,6 +158,7 @@ static void call(struct belay_runtime *rt, const struct belay_action *a)
 static void reply(struct belay_runtime *rt, const struct belay_action_reply *answer, belay_time now)
 {
     struct api_request *x = answer->user;
+    BELAY_ASSERT(x && x->http && answer->status);
     belay_time received = x->http->received;
     record_reply(&rt->record, answer->status, now > received ? (uint64_t)(now - received) : 0);
     belay_list_unlink(&x->node);

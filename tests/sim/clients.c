@@ -85,7 +85,6 @@ static struct sim_request *request_new(const char *operation, const char *body, 
         .method = BELAY_STR("POST"), .target = BELAY_STR("/"),
         .headers = q->headers, .header_count = key ? 2 : 1,
         .body = text, .content_type = BELAY_STR("application/json"), .body_json = root,
-        .idempotency_key = belay_arena_str(&q->arena, belay_str_c(key)),
     };
     return q;
 }
