@@ -47,6 +47,7 @@ struct config {
     struct belay_arena scratch; /* trees and sources: gone after the load */
     int status;                 /* BELAY_OK or BELAY_NOMEM */
     bool incomplete;            /* a file could not be read: its names may be missing elsewhere */
+    bool unread;                /* a file that a document refers to could not be read: the document has holes */
     bool stored;                /* recompiling: missing topics and APIs are no problem */
     const struct belay_definitions *scope; /* where names are looked up */
     const char *const *sees;               /* variables that expressions may read here; NULL: any */

@@ -325,8 +325,9 @@ static const struct config_node *gather(struct bundle *b)
 {
     for (uint32_t i = 0; i < b->count && !b->c->status; i++)
         walk(b, i, b->parts[i].link.value, KEYWORDS);
-    if (b->failed || b->c->status)
+    if (b->c->status)
         return NULL;
+    b->c->unread |= b->failed; /* told: its other mistakes are told as well */
     if (b->count > 1 && b->parts[0].link.value->kind == CONFIG_MAP)
         attach(b);
     return b->parts[0].link.value;

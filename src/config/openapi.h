@@ -12,7 +12,8 @@
 #include "config/load.h"
 #include "connector/http/openapi.h"
 
-/* NULL: a problem was told. */
+/* NULL: a problem was told. Where only a file that it refers to cannot be read, that is told, c->unread is set and the
+ * rest is there to be looked at. */
 const struct config_node *config_openapi_tree(struct config *c, struct belay_str path, const struct config_node *from);
 
 /* The same of a JSON Schema: the file at path or, path NULL, the mapping `from` itself. */

@@ -48,6 +48,7 @@ bool config_openapi_check(struct config *c, const belay_json *root, const struct
     all.mistake = report;
     all.unknown_keyword = unknown_keyword;
     all.arg = &check;
+    all.unread = c->unread;
     config_openapi_fields(c, tree);
     int status = belay_openapi_compile(root, &all, &api, &err);
     if (!status)

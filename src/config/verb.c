@@ -66,6 +66,8 @@ static const struct belay_schema *compile_schema(struct config *c, const struct 
 {
     struct schema_check check = { c, node };
     struct belay_schema_opt opt = { .assert_formats = true, .mistake = schema_mistake, .mistake_arg = &check };
+    if (c->unread)
+        opt.resolve = belay_schema_anything;
     if (!c->stored) {
         opt.unknown_keyword = schema_unknown;
         opt.unknown_keyword_arg = &check;

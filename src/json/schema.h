@@ -46,6 +46,9 @@ struct belay_schema_opt {
     void *mistake_arg;
 };
 
+/* A resolve that knows every document, and it admits everything: for who tells of mistakes where files are missing. */
+const belay_json *belay_schema_anything(void *arg, struct belay_str uri);
+
 /* Compiles the schema at `schema` within the document `root` (so that "#/components/..." is found;
  * root == schema for a plain one). Borrows both tapes for the schema's life. opt may be NULL.
  * Errors: BELAY_INVALID (unknown type, bad pattern, $ref to nothing or to itself; msg ends with the

@@ -178,7 +178,7 @@ int schema_read_dependents(struct schema_compiler *c, struct belay_schema_node *
     for (uint32_t i = 0; i < v->n && !status; i++, d++, key = belay_json_next(key + 1)) {
         d->trigger = intern(o, belay_json_str(key));
         d->keyword = k->name.p;
-        if (k->holds != HOLDS_NOTHING && key[1].type != BELAY_JSON_ARRAY)
+        if (k->holds == HOLDS_MAP || (k->holds == HOLDS_SOME && key[1].type != BELAY_JSON_ARRAY))
             d->node = schema_child(c, key + 1);
         else
             status = read_names(c, n, k, key + 1, &d->required, &d->required_count);

@@ -300,6 +300,15 @@ static struct schema_resource *resource_find(struct schema_compiler *c, struct b
     return r;
 }
 
+static const struct belay_json_node everything = { .type = BELAY_JSON_TRUE };
+
+const belay_json *belay_schema_anything(void *arg, struct belay_str uri)
+{
+    (void)arg;
+    (void)uri;
+    return &everything;
+}
+
 static int resource_load(struct schema_compiler *c, const struct belay_schema_node *from, struct belay_str uri,
                          struct schema_resource **ret_resource)
 {
@@ -392,6 +401,8 @@ int schema_resolve(struct schema_compiler *c, const struct belay_schema_node *fr
         status = resource_load(c, from, uri, &r);
     if (status)
         return status;
+    if (r->root == &everything)
+        fragment.n = 0;
     if (fragment.n == 0 || fragment.p[0] == '/') {
         struct schema_home home = { r, r->rules };
         const belay_json *v = walk(c, &home, fragment);

@@ -310,6 +310,12 @@ paths:
         "404":
           description: no
           content: { application/json: { examples: { gone: { value: { why: gone } }, late: { value: { why: late } } } } }
+    put:
+      parameters: [ { name: order_id, in: path, required: true, schema: { type: string } } ]
+      responses: { default: { description: "no" }, "404": { description: "no" }, "201": { description: made }, "202": { description: taken } }
+    delete:
+      parameters: [ { name: order_id, in: path, required: true, schema: { type: string } } ]
+      responses: { "404": { description: "no" }, default: { description: maybe } }
 """
 
 
@@ -335,8 +341,32 @@ def test_the_mock_answers_as_the_document_says(mock):
     status, _, body = call(mock, "GET", "/orders/o-1", {"Prefer": "code=404, example=later"})
     assert status == 404 and json.loads(body)["detail"] == "there is no example 'later' here; there is gone, late"
     assert call(mock, "GET", "/orders/x")[0] == 400
+    assert call(mock, "PUT", "/orders/o-1")[0] == 201  # not `default`, which mostly is of errors
+    assert call(mock, "DELETE", "/orders/o-1")[0] == 200
     assert call(mock, "GET", "/orders/o-1", {"Accept": "text/html"})[0] == 406
     assert call(mock, "GET", "/docs")[0] == 200
+
+
+def test_each_seed_has_answers_of_its_own(tmp_path):
+    """Also where the first values that are tried do not fit the schema, and neighbours might meet."""
+    (tmp_path / "mock.yaml").write_text("""
+openapi: 3.1.0
+info: { title: Mock, version: "1" }
+paths:
+  /a:
+    get:
+      responses: { "200": { description: ok, content: { application/json: { schema: {
+        type: array, minItems: 4, uniqueItems: true, items: { type: integer, minimum: 1, maximum: 9 } } } } } }
+""")
+    seen = []
+    for seed in range(6):
+        process = subprocess.Popen([BELAY, "mock", "--port", "0", "--seed", str(seed), str(tmp_path / "mock.yaml")], stdout=subprocess.PIPE, text=True)
+        port = int(process.stdout.readline().split("127.0.0.1:")[1].split()[0])
+        seen.append(call(port, "GET", "/a")[2])
+        assert call(port, "GET", "/a")[2] == seen[-1]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert len(set(seen)) >= 5, seen
 
 
 def test_the_mock_of_the_example_does_what_the_documentation_says():

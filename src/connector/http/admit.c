@@ -198,7 +198,7 @@ static uint32_t check_body(struct http_exchange *x)
         else if (http_media_kind(http_media_type(r->content_type)) == HTTP_MEDIA_TEXT)
             status = http_validate_text(rule, r->body, r->arena, &errors);
     }
-    if (status == BELAY_INVALID)
+    if (status == BELAY_INVALID || (!status && !refused && errors.n)) /* of a form's parts there may be some already */
         refused = refuse_faults(x, 422, "the body does not fit its schema", &errors);
     else if (status)
         refused = refuse(x, 503, "out of memory");

@@ -29,7 +29,6 @@ static void fault(struct form *f, struct belay_str name, const char *detail)
     belay_json_pointer_push(&pointer, name);
     http_fault_pointer(f->errors, belay_buf_view(&pointer), belay_str_c(detail));
     belay_buf_deinit(&pointer);
-    f->invalid = true;
 }
 
 static const struct http_shape *shape_of(const struct form *f, struct belay_str name)
@@ -48,6 +47,7 @@ static int put_json(struct form *f, struct belay_str name, struct belay_str text
         return no_memory(f);
     if (status) {
         fault(f, name, "is no JSON");
+        f->invalid = true; /* what its schema would say of it is no news */
         http_tape_string(&f->tape, BELAY_STR(""));
     } else {
         http_tape_value(&f->tape, v);

@@ -69,7 +69,8 @@ static uint32_t status_of(struct belay_str key)
     return range ? (uint32_t)(key.p[0] - '0') * 100 : 200;
 }
 
-/* The one that was asked for; else the lowest success; else the first. */
+/* The one that was asked for; else the lowest success, `default` (mostly of errors) only where no other is one; else the
+ * first. */
 static const belay_json *choose_response(struct mock *m)
 {
     const belay_json *list = get(m->op->source, "responses"), *chosen = NULL;
@@ -86,9 +87,12 @@ static const belay_json *choose_response(struct mock *m)
         return follow(m, chosen ? chosen : get(list, "default"));
     }
     const belay_json *key = belay_json_first(list);
+    uint32_t best = UINT32_MAX;
     for (uint32_t i = 0; i < list->n; i++) {
         uint32_t status = status_of(belay_json_str(key));
-        if (!chosen || (status < 300 && (m->status >= 300 || status < m->status))) {
+        uint32_t rank = belay_str_eq(belay_json_str(key), BELAY_STR("default")) ? 299 : status < 300 ? status : 300;
+        if (rank < best) {
+            best = rank;
             chosen = belay_json_next(key);
             m->status = status;
         }
@@ -257,9 +261,10 @@ int belay_http_mock_answer(void *arg, struct belay_http_request *request, struct
 {
     const struct belay_http_mock *mock = arg;
     struct http_exchange *x = (struct http_exchange *)request;
-    struct belay_str parts[] = { request->method, request->target };
-    struct belay_hash128 hash = belay_hash128_parts(parts, 2);
-    struct mock m = { .r = request, .op = x->operation, .document = x->api->document, .seed = mock->seed ^ hash.lo };
+    /* The seed is hashed, too: tries count upwards from it, and neighbours would meet. */
+    struct belay_str parts[] = { belay_str((const char *)&mock->seed, sizeof mock->seed), request->method, request->target };
+    struct belay_hash128 hash = belay_hash128_parts(parts, 3);
+    struct mock m = { .r = request, .op = x->operation, .document = x->api->document, .seed = hash.lo };
     struct belay_buf out;
     (void)err;
     belay_buf_init(&out, BELAY_MIB(4));

@@ -33,6 +33,7 @@ struct belay_openapi_opt {
     /* As belay_schema_opt's, of the document's schemas; the pointer is the document's. NULL: nobody asks. */
     void (*unknown_keyword)(void *arg, struct belay_str schema, struct belay_str keyword, struct belay_str meant);
     void *arg; /* of both */
+    bool unread; /* files that it refers to are missing, which was told: nothing is said of those references */
 };
 
 /* Borrows the tape; opt NULL: nothing is said. Errors: BELAY_INVALID, BELAY_UNSUPPORTED (msg names the place by JSON Pointer),

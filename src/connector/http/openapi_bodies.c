@@ -9,7 +9,7 @@ static int compile_field(struct openapi_compile *c, const belay_json *encoding, 
     const belay_json *explode = belay_json_get(encoding, BELAY_STR("explode"));
     f->style = HTTP_FORM;
     if (word.p && !http_style_parse(word, &f->style))
-        return openapi_refuse(c, BELAY_INVALID, "there is no such style");
+        return openapi_refuse(c, BELAY_INVALID, "there is no such style (simple, label, matrix, form, spaceDelimited, pipeDelimited, deepObject)");
     f->explode = explode ? explode->type == BELAY_JSON_TRUE : f->style == HTTP_FORM;
     f->content_type = openapi_text(encoding, "contentType");
     bool object = (f->shape.types & HTTP_TYPE_OBJECT) && !(f->shape.types & HTTP_TYPE_ARRAY);

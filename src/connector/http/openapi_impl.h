@@ -32,6 +32,8 @@ size_t openapi_enter(struct openapi_compile *c, struct belay_str token);
 size_t openapi_enter_index(struct openapi_compile *c, size_t index);
 void openapi_leave(struct openapi_compile *c, size_t mark);
 
+/* "; did you mean 'x'?" of a mapping's names the nearest; "": none comes near. */
+const char *openapi_meant(const belay_json *names, struct belay_str wrong, char room[64]);
 struct belay_str openapi_text(const belay_json *v, const char *name);
 bool openapi_is_true(const belay_json *v, const char *name);
 /* Follows {"$ref": "#/..."} to what it names. */

@@ -40,7 +40,7 @@ static int style_of(struct openapi_compile *c, const belay_json *v, struct http_
     const belay_json *explode = belay_json_get(v, BELAY_STR("explode"));
     rule->style = form ? HTTP_FORM : HTTP_SIMPLE;
     if (word.p && !http_style_parse(word, &rule->style))
-        return openapi_refuse(c, BELAY_INVALID, "there is no such style");
+        return openapi_refuse(c, BELAY_INVALID, "there is no such style (simple, label, matrix, form, spaceDelimited, pipeDelimited, deepObject)");
     if (!goes_with(rule->style, rule->in))
         return openapi_refuse(c, BELAY_INVALID, "a style that does not go with its place");
     rule->explode = explode ? explode->type == BELAY_JSON_TRUE : rule->style == HTTP_FORM;

@@ -1,5 +1,6 @@
 /* openapi_security.c - security schemes and requirements, with what the configuration says about each. */
 #include <openssl/sha.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "connector/http/openapi_impl.h"
@@ -150,8 +151,11 @@ static int scheme_called(struct openapi_compile *c, struct belay_str name, struc
         }
     const belay_json *list = belay_json_get(belay_json_get(c->document, BELAY_STR("components")), BELAY_STR("securitySchemes"));
     const belay_json *v = belay_json_get(list, name);
-    if (!v)
-        return openapi_refuse(c, BELAY_INVALID, "names no security scheme of the components");
+    if (!v) {
+        char text[160], meant[64];
+        snprintf(text, sizeof text, "names no security scheme of the components%s", openapi_meant(list, name, meant));
+        return openapi_refuse(c, BELAY_INVALID, text);
+    }
     if (!api->schemes)
         api->schemes = BELAY_ARENA_ARRAY(&api->arena, struct http_scheme, list->n);
     if (!api->schemes)

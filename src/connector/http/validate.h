@@ -25,7 +25,8 @@ const struct http_media_rule *http_media_rule(const struct http_media_rule *rule
 int http_parse_body(struct belay_http_request *r, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* A form becomes a JSON object, which takes the body's place: r->body, content_type and body_json. Fields
- * that are no JSON where they should be go to errors. Errors: BELAY_INVALID (there are faults),
+ * that are no JSON where they should be, and parts of a type that is not taken, go to errors; of the latter alone OK is
+ * returned: the schema has its say besides. Errors: BELAY_INVALID (nobody needs to look further),
  * BELAY_SYNTAX (no form), BELAY_LIMIT, BELAY_NOMEM; err says what. */
 int http_form_body(struct belay_http_request *r, const struct http_media_rule *rule, struct belay_buf *errors,
                    struct belay_err *err) BELAY_MUST_CHECK;

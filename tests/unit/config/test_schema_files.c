@@ -133,7 +133,7 @@ static void what_leads_nowhere_is_told_where_it_was_written(void **state)
 {
     static const struct mem_file files[] = {
         { "belay.yaml", FLOW("a.json") },
-        { "a.json", "{\"allOf\": [{\"$ref\": \"b.json\"},\n {\"$ref\": \"none.json\"},\n {\"$ref\": \"https://x.test/y\"}]}" },
+        { "a.json", "{\"allOf\": [{\"$ref\": \"b.json\"},\n {\"$ref\": \"none.json#/$defs/a\"},\n {\"$ref\": \"none.json\"}]}" },
         { "b.json", "{\"not\":\n {\"type\": \"strin\"}}" },
         { 0 },
     };
@@ -146,10 +146,35 @@ static void what_leads_nowhere_is_told_where_it_was_written(void **state)
     struct belay_buf out;
     (void)state;
     belay_buf_init(&out, 1 << 16);
-    assert_string_equal(told(files, &out), "a.json:2:11: error: the file cannot be read: none.json: no such file [file]\n");
+    assert_string_equal(told(files, &out), "a.json:2:11: error: the file cannot be read: none.json: no such file [file]\n"
+                        "a.json:3:11: error: the file cannot be read: none.json: no such file [file]\n"
+                        "b.json:1:2: error: there is no type \"strin\"; did you mean \"string\"? [schema]\n");
     assert_string_equal(told(missing_gone, &out),
                         "a.json:2:2: error: the reference to https://x.test/y leads to no known document [schema]\n"
                         "b.json:1:2: error: there is no type \"strin\"; did you mean \"string\"? [schema]\n");
+    belay_buf_deinit(&out);
+}
+
+static void a_contract_with_a_missing_file_is_told_of_the_rest(void **state)
+{
+    static const struct mem_file files[] = {
+        { "belay.yaml", "belay: 1\nname: a\napis: { w: { listen: ':80', openapi: api.yaml } }\n" },
+        { "api.yaml", "openapi: 3.1.0\npaths:\n  /o:\n    get:\n      parameters: [ { $ref: none.yaml }, { in: query } ]\n      responses:\n"
+                      "        '200': { description: x, content: { a/b: { schema: { items: { $ref: 'none.yaml#/x' }, type: strin } } } }\n"
+                      "    put: { security: [ { Tokn: [] } ], requestBody: { $ref: '#/components/requestBodies/Oder' } }\n"
+                      "components: { securitySchemes: { Token: { type: http, scheme: bearer } }, requestBodies: { Order: { content: { a/b: {} } } } }\n" },
+        { 0 },
+    };
+    struct belay_buf out;
+    (void)state;
+    belay_buf_init(&out, 1 << 16);
+    assert_string_equal(told(files, &out),
+                        "api.yaml:5:29: error: the file cannot be read: none.yaml: no such file [file]\n"
+                        "api.yaml:5:42: error: a parameter without name [openapi]\n"
+                        "api.yaml:7:52: error: there is no type \"strin\"; did you mean \"string\"? [openapi]\n"
+                        "api.yaml:7:77: error: the file cannot be read: none.yaml: no such file [file]\n"
+                        "api.yaml:8:26: error: names no security scheme of the components; did you mean 'Token'? [openapi]\n"
+                        "api.yaml:8:40: error: the reference #/components/requestBodies/Oder leads to nothing; did you mean 'Order'? [openapi]\n");
     belay_buf_deinit(&out);
 }
 
@@ -187,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_schema_within_the_configuration_refers_to_files_too),
         cmocka_unit_test(without_memory_mistakes_of_many_files_are_told_or_not),
         cmocka_unit_test(what_leads_nowhere_is_told_where_it_was_written),
+        cmocka_unit_test(a_contract_with_a_missing_file_is_told_of_the_rest),
         cmocka_unit_test(a_contract_takes_schemas_with_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -307,6 +307,8 @@ static void every_mistake_of_a_schema_is_told(void **state)
                         "the reference #/$defs/d/addres leads to nothing; did you mean 'address'? at #/properties/c\n"
                         "the pattern \"(\": missing closing parenthesis at #/properties/c\n"
                         "there is no type \"intger\"; did you mean \"integer\"? at #/properties/a\n");
+    assert_string_equal(mistakes_in("{\"dependentSchemas\":{\"a\":[\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]}}", BELAY_INVALID),
+                        "a schema is an object, true or false, not array at #/dependentSchemas/a\n");
     /* what hangs together is looked at once it is whole */
     assert_string_equal(mistakes_in("{\"$ref\":\"#\"}", BELAY_INVALID), "the schema refers to itself at #\n");
 }

@@ -117,6 +117,16 @@ static void multipart_parts_become_members(void **state)
     }
 }
 
+static void a_part_of_a_wrong_type_does_not_hide_other_faults(void **state)
+{
+    (void)state;
+    assert_string_equal(post("multipart/form-data; boundary=b",
+                             BELAY_STR(PART(NAME("n"), "x") PART(NAME("file") "\r\nContent-Type: image/gif", "abc") "--b--")),
+                        "422");
+    assert_non_null(strstr(room, "{\"pointer\":\"/file\",\"detail\":\"its part has another content type than is taken here\"}"));
+    assert_non_null(strstr(room, "{\"pointer\":\"/n\",\"detail\":"));
+}
+
 static void a_boundary_is_what_rfc_2046_allows(void **state)
 {
     struct belay_str body = BELAY_STR(PART(NAME("n"), "7") "--b--");
@@ -189,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_urlencoded_form_becomes_an_object),
         TEST(multipart_parts_become_members),
+        TEST(a_part_of_a_wrong_type_does_not_hide_other_faults),
         TEST(a_boundary_is_what_rfc_2046_allows),
         TEST(too_many_parts_are_refused),
         TEST(text_is_judged_and_bytes_pass),
