@@ -53,11 +53,25 @@ struct belay_hash128 belay_hash128_parts(const struct belay_str *parts, size_t c
     return (struct belay_hash128){ h.high64, h.low64 };
 }
 
+/* Four bytes as eight digits, all at once: spread to nibbles, a digit of each. */
+static void hex_4(uint32_t bytes, char *ret_hex)
+{
+    uint64_t x = bytes;
+    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    x = (x >> 4 | x << 8) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    belay_store_u64(ret_hex, x + UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10));
+}
+
 void belay_hex(const void *p, size_t n, char *ret_hex)
 {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *b = p;
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+    for (; n - i >= 4; i += 4)
+        hex_4(belay_load_u32(b + i), ret_hex + 2 * i);
+    for (; i < n; i++) {
         ret_hex[2 * i] = digits[b[i] >> 4];
         ret_hex[2 * i + 1] = digits[b[i] & 15];
     }
@@ -66,10 +80,8 @@ void belay_hex(const void *p, size_t n, char *ret_hex)
 void belay_hash128_hex(struct belay_hash128 h, char ret_hex[33])
 {
     uint8_t b[16];
-    for (int i = 0; i < 8; i++) {
-        b[i] = (uint8_t)(h.hi >> (56 - 8 * i));
-        b[8 + i] = (uint8_t)(h.lo >> (56 - 8 * i));
-    }
+    belay_store_be64(b, h.hi);
+    belay_store_be64(b + 8, h.lo);
     belay_hex(b, sizeof b, ret_hex);
     ret_hex[32] = '\0';
 }

@@ -1,10 +1,5 @@
 #include "base/pack.h"
 
-void belay_pack_u8(struct belay_buf *b, uint8_t v)
-{
-    belay_buf_put(b, &v, 1);
-}
-
 void belay_pack_u32(struct belay_buf *b, uint32_t v)
 {
     belay_buf_put(b, &v, 4);
@@ -22,7 +17,7 @@ void belay_pack_be64(struct belay_buf *b, uint64_t v)
     belay_buf_put(b, bytes, sizeof bytes);
 }
 
-void belay_pack_varint(struct belay_buf *b, uint64_t v)
+void belay_pack_varint_long(struct belay_buf *b, uint64_t v)
 {
     uint8_t bytes[BELAY_VARINT_MAX];
     size_t n = 0;
@@ -64,8 +59,10 @@ struct belay_str belay_unpack_bytes(struct belay_unpack *u, size_t n)
 
 uint8_t belay_unpack_u8(struct belay_unpack *u)
 {
-    struct belay_str s = belay_unpack_bytes(u, 1);
-    return s.n ? (uint8_t)s.p[0] : 0;
+    if (!u->failed && u->p < u->end)
+        return *u->p++;
+    u->failed = true;
+    return 0;
 }
 
 uint32_t belay_unpack_u32(struct belay_unpack *u)
@@ -89,6 +86,8 @@ uint64_t belay_unpack_be64(struct belay_unpack *u)
 uint64_t belay_unpack_varint(struct belay_unpack *u)
 {
     uint64_t v = 0;
+    if (!u->failed && u->p < u->end && *u->p < 0x80) /* most are small */
+        return *u->p++;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t byte = belay_unpack_u8(u);
         if (shift == 63 && byte > 1)

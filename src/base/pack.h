@@ -27,11 +27,21 @@ static inline uint32_t belay_load_be32(const void *p) { uint32_t v; memcpy(&v, p
 
 #define BELAY_VARINT_MAX 10
 
-void belay_pack_u8(struct belay_buf *b, uint8_t v);
+static inline void belay_pack_u8(struct belay_buf *b, uint8_t v)
+{
+    belay_buf_put_c(b, (char)v);
+}
 void belay_pack_u32(struct belay_buf *b, uint32_t v);
 void belay_pack_u64(struct belay_buf *b, uint64_t v);
 void belay_pack_be64(struct belay_buf *b, uint64_t v);
-void belay_pack_varint(struct belay_buf *b, uint64_t v);
+void belay_pack_varint_long(struct belay_buf *b, uint64_t v);
+static inline void belay_pack_varint(struct belay_buf *b, uint64_t v)
+{
+    if (v < 0x80)
+        belay_buf_put_c(b, (char)v);
+    else
+        belay_pack_varint_long(b, v);
+}
 /* Zigzag, for signed numbers. */
 void belay_pack_svarint(struct belay_buf *b, int64_t v);
 /* varint length, then the bytes. */

@@ -211,6 +211,14 @@ bool belay_expr_uses(const struct belay_expr *e, struct belay_str variable)
     return name && name->used;
 }
 
+bool belay_expr_uses_variables(const struct belay_expr *e)
+{
+    for (const struct name *name = e->names; name; name = name->next)
+        if (name->used)
+            return true;
+    return false;
+}
+
 static bool is_free(const struct name *name)
 {
     bool root = belay_str_eq(name->text, BELAY_STR("$")); /* $$ */

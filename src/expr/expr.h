@@ -64,6 +64,8 @@ void belay_expr_free(struct belay_expr *e);
 struct belay_str belay_expr_source(const struct belay_expr *e);
 /* True when the expression reads the variable ("message" for $message) anywhere. */
 bool belay_expr_uses(const struct belay_expr *e, struct belay_str variable);
+/* Any variable or function at all. */
+bool belay_expr_uses_variables(const struct belay_expr *e);
 /* The variables, or functions, that the expression reads and neither binds itself nor has built in:
  * the host must know them. By index, in no particular order; false beyond the last. */
 bool belay_expr_free_variable(const struct belay_expr *e, uint32_t index,

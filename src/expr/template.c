@@ -14,6 +14,8 @@ struct belay_template {
     struct belay_template_opt opt;
     struct belay_arena arena;
     struct part *first;
+    bool literal;   /* no expression: one piece of text */
+    bool variables; /* some expression reads one, or a function */
 };
 
 /* ---- compiling ---- */
@@ -106,11 +108,15 @@ int belay_template_compile(struct belay_str text, struct belay_template_opt opt,
     belay_arena_init(&t->arena, 256, 2 * BELAY_EXPR_SOURCE_BYTES_MAX + BELAY_KIB(64));
     t->opt = opt;
     int status = compile_parts(t, text, ret_error ? ret_error : &own, err);
-    if (status == BELAY_OK)
-        *ret_template = t;
-    else
+    if (status != BELAY_OK) {
         belay_template_free(t);
-    return status;
+        return status;
+    }
+    t->literal = !t->first->expr && !t->first->next;
+    for (const struct part *part = t->first; part; part = part->next)
+        t->variables |= part->expr && belay_expr_uses_variables(part->expr);
+    *ret_template = t;
+    return BELAY_OK;
 }
 
 void belay_template_free(struct belay_template *t)
@@ -125,12 +131,12 @@ void belay_template_free(struct belay_template *t)
 
 bool belay_template_is_literal(const struct belay_template *t)
 {
-    return !t->first->expr && !t->first->next;
+    return t->literal;
 }
 
 bool belay_template_uses(const struct belay_template *t, struct belay_str variable)
 {
-    for (const struct part *part = t->first; part; part = part->next)
+    for (const struct part *part = t->first; part && t->variables; part = part->next)
         if (part->expr && belay_expr_uses(part->expr, variable))
             return true;
     return false;

@@ -62,8 +62,8 @@ bool eval_value(const struct eval *e, const struct belay_template *t, struct bel
     return status == BELAY_OK || expr_failed(e, status, &error);
 }
 
-bool eval_text(const struct eval *e, const struct belay_template *t, const char *what,
-               struct belay_str *ret_text)
+static bool eval_named(const struct eval *e, const struct belay_template *t, struct belay_str what,
+                       struct belay_str *ret_text)
 {
     struct belay_expr_env env = env_of(e->scope);
     struct belay_expr_error error;
@@ -77,10 +77,16 @@ bool eval_text(const struct eval *e, const struct belay_template *t, const char 
     expr_failed(e, status, &error);
     if (strcmp(e->fault->type, "EXPRESSION:UNDEFINED") == 0) {
         char why[2 * sizeof e->fault->description];
-        snprintf(why, sizeof why, "%s: %s", what, e->fault->description);
+        snprintf(why, sizeof why, "%.*s: %s", (int)(what.n < 63 ? what.n : 63), what.p, e->fault->description);
         belay_fault_set_description(e->fault, belay_str_c(why));
     }
     return false;
+}
+
+bool eval_text(const struct eval *e, const struct belay_template *t, const char *what,
+               struct belay_str *ret_text)
+{
+    return eval_named(e, t, belay_str_c(what), ret_text);
 }
 
 bool eval_fields(const struct eval *e, const struct belay_named_template *items, uint32_t count,
@@ -90,10 +96,8 @@ bool eval_fields(const struct eval *e, const struct belay_named_template *items,
     if (count && !(fields = BELAY_ARENA_ARRAY(e->arena, struct belay_field, count)))
         return eval_no_memory(e);
     for (uint32_t i = 0; i < count; i++) {
-        char what[64];
-        snprintf(what, sizeof what, "%.*s", BELAY_STR_ARG(items[i].name));
         fields[i].name = items[i].name;
-        if (!eval_text(e, items[i].value, what, &fields[i].value))
+        if (!eval_named(e, items[i].value, items[i].name, &fields[i].value))
             return false;
     }
     *ret_fields = fields;

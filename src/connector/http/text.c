@@ -121,8 +121,8 @@ bool http_is_token(struct belay_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!alnum && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+        bool usual = (c >= 'a' && c <= 'z') || c == '-' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+        if (!usual && (c == 0 || !strchr("!#$%&'*+.^_`|~", c)))
             return false;
     }
     return s.n > 0;
