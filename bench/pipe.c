@@ -35,14 +35,24 @@ struct bench {
     uint64_t published;
 };
 
-/* An order of BODY_BYTES with its number in it. */
-static void make_body(struct bench *b, uint64_t number)
+#define BODY_DIGITS 15 /* where the number is in it */
+#define DIGITS 12
+
+/* The bench's own work is not to be measured: only the digits change. */
+static void put_digits(char *to, uint64_t number)
+{
+    for (int i = DIGITS; i-- > 0; number /= 10)
+        to[i] = (char)('0' + number % 10);
+}
+
+/* An order of BODY_BYTES. */
+static void make_body(struct bench *b)
 {
     int n = snprintf(b->body, sizeof b->body,
                      "{\"order_id\":\"o-%012llu\",\"customer\":{\"id\":\"c-17\",\"name\":\"Ada Lovelace\"},"
                      "\"items\":[{\"sku\":\"ROPE-60\",\"qty\":1,\"price\":149.9},{\"sku\":\"CARABINER\",\"qty\":6,"
                      "\"price\":8.5},{\"sku\":\"CHALK\",\"qty\":2,\"price\":4.95}],\"total\":210.8,\"note\":\"",
-                     (unsigned long long)number);
+                     0ull);
     memset(b->body + n, 'x', (size_t)(BODY_BYTES - n - 2));
     memcpy(b->body + BODY_BYTES - 2, "\"}", 3);
 }
@@ -50,10 +60,10 @@ static void make_body(struct bench *b, uint64_t number)
 static bool publish_one(struct bench *b)
 {
     struct belay_err err;
-    char id[33], key[24];
-    make_body(b, b->published);
-    snprintf(id, sizeof id, "%032llx", (unsigned long long)b->published);
-    snprintf(key, sizeof key, "o-%012llu", (unsigned long long)b->published);
+    char id[] = "00000000000000000000000000000000", key[] = "o-000000000000";
+    put_digits(b->body + BODY_DIGITS, b->published);
+    put_digits(id + 32 - DIGITS, b->published);
+    put_digits(key + 2, b->published);
     struct belay_message m = { .id = belay_str(id, 32), .source = BELAY_STR("/bench"),
                                .key = belay_str_c(key), .correlationid = belay_str(id, 32),
                                .datacontenttype = BELAY_STR("application/json"), .time = bench_now(),
@@ -117,12 +127,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: pipe --data DIR [--messages N] [--backlog]\n");
         return 64;
     }
+    make_body(&b);
     bench_engine_open(&b.engine, data, yaml);
     b.broker = belay_engine_broker(b.engine.engine);
     if (backlog)
         fill_backlog(&b, messages);
     uint64_t cpu = bench_cpu_us(), done;
-    b.engine.step_us_worst = 0;
+    b.engine.step_us_worst = b.engine.step_own_us_worst = b.engine.step_cpu_us_worst = 0;
     belay_time began = belay_clock_monotonic(belay_clock_posix());
     while ((done = handled(&b)) < messages || !durable(&b)) {
         if (b.published < messages && b.published - done < AHEAD)
@@ -130,9 +141,11 @@ int main(int argc, char **argv)
         bench_engine_turn(&b.engine, true);
     }
     double seconds = (double)(belay_clock_monotonic(belay_clock_posix()) - began) / 1e6;
-    printf("{\"messages\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"cpu_us\":%.3f,\"step_us_worst\":%llu}\n",
+    printf("{\"messages\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"cpu_us\":%.3f,\"step_us_worst\":%llu,"
+           "\"step_own_us_worst\":%llu,\"step_cpu_us_worst\":%llu}\n",
            (unsigned long long)messages, seconds, (double)messages / seconds,
-           (double)(bench_cpu_us() - cpu) / (double)messages, (unsigned long long)b.engine.step_us_worst);
+           (double)(bench_cpu_us() - cpu) / (double)messages, (unsigned long long)b.engine.step_us_worst,
+           (unsigned long long)b.engine.step_own_us_worst, (unsigned long long)b.engine.step_cpu_us_worst);
     bench_engine_close(&b.engine);
     return 0;
 }
