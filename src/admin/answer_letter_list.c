@@ -58,8 +58,6 @@ static void fill_page(void *arg, struct belay_engine *e)
         if (filter_is_late(&p->filter))
             break;
     }
-    if (found == BELAY_LETTER_NOMEM)
-        question_fail(p->q, BELAY_NOMEM, "no memory for a letter");
     bool more = found == BELAY_LETTER_FOUND || found == BELAY_LETTER_PASSED;
     if (more && !page_is_full(p))
         question_again(p->q, fill_page, p);

@@ -112,7 +112,7 @@ static void go_on(void *arg, struct belay_engine *e)
     struct bite bite = { .count = 0 };
     bool flow = filter_turn(&m->filter, e);
     enum belay_letter_found found = flow ? gather(m, e, &bite) : BELAY_LETTER_END;
-    int status = found == BELAY_LETTER_NOMEM ? BELAY_NOMEM : BELAY_OK;
+    int status = found == BELAY_LETTER_NOMEM ? m->q->err.code : BELAY_OK;
     if (m->dry) {
         m->count += bite.count;
         if (bite.count)

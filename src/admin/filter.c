@@ -88,6 +88,12 @@ enum belay_letter_found filter_next(struct filter *f, struct belay_engine *e, st
         f->looked += found == BELAY_LETTER_FOUND || found == BELAY_LETTER_PASSED;
         if (found == BELAY_LETTER_FOUND && f->where && !where_wants(f, ret_letter, f->now))
             found = BELAY_LETTER_PASSED;
+        if (found == BELAY_LETTER_NOMEM)
+            question_fail(f->q, BELAY_NOMEM, "no memory for a letter");
+        if (f->costly >= BELAY_FILTER_COSTLY_MAX) {
+            question_fail(f->q, BELAY_INVALID, "where costs too much, on %u letters: %s", f->costly, f->failure);
+            found = BELAY_LETTER_NOMEM;
+        }
         if (found != BELAY_LETTER_PASSED)
             return found;
         belay_arena_rewind(arena, mark);

@@ -17,6 +17,7 @@ struct filter {
     struct belay_str flow;         /* "" any: looked up in each turn, a reload may take it away */
     struct belay_expr *where;      /* NULL: none */
     uint64_t looked, failed;       /* letters looked at; of which `where` could not be told */
+    uint32_t costly;               /* of those: because it used up all its steps */
     char failure[256];             /* why not, of the first */
     belay_time now;                /* of $now() */
     belay_time turn_began;         /* monotonic */
@@ -35,7 +36,7 @@ bool filter_place(struct belay_str text, struct belay_letter_cursor *ret_cursor)
 void filter_show_place(struct belay_json_out *o, const char *name, const struct belay_letter_cursor *cursor);
 
 /* The next letter that is wanted, after *cursor, within this turn's time; memory of q->arena. END: no more;
- * PASSED: the time is over, go on in another turn. */
+ * PASSED: the time is over, go on in another turn; NOMEM: no memory, or `where` costs too much: the question has failed. */
 enum belay_letter_found filter_next(struct filter *f, struct belay_engine *e, struct belay_letter_cursor *cursor,
                                     struct belay_letter *ret_letter);
 /* The turn has had its time. */

@@ -11,9 +11,12 @@ int where_compile(struct belay_str source, struct belay_expr **ret_expr, struct 
 
 bool where_wants(struct filter *f, const struct belay_letter *letter, belay_time now)
 {
-    struct belay_err err;
+    struct belay_err err = { 0 };
     bool wanted;
-    if (!belay_letter_where_wants(f->where, letter, now, &f->q->arena, &wanted, &err) && !f->failed++)
-        snprintf(f->failure, sizeof f->failure, "%.200s", err.msg);
+    if (!belay_letter_where_wants(f->where, letter, now, &f->q->arena, &wanted, &err)) {
+        if (!f->failed++)
+            snprintf(f->failure, sizeof f->failure, "%.200s", err.msg);
+        f->costly += err.code == BELAY_LIMIT;
+    }
     return wanted;
 }

@@ -40,7 +40,8 @@
 #define BELAY_EXPR_DEPTH_MAX 4096     /* what a thread's stack is sure to hold */
 #define BELAY_EXPR_NESTING_MAX 500    /* of an expression's syntax */
 #define BELAY_EXPR_PATTERN_BYTES_MAX 4096
-#define BELAY_EXPR_MATCH_STEPS_MAX 2000000 /* of one match of a regular expression */
+#define BELAY_EXPR_MATCH_STEPS_MAX 2000000 /* of one match of a regular expression, ... */
+#define BELAY_EXPR_MATCH_STEPS_PER_STEP 4  /* ... of which so many cost a step: what is left bounds the match too */
 #define BELAY_EXPR_MATCH_DEPTH_MAX 100000
 #define BELAY_EXPR_MATCH_KIB_MAX 8192
 #define BELAY_EXPR_XML_DEPTH_MAX 256 /* elements of $parse and $serialize, one within the other */
@@ -146,6 +147,7 @@
 #define BELAY_FILTER_LOOKS_MAX 20000           /* letters looked at for one page; the next one goes on */
 #define BELAY_FILTER_SOURCE_MAX 8192           /* of a JSONata predicate */
 #define BELAY_FILTER_STEPS_MAX 50000           /* of one evaluation of it */
+#define BELAY_FILTER_COSTLY_MAX 16             /* letters that used all of them: then the question is refused */
 #define BELAY_ADMIN_SAGA_LOOKS_MAX 20000       /* instances for one page */
 #define BELAY_TRACE_CORRELATIONS_MAX 16
 #define BELAY_TRACE_MESSAGES_MAX 500

@@ -62,7 +62,9 @@ struct belay_replay {
 struct belay_replay_where {
     /* Errors: BELAY_SYNTAX and others, which end a job; BELAY_NOMEM. */
     int (*compile)(void *arg, struct belay_str source, void **ret_where, struct belay_err *err);
-    bool (*wants)(void *arg, void *where, const struct belay_letter *letter, belay_time now, struct belay_arena *arena);
+    /* *ret_costly: it took all the steps an expression may; then a bite ends with this letter. */
+    bool (*wants)(void *arg, void *where, const struct belay_letter *letter, belay_time now, struct belay_arena *arena,
+                  bool *ret_costly);
     void (*release)(void *arg, void *where);
     void *arg;
 };

@@ -89,8 +89,11 @@ static bool where_fits(struct bite *t, uint64_t sequence, const struct exception
     if (!t->j->where)
         return true;
     belay_arena_reset(&t->arena);
-    return letter_take(t->b, sub, sequence, x, true, &t->arena, &letter) == BELAY_OK
-           && w->wants(w->arg, t->j->where, &letter, t->b->now, &t->arena);
+    bool costly = false, fits = letter_take(t->b, sub, sequence, x, true, &t->arena, &letter) == BELAY_OK
+                                && w->wants(w->arg, t->j->where, &letter, t->b->now, &t->arena, &costly);
+    if (costly)
+        t->looks_max = t->looks; /* the step is others' too */
+    return fits;
 }
 
 static bool wanted(struct bite *t, uint64_t sequence, const struct letter_facts *facts, const struct exception *x)

@@ -121,12 +121,15 @@ static int compile(void *arg, struct belay_str source, void **ret_where, struct 
     return status;
 }
 
-static bool wants(void *arg, void *where, const struct belay_letter *letter, belay_time now, struct belay_arena *arena)
+static bool wants(void *arg, void *where, const struct belay_letter *letter, belay_time now, struct belay_arena *arena,
+                  bool *ret_costly)
 {
-    struct belay_err err;
+    struct belay_err err = { 0 };
     bool wanted;
     (void)arg;
-    return belay_letter_where_wants(where, letter, now, arena, &wanted, &err) && wanted;
+    bool told = belay_letter_where_wants(where, letter, now, arena, &wanted, &err);
+    *ret_costly = !told && err.code == BELAY_LIMIT;
+    return told && wanted;
 }
 
 static void release(void *arg, void *where)

@@ -32,9 +32,11 @@ static bool first_match(struct run *run, const struct regex *re, struct belay_st
     /* The check that the text is UTF-8 reads all of it. */
     if (!run_charge(run, 1 + text.n / 256))
         return false;
-    uint64_t most = BELAY_EXPR_MATCH_STEPS_MAX, left = most;
+    uint64_t most = run->steps_left < BELAY_EXPR_MATCH_STEPS_MAX / BELAY_EXPR_MATCH_STEPS_PER_STEP
+                        ? run->steps_left * BELAY_EXPR_MATCH_STEPS_PER_STEP : BELAY_EXPR_MATCH_STEPS_MAX;
+    uint64_t left = most;
     int status = from > text.n ? BELAY_NOTFOUND : regex_match(re, run->arena, text, from, &left, m);
-    if (!run_charge(run, (most - left) / 16))
+    if (!run_charge(run, (most - left) / BELAY_EXPR_MATCH_STEPS_PER_STEP))
         return false;
     if (status == BELAY_OK && m->start == m->end) {
         run_fail(run, "D1004", NO_POSITION, BELAY_STR_NONE);

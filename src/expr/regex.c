@@ -109,7 +109,7 @@ int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_
     int status = BELAY_NOMEM;
     if (context && data) {
         pcre2_set_callout(context, count, &meter);
-        pcre2_set_match_limit(context, BELAY_EXPR_MATCH_STEPS_MAX);
+        pcre2_set_match_limit(context, (uint32_t)meter.left);
         pcre2_set_depth_limit(context, BELAY_EXPR_MATCH_DEPTH_MAX);
         pcre2_set_heap_limit(context, BELAY_EXPR_MATCH_KIB_MAX);
         int result = pcre2_match(re->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from, 0,

@@ -3,6 +3,7 @@ import getpass
 import json
 import os
 import subprocess
+import urllib.parse
 
 import pytest
 
@@ -119,6 +120,19 @@ def test_a_predicate_picks_letters_and_its_errors_are_told(many):
     assert code == 1 and "S0207" in err
     _, out = api(many, "/letters?where=true&count=3")
     assert len(out["letters"]) == 3 and out["next"]
+
+
+def test_a_predicate_that_never_ends_is_refused_and_holds_nobody_up(many):
+    for i in range(6, 26):
+        many.put(f"unshippable-{i}", f"u{i}")
+    until(lambda: len(many.letters()) == 30)
+    endless = urllib.parse.quote('$match("%s!", /^(a+)+$/)' % ("a" * 60))
+    status, problem = api(many, f"/letters?where={endless}")
+    assert status == 422 and "costs too much" in problem["detail"] and "16 letters" in problem["detail"]
+    status, problem = api(many, f"/letters/discard?where={endless}", {"reason": "a test"})
+    assert status == 422 and len(many.letters()) == 30
+    code, _, err = belay("dlq", "replay", "--all", "--where", '$match("%s!", /^(a+)+$/)' % ("a" * 60), data=many.data)
+    assert code == 0 and len(many.letters()) == 30, err  # looked at one a step; none of them is wanted
 
 
 def test_pages_go_on_where_they_ended(many):

@@ -145,6 +145,22 @@ static void a_regex_cannot_scan_a_long_text_again_and_again(void **state)
     ends_with("$count($match($pad('', 3000, 'ab '), /\\w+/))", NULL, "1000", BELAY_OK);
 }
 
+/* A match costs steps, it does not come on top of them. */
+static void a_match_may_take_what_is_left_of_the_steps(void **state)
+{
+    struct belay_buf out;
+    (void)state;
+    belay_buf_init(&out, 1000);
+    for (uint64_t steps = 10; steps <= 1000; steps *= 10) {
+        struct belay_expr_env env = { .steps_max = steps };
+        assert_int_equal(evaluate("$match('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', /^(a+)+$/)", NULL, &env, &out), BELAY_LIMIT);
+    }
+    struct belay_expr_env env = { .steps_max = 1000 };
+    assert_ok(evaluate("$match('aaa!', /(a+)+!$/).index", NULL, &env, &out));
+    assert_string_equal(out.p, "0");
+    belay_buf_deinit(&out);
+}
+
 static void signatures_cannot_be_made_to_search_for_ever(void **state)
 {
     (void)state;
@@ -270,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_regex_that_backtracks_without_end_is_stopped),
         cmocka_unit_test(walking_is_counted_too),
         cmocka_unit_test(a_regex_cannot_scan_a_long_text_again_and_again),
+        cmocka_unit_test(a_match_may_take_what_is_left_of_the_steps),
         cmocka_unit_test(signatures_cannot_be_made_to_search_for_ever),
         cmocka_unit_test(the_deepest_evaluation_fits_the_stack),
         cmocka_unit_test(steps_and_depth_can_be_set),
