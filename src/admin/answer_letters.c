@@ -141,8 +141,10 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     show_letter(&o, &letter, &q->arena, SHOW_OPEN);
     belay_json_key(&o, "message");
     show_message(&o, &letter.message, &q->arena);
-    if (letter.edits && show_original(q, e, sub, sequence, &o) != BELAY_OK)
-        return question_failed(q, q->err.code);
+    if (letter.edits)
+        status = show_original(q, e, sub, sequence, &o);
+    if (status != BELAY_OK)
+        return question_failed(q, status);
     show_history(&o, &letter);
     show_trail(&o, e, BELAY_TRAIL_LETTER, letter.subscription, question_param(q, "sequence"), &q->arena);
     belay_json_end_object(&o);

@@ -4,7 +4,7 @@
  *   progress  what its run achieved: new, as it was, none
  *   failure   an entry of the history
  *
- * Shared by the records retry, letter and attempt.  Uses: exception.h, letters.h, window.h.  Thread: engine only. */
+ * Shared by the records retry, letter and import.  Uses: exception.h, letters.h, window.h.  Thread: engine only. */
 #ifndef BELAY_BROKER_HEAD_H
 #define BELAY_BROKER_HEAD_H
 
