@@ -440,6 +440,19 @@ static void retell_sagas(struct belay_engine *e)
     }
 }
 
+/* The intent is recorded: its outcome is unknown at the next start. */
+void engine_calls_cut(struct belay_engine *e)
+{
+    for (uint32_t i = 0; i < e->call_count && e->outcomes_waiting; i++) {
+        struct engine_call *c = e->calls[i];
+        if (!c->used || !c->outcome_waits)
+            continue;
+        BELAY_ASSERT(c->saga && c->ended);
+        call_free(e, c);
+        e->outcomes_waiting--;
+    }
+}
+
 bool engine_calls_grant(struct belay_engine *e, uint32_t count_max)
 {
     uint32_t granted = 0;

@@ -412,6 +412,15 @@ void belay_engine_stop(struct belay_engine *e)
     engine_runs_stop(e);
 }
 
+void belay_engine_cut(struct belay_engine *e)
+{
+    BELAY_ASSERT(e->stopping || e->failed);
+    if (e->failed)
+        return;
+    engine_runs_cut(e);
+    engine_calls_cut(e);
+}
+
 void belay_engine_hold(struct belay_engine *e, bool held)
 {
     e->held = held;

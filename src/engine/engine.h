@@ -111,6 +111,9 @@ void belay_engine_hold(struct belay_engine *e, bool held);
 bool belay_engine_held(const struct belay_engine *e);
 /* No new deliveries, requests and saga calls from now on; what is in flight ends (or is left to recovery). */
 void belay_engine_stop(struct belay_engine *e);
+/* Stopped, and its time is over: what still waits for anything but a call that is out (room in the store, in a queue)
+ * is left to recovery as after a crash, but nobody is suspected. Again after each step until it is idle. */
+void belay_engine_cut(struct belay_engine *e);
 /* Stopped, nothing in flight, everything durable, store idle. */
 bool belay_engine_idle(const struct belay_engine *e);
 

@@ -310,7 +310,9 @@ void engine_runs_unstall(struct belay_engine *e);
 void engine_runs_unblock(struct belay_engine *e);
 /* Timers that are due: retries of requests, deadlines. */
 void engine_runs_due(struct belay_engine *e);
+/* What has no call out ends now; and the same when the drain is over, also of what finds no room in the store. */
 void engine_runs_stop(struct belay_engine *e);
+void engine_runs_cut(struct belay_engine *e);
 void engine_runs_free(struct belay_engine *e);
 
 /* ---- idempotency.c ---- */
@@ -412,6 +414,8 @@ void engine_call_unwant(struct belay_engine *e, struct engine_run *r);
 void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orphan);
 /* Calls of sagas, then of runs, as slots are free; false: nothing more now. */
 bool engine_calls_grant(struct belay_engine *e, uint32_t count_max);
+/* Outcomes that sagas have no room for are left to recovery. */
+void engine_calls_cut(struct belay_engine *e);
 void engine_calls_free(struct belay_engine *e);
 
 /* ---- actions.c ---- */

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/planted.h"
 
 #define RUN_ARENA_CHUNK 1024
 #define UNSTALL_MAX 64
@@ -351,26 +352,42 @@ void engine_runs_due(struct belay_engine *e)
     }
 }
 
-/* What waits without a call out ends now: requests are told so, deliveries keep what they achieved. */
+/* A request is told so, a delivery keeps what it achieved, where there is room for that. */
+static void leave(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_err err;
+    if (r->kind == RUN_REQUEST) {
+        engine_request_refuse(e, r, 503, "stopping", BELAY_STR("the server is stopping"), 1000);
+        return;
+    }
+    struct belay_str progress = belay_flow_progress(r->flow);
+    int status = BELAY_OK;
+    if (progress.n)
+        status = belay_broker_progress(e->broker, r->delivery, progress, r->def->hash, &err);
+    if (status != BELAY_OK)
+        engine_no_room(e, status, &err); /* then it is done again from where it was */
+    belay_broker_defer(e->broker, r->delivery, e->now);
+    engine_run_move(e, r, RUN_AT_WORK);
+    engine_run_free(e, r);
+}
+
+static void leave_those_in(struct belay_engine *e, unsigned run_states)
+{
+    for (uint32_t i = 0; i < e->run_count && !e->failed; i++)
+        if (BELAY_SM_TO(e->runs[i]->state) & run_states)
+            leave(e, e->runs[i]);
+}
+
+#define WITHOUT_A_CALL                                                                              \
+    (BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING) | BELAY_SM_TO(RUN_BLOCKED) | BELAY_SM_TO(RUN_ADMITTING))
+
 void engine_runs_stop(struct belay_engine *e)
 {
-    for (uint32_t i = 0; i < e->run_count && !e->failed; i++) {
-        struct engine_run *r = e->runs[i];
-        if (r->state != RUN_QUEUED && r->state != RUN_WAITING && r->state != RUN_BLOCKED && r->state != RUN_ADMITTING)
-            continue;
-        if (r->kind == RUN_REQUEST) {
-            engine_request_refuse(e, r, 503, "stopping", BELAY_STR("the server is stopping"), 1000);
-            continue;
-        }
-        struct belay_err err;
-        struct belay_str progress = belay_flow_progress(r->flow);
-        int status = BELAY_OK;
-        if (progress.n)
-            status = belay_broker_progress(e->broker, r->delivery, progress, r->def->hash, &err);
-        if (status != BELAY_OK)
-            engine_no_room(e, status, &err); /* then it is done again from where it was */
-        belay_broker_defer(e->broker, r->delivery, e->now);
-        engine_run_move(e, r, RUN_AT_WORK);
-        engine_run_free(e, r);
-    }
+    leave_those_in(e, WITHOUT_A_CALL);
+}
+
+/* What is stalled has no record of what it came to: as after a crash it is tried again, or its outcome is unknown. */
+void engine_runs_cut(struct belay_engine *e)
+{
+    leave_those_in(e, BELAY_PLANTED(110) ? WITHOUT_A_CALL : WITHOUT_A_CALL | BELAY_SM_TO(RUN_STALLED));
 }

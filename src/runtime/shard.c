@@ -252,6 +252,8 @@ static bool may_end(struct belay_runtime *rt, bool *closing)
 {
     if (!rt->stop_seen)
         return false;
+    if (drain_over(rt))
+        belay_engine_cut(rt->engine);
     bool idle = belay_engine_idle(rt->engine);
     if (!*closing && (idle || drain_over(rt))) {
         outside_close(&rt->outside, 0);

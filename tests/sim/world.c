@@ -308,7 +308,28 @@ static void something_bad(struct sim_world *w)
         sim_trace(w, "stop");
         belay_engine_stop(w->engine);
         w->life = SIM_STOPPING;
+        w->cut = false;
+    } else if (w->life == SIM_STOPPING) {
+        sim_trace(w, "the drain is over");
+        w->cut = true;
     }
+}
+
+/* Whatever is full: once its drain is over a stop waits for nothing but calls that are out, and commits. */
+static void hurry_a_stop(struct sim_world *w)
+{
+    for (int i = 0; i < 8 && w->cut && w->life == SIM_STOPPING && belay_list_empty(&w->calls); i++) {
+        sim_settle(w); /* as the shard's loop does */
+        while (run_some_job(w) || tell_some_job(w))
+            ;
+        if (w->life != SIM_STOPPING || sim_disk_stopped(w->disk) || belay_engine_failed(w->engine, NULL) != BELAY_OK)
+            return;
+        belay_engine_cut(w->engine);
+        if (belay_engine_idle(w->engine))
+            return;
+    }
+    if (w->cut && w->life == SIM_STOPPING && belay_list_empty(&w->calls))
+        sim_violation(w, "stop", "its drain is over, and it goes on");
 }
 
 static void tick(struct sim_world *w)
@@ -336,6 +357,7 @@ static void tick(struct sim_world *w)
         step(w);
     if (!done)
         pass_time(w);
+    hurry_a_stop(w);
     if (w->life != SIM_DEAD)
         look_for_end(w);
     sim_check_step(w);

@@ -185,6 +185,7 @@ struct sim_world {
     struct belay_state_backend state, model; /* what the engine sees; the model behind it */
     struct belay_engine *engine;
     enum sim_life life;
+    bool cut; /* STOPPING: its drain is over */
     bool model_dead, sync_fault;
     bool calm;                 /* faults are over */
     int edition;

@@ -46,6 +46,12 @@ static const char calling[] = HEAD("{ max_messages: 1 }")
     "    steps:\n"
     "      - call: { connection: out, method: POST, path: /once }\n"
     "      - publish: { queue: jobs }\n";
+static const char calling_without_limit[] = HEAD("{}")
+    "  pipe:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /once }\n"
+    "      - publish: { queue: jobs }\n";
 static const char unlimited[] = HEAD("{}");
 static const char short_lived[] = HEAD("{ ttl: 5s }")
     "  brief:\n"
@@ -254,6 +260,71 @@ static void a_stop_does_not_wait_for_a_full_queue(void **state)
     close_bench(b);
 }
 
+/* Nothing new fits: what is left is the reserve of what drains. */
+static unsigned fill_the_disk(struct bench *b)
+{
+    struct sim_disk_stats stats;
+    struct bench_request r;
+    static char body[20000];
+    memset(body, ' ', sizeof body - 1);
+    body[sizeof body - 2] = '}';
+    sim_disk_stats(b->disk, &stats);
+    sim_disk_set_capacity(b->disk, stats.used_bytes + BELAY_MIB(1));
+    for (unsigned i = 0; i < 1000; i++) {
+        char id[32];
+        memcpy(body, id, (size_t)snprintf(id, sizeof id, "{\"id\":\"%u\"", i));
+        int status = bench_ask(b, &r, "a", NULL, body);
+        if (status == BELAY_OK) {
+            bench_pass_ms(b, 100);
+            status = bench_reply_last(b)->status == 202 ? BELAY_OK : BELAY_NOSPACE;
+        }
+        bench_request_free(&r);
+        if (status != BELAY_OK)
+            return i;
+    }
+    fail_msg("a full disk takes everything");
+    return 0;
+}
+
+/* All calls are answered well, until none is made. */
+static void answer_all(struct bench *b, unsigned *answered)
+{
+    while (*answered < b->call_count) {
+        assert_true(b->call_count - *answered <= BENCH_KEPT);
+        bench_answer(b, b->calls[(*answered)++ % BENCH_KEPT].id, "{}");
+        bench_pass_ms(b, 50);
+    }
+}
+
+static void a_stop_that_finds_no_room_ends_with_its_drain_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(calling_without_limit);
+    unsigned answered = 0;
+    unsigned accepted = fill_the_disk(b);
+    answer_all(b, &answered); /* what they publish uses up the reserve */
+    assert_true(bench_stats(b, "pipe").in_flight > 0);
+    belay_engine_stop(b->engine);
+    bench_pass_ms(b, 60000);
+    assert_false(belay_engine_idle(b->engine));
+    belay_engine_cut(b->engine);
+    bench_go(b);
+    assert_true(belay_engine_idle(b->engine));
+    sim_disk_set_capacity(b->disk, 0);
+    bench_crash(b);
+    bench_go(b);
+    assert_false(bench_saw_event(b, "message.crashed"));
+    for (int i = 0; i < 20; i++) {
+        answer_all(b, &answered);
+        bench_pass_ms(b, 1000);
+    }
+    struct belay_subscription_stats pipe = bench_stats(b, "pipe");
+    assert_int_equal(pipe.in_flight + pipe.backlog + pipe.waiting, 0);
+    assert_true(pipe.done > 0);
+    assert_int_equal(pipe.done + pipe.dead + pipe.parked, accepted);
+    close_bench(b);
+}
+
 static void what_was_not_begun_in_time_is_a_letter(void **state)
 {
     (void)state;
@@ -402,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_caller_is_rejected_at_once),
         cmocka_unit_test(what_waits_for_room_keeps_what_its_calls_achieved),
         cmocka_unit_test(a_stop_does_not_wait_for_a_full_queue),
+        cmocka_unit_test(a_stop_that_finds_no_room_ends_with_its_drain_and_loses_nothing),
         cmocka_unit_test(what_was_not_begun_in_time_is_a_letter),
         cmocka_unit_test(a_callers_expirytime_goes_with_the_message),
         cmocka_unit_test(requests_beyond_max_concurrent_wait_for_their_turn),
