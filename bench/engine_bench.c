@@ -140,7 +140,7 @@ void bench_engine_open(struct bench_engine *b, const char *data_dir, const char 
 {
     struct belay_err err;
     char path[4096];
-    belay_alloc_few_heaps(); /* as `belay run` does */
+    belay_alloc_keep_little(); /* as `belay run` does */
     bench_check(belay_disk_open_posix(data_dir, BELAY_DISK_CREATE, &b->disk, &err), &err);
     bench_check(belay_disk_mkdir(b->disk, "state", &err), &err);
     snprintf(path, sizeof path, "%s/state", data_dir);

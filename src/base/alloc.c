@@ -8,6 +8,8 @@
 #endif
 
 #define HEAPS 2 /* one for the engine, as good as; one for those that work for it */
+#define LARGE_BYTES (512 * 1024) /* less costs throughput: most commits are smaller */
+#define TRIM_BYTES (4 * 1024 * 1024) /* free at the heap's end: less would go and come all the time */
 
 static atomic_uint_fast64_t count;
 static atomic_uint_fast64_t fail_after = UINT64_MAX;
@@ -59,10 +61,12 @@ char *belay_memdup0(const void *p, size_t n)
     return copy;
 }
 
-void belay_alloc_few_heaps(void)
+void belay_alloc_keep_little(void)
 {
 #ifdef __GLIBC__
     mallopt(M_ARENA_MAX, HEAPS);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 #endif
 }
 

@@ -16,9 +16,10 @@ void belay_free(void *p);
 /* n bytes of p copied, with a NUL after them. */
 char *belay_memdup0(const void *p, size_t n) __attribute__((warn_unused_result));
 
-/* What threads give back goes to few heaps (glibc: an arena for each thread keeps the most it ever had). Before
- * the first thread; a hint, without effect where the C library has no such thing. */
-void belay_alloc_few_heaps(void);
+/* What is given back does not stay: it goes to few heaps (glibc: an arena for each thread keeps the most it ever had),
+ * and large blocks go back to the system (glibc: after the first of a size those up to it come from the heap, which they
+ * leave in pieces). Before the first thread; a hint, without effect where the C library has no such thing. */
+void belay_alloc_keep_little(void);
 
 /* The allocation after the next n fails, and all later ones until it is called with UINT64_MAX.
  * belay_alloc_count tells how many there were since. */

@@ -270,7 +270,7 @@ static int run(int argc, char **argv)
         return usage_error("run", "--drain is a number of seconds");
     if (o.level && !belay_log_level_parse(belay_str_c(o.level), &level))
         return usage_error("run", "--log-level is one of debug, info, warn, error");
-    belay_alloc_few_heaps();
+    belay_alloc_keep_little();
     belay_buf_init(&p.token, BELAY_KIB(8));
     if (o.token_file && read_token(&p, o.token_file) != EXIT_OK)
         return EXIT_CONFIG_;
