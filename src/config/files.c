@@ -124,11 +124,12 @@ static const struct config_node *json_tree(struct config *c, const struct config
             config_no_memory(c);
         return tree;
     }
+    const char *said = strncmp(err.msg, "line ", 5) == 0 ? strstr(err.msg, ": ") : NULL; /* the place is told beside it */
     if (status == BELAY_NOMEM)
         config_no_memory(c);
     else
         config_error(c->problems, (struct belay_place){ file->path, place.line, place.column },
-                     "json", "%s", err.msg);
+                     "json", "%s", said ? said + 2 : err.msg);
     return NULL;
 }
 

@@ -380,3 +380,64 @@ def test_the_mock_of_the_example_does_what_the_documentation_says():
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+LENT = """
+belay: 1
+name: lent
+env: {{ REGION: "${{REGION}}" }}
+tables:
+  vat: vat.json
+  skus: {{ file: skus.csv, key: sku }}
+apis: {{ a: {{ listen: "127.0.0.1:{port}", openapi: api.yaml }} }}
+flows:
+  f:
+    from: {{ api: a, operation: f }}
+    steps:
+      - set: {{ now: "{{% $now() %}}" }}
+      - choose: [ {{ when: "{{% fail %}}", steps: [ {{ map: "{{% $error('no such customer') %}}" }} ] }} ]
+    reply:
+      status: 200
+      body: >-
+        {{% {{ 'vat': $lookupTable('vat', 'DE'), 'name': $lookupTable('skus', 'A').name, 'none': $lookupTable('skus', 'Z'),
+        'region': $env('REGION'), 'fixed': $now() = $vars.now and $now() = $message.accepted_at }} %}}
+    on_error:
+      - when: EXPRESSION:T2001
+        steps: [ {{ reply: {{ status: 500 }} }} ]
+      - when: EXPRESSION:D3137
+        steps: [ {{ reply: {{ status: 404, body: "{{% $error.description %}}" }} }} ]
+"""
+
+
+def test_what_the_configuration_lends_to_expressions(tmp_path):
+    port = free_port()
+    (tmp_path / "belay.yaml").write_text(LENT.format(port=port))
+    (tmp_path / "api.yaml").write_text("openapi: 3.1.0\ninfo: { title: t, version: '1' }\npaths: { /f: { post: { operationId: f, requestBody: { content: "
+                                       "{ application/json: {} } }, responses: { '200': { description: ok }, '404': { description: no } } } } }\n")
+    (tmp_path / "vat.json").write_text('{"DE": 19}')
+    (tmp_path / "skus.csv").write_text("sku,name\nA,Rope\n")
+    log = open(tmp_path / "log", "w")
+    process = subprocess.Popen([BELAY, "run", "--data", str(tmp_path / "data"), str(tmp_path)], stdout=log, stderr=log, env={**os.environ, "REGION": "eu"})
+
+    def ask(body=b"{}"):
+        return call(port, "POST", "/f", {"Content-Type": "application/json"}, body)
+
+    def said():
+        return (tmp_path / "log").read_text()
+
+    try:
+        assert until(lambda: "runtime.ready" in said())
+        assert json.loads(ask()[2]) == {"vat": 19, "name": "Rope", "region": "eu", "fixed": True}
+        status, _, body = ask(b'{"fail": true}')
+        assert status == 404 and body.startswith(b'"no such customer (D3137')
+        (tmp_path / "vat.json").write_text('{"DE": 16}')
+        process.send_signal(signal.SIGHUP)
+        assert until(lambda: json.loads(ask()[2])["vat"] == 16)
+        (tmp_path / "vat.json").write_text("{bad")  # what runs keeps the tables it has
+        process.send_signal(signal.SIGHUP)
+        assert until(lambda: "config.reload_failed" in said())
+        assert json.loads(ask()[2])["vat"] == 16
+        assert "vat.json:1:2: error: expected a member's name" in said()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0

@@ -96,7 +96,7 @@ int openapi_follow(struct openapi_compile *c, const belay_json *v, const belay_j
             *ret_v = v;
             return BELAY_OK;
         }
-        struct belay_str pointer;
+        struct belay_str pointer = BELAY_STR_NONE;
         if (ref.n == 0 || ref.p[0] != '#')
             return openapi_refuse(c, c->opt->unread ? BELAY_NOTFOUND : BELAY_UNSUPPORTED, "$ref to another document");
         int status = http_decode(&c->api->arena, belay_str_sub(ref, 1, ref.n), false, &pointer);

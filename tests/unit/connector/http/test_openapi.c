@@ -243,6 +243,7 @@ static void a_wrong_document_is_refused_with_its_place(void **state)
         { DOCUMENT("\"/a/{b}\":{\"get\":{}},\"/a/{c}\":{\"get\":{}}"), BELAY_INVALID, "/paths/~1a~1{c}" },
         { DOCUMENT("\"/a\":{\"get\":{\"operationId\":\"x\"},\"put\":{\"operationId\":\"x\"}}"), BELAY_INVALID, "used twice" },
         { DOCUMENT("\"/a\":{\"$ref\":\"#/none\"}"), BELAY_INVALID, "the reference #/none leads to nothing" },
+        { DOCUMENT("\"/a\":{\"$ref\":\"#/%zz\"}"), BELAY_INVALID, "the reference #/%zz leads to nothing" },
         { DOCUMENT("\"/a\":{\"$ref\":\"other.yaml\"}"), BELAY_UNSUPPORTED, "another document" },
         { DOCUMENT("\"/a\":{\"$ref\":\"#/paths/~1a\"}"), BELAY_INVALID, "circle" },
         { GET_WITH("{\"in\":\"query\"}"), BELAY_INVALID, "/paths/~1a/get/parameters/0: a parameter without name" },
