@@ -31,6 +31,7 @@
 #define COLLISIONS_MAX 16
 #define PARTS_FULL_MAX (KEY_FILTER_SLOTS - BUCKETS) /* beyond it parts are not closed: each bucket finds one */
 #define KEY_BYTES 22
+_Static_assert(BUCKETS <= 32, "buckets_open has a bit for each");
 #define RUNS_MAX 16 /* of a part; the last one takes what else comes */
 #define US_PER_HOUR (3600 * (belay_time)BELAY_US_PER_S)
 
@@ -279,6 +280,14 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     return record_commit(b, RECORD_IDEM_PUT, cost, true, err);
 }
 
+/* slot_1: of the part that takes keys, plus 1; 0: none. */
+static void set_open(struct belay_broker *b, uint32_t bucket, uint32_t slot_1)
+{
+    uint32_t bit = UINT32_C(1) << bucket;
+    b->buckets[bucket].open = slot_1;
+    b->buckets_open = slot_1 ? b->buckets_open | bit : b->buckets_open & ~bit;
+}
+
 /* It is full: its bits become a row, and the bucket's are empty again. */
 static void close_part(struct belay_broker *b, struct bucket *at)
 {
@@ -291,7 +300,7 @@ static void close_part(struct belay_broker *b, struct bucket *at)
                     belay_str((const char *)at->bits, KEY_FILTER_BYTES));
     memset(at->bits, 0, KEY_FILTER_BYTES);
     part->full = true;
-    at->open = 0;
+    set_open(b, part->bucket, 0);
 }
 
 static void open_part(struct belay_broker *b, uint32_t bucket, uint32_t slot, uint32_t number)
@@ -302,7 +311,7 @@ static void open_part(struct belay_broker *b, uint32_t bucket, uint32_t slot, ui
     key_filter_use(&b->filter, slot);
     b->parts[slot] = (struct key_part){ .number = number, .bucket = (uint8_t)bucket };
     b->part_last = number;
-    at->open = slot + 1;
+    set_open(b, bucket, slot + 1);
 }
 
 static void key_out(struct belay_broker *b, uint32_t slot, struct place at, struct belay_hash128 h)
@@ -442,7 +451,7 @@ int apply_idem_drop(struct belay_broker *b, struct belay_unpack *u)
     belay_free(at->bits);
     at->bits = NULL;
     at->count = 0;
-    at->open = 0;
+    set_open(b, (uint32_t)bucket, 0);
     b->absent_known = false;
     b->dirty = true;
     return BELAY_OK;
@@ -462,8 +471,8 @@ void idempotency_tick(struct belay_broker *b)
 
 size_t idempotency_extra(const struct belay_broker *b)
 {
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        if (b->buckets[i].open && b->parts[b->buckets[i].open - 1].keys + 1 >= b->part_keys)
+    for (uint32_t left = b->buckets_open; left; left &= left - 1)
+        if (b->parts[b->buckets[__builtin_ctz(left)].open - 1].keys + 1 >= b->part_keys)
             return KEY_FILTER_BYTES + 128;
     return 0;
 }
@@ -474,9 +483,9 @@ size_t idempotency_extra(const struct belay_broker *b)
 void parts_begin_runs(struct belay_broker *b)
 {
     uint32_t worth = b->part_keys / RUNS_MAX + 1;
-    for (uint32_t i = 0; i < BUCKETS; i++) {
-        struct key_part *part = b->buckets[i].open ? &b->parts[b->buckets[i].open - 1] : NULL;
-        if (part && part->run_keys >= worth && part->run + 1 < RUNS_MAX) {
+    for (uint32_t left = b->buckets_open; left; left &= left - 1) {
+        struct key_part *part = &b->parts[b->buckets[__builtin_ctz(left)].open - 1];
+        if (part->run_keys >= worth && part->run + 1 < RUNS_MAX) {
             part->run++;
             part->run_keys = 0;
         }
@@ -541,7 +550,7 @@ static void load_keys(struct belay_broker *b, uint32_t slot)
         key_filter_add(&b->filter, slot, h);
         key_bits_add(at->bits, h);
     }
-    at->open = slot + 1;
+    set_open(b, part->bucket, slot + 1);
 }
 
 int parts_load(struct belay_broker *b)

@@ -203,6 +203,7 @@ struct belay_broker {
     uint64_t scheduled_next, scheduled_count;
     uint64_t incarnation_seen;   /* highest that began an idempotency key */
     struct bucket buckets[BUCKETS];
+    uint32_t buckets_open;       /* a bit for each that has an open part */
     struct crash crashes[CRASHES_KEPT]; /* row 0 of SUBSCRIPTION: the one numbered n is at n % CRASHES_KEPT */
     uint64_t crash_last;
     bool crashes_dirty;
