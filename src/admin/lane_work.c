@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 #include "admin/lanes.h"
+#include "platform/clock.h"
 
-#define BUSY_TURNS_MAX 1000 /* so often a store without room is asked again */
+#define BUSY_US_MAX (10 * BELAY_US_PER_S) /* for so long a store without room is asked again, for each lane */
 
 enum verb { VERB_PARK, VERB_RELEASE, VERB_RETRY, VERB_SKIP, VERB_MOVE };
 static const char *const verbs[] = { "park", "release", "retry", "skip", "move" };
@@ -21,7 +22,7 @@ struct work {
     struct lane_place place, before;
     bool end;
     uint64_t lanes, messages, passed_by;
-    uint32_t busy_turns;
+    belay_time busy_since;          /* monotonic; 0: it has room */
     char why[BELAY_ERR_MSG_MAX];    /* of the first that was passed by */
     /* reading */
     struct belay_arena arena;       /* what was read for the lane at hand */
@@ -175,6 +176,8 @@ static int act_on_record(struct work *w, struct belay_engine *e, const struct be
     int status = belay_trail_begin(belay_engine_broker(e), &entry, w->read_bytes * 2 + BELAY_KIB(8), records, &w->q->err);
     if (status == BELAY_OK)
         status = act(w, e, lane, now);
+    if (status == BELAY_OK)
+        w->busy_since = 0;
     return status == BELAY_OK ? question_did(w->q, e, &entry, now) : status;
 }
 
@@ -194,9 +197,14 @@ static enum next refused(struct work *w, int status)
 {
     if (status == BELAY_CONFLICT || status == BELAY_NOTFOUND) {
         return passed_by(w);
-    } else if ((status == BELAY_BUSY || status == BELAY_NOSPACE) && w->busy_turns++ < BUSY_TURNS_MAX) {
-        question_again(w->q, turn, w);
-        return WAITS;
+    } else if (status == BELAY_BUSY || status == BELAY_NOSPACE) {
+        belay_time now = belay_clock_monotonic(belay_clock_posix());
+        if (!w->busy_since)
+            w->busy_since = now;
+        if (now - w->busy_since < BUSY_US_MAX) {
+            question_again(w->q, turn, w);
+            return WAITS;
+        }
     }
     answer(w, status);
     return ENDED;

@@ -22,13 +22,10 @@ static uint32_t width(struct belay_str s)
     return n;
 }
 
-/* Without what could move a terminal's cursor. */
-static void put_plain(struct belay_buf *b, struct belay_str s)
+void put_plain(struct belay_buf *b, struct belay_str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        belay_buf_put_c(b, c < 0x20 || c == 0x7f ? ' ' : (char)c);
-    }
+    for (size_t i = 0; i < s.n; i++)
+        belay_buf_put_c(b, plain_char(s.p[i]));
 }
 
 void table_cell(struct table *t, struct belay_str text)

@@ -14,6 +14,12 @@ struct table {
 };
 void table_init(struct table *t, const char *const *heads, uint32_t columns);
 void table_cell(struct table *t, struct belay_str text);
+/* Text without what could move a terminal's cursor. */
+static inline char plain_char(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c;
+}
+void put_plain(struct belay_buf *b, struct belay_str s);
 void table_uint(struct table *t, uint64_t value);
 void table_print(struct table *t); /* and frees it */
 

@@ -50,8 +50,10 @@ static void show(const belay_json *item, bool json)
     } else {
         const belay_json *m = belay_json_get(item, BELAY_STR("message"));
         const belay_json *body = belay_json_get(m, BELAY_STR("body"));
-        belay_buf_printf(&line, "%llu  %.*s  key=%.*s  ", (unsigned long long)json_number(item, "sequence"),
-                         BELAY_STR_ARG(json_text(m, "accepted_at")), BELAY_STR_ARG(json_text(m, "key")));
+        belay_buf_printf(&line, "%llu  %.*s  key=", (unsigned long long)json_number(item, "sequence"),
+                         BELAY_STR_ARG(json_text(m, "accepted_at")));
+        put_plain(&line, json_text(m, "key"));
+        belay_buf_put_str(&line, BELAY_STR("  "));
         if (body)
             belay_json_write(&line, body);
     }

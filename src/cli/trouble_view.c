@@ -12,13 +12,10 @@
 
 /* ---- pieces ---- */
 
-/* Without what could move a terminal's cursor. */
-static void put_plain(struct belay_str text)
+static void print_plain(struct belay_str text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        fputc(c < 0x20 || c == 0x7f ? ' ' : c, stdout);
-    }
+    for (size_t i = 0; i < text.n; i++)
+        fputc(plain_char(text.p[i]), stdout);
 }
 
 static void line(const char *name, struct belay_str text)
@@ -26,7 +23,7 @@ static void line(const char *name, struct belay_str text)
     if (!text.n)
         return;
     printf("  %-14s", name);
-    put_plain(text);
+    print_plain(text);
     printf("\n");
 }
 
@@ -39,7 +36,7 @@ static void put_quoted(struct belay_str text)
         plain = plain && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_./:@", c));
     }
     if (plain) {
-        put_plain(text);
+        print_plain(text);
         return;
     }
     fputc('\'', stdout);
@@ -125,7 +122,7 @@ static void print_history(const belay_json *history)
     table_print(&t);
     if (excerpt.n) {
         printf("answered: ");
-        put_plain(belay_str_sub(excerpt, 0, EXCERPT_BYTES));
+        print_plain(belay_str_sub(excerpt, 0, EXCERPT_BYTES));
         printf("%s\n", excerpt.n > EXCERPT_BYTES ? " ..." : "");
     }
 }
@@ -211,7 +208,7 @@ static void print_where(const belay_json *letter)
     line("endpoint", json_text(letter, "endpoint"));
     if (key.n) {
         printf("  %-14s", "key");
-        put_plain(key);
+        print_plain(key);
         printf(": %llu later message%s of it wait%s\n", (unsigned long long)json_number(letter, "held"),
                json_number(letter, "held") == 1 ? "" : "s", json_number(letter, "held") == 1 ? "s" : "");
     }
@@ -285,7 +282,7 @@ void print_lane_view(const belay_json *lane, const char *data)
     uint64_t head = json_number(lane, "head");
     const belay_json *letter = belay_json_get(lane, BELAY_STR("letter"));
     printf("key ");
-    put_plain(json_text(lane, "key"));
+    print_plain(json_text(lane, "key"));
     printf(" of %.*s: %.*s\n\n", BELAY_STR_ARG(json_text(lane, "flow")), BELAY_STR_ARG(json_text(lane, "why")));
     line("state", json_text(lane, "state"));
     if (head)

@@ -415,6 +415,10 @@ static bool find_key(struct belay_engine *e, struct engine_run *r)
         return true;
     bool found = belay_flow_key(def->key, &r->message, r->request->body_json, e->now, &r->arena,
                                 &key, &fault);
+    if (!found && strcmp(fault.type, "FLOW:LIMIT") == 0) {
+        refuse_key(e, r, fault.description);
+        return false;
+    }
     key = found ? key : BELAY_STR_NONE;
     if (key.n && belay_str_eq(key, key_header(r->request)) && !header_key(key, &r->arena, &key)) {
         refuse_key(e, r, "the Idempotency-Key is no string of printable ASCII, such as \"8e03978e\"");

@@ -174,7 +174,7 @@ static inline void bench_take_reply(struct bench *b, const struct belay_action_r
     r->problem = from->problem;
     r->retry_after_ms = from->retry_after_ms;
     bench_put(r->type, sizeof r->type, from->type);
-    bench_put(r->body, sizeof r->body, from->body);
+    bench_put(r->body, sizeof r->body, from->problem ? from->detail : from->body);
     for (uint32_t i = 0; i < from->header_count; i++) {
         size_t n = strlen(r->headers);
         snprintf(r->headers + n, sizeof r->headers - n, "%.*s=%.*s;",

@@ -151,6 +151,26 @@ static void a_missing_key_is_400_and_another_payload_422(void **state)
     bench_request_free(&none);
 }
 
+/* Also where a key is not required: who sends one relies on it. */
+static void a_key_that_is_too_long_is_told_and_not_left_out(void **state)
+{
+    struct bench *b = *state;
+    static const char *const operations[] = { "a", "b" };
+    char key[BELAY_KEY_BYTES_MAX + 2];
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        struct bench_request r;
+        assert_ok(bench_ask(b, &r, operations[i], key, "{\"id\":\"x\"}"));
+        bench_go(b);
+        assert_int_equal(b->reply_count, i + 1);
+        assert_int_equal(bench_reply_last(b)->status, 400);
+        assert_non_null(strstr(bench_reply_last(b)->body, "1024"));
+        bench_request_free(&r);
+    }
+    assert_int_equal(b->call_count, 0);
+}
+
 static void a_key_is_a_string_of_a_structured_header(void **state)
 {
     struct bench *b = *state;
@@ -429,6 +449,7 @@ int main(void)
         T(the_same_key_gets_the_same_answer_and_no_second_message),
         T(a_key_is_forgotten_after_its_window),
         T(a_missing_key_is_400_and_another_payload_422),
+        T(a_key_that_is_too_long_is_told_and_not_left_out),
         T(a_synchronous_flow_calls_and_replies),
         T(a_call_that_fails_is_tried_again_then_the_error_frees_the_key),
         T(a_crash_while_calling_is_resumed_by_the_same_key),
