@@ -16,6 +16,10 @@ void trail_tick(struct belay_broker *b);
 int trail_load(struct belay_broker *b);
 int trail_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 void group_tick(struct belay_broker *b);
+/* letter_expire.c: letters go as their flow says. look: there are others than before. */
+void letters_expire_tick(struct belay_broker *b);
+void letters_expire_look(struct belay_broker *b);
+int letters_expire_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 int letters_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 int replays_load(struct belay_broker *b, struct belay_state *state);
 void replays_save(struct belay_broker *b, struct belay_state *state);

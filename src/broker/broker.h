@@ -30,6 +30,7 @@
  *   I4 counters of the states add up to what the topic gave to the subscription.
  *   I5 every waiting exception has exactly one DUE entry.
  *   I7 each letter is found by each of its indexes, its group counts it, and no group counts anything else.
+ *   I9 as many letters expired as the trail names (as long as it has lost no entry).
  *   I8 of a lane parked by hand nothing is ready, waiting or due; what was in flight may end.
  *   I6 memory: in flight + read ahead is bounded per subscription, whatever the backlog.
  */
@@ -71,6 +72,13 @@ void belay_broker_recovered(struct belay_broker *b, belay_time now);
  * BELAY_CONFLICT (a queue became a topic or the reverse). */
 int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_def *def, struct belay_err *err) BELAY_MUST_CHECK;
 
+/* When its letters go by themselves; 0, 0: never. */
+struct belay_letters_opt {
+    uint64_t expire_ms;         /* a letter for longer than this */
+    uint64_t count_max;         /* the oldest of more than these */
+    struct belay_str reason;    /* why nobody needs them then; at most BELAY_LANE_REASON_BYTES_MAX bytes are kept */
+};
+
 struct belay_subscription_opt {
     struct belay_str name;      /* of its flow or saga */
     struct belay_str topic;
@@ -79,6 +87,7 @@ struct belay_subscription_opt {
     uint32_t concurrency;       /* lanes at work at once; UINT32_MAX: as many as come (saga starts) */
     uint32_t prefetch;          /* messages in memory at most; 0: BELAY_LANE_READ_AHEAD_MAX */
     enum belay_exhausted on_exhausted;
+    struct belay_letters_opt letters;
     bool ordered;               /* false: lanes are ignored, every message is alone */
     /* Lane key of a message, fixed when it is first read. NULL: the message's key. Text from arena.
      * An error makes the message a letter at once (fault set). */
@@ -357,6 +366,14 @@ int belay_broker_letter_original(struct belay_broker *b, struct belay_subscripti
 /* A parked letter lets its lane go on and stays as a dead one. */
 int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                 belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Letters that went by themselves, as their configuration says (letter_expire.c): not told of yet. False: none.
+ * Views until the next change. named: "3 letters: 4, 7, 8". */
+struct belay_expired {
+    struct belay_subscription *sub;
+    uint32_t count;
+    bool by_age;                /* else there were too many */
+};
+bool belay_broker_expired_news(struct belay_broker *b, struct belay_expired *ret_expired, struct belay_str *ret_named);
 /* Gone, with a reason (not empty) and who said so; its lane goes on. */
 int belay_broker_letter_discard(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                 struct belay_str reason, struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
@@ -498,6 +515,7 @@ struct belay_subscription_stats {
     uint64_t lost;                        /* given to the subscription and in no state (I4): 0, or a bug */
     belay_time oldest_at;                 /* accepted_at of the oldest unsettled; NEVER: none */
     belay_time oldest_letter_at;          /* it became one; NEVER: there is none */
+    struct belay_letters_opt letters;     /* as configured */
     uint32_t new_groups;                  /* kinds of failure that made their first letter within BELAY_GROUP_NEW_MS */
     belay_time stalled_since;             /* a lane has stood so long (belay_broker_lanes_watch), not parked; NEVER: none */
 };

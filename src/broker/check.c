@@ -260,6 +260,8 @@ int belay_broker_check(struct belay_broker *b, struct belay_err *err)
     if (status == BELAY_OK)
         status = trail_check(b, err);
     if (status == BELAY_OK)
+        status = letters_expire_check(b, err);
+    if (status == BELAY_OK)
         status = replays_check(b, err);
     if (status == BELAY_OK)
         status = letters_check(b, err);

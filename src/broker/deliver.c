@@ -183,6 +183,8 @@ belay_time belay_broker_wake_at(const struct belay_broker *b)
         belay_time replays = replays_wake_at(b);
         at = replays < at ? replays : at;
     }
+    if (b->expires && b->expire_at < at)
+        at = b->expire_at;
     return b->retention_at < at ? b->retention_at : at;
 }
 
@@ -217,4 +219,5 @@ void belay_broker_tick(struct belay_broker *b, belay_time now)
     if (b->replay_count)
         replays_tick(b);
     group_tick(b);
+    letters_expire_tick(b);
 }

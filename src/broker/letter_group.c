@@ -168,6 +168,7 @@ void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_fac
     g.g.count++;
     g.g.ever++;
     put(b, &g);
+    letters_expire_look(b);
 }
 
 void group_left(struct belay_broker *b, uint64_t fingerprint)

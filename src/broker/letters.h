@@ -36,6 +36,13 @@ void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uin
 
 /* A letter more; failure: the value of its row of the history. */
 void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_facts *f, struct belay_str failure);
+struct letter_place {
+    belay_time at; /* it became a letter */
+    uint64_t sequence;
+};
+/* The oldest letter after place (zero: of all) in the order of their times; those that are being replayed are none.
+ * False: none, or none among the first some hundred. */
+bool letter_oldest(struct belay_broker *b, const struct belay_subscription *sub, struct letter_place *place);
 /* Groups of sub that made their first letter not long ago. */
 uint32_t groups_new(const struct belay_broker *b, const struct belay_subscription *sub);
 /* A letter less. */

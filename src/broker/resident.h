@@ -123,6 +123,7 @@ struct belay_subscription {
     bool active;                  /* a flow takes its messages */
     bool stopped;                 /* paused without a reason: not durable */
     struct belay_subscription_opt opt;
+    char letters_reason[BELAY_LANE_REASON_BYTES_MAX + 1]; /* opt.letters.reason, which belongs to the configuration */
     /* volatile */
     struct topic *topic;
     struct belay_list topic_node;
@@ -250,6 +251,11 @@ struct belay_broker {
     belay_time group_at;         /* next look for groups that are old and empty */
     uint64_t group_swept;        /* groups up to this one were looked at */
     bool groups_known;           /* all of them were, once: new ones are counted as they come */
+    bool expires;                /* some subscription lets letters go by themselves */
+    belay_time expire_at;        /* next look for letters whose time is over */
+    uint32_t expire_from;        /* index of the subscription that is looked at first */
+    struct belay_expired expired; /* the last bite, until it was told; sub NULL: told */
+    char expired_named[512];
     belay_time trail_at;         /* next look at the oldest entry of the trail */
     uint64_t trail_entries_max;  /* BELAY_TRAIL_ENTRIES_MAX; less in tests */
     /* replay jobs (replay.c), oldest first; durable, resident */

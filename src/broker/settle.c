@@ -46,7 +46,7 @@ int apply_settle(struct belay_broker *b, struct belay_unpack *u)
     belay_time now = belay_unpack_svarint(u);
     belay_unpack_str(u);
     belay_unpack_str(u);
-    if (!sub || !belay_unpack_ok(u))
+    if (!sub || !belay_unpack_ok(u) || how > SETTLE_EXPIRED)
         return BELAY_CORRUPT;
     if (ranges_reserve(&sub->settled, 2) != BELAY_OK || ranges_reserve(&sub->started, 2) != BELAY_OK)
         return BELAY_NOMEM;
@@ -62,7 +62,7 @@ int apply_settle(struct belay_broker *b, struct belay_unpack *u)
         cursor_settle(sub, sequence, sequence + 1);
     }
     suspect_forget(sub, sequence);
-    ++*(how == SETTLE_DONE ? &sub->n.done : &sub->n.discarded);
+    ++*(how == SETTLE_DONE ? &sub->n.done : how == SETTLE_DISCARDED ? &sub->n.discarded : &sub->n.expired);
     sub->dirty = true;
     return BELAY_OK;
 }

@@ -45,25 +45,10 @@ static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub,
     return queued < at ? queued : at;
 }
 
-/* When the oldest letter was made; those that are being replayed are none. */
 static belay_time oldest_letter(struct belay_broker *b, const struct belay_subscription *sub)
 {
-    struct row_key prefix = key_by_time(sub->id, 0, 0), from = prefix;
-    struct belay_str key, value;
-    bool after = false;
-    prefix.n = KEY_BY_TIME_AT;
-    for (uint32_t n = 0; sub->n.parked + sub->n.dead && n < OLDEST_BITE; n++, after = true) {
-        struct exception x;
-        if (!belay_state_seek(b->state, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), after, row_key_str(&prefix), &key,
-                              &value))
-            break;
-        belay_time at = (belay_time)belay_load_be64(key.p + KEY_BY_TIME_AT);
-        uint64_t sequence = belay_load_be64(key.p + KEY_BY_TIME_AT + 8);
-        from = key_by_time(sub->id, at, sequence);
-        if (exception_get(b, sub->id, sequence, &x) && exception_is_letter(&x))
-            return at;
-    }
-    return BELAY_TIME_NEVER;
+    struct letter_place place = { 0 };
+    return letter_oldest(b, sub, &place) ? place.at : BELAY_TIME_NEVER;
 }
 
 /* I4 in figures: given and in no state. */
@@ -105,6 +90,7 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
     s.oldest_at = oldest(b, sub, next);
     s.oldest_letter_at = oldest_letter(b, sub);
     s.new_groups = groups_new(b, sub);
+    s.letters = sub->opt.letters;
     s.lost = unaccounted(sub);
     s.stalled_since = lane_stands_since(b, sub);
     *ret_stats = s;

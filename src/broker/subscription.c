@@ -1,6 +1,8 @@
 /* subscription.c - durable readers of topics: made, taken up, paused; their row. */
 #include "broker/subscription.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/planted.h"
 #include "broker/deliver.h"
@@ -211,6 +213,12 @@ int belay_broker_subscribe(struct belay_broker *b, const struct belay_subscripti
     sub->opt = *opt;
     sub->opt.name = sub->name;
     sub->opt.topic = t->name;
+    snprintf(sub->letters_reason, sizeof sub->letters_reason, "%.*s", BELAY_STR_ARG(opt->letters.reason));
+    sub->opt.letters.reason = belay_str_c(sub->letters_reason);
+    if (opt->letters.expire_ms || opt->letters.count_max || BELAY_PLANTED(55)) {
+        b->expires = true;
+        b->expire_at = b->now;
+    }
     sub->active = true;
     subscription_kick(b, sub);
     *ret_sub = sub;

@@ -57,6 +57,30 @@ static const struct config_key lanes_keys[] = {
 static const struct config_kind kind_lanes = { "lanes", "Order and concurrency.", lanes_keys,
                                                sizeof(struct belay_lanes_def), .short_key = NULL };
 
+static const struct config_key letters_keys[] = {
+    { "expire_after", CONFIG_DURATION, "A letter goes when it has been one for so long.", .min = 1,
+      CONFIG_FIELD(struct belay_letters_def, expire_ms) },
+    { "max_letters", CONFIG_INT, "The oldest go where there are more than these.", .min = 1, .max = 4e9,
+      CONFIG_FIELD(struct belay_letters_def, count_max) },
+    { "reason", CONFIG_STRING, "Why nobody needs them then; it is written down with each that goes.", .required = true,
+      CONFIG_FIELD(struct belay_letters_def, reason) },
+    { 0 },
+};
+
+static void finish_letters(struct config *c, const struct config_node *node, void *target)
+{
+    struct belay_letters_def *letters = target;
+    if (!letters->expire_ms && !letters->count_max)
+        config_error(c->problems, config_place(node), "missing-key", "'dead_letters' needs 'expire_after' or 'max_letters'");
+    if (letters->reason.n > BELAY_LANE_REASON_BYTES_MAX)
+        config_error(c->problems, config_place(node), "limit", "a reason has at most %d bytes", BELAY_LANE_REASON_BYTES_MAX);
+}
+
+static const struct config_kind kind_letters = {
+    "flow-dead-letters", "When letters go by themselves, with nobody looking; without it none does.", letters_keys,
+    sizeof(struct belay_letters_def), .short_key = NULL, .finish = finish_letters,
+};
+
 struct rule_raw {
     const struct config_node *when, *steps;
 };
@@ -84,6 +108,8 @@ static const struct config_key flow_keys[] = {
       CONFIG_FIELD(struct flow_raw, def.idempotency), .kind = &kind_idempotency },
     { "lanes", CONFIG_SUB, "Order and concurrency.", CONFIG_FIELD(struct flow_raw, def.lanes),
       .kind = &kind_lanes },
+    { "dead_letters", CONFIG_SUB, "When letters go by themselves; without it they wait for a person.",
+      CONFIG_FIELD(struct flow_raw, def.letters), .kind = &kind_letters },
     { "retry", CONFIG_SUB_NODE, "How failed attempts are repeated.",
       CONFIG_FIELD(struct flow_raw, retry), .kind = &config_kind_retry },
     { "crash_loop", CONFIG_SUB, "When a message that kills the process is quarantined.",

@@ -4,7 +4,8 @@
  *   swallows              a way through an error rule that neither publishes, nor calls, nor gives the message to a
  *                         person, nor says why it is discarded
  *   reply-before-durable  a way to a 202 on which nothing of the request was kept
- *   expires-unseen        a topic that takes failed messages, lets them expire, and nobody reads
+ *   expires-unseen        a topic that takes failed messages, lets them expire, and nobody reads; dead_letters: with
+ *                         no alert that tells somebody before the first letter goes
  *
  * (A filter that does not say what becomes of the others is refused where it is read: verb.c.)  A way is followed
  * until something on it keeps the message; what an expression decides may go either way. */
@@ -131,6 +132,30 @@ static void mark_failures(struct failures *x, const struct belay_definitions *d,
             mark(d, config_template_literal(x->c, f->steps[i].u.publish.target), x->taken);
 }
 
+/* A rule that says before they go that they will, to somebody. */
+static bool tells_of_expiry(const struct belay_alert_def *a, struct belay_str flow)
+{
+    bool looks = a->on == BELAY_ALERT_LETTERS_LIMIT || a->on == BELAY_ALERT_LETTERS_AGE || a->on == BELAY_ALERT_LETTERS;
+    struct belay_str begin = belay_str_sub(a->subject, 0, a->subject.n ? a->subject.n - 1 : 0);
+    bool fits = !a->subject.n || belay_str_eq(a->subject, flow)
+                || (belay_str_ends(a->subject, BELAY_STR("*")) && belay_str_starts(flow, begin));
+    return looks && fits && a->to_count > 0;
+}
+
+static void check_letters(struct config *c, const struct belay_definitions *d, const struct belay_flow_def *f)
+{
+    if (!f->letters.expire_ms && !f->letters.count_max)
+        return;
+    for (uint32_t i = 0; i < d->alert_count; i++)
+        if (tells_of_expiry(&d->alerts[i], f->name))
+            return;
+    struct belay_problem *p = config_error(c->problems, f->place, "expires-unseen",
+                                           "letters of '%.*s' expire, and no alert tells anybody before they go",
+                                           BELAY_STR_ARG(f->name));
+    config_suggest(c->problems, p,
+                   "name a channel: alerts: { to: ops, channels: { ops: ... } }; the rule letters-expiring is built in");
+}
+
 static void check_topics(struct config *c, const struct belay_definitions *d)
 {
     struct failures x = { .c = c };
@@ -167,6 +192,8 @@ void config_vanish(struct config *c)
     for (uint32_t i = 0; i < d->flow_count; i++)
         if (c->sound[i])
             check_rules(c, &d->flows[i]);
+    for (uint32_t i = 0; sound && i < d->flow_count; i++)
+        check_letters(c, d, &d->flows[i]);
     if (sound)
         check_topics(c, d);
 }

@@ -54,7 +54,7 @@ const struct config_rule config_rules[] = {
       "An error rule with a way on which the message is neither published, nor sent, nor given to a person, nor "
       "discarded with a reason." },
     { "reply-before-durable", false, "A 202 on a way where nothing of the request was kept." },
-    { "expires-unseen", false, "A topic of failed messages that expire, and nobody reads it." },
+    { "expires-unseen", false, "A topic of failed messages, or letters, that expire with nobody told." },
     { "stored-definition", false, "A stored definition that this version cannot read." },
     { "unreachable", true, "Steps, rules or compensations that are never reached." },
     { "unknown-keyword", true, "A member of a JSON Schema that its dialect does not know: it checks nothing." },

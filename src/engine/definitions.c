@@ -259,6 +259,7 @@ static int subscribe_flow(struct belay_engine *e, struct consumers *list,
                                             : BELAY_LANE_CONCURRENCY_DEFAULT,
         .prefetch = f->lanes.prefetch,
         .on_exhausted = f->lanes.on_exhausted,
+        .letters = { f->letters.expire_ms, f->letters.count_max, f->letters.reason },
         .ordered = true,
         .lane_key = f->lanes.key ? lane_key : NULL,
         .arg = (void *)f, /* the callee gives it back as it is */

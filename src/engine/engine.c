@@ -330,6 +330,20 @@ static void tell_replays(struct belay_engine *e)
     }
 }
 
+/* Letters that went by their flow's own policy. */
+static void tell_expired(struct belay_engine *e)
+{
+    struct belay_expired x;
+    struct belay_str named;
+    if (!belay_broker_expired_news(e->broker, &x, &named))
+        return;
+    const struct belay_field fields[] = { { BELAY_STR("letters"), named },
+                                          { BELAY_STR("why"), x.by_age ? BELAY_STR("expire_after") : BELAY_STR("max_letters") } };
+    engine_hold_event(e, BELAY_ACTION_EVENT,
+                      &(struct belay_action_event){ .level = 2, .name = "letter.expired", .fields = fields, .field_count = 2,
+                                                    .owner = belay_subscription_name(x.sub) }, NULL);
+}
+
 bool belay_engine_step(struct belay_engine *e, belay_time now)
 {
     bool more = false;
@@ -340,6 +354,7 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
     e->stats.steps++;
     belay_broker_tick(e->broker, e->now);
     tell_replays(e);
+    tell_expired(e);
     engine_runs_due(e);
     if (e->stalled_count)
         engine_runs_unstall(e);

@@ -249,6 +249,12 @@ struct belay_lanes_def {
     enum belay_exhausted on_exhausted;
 };
 
+/* When a flow's letters go by themselves; 0, 0: never. */
+struct belay_letters_def {
+    uint64_t expire_ms, count_max;
+    struct belay_str reason;
+};
+
 struct belay_error_rule {
     const struct belay_str *when; /* patterns (belay_fault_matches) */
     uint32_t when_count;
@@ -272,6 +278,7 @@ struct belay_flow_def {
     struct belay_source_def from;
     struct belay_idempotency_def idempotency;
     struct belay_lanes_def lanes;
+    struct belay_letters_def letters;
     struct belay_retry_def retry;
     uint32_t timeout_ms;          /* of one run without its waits; 0: none */
     uint32_t crash_after;         /* deaths while a message ran alone, then it is quarantined; 0: the set's */

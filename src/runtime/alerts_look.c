@@ -25,12 +25,23 @@ static double since(const struct looking *l, belay_time at)
     return at == BELAY_TIME_NEVER || at > l->now ? 0 : (double)((l->now - at) / BELAY_US_PER_MS);
 }
 
+/* How much of what lets the first letter go is used up, in percent. */
+static double limit_used(const struct looking *l, const struct belay_subscription_stats *s)
+{
+    double letters = (double)(s->parked + s->dead);
+    double by_age = s->letters.expire_ms ? 100 * since(l, s->oldest_letter_at) / (double)s->letters.expire_ms : 0;
+    double by_count = s->letters.count_max ? 100 * letters / (double)s->letters.count_max : 0;
+    return by_age > by_count ? by_age : by_count;
+}
+
 static void subscription(const struct looking *l, const struct belay_subscription_stats *s)
 {
     uint64_t settled_later = s->parked + s->dead + s->held; /* they have rules of their own */
     bool moving = s->backlog + s->in_flight + s->waiting > 0 || settled_later == 0;
     figure(l, BELAY_ALERT_LETTERS, s->name, (double)(s->parked + s->dead));
     figure(l, BELAY_ALERT_LETTERS_AGE, s->name, since(l, s->oldest_letter_at));
+    if (s->letters.expire_ms || s->letters.count_max)
+        figure(l, BELAY_ALERT_LETTERS_LIMIT, s->name, limit_used(l, s));
     figure(l, BELAY_ALERT_NEW_GROUPS, s->name, s->new_groups);
     figure(l, BELAY_ALERT_PARKED, s->name, (double)s->parked);
     figure(l, BELAY_ALERT_OLDEST, s->name, moving ? since(l, s->oldest_at) : 0);

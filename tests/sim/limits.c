@@ -1,5 +1,8 @@
 /* Queues that are full, messages whose time is over, and what is in memory.
  *
+ * (Letters of `see` go by themselves: what is in no place at the end is one of those, and the trail's names are as many
+ * as letters that went, I9; no other flow's letter goes.)
+ *
  * What must hold: nothing is appended to a topic that is at its limit, whatever its producers are (what a person
  * releases, replays or seeks to is work again and may exceed it); every event that was hinted at is seen once, or was
  * turned away once, or is a letter: never two of them, never none; nothing is begun after its time, unless a person
@@ -129,15 +132,34 @@ static void count_letters(struct sim_world *w, struct sim_count *count)
     belay_arena_deinit(&arena);
 }
 
+/* Letters that went by `see`'s policy. */
+static uint64_t expired(struct sim_world *w)
+{
+    struct belay_subscription_stats s;
+    uint64_t n = 0;
+    for (uint32_t i = 0; belay_broker_subscription_stats(belay_engine_broker(w->engine), i, &s); i++) {
+        bool says = belay_str_eq(s.name, BELAY_STR("see"));
+        n += says ? s.expired : 0;
+        if (!says && s.expired)
+            sim_violation(w, "G1", "%" PRIu64 " letters of %.*s expired, and nobody said so", s.expired, BELAY_STR_ARG(s.name));
+    }
+    return n;
+}
+
 void sim_limits_check(struct sim_world *w)
 {
     struct sim_count seen, turned, letters;
+    uint64_t gone = expired(w), nowhere = 0;
     sim_count_topic(w, "seen", &seen);
     sim_count_topic(w, "turned", &turned);
     count_letters(w, &letters);
     for (uint32_t i = 0; i < w->lane_count; i++)
         for (uint32_t n = 0; n < w->lanes[i].count; n++)
-            if (seen.times[i][n] + turned.times[i][n] + letters.times[i][n] != 1)
+            if (seen.times[i][n] + turned.times[i][n] + letters.times[i][n] == 0)
+                nowhere++;
+            else if (seen.times[i][n] + turned.times[i][n] + letters.times[i][n] != 1)
                 sim_violation(w, "G4", "%s-%u was seen %u times, turned away %u times, and is %u letters",
                               w->lanes[i].name, n, seen.times[i][n], turned.times[i][n], letters.times[i][n]);
+    if (nowhere != gone)
+        sim_violation(w, "G1", "%" PRIu64 " hints are nowhere, and %" PRIu64 " letters expired", nowhere, gone);
 }
