@@ -1,4 +1,5 @@
 """Each built-in alert rule fires through the real binary when what it watches happens, and is over when that is."""
+import json
 import os
 import shutil
 import signal
@@ -196,3 +197,38 @@ def test_a_replay_under_way_is_in_status(rules):
     assert "! replay job 1" in out and "belay dlq job resume 1" in out
     belay("dlq", "job", "cancel", "1", data=rules.data, check=True)
     until(lambda: not belay_json("status", data=rules.data)["replays"])
+
+
+EXPIRING = """    dead_letters: {{ expire_after: 4s, reason: prices of yesterday }}
+"""
+
+
+def test_letters_go_only_as_the_flow_says_and_somebody_is_told_before(rules):
+    rules.put("unshippable-1", "a")
+    until(rules.letters)
+    path = os.path.join(rules.config, "belay.yaml")
+    with open(path) as f:
+        text = f.read()
+    with_policy = text.replace("    lanes: { key: \"{% key %}\", on_exhausted: skip }\n",
+                               "    lanes: { key: \"{% key %}\", on_exhausted: skip }\n" + EXPIRING.format())
+    assert with_policy != text
+    with open(path, "w") as f:
+        f.write(with_policy)
+    code, out, err = belay("lint", rules.config)
+    assert code != 0 and "expires-unseen" in out + err and "no alert tells anybody" in out + err
+    with open(path, "w") as f:
+        f.write(with_policy.replace("alerts:\n", "alerts:\n  to: quiet\n  channels: { quiet: { log: {} } }\n"))
+    code, out, err = belay("lint", rules.config)
+    assert code == 0, out + err
+    rules.belay.send_signal(signal.SIGHUP)
+    until(lambda: rules.firing().get(("letters-expiring", "work")) or not rules.letters())
+    until(lambda: not rules.letters())
+    [sub] = [s for s in belay_json("status", data=rules.data)["subscriptions"] if s["name"] == "work"]
+    assert sub["expired"] == 1 and sub["discarded"] == 0
+    with open(os.path.join(rules.folder, "belay.log")) as log:
+        [line] = [json.loads(line) for line in log if '"letter.expired"' in line]
+    assert line["letters"] == "1 letter: 1" and line["flow"] == "work" and line["why"] == "expire_after"
+    rules.kill()
+    rules.start()
+    code, out, err = belay("audit", data=rules.data)
+    assert code == 0 and "lost 0" in out, out + err
