@@ -74,8 +74,14 @@ static bool on_run(struct belay_visit *v, struct belay_engine *e, belay_time now
 {
     struct question *q = BELAY_CONTAINER_OF(v, struct question, visit);
     void (*go_on)(void *arg, struct belay_engine *e) = q->go_on;
-    if (!go_on)
-        return q->route->answer(q, e, now);
+    q->engine = e;
+    q->now = now;
+    if (!go_on) {
+        bool ended = q->route->answer(q, e, now);
+        if (ended)
+            question_tell(q);
+        return ended;
+    }
     q->go_on = NULL;
     go_on(q->go_on_arg, e);
     return false;
@@ -121,31 +127,74 @@ static bool refuse_unknown(struct belay_http_request *http, const struct admin_r
     return true;
 }
 
-static int ask(struct belay_admin *admin, struct belay_http_request *http, const struct admin_token *token,
-               struct belay_err *err)
+static bool is_flagged(const struct belay_http_request *http, const char *name)
 {
-    const struct admin_route *route = route_of(http->operation_id);
-    if (route && !route->answer) {
-        answer_ping(http);
-        return BELAY_OK;
-    }
-    if (refuse_body(http) || refuse_unknown(http, route))
-        return BELAY_OK;
+    const struct belay_http_param *p = belay_http_param(http, belay_str_c(name));
+    return p && belay_str_eq(p->text, BELAY_STR("true"));
+}
+
+/* What the request needs: its route's role, and to see what is redacted an operator's. */
+static enum belay_role role_needed(const struct belay_http_request *http, const struct admin_route *route)
+{
+    bool reveal = is_flagged(http, "reveal") && route->role < BELAY_ROLE_OPERATOR;
+    return reveal ? BELAY_ROLE_OPERATOR : route->role;
+}
+
+static bool refuse_role(struct belay_http_request *http, const struct admin_route *route, enum belay_role role)
+{
+    char detail[160], members[96];
+    enum belay_role needed = role_needed(http, route);
+    if (role >= needed)
+        return false;
+    int n = snprintf(detail, sizeof detail, "%s needs the role %s%s, and yours is %s", route->operation, belay_role_name(needed),
+                     needed > route->role ? " to see what is redacted" : "", belay_role_name(role));
+    int m = snprintf(members, sizeof members, "\"needs\":\"%s\",\"role\":\"%s\"", belay_role_name(needed), belay_role_name(role));
+    const struct belay_http_problem problem = { .status = 403, .detail = belay_str(detail, (size_t)n),
+                                                .members = belay_str(members, (size_t)m) };
+    belay_http_reply_problem(http, &problem);
+    return true;
+}
+
+static struct question *question_new(struct belay_admin *admin, struct belay_http_request *http,
+                                     const struct admin_route *route, enum belay_role role)
+{
     struct question *q = belay_calloc(1, sizeof *q);
     if (!q)
-        return belay_fail(err, BELAY_NOMEM, "no memory for the question");
+        return NULL;
     q->visit = (struct belay_visit){ .run = on_run, .done = on_done };
     q->admin = admin;
     q->http = http;
     q->route = route;
+    q->role = role;
+    q->reveal = is_flagged(http, "reveal");
+    q->places = is_flagged(http, "places");
     q->content_type = "application/json";
     q->status = 200;
     belay_err_clear(&q->err);
     belay_arena_init(&q->arena, 0, BELAY_ADMIN_OUT_BYTES_MAX);
     belay_arena_init(&q->kept, 0, BELAY_ADMIN_OUT_BYTES_MAX);
     belay_buf_init(&q->out, BELAY_ADMIN_OUT_BYTES_MAX);
+    return q;
+}
+
+/* token: NULL of who did not come over TCP. */
+static int ask(struct belay_admin *admin, struct belay_http_request *http, const struct admin_token *token,
+               enum belay_role role, struct belay_err *err)
+{
+    const struct admin_route *route = route_of(http->operation_id);
+    if (route && !route->answer) {
+        answer_ping(http);
+        return BELAY_OK;
+    }
+    if (!route)
+        return belay_fail(err, BELAY_NOTFOUND, "there is no such resource");
+    if (refuse_role(http, route, role) || refuse_body(http) || refuse_unknown(http, route))
+        return BELAY_OK;
+    struct question *q = question_new(admin, http, route, role);
+    if (!q)
+        return belay_fail(err, BELAY_NOMEM, "no memory for the question");
     q->who = who_asks(http, token, &q->kept);
-    int status = q->route ? belay_runtime_visit(admin->runtime, &q->visit) : BELAY_NOTFOUND;
+    int status = belay_runtime_visit(admin->runtime, &q->visit);
     if (status != BELAY_OK) {
         free_question(q);
         return belay_fail(err, status, "the engine takes no questions now");
@@ -155,20 +204,49 @@ static int ask(struct belay_admin *admin, struct belay_http_request *http, const
 
 /* ---- who may come in ---- */
 
+static int on_health_request(void *arg, struct belay_http_request *http, struct belay_err *err)
+{
+    return ask(arg, http, NULL, BELAY_ROLE_VIEWER, err);
+}
+
 static int on_local_request(void *arg, struct belay_http_request *http, struct belay_err *err)
 {
-    return ask(arg, http, NULL, err);
+    struct belay_admin *admin = arg;
+    struct belay_definitions *d = belay_runtime_definitions(admin->runtime);
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_KIB(64));
+    enum belay_role role = role_of_user(d, http->peer, &arena);
+    belay_arena_deinit(&arena);
+    if (d)
+        belay_definitions_unref(d);
+    return ask(admin, http, NULL, role, err);
+}
+
+static void refuse_stranger(struct belay_http_request *http)
+{
+    static const struct belay_field headers[] = { { BELAY_STR_INIT("www-authenticate"), BELAY_STR_INIT("Bearer realm=\"belay\"") },
+                                                  { BELAY_STR_INIT("content-type"), BELAY_STR_INIT("application/problem+json") } };
+    const struct admin_route *route = route_of(http->operation_id);
+    char body[256];
+    int n = snprintf(body, sizeof body, "{\"title\":\"Unauthorized\",\"status\":401,\"detail\":\"Authorization: Bearer TOKEN is "
+                     "needed, of a token with the role %s\",\"needs\":\"%s\"}",
+                     belay_role_name(route ? route->role : BELAY_ROLE_VIEWER), belay_role_name(route ? route->role : BELAY_ROLE_VIEWER));
+    belay_http_reply(http, 401, headers, 2, belay_str(body, (size_t)n));
 }
 
 static int on_tcp_request(void *arg, struct belay_http_request *http, struct belay_err *err)
 {
     struct belay_admin *admin = arg;
-    const struct admin_token *token = token_of(admin, http);
-    if (token)
-        return ask(admin, http, token, err);
-    struct belay_field header = { BELAY_STR("www-authenticate"), BELAY_STR("Bearer realm=\"belay\"") };
-    belay_http_reply(http, 401, &header, 1, BELAY_STR_NONE);
-    return BELAY_OK;
+    struct belay_definitions *d = belay_runtime_definitions(admin->runtime);
+    struct admin_token token;
+    int status = BELAY_OK;
+    if (token_of(admin, d, http, &token))
+        status = ask(admin, http, &token, token.role, err);
+    else
+        refuse_stranger(http);
+    if (d)
+        belay_definitions_unref(d);
+    return status;
 }
 
 /* ---- servers ---- */
@@ -202,6 +280,15 @@ static int serve(struct belay_admin *admin, struct belay_str listen, const char 
     return BELAY_OK;
 }
 
+static bool has_tokens(const struct belay_admin *admin)
+{
+    struct belay_definitions *d = belay_runtime_definitions(admin->runtime);
+    bool has = admin->token_count > 0 || (d && d->token_count > 0);
+    if (d)
+        belay_definitions_unref(d);
+    return has;
+}
+
 static int serve_all(struct belay_admin *admin, const struct belay_admin_opt *opt, struct belay_err *err)
 {
     char path[SOCKET_PATH_BYTES];
@@ -210,12 +297,13 @@ static int serve_all(struct belay_admin *admin, const struct belay_admin_opt *op
         return belay_fail(err, BELAY_LIMIT, "the path of the data directory is too long for a socket in it");
     int status = serve(admin, belay_str(path, (size_t)n), "admin socket", false, on_local_request, err);
     if (status == BELAY_OK && opt->tcp_listen.n) {
-        if (admin->token_count == 0)
-            return belay_fail(err, BELAY_INVALID, "the admin API over TCP needs a token: --admin-token FILE");
+        if (!has_tokens(admin))
+            return belay_fail(err, BELAY_INVALID, "the admin API over TCP needs tokens: admin: { tokens: ... } in the configuration, "
+                              "or --admin-token FILE");
         status = serve(admin, opt->tcp_listen, "admin", false, on_tcp_request, err);
     }
     if (status == BELAY_OK && opt->health_listen.n)
-        status = serve(admin, opt->health_listen, "health", true, on_local_request, err);
+        status = serve(admin, opt->health_listen, "health", true, on_health_request, err);
     return status;
 }
 

@@ -19,8 +19,8 @@ struct belay_admin;
 
 struct belay_admin_opt {
     struct belay_runtime *runtime; /* outlives it */
-    struct belay_str tcp_listen;   /* empty: none; otherwise a token is needed */
-    struct belay_str token;        /* copied; lines of TOKEN, or NAME TOKEN: the name goes into audit records */
+    struct belay_str tcp_listen;   /* empty: none; otherwise tokens are needed */
+    struct belay_str token;        /* copied; lines of TOKEN, NAME TOKEN or NAME ROLE TOKEN; besides those of the configuration */
     struct belay_str health_listen; /* empty: none */
 };
 

@@ -80,7 +80,7 @@ static int read_hex(struct question *q, const belay_json *v, const char *name, s
 {
     struct belay_str hex = text_of(v, name);
     char *to = hex.p ? belay_arena_bytes(&q->arena, hex.n / 2 + 1) : NULL;
-    if (!hex.p)
+    if (!hex.p || belay_redact_is_marked(hex)) /* that is told of the whole letter */
         return BELAY_OK;
     if (!to)
         return belay_fail(&q->err, BELAY_NOMEM, "no memory for a letter");
@@ -128,6 +128,15 @@ static int read_headers(struct question *q, const belay_json *message, struct be
     return BELAY_OK;
 }
 
+/* A mark would be the truth from now on. */
+static bool is_redacted(const belay_json *letter, const struct belay_message *m)
+{
+    bool marked = belay_redact_is_marked(m->body) || belay_redact_is_marked(text_of(letter, "progress"));
+    for (uint32_t i = 0; i < m->header_count; i++)
+        marked |= belay_redact_is_marked(m->headers[i].value);
+    return marked;
+}
+
 static int read_message(struct question *q, const belay_json *letter, struct belay_message *m)
 {
     const belay_json *v = belay_json_get(letter, BELAY_STR("message"));
@@ -143,7 +152,11 @@ static int read_message(struct question *q, const belay_json *letter, struct bel
         *texts[i].text = text_of(v, texts[i].name);
     m->time = time_of(v, "time");
     int status = read_headers(q, v, m);
-    return status == BELAY_OK ? read_body(q, letter, m) : status;
+    if (status == BELAY_OK)
+        status = read_body(q, letter, m);
+    return status == BELAY_OK && is_redacted(letter, m)
+               ? belay_fail(&q->err, BELAY_INVALID, "what is redacted is not in it: `belay dlq export --reveal` writes whole messages")
+               : status;
 }
 
 static bool read_class(struct belay_str name, enum belay_class *ret)

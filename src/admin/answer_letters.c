@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "admin/impl.h"
+#include "flow/redact.h"
 
 static void show_number(struct belay_json_out *o, const char *name, uint64_t n)
 {
@@ -265,21 +266,55 @@ bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time
     return question_letter_done(q, e, &entry, status);
 }
 
+/* Who was shown marks sends them back: each is what stands there. */
+static int write_edited(struct question *q, struct belay_engine *e, struct belay_str was, const belay_json *body,
+                        struct belay_buf *json)
+{
+    const belay_json *original;
+    belay_json_write(json, body);
+    int status = belay_buf_status(json);
+    if (status != BELAY_OK || !belay_redact_is_marked(belay_buf_view(json)))
+        return status;
+    status = belay_json_parse(was, NULL, &q->arena, &original, NULL, NULL);
+    if (status != BELAY_OK)
+        return belay_fail(&q->err, BELAY_INVALID, "the message is no JSON: no mark stands for anything in it");
+    belay_buf_clear(json);
+    return belay_redact_restore(belay_engine_definitions(e)->redact, original, body, json, &q->err);
+}
+
 /* The message with the body that the question brings: a "body" of any JSON, or a "text". */
-static int edited(struct question *q, struct belay_message *m)
+static int edited(struct question *q, struct belay_engine *e, struct belay_message *m)
 {
     const belay_json *body = question_member(q, "body"), *text = question_member(q, "text");
     struct belay_buf json;
+    if (text && belay_redact_is_marked(belay_json_str(text)) && !belay_redact_is_marked(m->body))
+        return belay_fail(&q->err, BELAY_INVALID, "a text with a mark in it: the mark would be written in place of the truth");
     if (text) {
         m->body = belay_json_str(text);
         return BELAY_OK;
     }
     belay_buf_init(&json, BELAY_ADMIN_OUT_BYTES_MAX);
-    belay_json_write(&json, body);
-    int status = belay_buf_status(&json);
+    int status = write_edited(q, e, m->body, body, &json);
     m->body = status == BELAY_OK ? belay_arena_str(&q->arena, belay_buf_view(&json)) : BELAY_STR_NONE;
     belay_buf_deinit(&json);
     return status == BELAY_OK && !m->body.p ? BELAY_NOMEM : status;
+}
+
+/* How it was edited may quote what was, and what is to be. */
+static struct belay_str edited_how(struct question *q, struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence)
+{
+    const struct belay_redact *r = belay_engine_definitions(e)->redact;
+    const belay_json *body = question_member(q, "body");
+    struct belay_redact_words words;
+    struct belay_letter letter;
+    struct belay_err err;
+    belay_redact_words_init(&words, &q->arena);
+    if (belay_broker_letter_get(belay_engine_broker(e), sub, sequence, &q->arena, &letter, &err) == BELAY_OK)
+        belay_message_gather(&letter.message, r, &words);
+    if (body)
+        belay_redact_gather(r, &words, body, false);
+    struct belay_str how = belay_redact_text(r, &words, question_text(q, "how"), &q->arena);
+    return belay_str_sub(how, 0, BELAY_TRAIL_TEXT_BYTES_MAX);
 }
 
 static int edit(struct question *q, struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence,
@@ -292,7 +327,7 @@ static int edit(struct question *q, struct belay_engine *e, struct belay_subscri
     if (status == BELAY_OK && restore)
         status = belay_broker_letter_original(b, sub, sequence, &q->arena, &letter.message, &q->err);
     else if (status == BELAY_OK)
-        status = edited(q, &letter.message);
+        status = edited(q, e, &letter.message);
     if (status != BELAY_OK)
         return status;
     uint32_t seen = version && version->u.i < UINT32_MAX ? (uint32_t)version->u.i : letter.edits;
@@ -314,7 +349,7 @@ bool answer_letter_edit(struct question *q, struct belay_engine *e, belay_time n
         return true;
     struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_LETTER, belay_subscription_name(sub),
                                                     question_param(q, "sequence"), back ? "restore" : "edit");
-    entry.detail = question_text(q, "how");
+    entry.detail = edited_how(q, e, sub, sequence);
     int status = belay_trail_begin(belay_engine_broker(e), &entry, 3 * BELAY_MESSAGE_BYTES_DEFAULT, 1, &q->err);
     if (status == BELAY_OK)
         status = edit(q, e, sub, sequence, back, now);

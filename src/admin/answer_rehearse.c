@@ -1,6 +1,7 @@
 /* answer_rehearse.c - what a replay of a letter would send: told, not done. */
 #include "admin/impl.h"
 #include "engine/rehearse.h"
+#include "flow/redact.h"
 
 struct telling {
     struct question *q;
@@ -138,6 +139,8 @@ bool answer_letter_rehearse(struct question *q, struct belay_engine *e, belay_ti
     int status = belay_broker_letter_get(belay_engine_broker(e), sub, sequence, &q->arena, &letter, &q->err);
     if (status != BELAY_OK)
         return question_failed(q, status);
+    if (question_words(q))
+        belay_message_gather(&letter.message, belay_engine_definitions(e)->redact, q->words);
     belay_json_begin_object(&o);
     show_text(&o, "flow", letter.subscription);
     belay_json_key(&o, "sequence");

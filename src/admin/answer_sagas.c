@@ -129,6 +129,8 @@ bool answer_saga(struct question *q, struct belay_engine *e, belay_time now)
     struct belay_str name;
     if (!known(q, e, &name))
         return true;
+    if (question_words(q))
+        belay_sagas_gather(belay_engine_sagas(e), name, question_param(q, "id"), q->words);
     int status = belay_sagas_view(belay_engine_sagas(e), name, question_param(q, "id"), &q->out, &q->err);
     return status == BELAY_OK ? true : question_failed(q, status);
 }

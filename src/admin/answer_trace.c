@@ -220,6 +220,8 @@ static void show_sagas(struct trace *t)
     belay_json_begin_array(&t->out);
     for (uint32_t i = 0; belay_sagas_stats(sagas, i, &name, &stats); i++) {
         belay_buf_clear(&view);
+        if (question_words(t->q))
+            belay_sagas_gather(sagas, name, t->what, t->q->words);
         if (belay_sagas_view(sagas, name, t->what, &view, NULL) == BELAY_OK && belay_buf_status(&view) == BELAY_OK)
             belay_json_put_raw(&t->out, belay_buf_view(&view));
     }

@@ -13,7 +13,10 @@ bool where_wants(struct filter *f, const struct belay_letter *letter, belay_time
 {
     struct belay_err err = { 0 };
     bool wanted;
-    if (!belay_letter_where_wants(f->where, letter, now, &f->q->arena, &wanted, &err)) {
+    struct belay_letter seen = *letter;
+    if (!question_may_reveal(f->q) && !question_hide_letter(f->q, &seen)) /* else he could ask it out, byte by byte */
+        return false;
+    if (!belay_letter_where_wants(f->where, &seen, now, &f->q->arena, &wanted, &err)) {
         if (!f->failed++)
             snprintf(f->failure, sizeof f->failure, "%.200s", err.msg);
         f->costly += err.code == BELAY_LIMIT;

@@ -12,6 +12,7 @@
 #include "broker/trail.h"
 #include "connector/http/server.h"
 #include "json/json.h"
+#include "json/redact.h"
 
 #define ADMIN_SERVERS_MAX 3
 
@@ -19,7 +20,9 @@
 
 struct admin_token {
     struct belay_str name, secret; /* views of token_text */
+    enum belay_role role;
 };
+
 
 struct belay_admin {
     struct belay_runtime *runtime;
@@ -39,6 +42,7 @@ struct question;
 struct admin_route {
     const char *method, *path, *operation;
     bool (*answer)(struct question *q, struct belay_engine *e, belay_time now);
+    enum belay_role role; /* that it needs at least */
     bool health; /* also served on the health address */
     const struct admin_member *query, *body; /* what may be asked for; NULL: nothing */
 };
@@ -53,6 +57,12 @@ struct question {
     struct belay_http_request *http;
     const struct admin_route *route;
     struct belay_str who;       /* for audit records; in kept */
+    enum belay_role role;       /* of who asks */
+    bool reveal;                /* named values are wanted, and he may see them */
+    bool places;                /* marks say where: for who edits */
+    struct belay_redact_words *words; /* hidden in the answer's texts; NULL: none */
+    struct belay_engine *engine; /* of this turn */
+    belay_time now;
     struct belay_arena arena;   /* what is read is forgotten again */
     struct belay_arena kept;    /* until the end */
     void (*go_on)(void *arg, struct belay_engine *e); /* what question_again waits for; NULL */
@@ -90,12 +100,26 @@ bool question_flag(const struct question *q, const char *name);
 /* A lane's key, as the path names it. False: the question has failed. */
 bool question_key(struct question *q, struct belay_str *ret_key);
 
+/* ---- telling (tell.c) ---- */
+
+/* The answer or the error of a question that has ended, with what may not be told hidden. Once. */
+void question_tell(struct question *q);
+bool question_may_reveal(const struct question *q);
+/* Words to be hidden in the answer's texts. NULL: no memory. */
+struct belay_redact_words *question_words(struct question *q);
+/* The letter's message with what may not be told hidden, for a predicate of somebody who may not see it. False: no memory. */
+bool question_hide_letter(struct question *q, struct belay_letter *l);
+
 /* ---- who asks (who.c) ---- */
 
-/* Lines of TOKEN or NAME TOKEN. Errors: BELAY_INVALID, BELAY_LIMIT. */
+/* Lines of TOKEN, NAME TOKEN or NAME ROLE TOKEN. Errors: BELAY_INVALID, BELAY_LIMIT. */
 int tokens_parse(struct belay_admin *admin, struct belay_err *err) BELAY_MUST_CHECK;
-/* The one that the request bears; NULL: none of them. */
-const struct admin_token *token_of(const struct belay_admin *admin, const struct belay_http_request *http);
+/* The one that the request bears, of --admin-token's file or of the definitions (NULL: none), whose views it has. False:
+ * none of them. */
+bool token_of(const struct belay_admin *admin, const struct belay_definitions *d, const struct belay_http_request *http,
+              struct admin_token *ret_token);
+/* Of the user at the other end of the unix socket: who runs Belay, and root, are admins; others as the definitions say. */
+enum belay_role role_of_user(const struct belay_definitions *d, struct belay_str peer, struct belay_arena *arena);
 /* For audit records: the unix user at the other end of the socket, or the token's name; with a name that was said
  * (X-Belay-User) "NAME (by USER)". Not empty; at most BELAY_TRAIL_WHO_BYTES_MAX. token: NULL on the unix socket. */
 struct belay_str who_asks(const struct belay_http_request *http, const struct admin_token *token, struct belay_arena *arena);

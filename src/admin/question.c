@@ -37,6 +37,7 @@ bool question_again(struct question *q, void (*go_on)(void *arg, struct belay_en
 
 void question_end(struct question *q)
 {
+    question_tell(q);
     belay_visit_finish(q->admin->runtime, &q->visit);
 }
 

@@ -2,8 +2,10 @@
 #include "admin/impl.h"
 
 #define ROUTE(m, p, name, fn) .method = (m), .path = (p), .operation = (name), .answer = (fn)
-#define GET(p, name, fn) ROUTE("GET", p, name, fn)
-#define POST(p, name, fn) ROUTE("POST", p, name, fn)
+#define GET(p, name, fn) ROUTE("GET", p, name, fn), .role = BELAY_ROLE_VIEWER
+#define POST(p, name, fn) ROUTE("POST", p, name, fn), .role = BELAY_ROLE_OPERATOR
+#define ADMIN_POST(p, name, fn) ROUTE("POST", p, name, fn), .role = BELAY_ROLE_ADMIN
+#define VIEWER_POST(p, name, fn) ROUTE("POST", p, name, fn), .role = BELAY_ROLE_VIEWER
 #define MEMBERS(...) (const struct admin_member[]){ __VA_ARGS__, { NULL, ADMIN_ANY } }
 #define TEXT(name) { name, ADMIN_TEXT }
 #define NAME(name) { name, ADMIN_NAME }
@@ -12,6 +14,7 @@
 #define ANY(name) { name, ADMIN_ANY }
 
 /* What several have. */
+#define REVEAL FLAG("reveal"), TEXT("reason") /* what is redacted too, and why; an operator's */
 #define REASON TEXT("reason")
 #define PAGE TEXT("after"), NUMBER("count") /* after "": from the begin */
 #define LETTERS NAME("flow"), NAME("group"), NAME("error"), NAME("key"), NAME("since"), NAME("until"), NAME("where")
@@ -25,16 +28,16 @@ const struct admin_route admin_routes[] = {
     { GET("/status", "status", answer_status) },
     { GET("/topics", "topics", answer_topics) },
     { GET("/topics/{topic}/messages", "messages", answer_messages),
-      .query = MEMBERS(NUMBER("from"), NUMBER("last"), NAME("key"), NUMBER("count")) },
+      .query = MEMBERS(NUMBER("from"), NUMBER("last"), NAME("key"), NUMBER("count"), REVEAL) },
     { GET("/subscriptions", "subscriptions", answer_subscriptions) },
     { POST("/subscriptions/{flow}/pause", "pause", answer_pause),
       .body = MEMBERS(REASON) },
     { POST("/subscriptions/{flow}/resume", "resume", answer_resume),
       .body = MEMBERS(REASON) },
-    { POST("/subscriptions/{flow}/seek", "seek", answer_seek),
+    { ADMIN_POST("/subscriptions/{flow}/seek", "seek", answer_seek),
       .body = MEMBERS(NUMBER("sequence"), REASON) },
     { GET("/letters", "letters", answer_letters),
-      .query = MEMBERS(LETTERS, PAGE, FLAG("whole")) },
+      .query = MEMBERS(LETTERS, PAGE, FLAG("whole"), REVEAL) },
     { POST("/letters/discard", "lettersDiscard", answer_letters_discard),
       .query = MEMBERS(LETTERS, TEXT("after")),
       .body = MEMBERS(FLAG("dry"), REASON) },
@@ -42,7 +45,8 @@ const struct admin_route admin_routes[] = {
       .body = MEMBERS({ "letter", ADMIN_OBJECT }, FLAG("dry"), REASON) },
     { GET("/groups", "groups", answer_groups),
       .query = MEMBERS(NAME("flow"), NAME("error"), NAME("since"), NAME("until"), NAME("sort"), NUMBER("count")) },
-    { GET("/letters/{flow}/{sequence}", "letter", answer_letter) },
+    { GET("/letters/{flow}/{sequence}", "letter", answer_letter),
+      .query = MEMBERS(FLAG("places"), REVEAL) },
     { POST("/letters/{flow}/{sequence}/replay", "replay", answer_letter_replay),
       .body = MEMBERS(FLAG("from_start"), REASON) },
     { POST("/letters/{flow}/{sequence}/edit", "edit", answer_letter_edit),
@@ -53,7 +57,8 @@ const struct admin_route admin_routes[] = {
       .body = MEMBERS(REASON) },
     { POST("/letters/{flow}/{sequence}/discard", "discard", answer_letter_discard),
       .body = MEMBERS(REASON) },
-    { POST("/letters/{flow}/{sequence}/rehearse", "rehearse", answer_letter_rehearse),
+    { VIEWER_POST("/letters/{flow}/{sequence}/rehearse", "rehearse", answer_letter_rehearse),
+      .query = MEMBERS(REVEAL),
       .body = MEMBERS(FLAG("from_start"), { "answers", ADMIN_OBJECT }) },
     { GET("/replays", "replays", answer_replays) },
     { POST("/replays", "replayStart", answer_job_start),
@@ -80,7 +85,7 @@ const struct admin_route admin_routes[] = {
       .query = MEMBERS(LANES),
       .body = MEMBERS(NAME("to"), FLAG("force"), REASON) },
     { GET("/lanes/{flow}/{key}", "lane", answer_lane),
-      .query = MEMBERS(NUMBER("after"), NUMBER("count")) },
+      .query = MEMBERS(NUMBER("after"), NUMBER("count"), REVEAL) },
     { POST("/lanes/{flow}/{key}/park", "lanePark", answer_lane_park),
       .body = MEMBERS(REASON) },
     { POST("/lanes/{flow}/{key}/release", "laneRelease", answer_lane_release),
@@ -94,7 +99,8 @@ const struct admin_route admin_routes[] = {
     { GET("/sagas", "sagas", answer_sagas) },
     { GET("/sagas/{saga}", "sagaList", answer_saga_list),
       .query = MEMBERS(NAME("state"), PAGE) },
-    { GET("/sagas/{saga}/{id}", "saga", answer_saga) },
+    { GET("/sagas/{saga}/{id}", "saga", answer_saga),
+      .query = MEMBERS(REVEAL) },
     { POST("/sagas/{saga}/{id}/settle", "sagaSettle", answer_saga_settle),
       .body = MEMBERS(NAME("how"), ANY("result"), REASON) },
     { POST("/sagas/{saga}/{id}/retry", "sagaRetry", answer_saga_retry),
@@ -117,12 +123,13 @@ const struct admin_route admin_routes[] = {
       .query = MEMBERS(NAME("what"), NAME("owner"), NAME("id"), NAME("who"), NUMBER("after"), NUMBER("count")) },
     { POST("/audit", "auditStart", answer_audit_start) },
     { GET("/audit", "audit", answer_audit) },
-    { POST("/backup", "backupStart", answer_backup_start),
+    { ADMIN_POST("/backup", "backupStart", answer_backup_start),
       .body = MEMBERS(NAME("to"), NUMBER("bytes_per_s"), REASON) },
     { GET("/backup", "backup", answer_backup) },
-    { POST("/resume", "resumeAll", answer_resume_all),
+    { ADMIN_POST("/resume", "resumeAll", answer_resume_all),
       .body = MEMBERS(REASON) },
-    { GET("/trace/{what}", "trace", answer_trace) },
+    { GET("/trace/{what}", "trace", answer_trace),
+      .query = MEMBERS(REVEAL) },
 };
 
 const uint32_t admin_route_count = sizeof admin_routes / sizeof admin_routes[0];

@@ -8,30 +8,53 @@
 
 #include "admin/impl.h"
 
-#define TOKEN_BYTES_MIN 16
-
 static bool blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* A line: [NAME] SECRET. */
-static int add_token(struct belay_admin *admin, struct belay_str line, struct belay_err *err)
+static struct belay_str next_word(struct belay_str *rest)
 {
+    struct belay_str line = belay_str_trim(*rest);
     size_t at = 0;
     while (at < line.n && !blank(line.p[at]))
         at++;
-    struct admin_token t = { BELAY_STR("token"), line };
-    if (at < line.n) {
-        t.name = belay_str_sub(line, 0, at);
-        t.secret = belay_str_trim(belay_str_sub(line, at, line.n));
-    }
-    for (size_t i = 0; i < t.secret.n; i++)
-        if (blank(t.secret.p[i]))
-            return belay_fail(err, BELAY_INVALID, "a line of the token file is TOKEN or NAME TOKEN");
-    if (t.secret.n < TOKEN_BYTES_MIN)
+    *rest = belay_str_trim(belay_str_sub(line, at, line.n));
+    return belay_str_sub(line, 0, at);
+}
+
+/* A line: [NAME [ROLE]] SECRET. Whose role is not said may do everything, as before there were roles. */
+static int read_token(struct belay_str line, struct admin_token *ret_token, struct belay_err *err)
+{
+    struct belay_str words[4], role = BELAY_STR("admin");
+    uint32_t n = 0;
+    while (line.n && n < 4)
+        words[n++] = next_word(&line);
+    if (n > 3)
+        return belay_fail(err, BELAY_INVALID, "a line of the token file is TOKEN, NAME TOKEN or NAME ROLE TOKEN");
+    struct admin_token t = { .name = n > 1 ? words[0] : BELAY_STR("token"), .secret = words[n - 1] };
+    if (n == 3)
+        role = words[1];
+    if (!belay_role_parse(role, &t.role))
+        return belay_fail(err, BELAY_INVALID, "the token of '%.*s': a role is viewer, operator or admin, not '%.*s'",
+                          BELAY_STR_ARG(t.name), BELAY_STR_ARG(role));
+    if (t.secret.n < BELAY_ADMIN_TOKEN_BYTES_MIN)
         return belay_fail(err, BELAY_INVALID, "the token '%.*s' has less than %d characters: too easy to guess",
-                          BELAY_STR_ARG(t.name), TOKEN_BYTES_MIN);
+                          BELAY_STR_ARG(t.name), BELAY_ADMIN_TOKEN_BYTES_MIN);
+    *ret_token = t;
+    return BELAY_OK;
+}
+
+static int add_token(struct belay_admin *admin, struct belay_str line, struct belay_err *err)
+{
+    struct admin_token t;
+    int status = read_token(line, &t, err);
+    if (status != BELAY_OK)
+        return status;
+    for (uint32_t i = 0; i < admin->token_count; i++)
+        if (belay_str_eq(admin->tokens[i].name, t.name) || belay_str_eq(admin->tokens[i].secret, t.secret))
+            return belay_fail(err, BELAY_INVALID, "two lines of the token file have one name or token ('%.*s'): nobody could tell "
+                              "who came", BELAY_STR_ARG(t.name));
     if (admin->token_count == ADMIN_TOKENS_MAX)
         return belay_fail(err, BELAY_LIMIT, "more than %d tokens", ADMIN_TOKENS_MAX);
     admin->tokens[admin->token_count++] = t;
@@ -59,32 +82,57 @@ static bool same_secret(struct belay_str a, struct belay_str b)
     return difference == 0;
 }
 
-const struct admin_token *token_of(const struct belay_admin *admin, const struct belay_http_request *http)
+bool token_of(const struct belay_admin *admin, const struct belay_definitions *d, const struct belay_http_request *http,
+              struct admin_token *ret_token)
 {
     static const struct belay_str scheme = BELAY_STR_INIT("Bearer ");
     struct belay_str given = belay_http_header(http, BELAY_STR("authorization"));
-    const struct admin_token *found = NULL;
+    bool found = false;
     if (!belay_str_starts(given, scheme))
-        return NULL;
+        return false;
     given = belay_str_sub(given, scheme.n, given.n);
     for (uint32_t i = 0; i < admin->token_count; i++)
-        if (same_secret(given, admin->tokens[i].secret))
-            found = &admin->tokens[i];
+        if (same_secret(given, admin->tokens[i].secret)) {
+            *ret_token = admin->tokens[i];
+            found = true;
+        }
+    for (uint32_t i = 0; d && i < d->token_count; i++)
+        if (same_secret(given, d->tokens[i].token)) {
+            *ret_token = (struct admin_token){ d->tokens[i].name, d->tokens[i].token, d->tokens[i].role };
+            found = true;
+        }
     return found;
 }
 
-/* "uid 1000" of a unix socket's peer is a user; any other peer is an address. */
-static struct belay_str user_of(struct belay_str peer, struct belay_arena *arena)
+/* "uid 1000" of a unix socket's peer. */
+static bool uid_of(struct belay_str peer, uint64_t *ret_uid)
 {
     struct belay_str prefix = BELAY_STR("uid ");
+    return belay_str_starts(peer, prefix) && belay_str_to_u64(belay_str_sub(peer, prefix.n, peer.n), ret_uid);
+}
+
+/* The name of a user; any other peer is an address. */
+static struct belay_str user_of(struct belay_str peer, struct belay_arena *arena)
+{
     struct passwd entry, *user = NULL;
     char memory[4096];
     uint64_t uid;
-    if (!belay_str_starts(peer, prefix) || !belay_str_to_u64(belay_str_sub(peer, prefix.n, peer.n), &uid)
-        || getpwuid_r((uid_t)uid, &entry, memory, sizeof memory, &user) != 0 || !user)
+    if (!uid_of(peer, &uid) || getpwuid_r((uid_t)uid, &entry, memory, sizeof memory, &user) != 0 || !user)
         return peer;
     struct belay_str name = belay_arena_str(arena, belay_str_c(user->pw_name));
     return name.p ? name : peer;
+}
+
+enum belay_role role_of_user(const struct belay_definitions *d, struct belay_str peer, struct belay_arena *arena)
+{
+    uint64_t uid;
+    if (uid_of(peer, &uid) && (uid == 0 || uid == geteuid()))
+        return BELAY_ROLE_ADMIN; /* who could read the store as well */
+    struct belay_str name = user_of(peer, arena);
+    for (uint32_t i = 0; d && i < d->user_count; i++)
+        if (belay_str_eq(d->users[i].name, name))
+            return d->users[i].role;
+    return BELAY_ROLE_NONE;
 }
 
 /* At most max bytes, without what a log line or a terminal would take for more than text. */

@@ -136,10 +136,11 @@
 #define BELAY_JOBS_MAX 65536  /* of a lane: one commit, one checkpoint, some segments, the fetches are few */
 
 /* admin */
+#define BELAY_ADMIN_TOKEN_BYTES_MIN 16
 #define BELAY_ADMIN_OUT_BYTES_MAX BELAY_MIB(32) /* of an answer */
 #define BELAY_ADMIN_PAGE_DEFAULT 50
 #define BELAY_ADMIN_PAGE_MAX 1000
-#define BELAY_ADMIN_PAGE_BYTES BELAY_MIB(4)    /* a page that has so many ends */
+#define BELAY_ADMIN_PAGE_BYTES BELAY_MIB(1)    /* a page that has so many ends: it is looked through in one turn */
 #define BELAY_ADMIN_BITE 64                    /* messages or letters looked at in one turn of the engine */
 #define BELAY_ADMIN_BITE_BYTES BELAY_KIB(256)  /* and of theirs */
 #define BELAY_ADMIN_LOOKS_MAX 5000             /* letters for one page or trace */

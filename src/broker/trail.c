@@ -16,6 +16,7 @@ enum { ROW_RANGE, ROW_ENTRY, ROW_SUBJECT };
 static const char *const kind_names[BELAY_TRAIL_KINDS] = {
     [BELAY_TRAIL_LETTER] = "letter", [BELAY_TRAIL_LANE] = "lane", [BELAY_TRAIL_SAGA] = "saga",
     [BELAY_TRAIL_JOB] = "job",       [BELAY_TRAIL_FLOW] = "flow", [BELAY_TRAIL_SILENCE] = "silence",
+    [BELAY_TRAIL_MESSAGES] = "messages",
 };
 
 const char *belay_trail_kind_name(enum belay_trail_kind kind)

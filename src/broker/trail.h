@@ -27,6 +27,7 @@ enum belay_trail_kind {
     BELAY_TRAIL_JOB,        /* owner: what it does, "replay"; id: its number */
     BELAY_TRAIL_FLOW,       /* owner: the flow; id "" */
     BELAY_TRAIL_SILENCE,    /* owner: what is silent, "RULE SUBJECT"; id: its number */
+    BELAY_TRAIL_MESSAGES,   /* that somebody saw whole. owner: their topic, or "letters", "trace"; id: what was traced */
     BELAY_TRAIL_KINDS
 };
 /* "letter", "lane" ... static. */

@@ -180,3 +180,18 @@ void target_letter(struct belay_buf *target, const char *flow, const char *seque
     belay_buf_put_str(target, belay_str_c(verb));
     belay_buf_put_c(target, '\0');
 }
+
+void target_reveal(struct belay_buf *target, bool reveal, const char *reason)
+{
+    bool ended = target->n && target->p[target->n - 1] == '\0';
+    if (!reveal || !target->n)
+        return;
+    target->n -= ended;
+    belay_buf_printf(target, "%creveal=true", memchr(target->p, '?', target->n) ? '&' : '?');
+    if (reason && *reason) {
+        belay_buf_put_str(target, BELAY_STR("&reason="));
+        target_put(target, reason);
+    }
+    if (ended)
+        belay_buf_put_c(target, '\0');
+}

@@ -24,6 +24,9 @@ int client_get(const char *data_dir, const char *target, struct answer *answer);
 int client_post(const char *data_dir, const char *target, const char *body, struct answer *answer);
 /* Appends a path segment or query value, percent-encoded. */
 void target_put(struct belay_buf *target, const char *text);
+/* Where reveal is wanted: asks for what is redacted too; reason (NULL: none) goes into the trail. target may have its NUL, and
+ * has one then. */
+void target_reveal(struct belay_buf *target, bool reveal, const char *reason);
 /* Makes it "/letters/FLOW/SEQUENCE" and verb ("/replay", or ""), ended by a NUL. */
 void target_letter(struct belay_buf *target, const char *flow, const char *sequence, const char *verb);
 

@@ -37,6 +37,9 @@ static const char help[] =
     "the message before is not made anew by a replay: --from-start does that.\n\n"
     "settle is for letters of class unknown_outcome: nobody can tell whether the call was done, but you can find out. --done\n"
     "goes on at the next step (the result is the call's answer), --not-done takes the way of an error, --retry calls again.\n\n"
+    "What is redacted (docs/redaction.md) is shown by show, export, edit and --dry-run with --reveal; who saw it, and his\n"
+    "--reason, are in the trail. An editor without it shows [redacted /place] in place of a value: leave it, move it to\n"
+    "another place that is redacted, or write over it. An export without it is no whole message.\n\n"
     "FILTER: --flow F, --group G (a fingerprint), --error PATTERN, --key K; --since and --until a time\n"
     "(2026-07-01T12:00:00Z) or how long ago (2h), --older 2h is --until 2h; --where 'JSONATA' over { flow, key, error,\n"
     "status, step, description, attempts, created_at, headers, body, message, ... }.\n\n"
@@ -60,7 +63,7 @@ struct options {
     const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency, *answers;
     const char *group, *since, *until, *where, *after, *sort;
     const char *result, *transform, *patch;
-    bool json, all, from_start, any_order, detach, dry_run, yes, restore, done, not_done, retry;
+    bool json, all, from_start, any_order, detach, dry_run, yes, restore, done, not_done, retry, reveal;
 };
 
 static int show(const struct options *o, char **names)
@@ -69,6 +72,7 @@ static int show(const struct options *o, char **names)
     struct answer a;
     belay_buf_init(&target, BELAY_KIB(64));
     target_letter(&target, names[0], names[1], "");
+    target_reveal(&target, o->reveal, o->reason);
     int code = client_get(o->data, target.p, &a);
     belay_buf_deinit(&target);
     if (code != EXIT_OK)
@@ -116,7 +120,7 @@ static int discard(const struct options *o, char **names)
 static int edit(const struct options *o, char **names)
 {
     const struct letter_edit edit = { .data = o->data, .flow = names[0], .sequence = names[1], .transform = o->transform,
-                                      .patch = o->patch, .reason = o->reason, .restore = o->restore, .json = o->json };
+                                      .patch = o->patch, .reason = o->reason, .restore = o->restore, .reveal = o->reveal, .json = o->json };
     if ((o->transform != NULL) + (o->patch != NULL) + o->restore > 1)
         return usage_error("dlq", "one of --transform, --patch and --restore");
     return letter_edit(&edit);
@@ -154,7 +158,8 @@ static const char *replay_body(const struct options *o)
 static struct letters_options options_of(const struct options *o)
 {
     return (struct letters_options){
-        .data = o->data, .json = o->json, .count = o->count, .after = o->after, .sort = o->sort,
+        .data = o->data, .json = o->json, .count = o->count, .after = o->after, .sort = o->sort, .reveal = o->reveal,
+        .reason = o->reason,
         .filter = { o->flow, o->group, o->error, o->key, o->since, o->until, o->where },
     };
 }
@@ -179,7 +184,7 @@ static bool rehearse_one(void *arg, const belay_json *letter)
     char flow[256], sequence[24];
     snprintf(flow, sizeof flow, "%.*s", BELAY_STR_ARG(json_text(letter, "flow")));
     snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)json_number(letter, "sequence"));
-    int code = rehearse_letter(r->o->data, r->o->json, flow, sequence, r->body);
+    int code = rehearse_letter(r->o->data, r->o->json, flow, sequence, r->body, r->o->reveal);
     r->worst = code != EXIT_OK ? code : r->worst;
     return true;
 }
@@ -202,7 +207,7 @@ static int rehearse(const struct options *o, char **names)
     struct belay_buf body;
     if (!rehearse_body(o->answers, o->from_start, &body))
         return EXIT_USAGE_;
-    int code = o->all ? rehearse_all(o, &body) : rehearse_letter(o->data, o->json, names[0], names[1], &body);
+    int code = o->all ? rehearse_all(o, &body) : rehearse_letter(o->data, o->json, names[0], names[1], &body, o->reveal);
     belay_buf_deinit(&body);
     return code;
 }
@@ -295,7 +300,7 @@ static int run(int argc, char **argv)
         { "transform", &o.transform, NULL }, { "patch", &o.patch, NULL }, { "restore", NULL, &o.restore },
         { "yes", NULL, &o.yes },       { "why", &o.reason, NULL },    { "retry", NULL, &o.retry },   { "result", &o.result, NULL },
         { "any-order", NULL, &o.any_order }, { "detach", NULL, &o.detach },
-        { "dry-run", NULL, &o.dry_run }, { "answers", &o.answers, NULL },
+        { "dry-run", NULL, &o.dry_run }, { "answers", &o.answers, NULL }, { "reveal", NULL, &o.reveal },
     };
     char **operands;
     int count;

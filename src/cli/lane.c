@@ -11,7 +11,7 @@
 static const char help[] =
     "belay lane: keys that wait, are parked or stall - look, and let them go on\n\n"
     "usage: belay lane ls [--flow F] [--state S] [--key GLOB] [--older 10m] [--sort held|age] [--count N]\n"
-    "       belay lane show FLOW KEY\n"
+    "       belay lane show FLOW KEY [--reveal [--reason TEXT]]   --reveal: what is redacted too, which is in the trail then\n"
     "       belay lane retry FLOW KEY                   its head now, with fresh attempts\n"
     "       belay lane skip FLOW KEY --reason TEXT      its head becomes a dead letter, the next one comes\n"
     "       belay lane park FLOW KEY --reason TEXT      nothing of the key is handled until it is released\n"
@@ -30,7 +30,7 @@ static const char help[] =
 
 struct options {
     const char *data, *flow, *state, *key, *older, *sort, *count, *reason, *to;
-    bool json, yes, force;
+    bool json, yes, force, reveal;
 };
 
 static void put_option(struct belay_buf *target, const char *name, const char *value)
@@ -122,6 +122,7 @@ static int show(const struct options *o, char **names)
     belay_buf_init(&target, BELAY_KIB(64));
     put_lane(&target, names, NULL);
     put_option(&target, "count", o->count);
+    target_reveal(&target, o->reveal, o->reason);
     belay_buf_put_c(&target, '\0');
     int code = client_get(o->data, target.p, &a);
     belay_buf_deinit(&target);
@@ -236,7 +237,7 @@ static int run(int argc, char **argv)
         { "data", &o.data, NULL },   { "flow", &o.flow, NULL },   { "state", &o.state, NULL }, { "key", &o.key, NULL },
         { "older", &o.older, NULL }, { "sort", &o.sort, NULL },   { "count", &o.count, NULL },
         { "reason", &o.reason, NULL }, { "to", &o.to, NULL },     { "json", NULL, &o.json },   { "yes", NULL, &o.yes },
-        { "force", NULL, &o.force },
+        { "force", NULL, &o.force }, { "reveal", NULL, &o.reveal },
     };
     char **operands;
     int count;

@@ -131,11 +131,15 @@ static int by_editor(const belay_json *body, struct belay_arena *arena, struct b
 
 /* ---- the letter ---- */
 
+/* A transform and a patch work on the truth, which nobody sees; an editor shows marks, which the runtime takes back. */
 static int ask(const struct letter_edit *o, const char *verb, const char *body, struct answer *a)
 {
+    const char *how = o->transform ? "edit --transform" : o->patch ? "edit --patch" : "edit";
+    bool whole = o->transform || o->patch || o->reveal;
     struct belay_buf target;
     belay_buf_init(&target, BELAY_KIB(64));
-    target_letter(&target, o->flow, o->sequence, verb);
+    target_letter(&target, o->flow, o->sequence, body || whole ? verb : "?places=true");
+    target_reveal(&target, !body && whole, o->reason ? o->reason : how);
     int code = body ? client_post(o->data, target.p, body, a) : client_get(o->data, target.p, a);
     belay_buf_deinit(&target);
     return code;

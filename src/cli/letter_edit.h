@@ -10,6 +10,7 @@ struct letter_edit {
     const char *patch;         /* a file: RFC 6902; "-": standard input */
     const char *reason;
     bool restore;              /* as it came */
+    bool reveal;               /* the editor shows what is redacted; else marks that stand for it */
     bool json;
 };
 /* None of transform, patch, restore: $VISUAL or $EDITOR. Exit code. */

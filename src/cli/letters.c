@@ -184,7 +184,7 @@ static bool export_line(void *arg, const belay_json *letter)
 int letters_export(const struct letters_options *o)
 {
     struct letters_walk w = { .data = o->data, .filter = o->filter, .count_max = count_of(o, 0), .after = o->after,
-                              .whole = true, .each = export_line };
+                              .whole = true, .reveal = o->reveal, .reason = o->reason, .each = export_line };
     int code = letters_walk(&w);
     if (code == EXIT_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         fprintf(stderr, "belay dlq export: standard output takes no more\n");

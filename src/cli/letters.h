@@ -20,6 +20,8 @@ struct letters_walk {
     uint64_t count_max;            /* 0: all */
     const char *after;             /* where to go on; NULL: at the begin */
     bool whole;                    /* with message and history */
+    bool reveal;                   /* what is redacted too */
+    const char *reason;            /* why; NULL */
     /* For each letter, a view; false: enough. */
     bool (*each)(void *arg, const belay_json *letter);
     void *arg;
@@ -33,8 +35,8 @@ int letters_walk(struct letters_walk *w);
 struct letters_options {
     const char *data;
     struct letters_filter filter;
-    const char *count, *after, *sort;
-    bool json;
+    const char *count, *after, *sort, *reason;
+    bool json, reveal;
 };
 int letters_list(const struct letters_options *o);
 int letters_groups(const struct letters_options *o);

@@ -39,6 +39,7 @@ static int ask_page(const struct letters_walk *w, struct answer *a)
     if (w->whole)
         belay_buf_printf(&target, "&whole=true");
     letters_put_filter(&target, &w->filter);
+    target_reveal(&target, w->reveal, w->reason);
     belay_buf_put_c(&target, '\0');
     int code = client_get(w->data, target.p, a);
     belay_buf_deinit(&target);

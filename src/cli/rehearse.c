@@ -124,12 +124,14 @@ static void print_letter(const belay_json *letter)
     print_end(letter);
 }
 
-int rehearse_letter(const char *data, bool json, const char *flow, const char *sequence, const struct belay_buf *body)
+int rehearse_letter(const char *data, bool json, const char *flow, const char *sequence, const struct belay_buf *body,
+                    bool reveal)
 {
     struct belay_buf target;
     struct answer a;
     belay_buf_init(&target, BELAY_KIB(64));
     target_letter(&target, flow, sequence, "/rehearse");
+    target_reveal(&target, reveal, NULL);
     int code = client_post(data, target.p, body->p, &a);
     belay_buf_deinit(&target);
     if (code != EXIT_OK)

@@ -8,7 +8,7 @@
 static const char help[] =
     "belay saga: sagas under way, ended, or waiting for a person\n\n"
     "usage: belay saga ls [SAGA] [--state STATE] [--count N]\n"
-    "       belay saga show SAGA/ID\n"
+    "       belay saga show SAGA/ID [--reveal [--reason TEXT]]   --reveal: what is redacted too, which is in the trail then\n"
     "       belay saga retry SAGA/ID [--reason TEXT]\n"
     "       belay saga settle SAGA/ID --how done|not-done [--result JSON] [--reason TEXT]\n"
     "       belay saga skip SAGA/ID [--reason TEXT]\n"
@@ -25,7 +25,7 @@ static const char help[] =
 
 struct options {
     const char *data, *state, *count, *how, *reason, *result;
-    bool json;
+    bool json, reveal;
 };
 
 static int ask(const struct options *o, struct belay_buf *target, const char *body, struct answer *a)
@@ -95,6 +95,7 @@ static int show(const struct options *o, char **names)
     struct belay_buf target;
     struct answer a;
     put_instance(&target, names, "");
+    target_reveal(&target, o->reveal, o->reason);
     int code = ask(o, &target, NULL, &a);
     if (code != EXIT_OK)
         return code;
@@ -199,7 +200,7 @@ static int run(int argc, char **argv)
     const struct option_spec specs[] = {
         { "data", &o.data, NULL },     { "state", &o.state, NULL },   { "count", &o.count, NULL },
         { "how", &o.how, NULL },       { "reason", &o.reason, NULL }, { "result", &o.result, NULL },
-        { "json", NULL, &o.json },
+        { "json", NULL, &o.json },     { "reveal", NULL, &o.reveal },
     };
     char **operands, *names[2];
     int count;

@@ -10,8 +10,9 @@
 static const char help[] =
     "belay topic: topics and queues, and the messages in them\n\n"
     "usage: belay topic ls\n"
-    "       belay topic tail TOPIC [-n N] [--from SEQUENCE] [--key K] [--follow]\n\n"
-    "tail prints the last N (10) messages, or those from a sequence number on; --follow goes on as they come.\n\n"
+    "       belay topic tail TOPIC [-n N] [--from SEQUENCE] [--key K] [--follow] [--reveal]\n\n"
+    "tail prints the last N (10) messages, or those from a sequence number on; --follow goes on as they come.\n"
+    "--reveal shows what is redacted too, and puts that into the trail.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       one JSON object a line\n\n"
     "example: belay topic tail orders --follow\n";
@@ -20,7 +21,7 @@ static const char help[] =
 
 struct options {
     const char *data, *last, *from, *key;
-    bool json, follow;
+    bool json, follow, reveal;
 };
 
 static int list(const struct options *o)
@@ -78,6 +79,7 @@ static int page(const struct options *o, const char *topic, uint64_t *next, bool
         belay_buf_put_str(&target, BELAY_STR("&key="));
         target_put(&target, o->key);
     }
+    target_reveal(&target, o->reveal, NULL);
     belay_buf_put_c(&target, '\0');
     int code = client_get(o->data, target.p, &a);
     belay_buf_deinit(&target);
@@ -114,7 +116,8 @@ static int run(int argc, char **argv)
     struct options o = { 0 };
     const struct option_spec specs[] = { { "data", &o.data, NULL },  { "from", &o.from, NULL },
                                          { "last", &o.last, NULL },  { "key", &o.key, NULL },
-                                         { "json", NULL, &o.json },  { "follow", NULL, &o.follow } };
+                                         { "json", NULL, &o.json },  { "follow", NULL, &o.follow },
+                                         { "reveal", NULL, &o.reveal } };
     char **operands;
     int count;
     for (int i = 1; i < argc; i++) /* as tail(1) spells them */

@@ -8,10 +8,11 @@
 
 static const char help[] =
     "belay trace: the whole life of one order or message\n\n"
-    "usage: belay trace [--data DIR] [--json] KEY|ID|CORRELATION-ID\n\n"
+    "usage: belay trace [--data DIR] [--json] [--reveal] KEY|ID|CORRELATION-ID\n\n"
     "What was published where and by whom, where each message is now, and what the saga did, in order of time; what\n"
     "failed, of messages that are not done yet and of sagas. Then how it stands now, and what you can do about it.\n"
     "(A queue forgets a message when it is done: what it went through before is in the log, under its correlation.)\n\n"
+    "  --reveal     what is redacted too; it is in the trail then\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answer as JSON\n\n"
     "example: belay trace o-1001\n";
@@ -279,19 +280,20 @@ static int tell(const belay_json *root, const char *data)
 static int run(int argc, char **argv)
 {
     const char *data = NULL;
-    bool json = false;
-    const struct option_spec specs[] = { { "data", &data, NULL }, { "json", NULL, &json } };
+    bool json = false, reveal = false;
+    const struct option_spec specs[] = { { "data", &data, NULL }, { "json", NULL, &json }, { "reveal", NULL, &reveal } };
     char **operands;
     int count;
     struct belay_buf target;
     struct answer a;
-    if (!options_parse(argc, argv, specs, 2, &operands, &count))
+    if (!options_parse(argc, argv, specs, 3, &operands, &count))
         return EXIT_USAGE_;
     if (count != 1)
         return usage_error("trace", "whose life? name a key, an id or a correlation id");
     belay_buf_init(&target, BELAY_KIB(64));
     belay_buf_put_str(&target, BELAY_STR("/trace/"));
     target_put(&target, operands[0]);
+    target_reveal(&target, reveal, NULL);
     belay_buf_put_c(&target, '\0');
     int code = client_get(data, target.p, &a);
     belay_buf_deinit(&target);

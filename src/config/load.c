@@ -2,6 +2,7 @@
  * refers (flows, sagas), so that the order of files and keys does not matter. */
 #include "base/limits.h"
 #include "base/map.h"
+#include "config/admin.h"
 #include "config/grammar.h"
 #include "config/lint.h"
 #include "config/parts.h"
@@ -11,7 +12,7 @@ struct file_raw {
     uint32_t belay;
     struct belay_str name;
     const struct config_node *env, *tables, *policies, *connections, *topics, *queues, *apis, *flows, *sagas,
-        *alerts, *redact;
+        *alerts, *redact, *admin;
     uint32_t crash_after;
     struct belay_poison_def poison;
 };
@@ -47,6 +48,8 @@ static const struct config_key file_keys[] = {
       CONFIG_FIELD(struct file_raw, alerts), .kind = &config_kind_alerts },
     { "redact", CONFIG_SUB_NODE, "What may not be told in logs, letters, traces and answers of the admin API.",
       CONFIG_FIELD(struct file_raw, redact), .kind = &config_kind_redact },
+    { "admin", CONFIG_SUB_NODE, "Who may do what by the admin API.", CONFIG_FIELD(struct file_raw, admin),
+      .kind = &config_kind_admin },
     { "crash_loop", CONFIG_SUB, "When messages that kill the process are quarantined; of flows that say nothing, and sagas.",
       CONFIG_FIELD(struct file_raw, crash_after), .kind = &config_kind_crash_loop },
     { "poison", CONFIG_SUB, "What is done about messages that fail again and again; of flows that say nothing.",
@@ -239,6 +242,15 @@ static void take_alerts(struct merge *m, struct file_raw *to)
     m->count++;
 }
 
+static void take_admin(struct merge *m)
+{
+    const struct config_node **nodes = config_scratch(m->c, (m->count + 1) * sizeof *nodes);
+    for (uint32_t i = 0; nodes && i < m->count; i++)
+        nodes[i] = m->files[i].admin;
+    if (nodes)
+        config_admin(m->c, nodes, m->count);
+}
+
 static void merge(struct merge *m, const struct config_tree *trees)
 {
     for (const struct config_tree *tree = trees; tree; tree = tree->next)
@@ -253,6 +265,7 @@ static void merge(struct merge *m, const struct config_tree *trees)
         config_redact_read(m->c, m->files[i].redact);
     take_name(m, trees);
     take_defaults(m, trees);
+    take_admin(m);
     take_alerts(m, to);
     if (trees)
         check_counts(m, trees);

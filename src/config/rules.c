@@ -56,6 +56,7 @@ const struct config_rule config_rules[] = {
     { "reply-before-durable", false, "A 202 on a way where nothing of the request was kept." },
     { "expires-unseen", false, "A topic of failed messages, or letters, that expire with nobody told." },
     { "stored-definition", false, "A stored definition that this version cannot read." },
+    { "token-in-file", true, "A token of the admin API that stands in the configuration itself." },
     { "unreachable", true, "Steps, rules or compensations that are never reached." },
     { "unknown-keyword", true, "A member of a JSON Schema that its dialect does not know: it checks nothing." },
     { "unknown-field", true, "A member of an OpenAPI document that OpenAPI does not know: it says nothing." },

@@ -5,10 +5,13 @@
 
 /* ---- faults ---- */
 
-static struct belay_str hidden(const struct belay_redact *r, const struct belay_redact_words *words, const char *text,
+/* A text that fills its room was longer. */
+static struct belay_str hidden(const struct belay_redact *r, struct belay_redact_words *words, const char *text, size_t room,
                                struct belay_arena *arena)
 {
-    return belay_redact_text(r, words, belay_str_c(text), arena);
+    struct belay_str s = belay_str_c(text);
+    words->cut = s.n + 4 >= room ? BELAY_REDACT_CUT : BELAY_REDACT_QUOTED; /* at a code point */
+    return belay_redact_text(r, words, s, arena);
 }
 
 void belay_fault_redact(struct belay_fault *f, const struct belay_redact *r, struct belay_redact_words *words,
@@ -17,14 +20,15 @@ void belay_fault_redact(struct belay_fault *f, const struct belay_redact *r, str
     struct belay_str excerpt = belay_str(f->excerpt, f->excerpt_n), text;
     if (!r)
         return;
+    words->cut = f->excerpt_n + 4 >= BELAY_FAULT_EXCERPT_MAX ? BELAY_REDACT_CUT : BELAY_REDACT_QUOTED;
     text = belay_redact_words_in(r, words, excerpt, arena);
     if (text.p != excerpt.p)
         belay_fault_set_excerpt(f, text);
     belay_redact_gather_bytes(r, words, belay_str(f->excerpt, f->excerpt_n));
-    text = hidden(r, words, f->description, arena);
+    text = hidden(r, words, f->description, sizeof f->description, arena);
     if (text.p != f->description)
         belay_fault_set_description(f, text);
-    text = hidden(r, words, f->endpoint, arena);
+    text = hidden(r, words, f->endpoint, sizeof f->endpoint, arena);
     if (text.p != f->endpoint)
         belay_fault_set_endpoint(f, text);
 }

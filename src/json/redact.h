@@ -8,8 +8,7 @@
  * A value is hidden where it stands (belay_redact_write), and where it was copied to: what is gathered out of bodies and
  * headers as words is hidden in any text (belay_redact_text), also as JSON or percent-encoding writes it. What an
  * expression made of a value (its last digits) is another value, and is shown. A word of less than BELAY_REDACT_WORD_MIN
- * bytes is hidden only where it stands alone; true, false and null are no words.  Of a long one the beginning is enough, and
- * of any at the end of a text: texts are cut.
+ * bytes is hidden only where it stands alone; true, false and null are no words.
  *
  * When there is no memory, or too much to remember, more is hidden, never less.
  * Uses: base.  Thread: rules are immutable, any; words, views and scratch one owner. */
@@ -62,11 +61,15 @@ struct belay_redact_word {
     uint32_t next; /* with the same first byte: index + 1 */
 };
 
+/* Texts may be cut: then the beginning of a word is enough, before "..." (QUOTED), or also at the text's end (CUT). */
+enum belay_redact_cut { BELAY_REDACT_WHOLE, BELAY_REDACT_QUOTED, BELAY_REDACT_CUT };
+
 struct belay_redact_words { /* caller's; gone with its arena */
     struct belay_arena *arena;
     struct belay_redact_word *items;
     uint32_t count, cap;
     uint32_t heads[256]; /* by first byte: index + 1 */
+    enum belay_redact_cut cut; /* of the texts looked at next */
     bool lost;           /* some are not known: every text is hidden whole */
 };
 
@@ -80,6 +83,9 @@ void belay_redact_gather_fields(const struct belay_redact *r, struct belay_redac
                                 uint32_t count);
 /* Of what a call was answered: { status, headers, body }. */
 void belay_redact_gather_answer(const struct belay_redact *r, struct belay_redact_words *w, const belay_json *answer);
+
+/* Of an answer that holds messages: what paths and names of headers name in its members `body` and `headers`. */
+void belay_redact_gather_view(const struct belay_redact *r, struct belay_redact_words *w, const belay_json *answer);
 
 /* The text with secrets and words (NULL: none) hidden: itself, or in arena. */
 struct belay_str belay_redact_text(const struct belay_redact *r, const struct belay_redact_words *words,

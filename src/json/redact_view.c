@@ -4,7 +4,7 @@
 #include "json/redact_impl.h"
 
 /* What a value is, by where it stands. PLAIN: of the answer itself. */
-enum part { PART_PLAIN, PART_BODY, PART_HEADERS, PART_EXCERPT };
+enum part { PART_PLAIN, PART_BODY, PART_HEADERS, PART_EXCERPT, PART_HEX };
 
 struct walk {
     const struct belay_redact *r;
@@ -57,9 +57,56 @@ static void put_bytes(struct walk *w, struct belay_str text)
     belay_arena_rewind(w->scratch, mark);
 }
 
+static struct belay_str from_hex(struct belay_str hex, struct belay_arena *arena)
+{
+    char *to = belay_arena_bytes(arena, hex.n / 2 + 1);
+    for (size_t i = 0; to && i + 1 < hex.n; i += 2) {
+        int digits = 0;
+        for (size_t k = 0; k < 2; k++) {
+            char c = hex.p[i + k];
+            digits = digits << 4 | (c >= 'a' ? c - 'a' + 10 : c >= 'A' ? c - 'A' + 10 : c - '0');
+        }
+        to[i / 2] = (char)digits;
+    }
+    return to ? belay_str(to, hex.n / 2) : BELAY_STR_NONE;
+}
+
+static bool holds(struct belay_str bytes, struct belay_str name)
+{
+    for (size_t at = 0; at + name.n <= bytes.n; at++)
+        if (belay_str_eq_nocase(belay_str_sub(bytes, at, name.n), name))
+            return true;
+    return false;
+}
+
+/* Bytes of which nobody can say where in them a value stands: all, or nothing. */
+static bool may_hold_named(const struct belay_redact *r, struct belay_str bytes)
+{
+    struct belay_str name;
+    bool may = !belay_redact_is_over(&r->root);
+    for (uint32_t i = 0; !may && (name = belay_redact_built_in(i)).n; i++)
+        may = holds(bytes, name);
+    for (uint32_t i = 0; !may && i < r->header_count; i++)
+        may = holds(bytes, r->headers[i]);
+    return may;
+}
+
+static void put_hex(struct walk *w, struct belay_str hex)
+{
+    struct belay_arena_mark mark = belay_arena_mark(w->scratch);
+    struct belay_str bytes = from_hex(hex, w->scratch);
+    bool secret = !bytes.p || belay_redact_text(w->r, NULL, bytes, w->scratch).p != bytes.p;
+    bool named = w->r && (secret || may_hold_named(w->r, bytes));
+    w->view->hidden += named;
+    belay_json_write_str(w->out, w->r && (secret || (named && !w->view->reveal)) ? BELAY_STR(BELAY_REDACTED) : hex);
+    belay_arena_rewind(w->scratch, mark);
+}
+
 static void put_string(struct walk *w, struct belay_str s, enum part part)
 {
-    if (part == PART_EXCERPT)
+    if (part == PART_HEX)
+        put_hex(w, s);
+    else if (part == PART_EXCERPT)
         put_bytes(w, s);
     else
         put_text(w, s, part == PART_PLAIN || w->view->everywhere ? w->view->words : NULL);
@@ -88,6 +135,7 @@ static enum part part_of(const struct walk *w, enum part part, struct belay_str 
     return belay_str_eq(name, BELAY_STR("body"))      ? PART_BODY
            : belay_str_eq(name, BELAY_STR("headers")) ? PART_HEADERS
            : belay_str_eq(name, BELAY_STR("excerpt")) ? PART_EXCERPT
+           : belay_str_eq(name, BELAY_STR("progress")) || belay_str_eq(name, BELAY_STR("body_hex")) ? PART_HEX
                                                       : PART_PLAIN;
 }
 

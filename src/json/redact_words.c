@@ -63,6 +63,35 @@ static void put_percent(struct belay_buf *out, struct belay_str s)
     }
 }
 
+/* As JSON is written by those who keep to ASCII; of what is no UTF-8: as JSON. */
+static void put_ascii(struct belay_buf *out, struct belay_str s)
+{
+    size_t from = out->n;
+    belay_json_write_str(out, s); /* its escapes are these, too; what is left is UTF-8 */
+    struct belay_str json = belay_str(out->p + from, out->n - from);
+    for (size_t i = 0; i < json.n;) {
+        unsigned char c = (unsigned char)json.p[i];
+        uint32_t point = c;
+        size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        if (n == 1) {
+            belay_buf_put_c(out, (char)c);
+        } else {
+            point = c & (0x7fu >> n);
+            for (size_t k = 1; k < n; k++)
+                point = point << 6 | ((unsigned char)json.p[i + k] & 0x3f);
+            if (point >= 0x10000)
+                belay_buf_printf(out, "\\u%04x", 0xd800 + ((point - 0x10000) >> 10));
+            belay_buf_printf(out, "\\u%04x", point >= 0x10000 ? 0xdc00 + ((point - 0x10000) & 0x3ff) : point);
+        }
+        i += n;
+        json.p = out->p + from; /* it may have moved */
+    }
+    if (belay_buf_status(out) != BELAY_OK)
+        return;
+    memmove(out->p + from, out->p + from + json.n, out->n - from - json.n);
+    out->n -= json.n;
+}
+
 /* As others write it, where that is something else. */
 static void add_form(struct belay_redact_words *w, struct belay_str value, struct belay_buf *form, size_t cut)
 {
@@ -78,9 +107,12 @@ void belay_redact_words_add(struct belay_redact_words *w, struct belay_str value
     struct belay_buf form;
     if (!value.n)
         return;
-    belay_buf_init(&form, 8 * value.n + 16);
+    belay_buf_init(&form, 16 * value.n + 64);
     add(w, value);
     belay_json_write_str(&form, value);
+    add_form(w, value, &form, 1);
+    belay_buf_clear(&form);
+    put_ascii(&form, value);
     add_form(w, value, &form, 1);
     belay_buf_clear(&form);
     put_percent(&form, value);
@@ -172,6 +204,21 @@ void belay_redact_gather_answer(const struct belay_redact *r, struct belay_redac
             belay_redact_gather(r, w, x + 1, true);
 }
 
+void belay_redact_gather_view(const struct belay_redact *r, struct belay_redact_words *w, const belay_json *answer)
+{
+    const belay_json *x = belay_json_first(answer);
+    if (!r || answer->type < BELAY_JSON_ARRAY)
+        return;
+    belay_redact_gather_answer(r, w, answer);
+    for (uint32_t i = 0; i < answer->n; i++, x = belay_json_next(x)) {
+        bool object = answer->type == BELAY_JSON_OBJECT;
+        bool body = object && belay_str_eq(belay_json_str(x), BELAY_STR("body"));
+        x += object;
+        if (!body)
+            belay_redact_gather_view(r, w, x);
+    }
+}
+
 /* ---- hiding ---- */
 
 static bool is_letter(char c)
@@ -185,8 +232,13 @@ static bool stands_alone(struct belay_str text, size_t at, size_t n)
 }
 
 /* So much of a word is enough where the rest was cut off. */
-#define CUT_BYTES 16
-#define CUT_AT_END_BYTES 4
+#define CUT_BYTES 4
+
+static bool is_cut(enum belay_redact_cut cut, struct belay_str text, size_t at)
+{
+    return (cut == BELAY_REDACT_CUT && at == text.n)
+           || (cut != BELAY_REDACT_WHOLE && belay_str_starts(belay_str_sub(text, at, text.n), BELAY_STR("...")));
+}
 
 /* How much of the word stands at `at`. */
 static size_t common(struct belay_str word, struct belay_str text, size_t at)
@@ -198,15 +250,14 @@ static size_t common(struct belay_str word, struct belay_str text, size_t at)
 }
 
 /* Length of the longest word that stands at `at`; 0: none. */
-static size_t word_at(const struct belay_redact_words *w, struct belay_str text, size_t at)
+static size_t word_at(const struct belay_redact_words *w, enum belay_redact_cut cut, struct belay_str text, size_t at)
 {
     size_t longest = 0;
     for (uint32_t i = w ? w->heads[(unsigned char)text.p[at]] : 0; i; i = w->items[i - 1].next) {
         struct belay_str word = w->items[i - 1].text;
         size_t n = common(word, text, at);
         bool whole = n == word.n && (n >= BELAY_REDACT_WORD_MIN || stands_alone(text, at, n));
-        bool cut = n >= CUT_BYTES || (n >= CUT_AT_END_BYTES && at + n == text.n && word.n >= BELAY_REDACT_WORD_MIN);
-        if (n > longest && (whole || cut))
+        if (n > longest && (whole || (n >= CUT_BYTES && word.n >= BELAY_REDACT_WORD_MIN && is_cut(cut, text, at + n))))
             longest = n;
     }
     return longest;
@@ -216,6 +267,7 @@ struct belay_str belay_redact_text(const struct belay_redact *r, const struct be
                                    struct belay_str text, struct belay_arena *arena)
 {
     const struct belay_str mark = BELAY_STR(BELAY_REDACTED);
+    enum belay_redact_cut cut = words ? words->cut : BELAY_REDACT_WHOLE;
     struct belay_buf out;
     size_t from = 0;
     if (!r || !text.n || (!r->secrets.count && (!words || (!words->count && !words->lost))))
@@ -224,7 +276,7 @@ struct belay_str belay_redact_text(const struct belay_redact *r, const struct be
         return mark;
     belay_buf_init(&out, 16 * text.n + 64);
     for (size_t at = 0; at < text.n;) {
-        size_t n = word_at(&r->secrets, text, at), m = word_at(words, text, at);
+        size_t n = word_at(&r->secrets, cut, text, at), m = word_at(words, cut, text, at);
         n = m > n ? m : n;
         if (n) {
             belay_buf_put(&out, text.p + from, at - from);

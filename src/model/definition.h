@@ -337,6 +337,20 @@ struct belay_saga_def {
     struct belay_place place;
 };
 
+/* ---- who may do what by the admin API ---- */
+
+enum belay_role { BELAY_ROLE_NONE, BELAY_ROLE_VIEWER, BELAY_ROLE_OPERATOR, BELAY_ROLE_ADMIN }; /* each may what those before it may */
+/* "none", "viewer", "operator", "admin". Static. */
+const char *belay_role_name(enum belay_role role);
+/* False: none of that name; BELAY_ROLE_NONE has none. */
+bool belay_role_parse(struct belay_str name, enum belay_role *ret_role);
+
+struct belay_caller_def {
+    struct belay_str name;
+    struct belay_str token;      /* of a user of the unix socket: "" */
+    enum belay_role role;
+};
+
 /* ---- alerts ---- */
 
 /* What a rule looks at. All but EVENT are figures of one subject, looked up about once a second. */
@@ -401,6 +415,8 @@ struct belay_definitions {
     struct belay_flow_def *flows; uint32_t flow_count;
     struct belay_saga_def *sagas; uint32_t saga_count;
     const struct belay_alert_def *alerts; uint32_t alert_count;
+    const struct belay_caller_def *tokens; uint32_t token_count; /* of the admin API over TCP */
+    const struct belay_caller_def *users; uint32_t user_count;   /* of its unix socket, besides its owner and root */
     _Atomic uint32_t refs;                    /* any thread: the last one frees */
     void (*free)(struct belay_definitions *); /* by who made it: expressions, schemas, then the arena */
 };

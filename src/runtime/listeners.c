@@ -82,7 +82,10 @@ static void on_handed(void *arg)
 static void on_notice(void *arg, const struct belay_http_notice *n)
 {
     struct belay_runtime *rt = arg;
-    record_notice(&rt->record, n, belay_clock_wall(belay_clock_posix()));
+    struct belay_definitions *d = belay_runtime_definitions(rt);
+    record_notice(&rt->record, n, d ? d->redact : NULL, belay_clock_wall(belay_clock_posix()));
+    if (d)
+        belay_definitions_unref(d);
 }
 
 void listeners_reply(struct api_request *x, const struct belay_action_reply *reply)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "json/redact.h"
+
 #define FIELDS_MAX 24
 #define NAME_BYTES 48
 
@@ -95,8 +97,10 @@ void record_event(struct record *r, const struct belay_action_event *event, bool
     belay_log_write(r->log, event->level, now, is_log ? "flow.log" : event->name, fields, n);
 }
 
-void record_notice(struct record *r, const struct belay_http_notice *n, belay_time now)
+void record_notice(struct record *r, const struct belay_http_notice *n, const struct belay_redact *redact, belay_time now)
 {
+    struct belay_redact_words words;
+    struct belay_arena arena;
     struct belay_log_ids ids = { .correlation = n->correlationid };
     if (n->kind == BELAY_HTTP_DEPRECATED_USED) {
         BELAY_LOG(r->log, BELAY_LOG_WARN, now, "api.deprecated", belay_f_ids(&ids), belay_f_str("api", n->api),
@@ -104,9 +108,14 @@ void record_notice(struct record *r, const struct belay_http_notice *n, belay_ti
         return;
     }
     belay_counter_add(r->invalid_responses, 1);
+    belay_arena_init(&arena, 0, BELAY_MIB(64));
+    belay_redact_words_init(&words, &arena);
+    words.cut = BELAY_REDACT_QUOTED;
+    belay_redact_gather_bytes(redact, &words, n->body);
     BELAY_LOG(r->log, BELAY_LOG_WARN, now, "api.response_invalid", belay_f_ids(&ids), belay_f_str("api", n->api),
               belay_f_str("operation", n->operation_id), belay_f_uint("status", n->status),
-              belay_f_str("faults", n->detail));
+              belay_f_str("faults", belay_redact_text(redact, &words, n->detail, &arena)));
+    belay_arena_deinit(&arena);
 }
 
 void record_step(struct record *r, uint64_t duration_us)

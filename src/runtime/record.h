@@ -30,8 +30,8 @@ int gauges_define(struct record *r, struct belay_err *err) BELAY_MUST_CHECK;
 int traffic_define(struct record *r, struct belay_err *err) BELAY_MUST_CHECK;
 /* A `log` step's line (is_log) or an event of the engine: a line and a count. */
 void record_event(struct record *r, const struct belay_action_event *event, bool is_log, belay_time now);
-/* What a server noticed; I/O thread. */
-void record_notice(struct record *r, const struct belay_http_notice *notice, belay_time now);
+/* What a server noticed; I/O thread. redact: what may not be told of it. */
+void record_notice(struct record *r, const struct belay_http_notice *notice, const struct belay_redact *redact, belay_time now);
 void record_step(struct record *r, uint64_t duration_us);
 /* An answered request: status, time since its head was complete. */
 void record_reply(struct record *r, uint32_t status, uint64_t duration_us);

@@ -21,17 +21,22 @@ static void gather_result(struct belay_sagas *s, struct belay_str result, struct
     belay_redact_gather_answer(rules(s), words, root);
 }
 
+void saga_gather(struct belay_sagas *s, const struct saga *i, struct belay_redact_words *words)
+{
+    struct belay_message input;
+    if (belay_message_decode(saga_input(i), &s->arena, &input, NULL) == BELAY_OK)
+        belay_message_gather(&input, rules(s), words);
+    for (uint32_t n = 0; n < i->step_count; n++)
+        gather_result(s, saga_range(i, i->steps[n].result), words);
+}
+
 void saga_redact_fault(struct belay_sagas *s, const struct saga *i, struct belay_fault *fault)
 {
     struct belay_redact_words words;
-    struct belay_message input;
     if (!rules(s))
         return;
     belay_redact_words_init(&words, &s->arena);
-    if (belay_message_decode(saga_input(i), &s->arena, &input, NULL) == BELAY_OK)
-        belay_message_gather(&input, rules(s), &words);
-    for (uint32_t n = 0; n < i->step_count; n++)
-        gather_result(s, saga_range(i, i->steps[n].result), &words);
+    saga_gather(s, i, &words);
     belay_fault_redact(fault, rules(s), &words, &s->arena);
 }
 

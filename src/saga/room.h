@@ -198,6 +198,7 @@ void saga_forget_append(struct belay_sagas *s, struct saga *i);
 void saga_tell(struct belay_sagas *s, const struct saga *i, const struct saga_move *m);
 
 /* ---- redact.c: as it may be told; memory of the turn ---- */
+void saga_gather(struct belay_sagas *s, const struct saga *i, struct belay_redact_words *words);
 void saga_redact_fault(struct belay_sagas *s, const struct saga *i, struct belay_fault *fault);
 void saga_redact_letter(struct belay_sagas *s, const struct belay_message *m, struct belay_fault *fault);
 

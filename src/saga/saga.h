@@ -38,6 +38,7 @@
 #include "flow/call.h"
 
 struct belay_sagas;
+struct belay_redact_words; /* json/redact.h */
 
 /* What an operator wants to hear of at once. Views during the call. */
 struct belay_saga_news {
@@ -105,6 +106,8 @@ int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *
 void belay_sagas_defer(struct belay_sagas *s, uint64_t request_id, belay_time not_before);
 belay_time belay_sagas_wake_at(const struct belay_sagas *s);
 
+/* The words of an instance (json/redact.h): of its start message and its results. Unknown: none. */
+void belay_sagas_gather(struct belay_sagas *s, struct belay_str name, struct belay_str id, struct belay_redact_words *words);
 /* JSON of an instance: {"id","saga","status" (the definition's word), "state", "step" (the one it
  * is at), "parked": "step"|"compensation" (what a person is asked about),
  * "started_at","updated_at","deadline", "history":[{"at","event","step","attempt","detail"}],

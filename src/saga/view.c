@@ -221,16 +221,34 @@ static int look_at(struct belay_sagas *s, const struct saga_kind *kind, const st
     return BELAY_OK;
 }
 
-int belay_sagas_view(struct belay_sagas *s, struct belay_str name, struct belay_str id,
-                     struct belay_buf *out, struct belay_err *err)
+static int find(struct belay_sagas *s, struct belay_str name, struct belay_str id, const struct saga_kind **ret_kind,
+                const struct saga **ret_saga, struct belay_err *err)
 {
     const struct saga_kind *kind = saga_kind_find(s, name);
     struct saga_key key;
-    struct view v = { .room = s, .o = belay_json_out(out) };
     if (!kind || id.n == 0 || id.n > BELAY_KEY_BYTES_MAX)
         return belay_fail(err, BELAY_NOTFOUND, "no such saga");
     saga_key_init(&key, kind->number, id);
-    int status = look_at(s, kind, &key, &v.i, err);
+    *ret_kind = kind;
+    return look_at(s, kind, &key, ret_saga, err);
+}
+
+void belay_sagas_gather(struct belay_sagas *s, struct belay_str name, struct belay_str id, struct belay_redact_words *words)
+{
+    const struct saga_kind *kind;
+    const struct saga *i;
+    struct belay_arena_mark mark = belay_arena_mark(&s->arena);
+    if (s->opt.redact && *s->opt.redact && find(s, name, id, &kind, &i, NULL) == BELAY_OK)
+        saga_gather(s, i, words);
+    belay_arena_rewind(&s->arena, mark);
+}
+
+int belay_sagas_view(struct belay_sagas *s, struct belay_str name, struct belay_str id,
+                     struct belay_buf *out, struct belay_err *err)
+{
+    const struct saga_kind *kind;
+    struct view v = { .room = s, .o = belay_json_out(out) };
+    int status = find(s, name, id, &kind, &v.i, err);
     if (status != BELAY_OK)
         return status;
     v.def = s->opt.definition(s->opt.arg, kind->name, v.i->definition);

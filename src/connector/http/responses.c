@@ -99,6 +99,7 @@ static void tell(struct http_exchange *x, enum belay_http_notice_kind kind, stru
         .correlationid = x->request.correlationid,
         .status = x->answer.status,
         .detail = text,
+        .body = x->answer.body,
     };
     if (x->host->notice)
         x->host->notice(x->host->on_request_arg, &notice);

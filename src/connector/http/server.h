@@ -129,6 +129,7 @@ struct belay_http_notice {
     struct belay_str api, operation_id, correlationid;
     uint32_t status;         /* RESPONSE_INVALID: of the answer */
     struct belay_str detail; /* RESPONSE_INVALID: faults, JSON objects with commas; DEPRECATED: how often so far */
+    struct belay_str body;   /* RESPONSE_INVALID: of the answer; what detail quotes is out of it */
 };
 typedef void belay_http_on_notice(void *arg, const struct belay_http_notice *notice);
 /* On the I/O thread, after one on_request or several: what is ready has been handed over, so a

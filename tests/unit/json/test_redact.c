@@ -167,6 +167,25 @@ static void an_excerpt_is_json_within_a_text_and_may_be_cut(void **state)
     assert_written(f, view, "{\"excerpt\":\"plain\",\"body\":\"{\\\"card\\\":1\"}", "{\"excerpt\":\"plain\",\"body\":\"[redacted]\"}");
 }
 
+/* "{\"cookie\":1}", "plain", "s3cret-token" */
+#define HEX_COOKIE "7b22636f6f6b6965223a317d"
+#define HEX_PLAIN "706c61696e"
+#define HEX_SECRET "7333637265742d746f6b656e"
+
+static void bytes_in_hexadecimal_are_hidden_whole_where_they_may_hold_anything(void **state)
+{
+    struct fixture *f = *state;
+    const char *paths[] = { "card", NULL };
+    const char *text = "{\"progress\":\"" HEX_COOKIE "\",\"body_hex\":\"" HEX_PLAIN "\",\"x\":{\"progress\":\"" HEX_SECRET "\"}}";
+    set_rules(f, NULL, NULL, "s3cret-token");
+    assert_written(f, (struct belay_redact_view){ .answer = true }, text,
+                   "{\"progress\":\"[redacted]\",\"body_hex\":\"" HEX_PLAIN "\",\"x\":{\"progress\":\"[redacted]\"}}");
+    assert_written(f, (struct belay_redact_view){ .answer = true, .reveal = true }, text,
+                   "{\"progress\":\"" HEX_COOKIE "\",\"body_hex\":\"" HEX_PLAIN "\",\"x\":{\"progress\":\"[redacted]\"}}");
+    set_rules(f, paths, NULL, NULL);
+    assert_written(f, (struct belay_redact_view){ .answer = true }, "{\"body_hex\":\"" HEX_PLAIN "\"}", "{\"body_hex\":\"[redacted]\"}");
+}
+
 static void who_may_see_sees_all_but_secrets_and_it_is_counted(void **state)
 {
     struct fixture *f = *state;
@@ -199,6 +218,31 @@ static void words_are_hidden_in_texts_however_they_are_written(void **state)
     struct belay_str same = BELAY_STR("public");
     assert_ptr_equal(belay_redact_text(f->r, &w, same, &f->arena).p, same.p);
     assert_ptr_equal(belay_redact_text(NULL, &w, same, &f->arena).p, same.p);
+}
+
+static void words_are_hidden_as_ascii_writes_them(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_redact_words w;
+    set_rules(f, NULL, NULL, NULL);
+    belay_redact_words_init(&w, &f->arena);
+    belay_redact_words_add(&w, BELAY_STR("\xc3\x84nn \xe2\x82\xac \xf0\x9f\x98\x80 \"x\""));
+    assert_text(belay_redact_text(f->r, &w, BELAY_STR("{\"n\":\"\\u00c4nn \\u20ac \\ud83d\\ude00 \\\"x\\\"\"}"), &f->arena), "{\"n\":\"[redacted]\"}");
+}
+
+static void a_cut_word_is_hidden_where_texts_are_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_redact_words w;
+    set_rules(f, NULL, NULL, "warehouse-secret");
+    belay_redact_words_init(&w, &f->arena);
+    belay_redact_words_add(&w, BELAY_STR("4111222233334444"));
+    assert_text(belay_redact_text(f->r, &w, BELAY_STR("4111... of warehouse"), &f->arena), "4111... of warehouse");
+    w.cut = BELAY_REDACT_QUOTED;
+    assert_text(belay_redact_text(f->r, &w, BELAY_STR("4111... of warehouse"), &f->arena), "[redacted]... of warehouse");
+    w.cut = BELAY_REDACT_CUT;
+    assert_text(belay_redact_text(f->r, &w, BELAY_STR("4111 of 411122"), &f->arena), "4111 of [redacted]");
+    assert_text(belay_redact_text(f->r, &w, BELAY_STR("by warehouse-s"), &f->arena), "by [redacted]");
 }
 
 static void the_longest_word_is_hidden(void **state)
@@ -352,8 +396,11 @@ int main(void)
         TEST(headers_are_known_by_name_in_any_case),
         TEST(an_answer_has_bodies_and_headers_in_it),
         TEST(an_excerpt_is_json_within_a_text_and_may_be_cut),
+        TEST(bytes_in_hexadecimal_are_hidden_whole_where_they_may_hold_anything),
         TEST(who_may_see_sees_all_but_secrets_and_it_is_counted),
         TEST(words_are_hidden_in_texts_however_they_are_written),
+        TEST(words_are_hidden_as_ascii_writes_them),
+        TEST(a_cut_word_is_hidden_where_texts_are_cut),
         TEST(the_longest_word_is_hidden),
         TEST(answers_and_fields_give_words),
         TEST(what_is_too_much_to_remember_hides_all),
