@@ -153,6 +153,8 @@ static void write_member(struct walk *w, const belay_json *name, enum part part,
     const belay_json *v = name + 1;
     size_t n = w->pointer.n;
     enum part inner = part_of(w, part, belay_json_str(name));
+    if (part == PART_PLAIN && inner >= PART_EXCERPT && v->type != BELAY_JSON_STRING)
+        inner = PART_PLAIN; /* another thing of that name */
     put_text(w, belay_json_str(name), NULL);
     belay_buf_put_c(w->out, ':');
     if (inner != part && inner == PART_BODY) {

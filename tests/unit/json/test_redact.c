@@ -183,6 +183,7 @@ static void bytes_in_hexadecimal_are_hidden_whole_where_they_may_hold_anything(v
     assert_written(f, (struct belay_redact_view){ .answer = true, .reveal = true }, text,
                    "{\"progress\":\"" HEX_COOKIE "\",\"body_hex\":\"" HEX_PLAIN "\",\"x\":{\"progress\":\"[redacted]\"}}");
     set_rules(f, paths, NULL, NULL);
+    assert_written(f, (struct belay_redact_view){ .answer = true }, "{\"progress\":[{\"state\":\"done\"}]}", "{\"progress\":[{\"state\":\"done\"}]}");
     assert_written(f, (struct belay_redact_view){ .answer = true }, "{\"body_hex\":\"" HEX_PLAIN "\"}", "{\"body_hex\":\"[redacted]\"}");
 }
 
