@@ -194,6 +194,28 @@ static bool climbs(struct belay_str path)
     return false;
 }
 
+static struct belay_str folder_of(struct belay_str path)
+{
+    while (path.n && path.p[path.n - 1] != '/')
+        path.n--;
+    return path;
+}
+
+/* "https://x/s/a.json", where a file whose $id is "https://x/s/b.json" has a.json beside it. */
+static const struct book *beside(struct belay_library *l, struct belay_str uri)
+{
+    for (const struct book *b = l->books; b; b = b->next) {
+        struct belay_str prefix = folder_of(b->id), rest = belay_str_sub(uri, prefix.n, uri.n);
+        int status;
+        if (!memmem(prefix.n ? prefix.p : "", prefix.n, "://", 3) || !belay_str_starts(uri, prefix) || climbs(rest))
+            continue;
+        struct belay_str path = belay_arena_printf(&l->arena, "%.*s%.*s", BELAY_STR_ARG(folder_of(b->path)), BELAY_STR_ARG(rest));
+        if (rest.n && path.p && is_file(path.p))
+            return book_read(l, path, belay_arena_str(&l->arena, uri), l->problems, &status);
+    }
+    return NULL;
+}
+
 static const struct book *look_up(struct belay_library *l, struct belay_str uri)
 {
     struct belay_str host, path = path_of(uri, &host), local = BELAY_STR("file:///");
@@ -204,6 +226,7 @@ static const struct book *look_up(struct belay_library *l, struct belay_str uri)
         return file.p && is_file(file.p) ? book_read(l, file, belay_arena_str(&l->arena, uri), l->problems, &status)
                                       : NULL;
     }
+    b = b ? b : beside(l, uri);
     if (b || !l->remotes.p || climbs(path))
         return b;
     struct belay_str kept = belay_arena_str(&l->arena, uri);

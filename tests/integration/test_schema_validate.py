@@ -100,6 +100,20 @@ def test_a_schema_that_cannot_be_used_is_named_with_its_place(folder, schema, me
     assert (done.stdout, done.returncode) == ("", 78)
 
 
+def test_what_is_relative_to_an_id_lies_beside_the_file(folder):
+    (folder / "s").mkdir()
+    (folder / "s/o.json").write_text('{"$id": "https://x.test/s/o.json", "properties": {"a": {"$ref": "a.json"}, "b": {"$ref": "https://x.test/s/a.json#/$defs/b"}}}')
+    (folder / "s/a.json").write_text('{"$id": "https://x.test/s/a.json", "$ref": "c.json", "$defs": {"b": {"type": "string"}}}')
+    (folder / "s/c.json").write_text('{"type": "integer"}')
+    (folder / "i.json").write_text('{"a": 1, "b": "x"}')
+    (folder / "j.json").write_text('{"a": "x", "b": 1}')
+    assert validate(folder, "s/o.json", "i.json").stdout == "i.json: valid\n"
+    assert validate(folder, "s/o.json", "j.json").stdout.endswith("j.json: 2 faults\n")
+    (folder / "s/c.json").unlink()
+    done = validate(folder, "s/o.json", "i.json")
+    assert done.returncode == 78 and "https://x.test/s/c.json leads to no known document" in done.stderr and "--remotes" in done.stderr
+
+
 def test_an_unknown_keyword_is_a_warning_or_an_error(folder):
     (folder / "typo.json").write_text('{\n "minLenght": 3, "x-mine": 1}')
     done = validate(folder, "typo.json", "good.json")
