@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "platform/disk.h"
 #include "platform/thread.h"
+#include "store/backup.h"
 #include "store/store.h"
 
 #define POLL_MS 50
@@ -196,6 +197,10 @@ static int audit_directory(const struct options *o, bool *ret_running)
     }
     if (status == BELAY_OK) {
         disk->look = true;
+        status = belay_backup_is_whole(disk, &err);
+        code = status == BELAY_CORRUPT ? EXIT_NO : EXIT_IO_;
+    }
+    if (status == BELAY_OK) {
         status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &state, &err);
         open = status == BELAY_OK;
         code = status == BELAY_CORRUPT ? EXIT_NO : EXIT_IO_;

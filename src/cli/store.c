@@ -4,6 +4,7 @@
 
 #include "cli/store.h"
 #include "platform/disk.h"
+#include "store/backup.h"
 #include "store/store.h"
 #include "store/upgrade.h"
 
@@ -35,6 +36,8 @@ static int check(const char *dir, bool json)
     belay_buf_init(&report, BELAY_MIB(16));
     int status = belay_disk_open_posix(dir, 0, &disk, &err); /* takes the lock: nobody writes meanwhile */
     snprintf(path, sizeof path, "%s/state", dir);
+    if (status == BELAY_OK)
+        status = belay_backup_is_whole(disk, &err);
     if (status == BELAY_OK) {
         status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &state, &err);
         open = status == BELAY_OK;

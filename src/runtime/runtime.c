@@ -55,14 +55,10 @@ static int look_for_restore(struct belay_runtime *rt, struct belay_err *err)
 {
     struct belay_file *file;
     size_t n = 0;
-    int status = belay_file_open(rt->disk, BELAY_RESTORING_NAME, 0, &file, err);
-    if (status == BELAY_OK) {
-        belay_file_close(file);
-        return belay_fail(err, BELAY_CORRUPT, "a restore into %s has not ended: begin it again with `belay store restore`",
-                          rt->opt.data_dir);
-    }
-    if (status == BELAY_NOTFOUND)
-        status = belay_file_open(rt->disk, BELAY_RESTORED_NAME, 0, &file, err);
+    int status = belay_backup_is_whole(rt->disk, err);
+    if (status != BELAY_OK)
+        return belay_wrap(err, status, "%s", rt->opt.data_dir);
+    status = belay_file_open(rt->disk, BELAY_RESTORED_NAME, 0, &file, err);
     if (status == BELAY_NOTFOUND)
         return BELAY_OK;
     if (status == BELAY_OK) {

@@ -72,5 +72,7 @@ int belay_backup_verify(struct belay_disk *from, const struct belay_pace *pace, 
  * RESTORED, which makes a start wait for a person. Errors: also BELAY_EXISTS (`to` holds something). */
 int belay_backup_restore(struct belay_disk *from, struct belay_disk *to, const struct belay_pace *pace,
                          struct belay_err *err) BELAY_MUST_CHECK;
+/* Half a restored directory is none, however sound its files. Errors: BELAY_CORRUPT (a restore has not ended). */
+int belay_backup_is_whole(struct belay_disk *to, struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

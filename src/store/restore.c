@@ -134,6 +134,20 @@ static int end(struct belay_disk *to, const struct manifest *m, struct belay_err
     return status == BELAY_OK ? belay_disk_sync_dir(to, "", err) : status;
 }
 
+int belay_backup_is_whole(struct belay_disk *to, struct belay_err *err)
+{
+    struct belay_file *file;
+    int status = belay_file_open(to, BELAY_RESTORING_NAME, 0, &file, err);
+    if (status == BELAY_NOTFOUND) {
+        belay_err_clear(err);
+        return BELAY_OK;
+    }
+    if (status != BELAY_OK)
+        return status;
+    belay_file_close(file);
+    return belay_fail(err, BELAY_CORRUPT, "a restore into this directory has not ended: begin it again with `belay store restore`");
+}
+
 int belay_backup_restore(struct belay_disk *from, struct belay_disk *to, const struct belay_pace *pace,
                          struct belay_err *err)
 {

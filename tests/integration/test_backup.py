@@ -210,6 +210,9 @@ def test_a_kill_during_a_restore_is_refused_until_it_is_begun_again(world, backu
         seen = True
         code, _, err = belay("run", demo.EXAMPLE, data=there, env=world.env)
         assert code == 74 and "has not ended" in err, err
+        for look in (["audit", "--data", there], ["store", "check", there]):
+            code, out, err = belay(*look)
+            assert code == 1 and "has not ended" in err and "sound" not in out, (look, out, err)
         break
     assert seen
     assert belay("store", "restore", folder, there)[0] == 0

@@ -159,6 +159,7 @@ static void a_restore_that_is_cut_off_says_so_and_is_begun_again(void **state)
         bool begun = belay_file_open(r.disk, BELAY_RESTORING_NAME, 0, &file, NULL) == BELAY_OK;
         if (begun)
             belay_file_close(file);
+        assert_int_equal(belay_backup_is_whole(r.disk, &f->err), begun ? BELAY_CORRUPT : BELAY_OK);
         if (!whole && !begun) { /* nothing but what an empty folder may hold */
             struct belay_dir_entry *entries;
             size_t count;
