@@ -17,6 +17,7 @@ struct many {
     struct belay_letter_cursor at; /* behind the last one settled, or looked at */
     struct belay_str reason;
     bool dry, busy;
+    char why[BELAY_ERR_MSG_MAX]; /* busy */
     uint64_t count;
 };
 
@@ -38,6 +39,8 @@ static void end_many(struct many *m, bool more)
     belay_json_put_uint(&o, m->filter.looked);
     belay_json_key(&o, "busy");
     belay_json_put_bool(&o, m->busy);
+    if (m->busy)
+        show_text(&o, "why", belay_str_c(m->why));
     show_time(&o, "until", until);
     if (m->filter.failed) {
         belay_json_key(&o, "failed");
@@ -121,9 +124,10 @@ static void go_on(void *arg, struct belay_engine *e)
         status = discard_bite(m, e, &bite, m->filter.now);
     }
     m->busy = status == BELAY_BUSY || status == BELAY_NOSPACE;
-    if (m->busy)
+    if (m->busy) {
+        snprintf(m->why, sizeof m->why, "%s", m->q->err.msg);
         belay_err_clear(&m->q->err);
-    else if (status != BELAY_OK)
+    } else if (status != BELAY_OK)
         (void)question_failed(m->q, status);
     bool full = m->filter.looked >= BELAY_FILTER_LOOKS_MAX || (!m->dry && m->count >= REQUEST_MAX);
     if (status == BELAY_OK && found != BELAY_LETTER_END && !full)

@@ -94,6 +94,8 @@ static void subscriptions(struct belay_json_out *o, struct question *q, struct b
         show_text(o, "name", s.name);
         show_text(o, "topic", s.topic);
         show_text(o, "paused", s.paused);
+        belay_json_key(o, "stopped");
+        belay_json_put_bool(o, s.broken);
         put(o, "cursor", s.cursor);
         put(o, "queued", s.backlog);
         put(o, "in_flight", s.in_flight);

@@ -105,6 +105,9 @@ int belay_broker_pause(struct belay_broker *b, struct belay_subscription *sub, s
 int belay_broker_resume(struct belay_broker *b, struct belay_subscription *sub, struct belay_err *err) BELAY_MUST_CHECK;
 struct belay_subscription *belay_broker_find(struct belay_broker *b, struct belay_str name);
 struct belay_subscription *belay_broker_find_id(struct belay_broker *b, uint32_t id);
+/* What it should read is damaged or missing: nothing is delivered until it is resumed (and reads it again) or sought
+ * past that. "": it is not so. *ret_news: it is so since the last call. */
+struct belay_str belay_subscription_stopped_by(struct belay_subscription *sub, bool *ret_news);
 struct belay_str belay_subscription_name(const struct belay_subscription *sub);
 struct belay_str belay_subscription_topic(const struct belay_subscription *sub);
 uint32_t belay_subscription_id(const struct belay_subscription *sub);
@@ -508,6 +511,7 @@ struct belay_topic_stats {
 };
 struct belay_subscription_stats {
     struct belay_str name, topic, paused; /* reason, or empty */
+    bool broken;                          /* the reason is what it cannot read */
     uint64_t cursor, backlog;             /* backlog: queued */
     uint64_t in_flight, waiting, held, parked, dead, done, discarded, expired;
     uint64_t lanes_in_trouble, lanes_by_hand; /* by hand: of them */

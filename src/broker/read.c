@@ -18,6 +18,7 @@
 
 static void stop_broken(struct belay_subscription *sub, const struct belay_err *err)
 {
+    sub->broken_told = false;
     sub->broken = true; /* never deliver what is corrupt, nor what comes after it unseen */
     snprintf(sub->broken_why, sizeof sub->broken_why, "%s", err->msg);
 }

@@ -134,6 +134,7 @@ struct belay_subscription {
     bool fetching;                /* a read of fresh messages is under way */
     struct page *open_page;       /* has room for more of them; a reference, while any is in memory */
     bool broken;                  /* what it should read is corrupt */
+    bool broken_told;
     char broken_why[BELAY_ERR_MSG_MAX];
     struct belay_map index;       /* sequence -> entry in memory */
     struct belay_map lanes;       /* hash -> lane in memory */

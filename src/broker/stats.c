@@ -72,6 +72,7 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
     struct belay_subscription_stats s = {
         .name = sub->name,
         .topic = sub->topic->name,
+        .broken = sub->broken,
         .paused = belay_str_c(sub->broken ? sub->broken_why : sub->paused),
         .cursor = sub->cursor,
         .in_flight = flight.fresh + flight.waiting + flight.held,

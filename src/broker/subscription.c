@@ -70,6 +70,13 @@ struct belay_str belay_subscription_topic(const struct belay_subscription *sub)
     return sub->topic->name;
 }
 
+struct belay_str belay_subscription_stopped_by(struct belay_subscription *sub, bool *ret_news)
+{
+    *ret_news = sub->broken && !sub->broken_told;
+    sub->broken_told = sub->broken;
+    return sub->broken ? belay_str_c(sub->broken_why) : BELAY_STR_NONE;
+}
+
 struct belay_str belay_subscription_name(const struct belay_subscription *sub)
 {
     return sub->name;
@@ -262,7 +269,7 @@ int belay_broker_resume(struct belay_broker *b, struct belay_subscription *sub, 
         if (status != BELAY_OK)
             return status;
     }
-    sub->stopped = false;
+    sub->stopped = sub->broken = false; /* a file may be back: what is not well stops it again */
     subscription_kick(b, sub);
     return BELAY_OK;
 }

@@ -305,7 +305,7 @@ void window_reset(struct belay_broker *b, struct belay_subscription *sub)
     struct belay_map_slot *slot;
     struct entry *e = NULL;
     sub->generation++;
-    sub->fetching = false;
+    sub->fetching = sub->broken = false; /* what it could not read may be behind it now */
     sub->read_next = sub->cursor;
     /* Dropping one moves slots of the map: begin again after each. Rare, and the window is small. */
     do {

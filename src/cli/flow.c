@@ -1,8 +1,11 @@
 /* flow.c - belay flow: pause and resume the subscription of a flow or saga, or move its cursor. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/client.h"
+
+#define RESUMED_US 300000
 
 static const char help[] =
     "belay flow: pause, resume, or move the subscription of a flow\n\n"
@@ -14,6 +17,26 @@ static const char help[] =
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answer as JSON\n\n"
     "example: belay flow pause notify-warehouse --reason 'stock-taking until noon'\n";
+
+/* One that cannot read on stops again at once: so a moment later it is asked. */
+static int look_again(const char *data, const char *flow)
+{
+    struct answer a;
+    usleep(RESUMED_US); /* allow: usleep - nothing else happens in this process */
+    int code = client_get(data, "/status", &a);
+    if (code != EXIT_OK)
+        return code;
+    const belay_json *subs = belay_json_get(a.json, BELAY_STR("subscriptions")), *s;
+    for (size_t i = 0; (s = belay_json_at(subs, i)); i++) {
+        const belay_json *stopped = belay_json_get(s, BELAY_STR("stopped"));
+        if (!belay_str_eq(json_text(s, "name"), belay_str_c(flow)) || !stopped || stopped->type != BELAY_JSON_TRUE)
+            continue;
+        fprintf(stderr, "belay flow: %s stops again, it cannot read on: %.*s\n", flow, BELAY_STR_ARG(json_text(s, "paused")));
+        code = EXIT_NO;
+    }
+    answer_free(&a);
+    return code;
+}
 
 static int run(int argc, char **argv)
 {
@@ -51,6 +74,8 @@ static int run(int argc, char **argv)
         else
             printf("%s: %s\n", operands[1], operands[0]);
         answer_free(&a);
+        if (strcmp(operands[0], "resume") == 0)
+            code = look_again(data, operands[1]);
     }
     belay_buf_deinit(&target);
     belay_buf_deinit(&body);

@@ -6,6 +6,7 @@
 #include "cli/letters.h"
 
 #define BUSY_AGAIN_US 100000
+#define BUSY_AGAIN_MAX 100 /* ten seconds without one letter: it does not pass by itself */
 
 struct discard {
     const struct letters_options *o;
@@ -46,6 +47,7 @@ static int walk(struct discard *d, bool dry)
 {
     char after[96] = "", until[32] = "";
     bool shown = false, failed = false;
+    unsigned stuck = 0;
     d->count = d->looked = 0;
     do {
         struct answer a;
@@ -63,7 +65,16 @@ static int walk(struct discard *d, bool dry)
             fprintf(stderr, "belay dlq: --where could not be told of a letter, which stays: %.*s\n",
                     BELAY_STR_ARG(json_text(a.json, "failure")));
         failed = failed || json_text(a.json, "failure").n;
+        stuck = wait && json_number(a.json, dry ? "count" : "discarded") == 0 ? stuck + 1 : 0;
+        if (stuck == BUSY_AGAIN_MAX) {
+            fprintf(stderr, "belay dlq discard: %llu discarded, then the store found no room to write that down: %.*s; make room"
+                    " on the disk first (belay status says how much), then again\n", (unsigned long long)d->count,
+                    BELAY_STR_ARG(json_text(a.json, "why")));
+            code = EXIT_IO_;
+        }
         answer_free(&a);
+        if (code != EXIT_OK)
+            return code;
         if (after[0]) {
             show_progress(d, dry);
             shown = true;

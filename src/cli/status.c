@@ -128,6 +128,32 @@ static void show_alerts(const belay_json *root, const char *flag)
     printf("%s: belay alert ls%s\n", belay_json_at(list, n - 1) ? "" : " ...", flag);
 }
 
+#define ROOM_BYTES (64ull << 20) /* a segment, what is kept for checkpoints and archives, and a little */
+
+/* Where the disk itself has none left, letters cannot be worked through either: that is written down, too. */
+static void show_full(unsigned long long free_bytes)
+{
+    printf("! the store is full (the disk, or --store-max): nothing new is accepted, APIs answer 503; what is there is\n"
+           "  handled and makes room: resume what is paused, work through the letters, or give it more\n");
+    if (free_bytes < ROOM_BYTES)
+        printf("  the disk has %llu MiB left: free %llu MiB of it first, whatever else is done needs some\n", free_bytes >> 20,
+               (ROOM_BYTES - free_bytes + (1ull << 20) - 1) >> 20);
+}
+
+static void show_paused(const belay_json *s, struct belay_str name, const char *flag)
+{
+    const belay_json *stopped = belay_json_get(s, BELAY_STR("stopped"));
+    struct belay_str why = json_text(s, "paused");
+    if (stopped && stopped->type == BELAY_JSON_TRUE)
+        printf("! %.*s STOPPED, it cannot read on: %.*s\n"
+               "  put the file back (a backup has it), then: belay flow resume %.*s%s; or go past it, without what is in it:\n"
+               "  belay flow seek %.*s --to SEQUENCE --reason TEXT%s\n",
+               BELAY_STR_ARG(name), BELAY_STR_ARG(why), BELAY_STR_ARG(name), flag, BELAY_STR_ARG(name), flag);
+    else
+        printf("! %.*s is paused (%.*s): belay flow resume %.*s%s\n", BELAY_STR_ARG(name), BELAY_STR_ARG(why),
+               BELAY_STR_ARG(name), flag);
+}
+
 static void show_troubles(const belay_json *root, const char *flag)
 {
     show_alerts(root, flag);
@@ -159,13 +185,12 @@ static void show_troubles(const belay_json *root, const char *flag)
             printf("! %.*s LOST %llu messages: that must not happen; please report it\n", BELAY_STR_ARG(name),
                    (unsigned long long)json_number(s, "lost"));
         if (json_text(s, "paused").n)
-            printf("! %.*s is paused: belay flow resume %.*s%s\n", BELAY_STR_ARG(name), BELAY_STR_ARG(name), flag);
+            show_paused(s, name, flag);
     }
     show_open_breakers(root);
     const belay_json *full = belay_json_get(belay_json_get(root, BELAY_STR("store")), BELAY_STR("full"));
     if (full && full->type == BELAY_JSON_TRUE)
-        printf("! the store is full (the disk, or --store-max): nothing new is accepted, APIs answer 503; what is there is\n"
-               "  handled and makes room: resume what is paused, work through the letters, or give it more\n");
+        show_full(json_number(belay_json_get(root, BELAY_STR("store")), "disk_free_bytes"));
     for (size_t i = 0; (s = belay_json_at(sagas, i)); i++) {
         struct belay_str name = json_text(s, "name");
         if (json_number(s, "parked"))

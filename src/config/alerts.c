@@ -104,6 +104,8 @@ static const struct {
       "belay lane ls --flow {subject} --state parked" },
     { "flow-paused", "paused", NULL, "0", NULL, "5m", NULL, "warn", "the flow is paused: its messages only queue",
       "belay flow resume {subject}" },
+    { "flow-stopped", NULL, "flow.stopped", "0", NULL, "0s", "1h", "error",
+      "the flow cannot read on: a file of the store is damaged or missing", "belay status" },
     { "sagas-parked", "sagas_parked", NULL, "0", NULL, "0s", NULL, "error", "sagas wait for a person",
       "belay saga ls {subject} --state parked" },
     { "compensation-failed", NULL, "saga.compensation_failed", "0", NULL, "0s", "1h", "error",

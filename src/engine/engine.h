@@ -172,7 +172,8 @@ bool belay_engine_action(struct belay_engine *e, struct belay_action *ret_action
  * belay_store_durable(store) >= belay_store_position(store) as of the change or the reading. */
 struct belay_broker *belay_engine_broker(struct belay_engine *e);
 belay_time belay_engine_now(const struct belay_engine *e);
-/* Looks for lanes that stall and tells of them (lane.stalled, lane.recovered), and for sagas that do not move. Call about
+/* Looks for lanes that stall and tells of them (lane.stalled, lane.recovered), for sagas that do not move, and
+ * for subscriptions that cannot read on (flow.stopped). Call about
  * once a second. */
 void belay_engine_watch(struct belay_engine *e, belay_time now);
 /* What the lane waits for, as a sentence; cut to n bytes. */

@@ -106,6 +106,17 @@ static void tell(struct belay_engine *e, struct belay_subscription *sub, const s
                                                     .attempt = lane->attempts, .fields = fields, .field_count = 3 }, NULL);
 }
 
+static void tell_stopped(struct belay_engine *e, struct belay_subscription *sub)
+{
+    bool news;
+    struct belay_str why = belay_subscription_stopped_by(sub, &news);
+    const struct belay_field fields[] = { { BELAY_STR("why"), why } };
+    if (news)
+        engine_hold_event(e, BELAY_ACTION_EVENT,
+                          &(struct belay_action_event){ .level = 3, .name = "flow.stopped", .fields = fields, .field_count = 1,
+                                                        .owner = belay_subscription_name(sub) }, NULL);
+}
+
 void belay_engine_watch(struct belay_engine *e, belay_time now)
 {
     struct belay_subscription *sub;
@@ -117,6 +128,7 @@ void belay_engine_watch(struct belay_engine *e, belay_time now)
     for (uint32_t id = 1; (sub = belay_broker_find_id(e->broker, id)); id++) {
         struct belay_arena_mark mark = belay_arena_mark(&e->arena);
         struct belay_lane lane;
+        tell_stopped(e, sub);
         enum belay_lane_news news = belay_broker_lane_news(e->broker, sub, BELAY_LANE_STALLED_MS, &e->arena, &lane);
         if (news != BELAY_LANE_NO_NEWS)
             tell(e, sub, news == BELAY_LANE_STALLED ? &lane : NULL);

@@ -8,6 +8,7 @@
 #include "platform/thread.h"
 #include "runtime/impl.h"
 
+#define WAIT_S_MAX 10    /* for a checkpoint: a full disk has none to give */
 #define PACE_MS_MAX 100 /* between two looks whether it is to go on */
 
 void keeper_init(struct keeper *k, struct belay_disk *disk, const struct belay_state_backend *state,
@@ -225,6 +226,11 @@ void keeper_round(struct keeper *k, struct belay_engine *e, belay_time now)
     k->now = now;
     if (under_way && is_backup(k) && belay_store_short(belay_engine_store(e)))
         give_way(k);
+    if (k->at == KEEP_WAITING && now - k->began_at > WAIT_S_MAX * BELAY_US_PER_S) {
+        k->status = belay_fail(&k->err, BELAY_NOSPACE, "no checkpoint for %d s, so there is nothing to look at: the disk is "
+                               "likely full; make room, and ask again", WAIT_S_MAX);
+        end(k);
+    }
     if (k->at == KEEP_WAITING && belay_store_checkpointed(belay_engine_store(e), k->wanted))
         submit(k);
 }

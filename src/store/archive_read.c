@@ -144,6 +144,9 @@ int archive_reader_open(struct archive_reader *r, uint32_t topic, const struct a
     r->last = a->last;
     archive_name(topic, a->last, name);
     int status = belay_file_open(r->disk, name, 0, &r->file, err);
+    if (status == BELAY_NOTFOUND) /* a row names it */
+        status = belay_fail(err, BELAY_CORRUPT, "%s is missing: messages %llu to %llu are in it", name,
+                            (unsigned long long)a->first, (unsigned long long)a->last);
     if (status == BELAY_OK)
         status = read_header(r, a, err);
     if (status == BELAY_OK)

@@ -125,16 +125,6 @@ void store_checkpoint_start(struct belay_store *s)
     s->jobs->submit(s->jobs->self, &c->job);
 }
 
-int store_checkpoint_now(struct belay_store *s, uint64_t position, struct belay_err *err)
-{
-    int status = freeze(s, position, err);
-    if (status == BELAY_OK)
-        status = belay_state_checkpoint_run(s->state, err);
-    if (status == BELAY_OK)
-        status = finish(s, err);
-    return status;
-}
-
 /* The one that waits for room, where there is one. */
 static int finish_frozen(struct belay_store *s, struct belay_err *err)
 {
@@ -143,6 +133,14 @@ static int finish_frozen(struct belay_store *s, struct belay_err *err)
     if (c->frozen && !c->committed)
         status = belay_state_checkpoint_run(s->state, err);
     return c->frozen && status == BELAY_OK ? finish(s, err) : status;
+}
+
+int store_checkpoint_now(struct belay_store *s, uint64_t position, struct belay_err *err)
+{
+    int status = finish_frozen(s, err);
+    if (status == BELAY_OK)
+        status = freeze(s, position, err);
+    return status == BELAY_OK ? finish_frozen(s, err) : status;
 }
 
 void belay_store_checkpoint_soon(struct belay_store *s)

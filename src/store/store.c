@@ -37,7 +37,9 @@ static int apply_own(struct belay_store *s, struct batch *scratch, const struct 
                       (unsigned)record->type, (unsigned)record->version);
 }
 
-/* Room in the overlay for what a commit may change; a full one is checkpointed on the way. */
+/* Room in the overlay for what a commit may change; a full one is checkpointed on the way. Where the disk has no room
+ * for that it stays frozen, as in life, and the rest of the tail, which has an end, is taken beyond the limit: what
+ * starts on a full disk makes room. */
 static int recovery_reserve(struct belay_store *s, const struct commit *c, struct belay_err *err)
 {
     size_t bytes = c->length_bytes + (size_t)c->records * EXTENT_STATE_BYTES;
@@ -47,6 +49,8 @@ static int recovery_reserve(struct belay_store *s, const struct commit *c, struc
     if (s->opt.look)
         return belay_fail(err, BELAY_LIMIT, "the journal's tail is too long to be applied in memory");
     status = store_checkpoint_now(s, c->number - 1, err);
+    if (status == BELAY_NOSPACE)
+        return belay_state_reserve_save(s->state, bytes, 4 * c->records, err);
     return status == BELAY_OK ? belay_state_reserve(s->state, bytes, 4 * c->records, err) : status;
 }
 

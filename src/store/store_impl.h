@@ -142,7 +142,8 @@ bool store_fetch_reads_archive(const struct belay_store *s);
 void store_checkpoint_freeze(struct belay_store *s);
 /* Starts the job once the journal is durable through the frozen position. */
 void store_checkpoint_start(struct belay_store *s);
-/* Blocking, for recovery: freezes as of position and commits. Errors: the backend's. */
+/* Blocking, for recovery: freezes as of position and commits. Errors: the backend's; BELAY_NOSPACE: it stays frozen, and
+ * is tried again, here or in life. */
 int store_checkpoint_now(struct belay_store *s, uint64_t position, struct belay_err *err) BELAY_MUST_CHECK;
 /* Journal behind the last checkpoint. */
 uint64_t store_checkpoint_tail_bytes(const struct belay_store *s);

@@ -36,6 +36,34 @@ static void what_was_not_acknowledged_comes_again_after_a_crash(void **state)
     assert_null(take(w));
 }
 
+static void what_cannot_be_read_stops_its_subscription_until_it_is_back(void **state)
+{
+    struct world *w = *state;
+    bool news;
+    for (int i = 0; i < 3; i++) {
+        publish(w, "", "x");
+        world_settle(w);
+    }
+    world_reopen(w, SIM_POWER);
+    assert_true(sim_disk_flip(w->disk, "journal/00000001.seg", BELAY_BLOCK_BYTES + 100, 3));
+    assert_null(take(w));
+    assert_true(stats_of(w).broken);
+    struct belay_str why = belay_subscription_stopped_by(w->sub, &news);
+    assert_true(news);
+    assert_non_null(strstr(why.p, "journal/00000001.seg"));
+    (void)belay_subscription_stopped_by(w->sub, &news);
+    assert_false(news);
+    assert_ok(belay_broker_resume(w->b, w->sub, &w->err)); /* it looks, and stops again */
+    assert_null(take(w));
+    (void)belay_subscription_stopped_by(w->sub, &news);
+    assert_true(news && stats_of(w).broken);
+    assert_true(sim_disk_flip(w->disk, "journal/00000001.seg", BELAY_BLOCK_BYTES + 100, 3));
+    assert_ok(belay_broker_resume(w->b, w->sub, &w->err));
+    take_one(w, 1);
+    assert_int_equal(belay_subscription_stopped_by(w->sub, &news).n, 0);
+    assert_false(news);
+}
+
 static void an_ack_whose_commit_was_never_made_is_lost(void **state)
 {
     struct world *w = *state;
@@ -258,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(messages_are_delivered_in_order_and_are_done_once_acknowledged),
         WORLD_TEST(what_was_not_acknowledged_comes_again_after_a_crash),
+        WORLD_TEST(what_cannot_be_read_stops_its_subscription_until_it_is_back),
         WORLD_TEST(an_ack_whose_commit_was_never_made_is_lost),
         WORLD_TEST(messages_of_a_key_wait_for_each_other_and_other_keys_go_on),
         WORLD_TEST(concurrency_bounds_what_is_in_flight),

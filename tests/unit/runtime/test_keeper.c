@@ -110,6 +110,22 @@ static void one_work_is_under_way_at_a_time(void **state)
     assert_string_equal(w->k.err.msg, "what the job met");
 }
 
+/* On a full disk no checkpoint ends, and who asks must not wait for ever. */
+static void an_audit_waits_ten_seconds_for_a_checkpoint_and_says_why_it_ends(void **state)
+{
+    struct world *w = *state;
+    assert_ok(audit(w));
+    keeper_round(&w->k, w->b.engine, w->b.now + 10 * BELAY_US_PER_S);
+    assert_int_equal(w->k.at, KEEP_WAITING);
+    keeper_round(&w->k, w->b.engine, w->b.now + 10 * BELAY_US_PER_S + 1);
+    assert_int_equal(w->k.at, KEEP_FAILED);
+    assert_int_equal(w->k.err.code, BELAY_NOSPACE);
+    assert_non_null(strstr(w->k.err.msg, "make room"));
+    assert_ok(audit(w)); /* again, when there is */
+    run_until_running(w);
+    job_ends(w, BELAY_OK);
+}
+
 static void a_backup_pins_the_store_until_all_is_copied(void **state)
 {
     struct world *w = *state;
@@ -231,6 +247,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(one_work_is_under_way_at_a_time),
+        TEST(an_audit_waits_ten_seconds_for_a_checkpoint_and_says_why_it_ends),
         TEST(a_backup_pins_the_store_until_all_is_copied),
         TEST(a_backup_that_fails_lets_the_store_go),
         TEST(without_memory_for_its_plan_a_backup_fails),

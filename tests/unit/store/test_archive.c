@@ -119,6 +119,19 @@ static void a_short_file_is_found(void **state)
     belay_file_close(file);
 }
 
+static void a_missing_file_is_corruption_with_a_name(void **state)
+{
+    struct fixture *f = *state;
+    struct archived a = write_file(f->disk, 5, 1, 8, 50);
+    char name[ARCHIVE_NAME_BYTES];
+    archive_name(5, 8, name);
+    assert_ok(belay_disk_unlink(f->disk, name, NULL));
+    assert_int_equal(read_file(f->disk, 5, &a, &f->err), 0);
+    assert_int_equal(f->err.code, BELAY_CORRUPT);
+    assert_non_null(strstr(f->err.msg, name));
+    assert_non_null(strstr(f->err.msg, "messages 1 to 8"));
+}
+
 static void reading_without_memory_says_so(void **state)
 {
     struct fixture *f = *state;
@@ -342,6 +355,7 @@ int main(void)
         TEST(the_index_leads_to_sequence_and_time),
         TEST(a_flipped_bit_anywhere_is_found),
         TEST(a_short_file_is_found),
+        TEST(a_missing_file_is_corruption_with_a_name),
         TEST(reading_without_memory_says_so),
         TEST(names_are_recognised),
         TEST_STORE(what_outlives_the_journal_moves_to_the_archive),

@@ -323,6 +323,53 @@ static void a_segment_that_is_missing_is_corruption(void **state)
     fixture_free(f);
 }
 
+static int (*model_commit)(void *self, uint64_t position, bool (*next)(void *arg, struct belay_state_change *ret), void *arg,
+                           struct belay_err *err);
+static bool no_room;
+
+static int commit_where_there_is_room(void *self, uint64_t position,
+                                      bool (*next)(void *arg, struct belay_state_change *ret), void *arg,
+                                      struct belay_err *err)
+{
+    return no_room ? belay_fail(err, BELAY_NOSPACE, "no room") : model_commit(self, position, next, arg, err);
+}
+
+/* The overlay is full twice over, as checkpoints found no room in life either. */
+static void a_start_without_room_for_a_checkpoint_goes_on_in_memory(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(true, false);
+    uint64_t last = 0;
+    f->opt.overlay_bytes_max = BELAY_KIB(32);
+    model_commit = f->backend.commit;
+    f->backend.commit = commit_where_there_is_room;
+    no_room = true;
+    assert_ok(fixture_open(f));
+    for (int full = 0; full < 3 && last < 1000;) {
+        int status = publish_try(f, 1, 5000);
+        full += status != BELAY_OK;
+        last += status == BELAY_OK;
+        fixture_flush(f);
+    }
+    assert_true(last > 10);
+    for (int i = 0; i < 3; i++) { /* also without a word in between */
+        fixture_reopen(f, SIM_KILL);
+        assert_fetched(f, 1, 1, last);
+        assert_int_equal(belay_state_position(belay_store_state(f->store)), 0);
+    }
+    no_room = false;
+    for (int i = 0; i < 10; i++) {
+        f->now += 1000000;
+        fixture_flush(f);
+    }
+    assert_true(belay_state_position(belay_store_state(f->store)) > 0);
+    assert_int_equal(publish(f, 1, 100), last + 1);
+    fixture_flush(f);
+    fixture_reopen(f, SIM_KILL);
+    assert_fetched(f, 1, 1, last + 1);
+    fixture_free(f);
+}
+
 static void a_rotten_commit_is_never_fetched(void **state)
 {
     uint64_t offset[COMMITS + 1];
@@ -564,6 +611,7 @@ int main(void)
         cmocka_unit_test(a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail),
         cmocka_unit_test(a_commit_beyond_the_end_of_its_segment_is_corruption),
         cmocka_unit_test(a_segment_that_is_missing_is_corruption),
+        cmocka_unit_test(a_start_without_room_for_a_checkpoint_goes_on_in_memory),
         cmocka_unit_test(a_rotten_commit_is_never_fetched),
         cmocka_unit_test(the_check_finds_what_recovery_would),
         cmocka_unit_test(an_unknown_version_is_refused),
