@@ -110,6 +110,23 @@ static int recover(struct belay_store *s, struct belay_err *err)
     return status;
 }
 
+/* The rows say where messages are, also those that are only kept: a segment that is gone from between others is named
+ * before anything begins. Behind so many rows whoever reads finds it. */
+static int look_for_segments(struct belay_store *s, struct belay_err *err)
+{
+    uint32_t left = BELAY_STATE_VERIFY_ROWS_MAX;
+    for (uint32_t id = 1; id < s->topics.count; id++) {
+        const struct topic_log *t = &s->topics.all[id];
+        uint64_t at = t->archived >= t->low ? t->archived + 1 : t->low;
+        struct extent e;
+        for (; at < t->next && left && extent_find(s->state, id, at, &e); at = extent_last(&e) + 1, left--)
+            if (!journal_segment(&s->journal, where_id(e.where)))
+                return belay_fail(err, BELAY_CORRUPT, JOURNAL_DIR "/%08u.seg is missing: messages from %llu on of topic"
+                                  " %u are in it", (unsigned)where_id(e.where), (unsigned long long)e.first, (unsigned)id);
+    }
+    return belay_state_error(s->state, err);
+}
+
 /* ---- open and close ---- */
 
 static void defaults(struct belay_store *s)
@@ -176,6 +193,8 @@ int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret
         status = make_dirs(opt->disk, err);
     if (status == BELAY_OK && !opt->state_only)
         status = recover(s, err);
+    if (status == BELAY_OK && !opt->look)
+        status = look_for_segments(s, err);
     if (status == BELAY_OK && !opt->look)
         status = store_adopt_archives(s, err);
     if (status != BELAY_OK) {

@@ -323,6 +323,32 @@ static void a_segment_that_is_missing_is_corruption(void **state)
     fixture_free(f);
 }
 
+/* Nobody reads the commits behind the checkpoint, and their segment is not the oldest or the newest. */
+static void a_segment_of_what_is_only_kept_is_missed_by_its_name(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(true, false);
+    f->opt.segment_bytes = 64 * 1024;
+    assert_ok(fixture_open(f));
+    for (int i = 0; i < 60; i++) {
+        publish(f, 1, 5000);
+        fixture_flush(f);
+    }
+    belay_store_checkpoint_soon(f->store);
+    for (int i = 0; i < 3; i++)
+        fixture_flush(f);
+    assert_int_equal(belay_state_position(belay_store_state(f->store)), belay_store_durable(f->store));
+    publish(f, 1, 5000);
+    fixture_flush(f);
+    fixture_reopen(f, SIM_POWER);
+    assert_fetched(f, 1, 1, 61);
+    fixture_die(f, SIM_POWER);
+    assert_ok(belay_disk_unlink(f->disk, "journal/00000003.seg", NULL));
+    assert_int_equal(fixture_open(f), BELAY_CORRUPT);
+    assert_non_null(strstr(f->err.msg, "journal/00000003.seg is missing: messages from "));
+    fixture_free(f);
+}
+
 static int (*model_commit)(void *self, uint64_t position, bool (*next)(void *arg, struct belay_state_change *ret), void *arg,
                            struct belay_err *err);
 static bool no_room;
@@ -611,6 +637,7 @@ int main(void)
         cmocka_unit_test(a_sector_of_the_last_commit_that_never_came_is_the_end_of_the_tail),
         cmocka_unit_test(a_commit_beyond_the_end_of_its_segment_is_corruption),
         cmocka_unit_test(a_segment_that_is_missing_is_corruption),
+        cmocka_unit_test(a_segment_of_what_is_only_kept_is_missed_by_its_name),
         cmocka_unit_test(a_start_without_room_for_a_checkpoint_goes_on_in_memory),
         cmocka_unit_test(a_rotten_commit_is_never_fetched),
         cmocka_unit_test(the_check_finds_what_recovery_would),
