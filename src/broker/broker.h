@@ -240,6 +240,7 @@ struct belay_crash {
     const struct belay_crash_item *items; /* messages in flight */
     uint32_t count;
     uint32_t others;            /* what else was: calls of sagas, requests */
+    bool others_named;          /* somebody else writes down which, in this commit: the crash counts without messages too */
 };
 /* The process died: what was in flight is suspected, durably; where a message was all that was, the death counts
  * against it. *ret_position: through which that must be durable before anything is delivered; 0: there is nothing to

@@ -167,7 +167,7 @@ int belay_broker_crashed(struct belay_broker *b, const struct belay_crash *crash
             count++;
         }
     *ret_position = 0;
-    if (!count || crash->number <= b->crash_last || BELAY_PLANTED(22))
+    if ((!count && !crash->others_named) || crash->number <= b->crash_last || BELAY_PLANTED(22))
         return BELAY_OK;
     struct belay_buf *r = record_begin(b);
     belay_pack_svarint(r, b->now);

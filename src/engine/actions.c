@@ -179,6 +179,8 @@ static bool show_call(struct belay_engine *e, const struct engine_held *h, struc
     c->out = true;
     if (c->run && !h->cancel)
         engine_isolate_out(e, c->run);
+    if (c->saga && !h->cancel)
+        engine_isolate_saga_out(e, c, false);
     a->u.call.connection = c->def;
     a->u.call.request = &c->request;
     a->u.call.cancel = h->cancel;

@@ -68,6 +68,10 @@ static void call_ended(struct belay_engine *e, struct engine_call *c, enum belay
 static void call_free(struct belay_engine *e, struct engine_call *c)
 {
     BELAY_ASSERT(c->used && c->ended && e->calls_used);
+    if (c->saga) {
+        engine_flight_saga_ended(e, c);
+        engine_isolate_saga_out(e, c, true);
+    }
     if (c->noted)
         engine_flight_other(e, false);
     c->used = false;
@@ -289,6 +293,29 @@ static bool copy_outcome(struct engine_call *c, const struct belay_call_outcome 
            && copy_strs(&c->arena, strs, 4);
 }
 
+/* What a saga wants is called. NULL: there is no room, it comes again. */
+static struct engine_call *call_for_saga(struct belay_engine *e, const struct belay_call_request *request,
+                                         const struct belay_connection_def *def, bool retry)
+{
+    struct engine_connection *connection = engine_connection_need(e, def);
+    struct engine_call *c = connection ? call_new(e, connection, retry) : NULL;
+    if (!c || !copy_request(c, request)) {
+        belay_sagas_defer(e->sagas, request->id, belay_time_add_ms(e->now, REFUSED_AGAIN_MS));
+        if (c)
+            call_undo(e, c);
+        return NULL;
+    }
+    connection->run_went_last = false;
+    note(e, c);
+    c->saga = true;
+    c->token = request->id;
+    engine_flight_saga(e, c, belay_sagas_key_of(e->sagas, c->token));
+    c->request.id = call_id(c);
+    call_aim(e, c, def, NULL);
+    engine_hold_call(e, c, false);
+    return c;
+}
+
 /* False: no saga has a call to make now. */
 static bool grant_saga(struct belay_engine *e)
 {
@@ -300,24 +327,20 @@ static bool grant_saga(struct belay_engine *e)
     engine_flight_at_work(e, FLIGHT_OTHER, 0);
     bool wants = belay_sagas_next(e->sagas, e->now, &request, &def, &retry);
     engine_flight_idle(e);
-    if (!wants)
-        return false;
-    struct engine_connection *connection = engine_connection_need(e, def);
-    struct engine_call *c = connection ? call_new(e, connection, retry) : NULL;
-    if (!c || !copy_request(c, &request)) {
-        belay_sagas_defer(e->sagas, request.id, belay_time_add_ms(e->now, REFUSED_AGAIN_MS));
-        if (c)
-            call_undo(e, c);
-        return false;
-    }
-    connection->run_went_last = false;
-    note(e, c);
-    c->saga = true;
-    c->token = request.id;
-    c->request.id = call_id(c);
-    call_aim(e, c, def, NULL);
-    engine_hold_call(e, c, false);
-    return true;
+    return wants && call_for_saga(e, &request, def, retry);
+}
+
+struct engine_call *engine_call_saga(struct belay_engine *e, struct belay_str key)
+{
+    struct belay_call_request request;
+    const struct belay_connection_def *def;
+    bool retry;
+    if (e->calls_used >= BELAY_CALLS_MAX)
+        return NULL;
+    engine_flight_at_work(e, FLIGHT_OTHER, 0);
+    bool wants = belay_sagas_next_of(e->sagas, key, e->now, &request, &def, &retry);
+    engine_flight_idle(e);
+    return wants ? call_for_saga(e, &request, def, retry) : NULL;
 }
 
 /* False: there is no room for what it means; kept. */

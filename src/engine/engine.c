@@ -23,7 +23,7 @@ void engine_fail(struct belay_engine *e, int status, const struct belay_err *err
     if (err)
         e->failure = *err;
     e->failure.code = status;
-    if (e->flight && !e->crash_position && !e->uncounted.count)
+    if (e->flight && !e->crash_position && !engine_is_uncounted(e))
         engine_flight_clear(e);
 }
 
@@ -135,6 +135,16 @@ static int open_store(struct belay_engine *e, struct belay_err *err)
     return BELAY_OK;
 }
 
+static void saga_at_work(void *arg, struct belay_str key)
+{
+    engine_flight_saga_at_work(arg, key);
+}
+
+static uint32_t saga_deaths_allowed(void *arg)
+{
+    return engine_deaths_allowed(arg, NULL);
+}
+
 static int make_rooms(struct belay_engine *e, struct belay_err *err)
 {
     int status = engine_actions_init(e);
@@ -150,6 +160,8 @@ static int make_rooms(struct belay_engine *e, struct belay_err *err)
                                            .definition = engine_saga_of,
                                            .may_call = engine_may_call,
                                            .tell = engine_tell_saga,
+                                           .at_work = saga_at_work,
+                                           .deaths_allowed = saga_deaths_allowed,
                                            .tell_letter = engine_tell_saga_letter,
                                            .arg = e,
                                            .redact = &e->redact,
@@ -199,7 +211,9 @@ static void let_go(struct belay_engine *e)
 bool engine_crash_count(struct belay_engine *e)
 {
     struct belay_err err;
-    int status = belay_broker_crashed(e->broker, &e->uncounted, e->now, &e->crash_position, &err);
+    int status = engine_accuse(e, &e->uncounted, &err);
+    if (status == BELAY_OK)
+        status = belay_broker_crashed(e->broker, &e->uncounted, e->now, &e->crash_position, &err);
     if (status != BELAY_OK && !engine_no_room(e, status, &err))
         return false;
     if (status == BELAY_OK && e->crash_position)
@@ -213,10 +227,11 @@ bool engine_crash_count(struct belay_engine *e)
 /* The page's own memory is written over once something else runs. */
 static int keep_uncounted(struct belay_engine *e, const struct belay_crash *crash, struct belay_err *err)
 {
-    struct belay_crash_item *items = belay_malloc(crash->count * sizeof *items);
+    struct belay_crash_item *items = belay_malloc((crash->count + 1) * sizeof *items);
     if (!items)
         return belay_fail(err, BELAY_NOMEM, "what was in flight");
-    memcpy(items, crash->items, crash->count * sizeof *items);
+    for (uint32_t i = 0; i < crash->count; i++)
+        items[i] = crash->items[i];
     e->uncounted = *crash;
     e->uncounted.items = items;
     e->uncounted_until = belay_time_add_ms(e->now, UNCOUNTED_MS);
@@ -232,14 +247,16 @@ static int recover(struct belay_engine *e, struct belay_err *err)
         return status;
     belay_broker_recovered(e->broker, e->now);
     belay_sagas_recovered(e->sagas, e->now);
-    if (crash.count) {
-        status = belay_broker_crashed(e->broker, &crash, e->now, &e->crash_position, err);
+    if (crash.count || crash.others_named) {
+        status = engine_accuse(e, &crash, err);
+        if (status == BELAY_OK)
+            status = belay_broker_crashed(e->broker, &crash, e->now, &e->crash_position, err);
         if (status == BELAY_OK && e->crash_position)
             tell_crash(e, &crash);
         if (status == BELAY_BUSY || status == BELAY_NOSPACE)
             status = keep_uncounted(e, &crash, err);
     }
-    if (!e->crash_position && !e->uncounted.count)
+    if (!e->crash_position && !engine_is_uncounted(e))
         engine_flight_clear(e);
     belay_arena_reset(&e->arena);
     engine_isolate_begin(e);
@@ -272,9 +289,10 @@ void belay_engine_close(struct belay_engine *e)
 {
     if (!e)
         return;
-    if (e->stopping && !e->failed && !e->crash_position && !e->uncounted.count && e->flight)
+    if (e->stopping && !e->failed && !e->crash_position && !engine_is_uncounted(e) && e->flight)
         engine_flight_clear(e); /* it ends in order: what is still in flight did not end it */
     belay_free((void *)e->uncounted.items);
+    engine_accused_free(e);
     engine_runs_free(e);
     engine_calls_free(e);
     engine_connections_free(e);
@@ -402,7 +420,7 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
         at = earlier(at, engine_connections_wake_at(e));
     if (e->stalled_count)
         at = earlier(at, e->stalled_until);
-    if (e->uncounted.count)
+    if (engine_is_uncounted(e))
         at = earlier(at, belay_time_add_ms(e->now, 2));
     if (e->blocked_count)
         at = earlier(at, e->blocked_until);

@@ -3,8 +3,9 @@
  *
  *   at_work   the message whose flow is being stepped; FLIGHT_OTHER: a request's flow, or a saga
  *   notes     every message between its delivery and its outcome, at the place of its run
- *   others    calls of sagas and requests under way: nothing is quarantined for them, but a message beside them did
- *             not run alone
+ *   others    calls of sagas and requests under way: a message beside them did not run alone
+ *   sagas     which of these calls are of which saga, at the place of the call: the first SAGA_NOTES, ids of SAGA_KEY_BYTES
+ *   saga_at_work  the one whose turn it is, or that is told an answer
  *
  * A note costs three stores; a run without calls needs no record of its attempt.  The pages keep what they say until
  * the crash is counted and that is durable; nothing is delivered before: or a message that kills the process at once
@@ -14,10 +15,13 @@
 
 #include <stdatomic.h>
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "platform/disk.h"
 
-#define FLIGHT_MAGIC 0x3154474c46594c42u /* "BLYFLGT1" */
+#define FLIGHT_MAGIC 0x3254474c46594c42u /* "BLYFLGT2" */
+#define SAGA_NOTES 1024u
+#define SAGA_KEY_BYTES 250 /* the sagas' own keys are shorter */
 
 struct note {
     uint64_t sequence;
@@ -25,11 +29,19 @@ struct note {
     uint32_t check; /* of both, so that a page torn by a power failure says nothing */
 };
 
+struct saga_note {
+    uint32_t check;
+    uint16_t n; /* 0: none */
+    char key[SAGA_KEY_BYTES];
+};
+
 struct engine_flight {
     uint64_t magic;
     uint64_t crash; /* the number of the crash that they will have been of: none is counted twice */
     struct note at_work;
     uint32_t others;
+    struct saga_note saga_at_work; /* at_work says FLIGHT_OTHER */
+    struct saga_note sagas[SAGA_NOTES]; /* by the index of their call */
     struct note notes[]; /* by the index of their run */
 };
 
@@ -62,6 +74,65 @@ static void drop(struct note *n)
     n->sub = 0;
 }
 
+/* ---- sagas ---- */
+
+static uint32_t check_of_key(struct belay_str key)
+{
+    return (uint32_t)belay_hash64(key) ^ 0x42454c59u;
+}
+
+static struct belay_str key_of(const struct saga_note *n)
+{
+    struct belay_str key = belay_str(n->key, n->n);
+    return n->n && n->n <= SAGA_KEY_BYTES && n->check == check_of_key(key) ? key : BELAY_STR_NONE;
+}
+
+static void take_saga(struct saga_note *n, struct belay_str key)
+{
+    n->n = 0;
+    if (key.n > SAGA_KEY_BYTES)
+        return;
+    memcpy(n->key, key.p, key.n);
+    n->check = check_of_key(key);
+    atomic_signal_fence(memory_order_seq_cst);
+    n->n = (uint16_t)key.n;
+    atomic_signal_fence(memory_order_seq_cst); /* before what may crash */
+}
+
+static int add_saga(struct engine_accused *a, struct belay_str key)
+{
+    struct belay_str copy = belay_str(belay_memdup0(key.p, key.n), key.n);
+    if (!copy.p)
+        return BELAY_NOMEM;
+    a->keys[a->count++] = copy;
+    return BELAY_OK;
+}
+
+/* The saga in hand first: the likely one. *ret_beside: the one in hand is none of those whose calls are under way. */
+static int gather_sagas(struct belay_engine *e, bool in_hand, bool *ret_beside)
+{
+    const struct engine_flight *h = e->flight;
+    struct engine_accused *a = &e->accused;
+    struct belay_str hand = in_hand ? key_of(&h->saga_at_work) : BELAY_STR_NONE;
+    int status = BELAY_OK;
+    *ret_beside = in_hand;
+    a->keys = belay_calloc(SAGA_NOTES + 1, sizeof *a->keys);
+    if (!a->keys)
+        return BELAY_NOMEM;
+    if (hand.p)
+        status = add_saga(a, hand);
+    for (uint32_t i = 0; i < SAGA_NOTES && status == BELAY_OK; i++) {
+        struct belay_str key = key_of(&h->sagas[i]);
+        bool same = key.p && hand.p && belay_str_eq(key, hand);
+        *ret_beside = *ret_beside && !same;
+        if (key.p && !same)
+            status = add_saga(a, key);
+    }
+    return status;
+}
+
+/* ---- what the last process left ---- */
+
 /* The message in hand has a note of its own too, unless it is a saga's. */
 static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
 {
@@ -72,8 +143,10 @@ static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
     crash.items = items;
     if (!items)
         return BELAY_NOMEM;
-    bool named = !hand || hand->sub == FLIGHT_OTHER;
-    crash.others += hand && hand->sub == FLIGHT_OTHER;
+    bool named = !hand || hand->sub == FLIGHT_OTHER, beside;
+    if (gather_sagas(e, hand && hand->sub == FLIGHT_OTHER, &beside) != BELAY_OK)
+        return BELAY_NOMEM;
+    crash.others += beside;
     for (uint32_t i = 0; i < e->run_max; i++) {
         const struct note *n = &h->notes[i];
         if (!says(n))
@@ -84,6 +157,10 @@ static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
     }
     if (!named)
         items[crash.count++] = (struct belay_crash_item){ hand->sub, hand->sequence, true };
+    crash.others_named = e->accused.count > 0;
+    if (crash.others < e->accused.count) /* pages of different moments, after a power failure */
+        crash.others = e->accused.count;
+    e->accused.alone = crash.count == 0 && crash.others == 1;
     *ret_crash = crash;
     return BELAY_OK;
 }
@@ -109,12 +186,34 @@ void engine_flight_clear(struct belay_engine *e)
     memset(e->flight, 0, flight_bytes(e));
     e->flight->magic = FLIGHT_MAGIC;
     e->flight->crash = belay_broker_crash_next(e->broker);
-    for (uint32_t i = 0; i < e->call_count; i++) /* of requests and sagas that began meanwhile */
-        e->flight->others += e->calls[i]->used && e->calls[i]->noted;
+    for (uint32_t i = 0; i < e->call_count; i++) { /* of requests and sagas that began meanwhile */
+        const struct engine_call *c = e->calls[i];
+        e->flight->others += c->used && c->noted;
+        if (c->used && c->noted && c->saga && !e->failed && !e->stopping) /* else it ends in order */
+            engine_flight_saga(e, c, belay_sagas_key_of(e->sagas, c->token));
+    }
+}
+
+void engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key)
+{
+    if (c->index < SAGA_NOTES && key.p)
+        take_saga(&e->flight->sagas[c->index], key);
+}
+
+void engine_flight_saga_ended(struct belay_engine *e, const struct engine_call *c)
+{
+    if (c->index < SAGA_NOTES)
+        e->flight->sagas[c->index].n = 0;
+}
+
+void engine_flight_saga_at_work(struct belay_engine *e, struct belay_str key)
+{
+    take_saga(&e->flight->saga_at_work, key);
 }
 
 void engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence)
 {
+    e->flight->saga_at_work.n = 0; /* it is known when its turn comes */
     take(&e->flight->at_work, sub, sequence);
 }
 
@@ -143,7 +242,7 @@ void engine_flight_other(struct belay_engine *e, bool begins)
 
 bool engine_flight_is_known(struct belay_engine *e)
 {
-    if (e->uncounted.count && !engine_crash_count(e))
+    if (engine_is_uncounted(e) && !engine_crash_count(e))
         return false;
     if (e->crash_position == 0)
         return true;

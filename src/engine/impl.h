@@ -189,6 +189,14 @@ struct engine_timer { /* a flow with a timer as its source */
 
 struct engine_flight; /* flight.c: bytes of the mapped pages */
 
+/* Sagas that were at work when the process died. */
+struct engine_accused {
+    struct belay_str *keys;     /* memory of their own each */
+    uint32_t count;
+    uint32_t told, next;        /* how many are written down; whose turn it is alone */
+    bool alone;
+};
+
 struct belay_engine {
     struct belay_engine_opt opt;
     struct belay_store *store;
@@ -242,12 +250,14 @@ struct belay_engine {
 
     struct belay_file *flight_file;
     struct engine_flight *flight;
+    struct engine_accused accused;
     struct belay_crash uncounted; /* what the last process died of, as long as there is no room to write it down */
     belay_time uncounted_until;   /* then it is let go: a full disk has to drain */
     uint64_t crash_position; /* of what says whom the last process died of; 0: durable, or nobody */
     /* one by one (isolate.c) */
     bool isolating;
     struct engine_run *alone;   /* the suspect at work; NULL: none */
+    struct engine_call *alone_saga; /* the same, a saga's call */
     belay_time alone_until, isolate_until;
 
     bool stopping;
@@ -457,6 +467,11 @@ void engine_flight_idle(struct belay_engine *e);
 /* A message is in flight from here on, and no more. */
 void engine_flight_note(struct belay_engine *e, const struct engine_run *r);
 void engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
+/* Whose call it is: of which saga; no more. */
+void engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key);
+void engine_flight_saga_ended(struct belay_engine *e, const struct engine_call *c);
+/* Whose turn it is, after a take of FLIGHT_OTHER. */
+void engine_flight_saga_at_work(struct belay_engine *e, struct belay_str key);
 /* A call of a saga or a request is under way; no more. */
 void engine_flight_other(struct belay_engine *e, bool begins);
 /* The process ends in order: nothing it did ended it. */
@@ -474,6 +489,19 @@ bool engine_isolate(struct belay_engine *e);
 /* The suspect's call waits for its commit, and is out: only then its time begins. */
 void engine_isolate_granted(struct belay_engine *e, const struct engine_run *r);
 void engine_isolate_out(struct belay_engine *e, const struct engine_run *r);
+/* The same of a saga's call; ended: it has no outcome to come. */
+void engine_isolate_saga_out(struct belay_engine *e, const struct engine_call *c, bool ended);
+/* The sagas' part of a crash, in the commit that counts it. Errors: BELAY_BUSY, BELAY_NOSPACE: again later. */
+int engine_accuse(struct belay_engine *e, const struct belay_crash *crash, struct belay_err *err);
+void engine_accused_free(struct belay_engine *e);
+uint32_t engine_deaths_allowed(const struct belay_engine *e, const struct belay_flow_def *flow);
+/* The crash before is not written down yet. */
+static inline bool engine_is_uncounted(const struct belay_engine *e)
+{
+    return e->uncounted.count || e->uncounted.others_named;
+}
+/* That saga's turn alone. NULL: it makes no call. (calls.c) */
+struct engine_call *engine_call_saga(struct belay_engine *e, struct belay_str key);
 /* NEVER: not isolating. */
 belay_time engine_isolate_wake_at(const struct belay_engine *e);
 /* So many deaths, and it is quarantined instead of being run. True: the delivery is gone. */

@@ -7,6 +7,9 @@
  * next, and after ISOLATE_MS the others go on whoever is still suspected. */
 #include "engine/impl.h"
 
+#include <stdio.h>
+
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/planted.h"
 
@@ -14,10 +17,12 @@
 #define ISOLATE_MS 30000
 #define PENDING_MS 5       /* one is being read */
 #define SUSPECTS_A_STEP 64u
+#define SAGA_STORY_BYTES 160
 
 void engine_isolate_begin(struct belay_engine *e)
 {
-    e->isolating = (belay_broker_suspected(e->broker) > 0 || e->uncounted.count) && !BELAY_PLANTED(61);
+    bool anybody = belay_broker_suspected(e->broker) > 0 || engine_is_uncounted(e) || e->accused.count;
+    e->isolating = anybody && !BELAY_PLANTED(61);
     e->isolate_until = belay_time_add_ms(e->now, ISOLATE_MS);
 }
 
@@ -25,8 +30,58 @@ static void end(struct belay_engine *e)
 {
     e->isolating = false;
     e->alone = NULL;
+    e->alone_saga = NULL;
     for (uint32_t i = 0; i < e->connection_count; i++)
         e->connections[i]->wake_at = e->now; /* who waited may call */
+}
+
+/* ---- sagas: when no message is left ---- */
+
+int engine_accuse(struct belay_engine *e, const struct belay_crash *crash, struct belay_err *err)
+{
+    struct engine_accused *a = &e->accused;
+    char story[SAGA_STORY_BYTES];
+    int n = a->alone ? snprintf(story, sizeof story, "the process died while this saga alone was at work")
+                     : snprintf(story, sizeof story, "the process died with %u messages and %u calls of sagas and requests in flight, "
+                                "this one among them", crash->count, crash->others);
+    int status = BELAY_OK;
+    bool counted = crash->number < belay_broker_crash_next(e->broker); /* by a process that died before it had cleared the pages */
+    for (; status == BELAY_OK && a->told < a->count; a->told += status == BELAY_OK)
+        if (!counted)
+            status = belay_sagas_accuse(e->sagas, a->keys[a->told], a->alone, belay_str(story, (size_t)n), e->now, err);
+    return status;
+}
+
+void engine_accused_free(struct belay_engine *e)
+{
+    for (uint32_t i = 0; i < e->accused.count; i++)
+        belay_free((char *)(uintptr_t)e->accused.keys[i].p);
+    belay_free(e->accused.keys);
+    e->accused = (struct engine_accused){ 0 };
+}
+
+/* True: one is at work, or there may be one in a moment. */
+static bool isolate_saga(struct belay_engine *e)
+{
+    struct engine_accused *a = &e->accused;
+    while (a->next < a->count) {
+        e->alone_saga = engine_call_saga(e, a->keys[a->next]); /* also a second one: first it asked, then it does */
+        e->alone_until = e->isolate_until;
+        if (e->alone_saga)
+            return true;
+        a->next++; /* it is through, or wants nothing just now, or what kills is put aside */
+    }
+    return false;
+}
+
+void engine_isolate_saga_out(struct belay_engine *e, const struct engine_call *c, bool ended)
+{
+    if (e->alone_saga != c)
+        return;
+    if (ended)
+        e->alone_saga = NULL;
+    else
+        e->alone_until = belay_time_add_ms(e->now, ALONE_MS);
 }
 
 bool engine_isolate(struct belay_engine *e)
@@ -37,10 +92,16 @@ bool engine_isolate(struct belay_engine *e)
     for (uint32_t i = 0; i < SUSPECTS_A_STEP && engine_may_deliver(e); i++) {
         if (e->now >= e->isolate_until)
             break;
-        if (e->alone && e->now < e->alone_until)
+        if ((e->alone || e->alone_saga) && e->now < e->alone_until)
             return false;
+        if (e->alone_saga) { /* it had its time: it goes on beside the next */
+            e->alone_saga = NULL;
+            e->accused.next++;
+        }
         struct belay_delivery *d = belay_broker_next_suspect(e->broker, e->now, &pending);
         if (!d && pending)
+            return false;
+        if (!d && isolate_saga(e))
             return false;
         if (!d)
             break;
@@ -70,14 +131,14 @@ belay_time engine_isolate_wake_at(const struct belay_engine *e)
 {
     if (!e->isolating)
         return BELAY_TIME_NEVER;
-    bool waits = e->alone && e->alone_until < e->isolate_until;
+    bool waits = (e->alone || e->alone_saga) && e->alone_until < e->isolate_until;
     belay_time at = waits ? e->alone_until : belay_time_add_ms(e->now, PENDING_MS);
     return at < e->isolate_until ? at : e->isolate_until;
 }
 
 /* ---- quarantine ---- */
 
-static uint32_t deaths_allowed(const struct belay_engine *e, const struct belay_flow_def *flow)
+uint32_t engine_deaths_allowed(const struct belay_engine *e, const struct belay_flow_def *flow)
 {
     uint32_t after = flow && flow->crash_after ? flow->crash_after : e->current->crash_after;
     return after ? after : BELAY_CRASH_AFTER_DEFAULT;
@@ -95,7 +156,7 @@ bool engine_quarantine(struct belay_engine *e, struct belay_delivery *d, const s
 {
     struct belay_fault fault;
     struct belay_err err;
-    if (d->deaths < deaths_allowed(e, flow))
+    if (d->deaths < engine_deaths_allowed(e, flow))
         return false;
     belay_fault_init(&fault, "POISON:CRASH", BELAY_CLASS_PERMANENT,
                      "the process died %u times while only this message was at work: it is not run again "

@@ -70,6 +70,7 @@ void saga_move_next(struct saga_turn *t, struct saga_move *m)
     BELAY_ASSERT(m->step < t->saga->step_count);
     fresh(t, m);
     m->state = SAGA_RUNNING;
+    m->flags = saga_innocent(m->flags);
     m->until = BELAY_TIME_NEVER;
     m->at = (uint8_t)(m->step + 1);
     if (m->at == t->saga->step_count && !(m->flags & SAGA_ABORTING)) {
@@ -111,7 +112,7 @@ void saga_move_fail(struct saga_turn *t, struct saga_move *m, const struct belay
     saga_move_fault(t, m, fault);
     fresh(t, m);
     m->until = BELAY_TIME_NEVER;
-    m->flags &= (uint8_t)~SAGA_ABORTING;
+    m->flags = 0; /* what it goes back through begins anew */
     int top = saga_undo_next(t, m, t->saga->step_count);
     if (top >= 0) {
         m->state = SAGA_COMPENSATING;
@@ -129,6 +130,7 @@ void saga_move_park(struct saga_turn *t, struct saga_move *m, const struct belay
     saga_move_fault(t, m, fault);
     m->parked_from = t->saga->state;
     m->state = SAGA_PARKED;
+    m->flags = saga_innocent(m->flags);
     m->due = BELAY_TIME_NEVER;
 }
 
@@ -210,6 +212,8 @@ static enum saga_act record_begun(struct saga_turn *t, enum flight purpose)
 static bool is_retry(const struct saga *i, enum flight purpose)
 {
     uint32_t tries = purpose == FLIGHT_DO ? i->steps[i->at].attempts : i->attempt;
+    if (i->flags & SAGA_SUSPECTED)
+        return false; /* it goes on after a crash, alone: no storm that a budget has to hold back */
     return tries > (i->again ? 1 : 0);
 }
 

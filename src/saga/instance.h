@@ -58,6 +58,10 @@ enum flight { FLIGHT_NONE, FLIGHT_DO, FLIGHT_RESOLVE, FLIGHT_UNDO };
 
 /* Flags of an instance. */
 #define SAGA_ABORTING 0x01 /* a person said so, perhaps while a call was in flight */
+#define SAGA_SUSPECTED 0x02 /* it was at work when the process died, and had no answer since */
+#define SAGA_DEATH 0x04     /* the rest: how often the process died while it alone was at work */
+#define SAGA_DEATHS_MAX 63u
+#define SAGA_DEATHS(flags) ((uint32_t)(flags) / SAGA_DEATH)
 
 struct saga_kind;
 

@@ -223,6 +223,8 @@ int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
     struct belay_fault fault;
     BELAY_ASSERT(t->saga->at < t->saga->step_count);
     saga_move_init(&m, t->saga, t->now, SAGA_EVENT_DONE);
+    if (o && purpose != FLIGHT_RESOLVE) /* a question is not what it may have died of: that comes now */
+        m.flags = saga_answered(m.flags, o->ok);
     if (!o)
         belay_fault_init(&fault, "SAGA:INTERRUPTED", BELAY_CLASS_UNKNOWN_OUTCOME,
                          "the process ended before the outcome was known");
@@ -241,5 +243,8 @@ int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
     } else {
         failed(t, &m, purpose, o ? repeatable : was_repeatable(t, purpose), o, &fault);
     }
+    bool repeats = m.step_state == STEP_WAITING || m.step_state == STEP_UNDOING;
+    if ((m.flags & SAGA_SUSPECTED) && repeats && m.state == t->saga->state)
+        m.due = t->now; /* it has its turn alone now */
     return saga_move_commit(t->room, t->saga, &m, err);
 }

@@ -28,6 +28,7 @@ static const char *const event_names[SAGA_EVENT_COUNT] = {
     [SAGA_EVENT_SETTLED_SKIP] = "settled_skip",
     [SAGA_EVENT_STEP_TIMEOUT] = "step_timeout",
     [SAGA_EVENT_ABORT_TOO_LATE] = "abort_too_late",
+    [SAGA_EVENT_CRASHED] = "crashed",
 };
 
 const char *saga_event_name(unsigned event)

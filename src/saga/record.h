@@ -56,6 +56,7 @@ enum saga_event {
     SAGA_EVENT_SETTLED_SKIP,
     SAGA_EVENT_STEP_TIMEOUT,
     SAGA_EVENT_ABORT_TOO_LATE,
+    SAGA_EVENT_CRASHED,
     SAGA_EVENT_COUNT
 };
 const char *saga_event_name(unsigned event);

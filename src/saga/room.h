@@ -255,6 +255,16 @@ enum saga_act saga_make_call(struct saga_turn *t, const struct belay_call_def *c
 enum saga_act saga_make_publish(struct saga_turn *t, const struct belay_publish_def *publish,
                                 uint64_t index, struct saga_move *m, struct belay_fault *ret_fault,
                                 bool *ret_failed);
+/* suspect.c */
+/* The flags of one whose step was left behind, or whose call was answered. */
+uint8_t saga_innocent(uint8_t flags);
+uint8_t saga_answered(uint8_t flags, bool ok);
+/* Has it killed so often that it is not run any more? Then it is parked with its story. */
+bool saga_is_deadly(const struct saga_turn *t);
+enum saga_act saga_quarantine(struct saga_turn *t);
+/* sagas.c: its turn, to where it belongs then. It was taken out of every queue. */
+enum saga_act saga_take_turn(struct belay_sagas *s, struct saga *i, belay_time now, struct belay_call_request *ret_request,
+                             const struct belay_connection_def **ret_connection, bool *ret_retry);
 /* undo.c */
 enum saga_act saga_undo(struct saga_turn *t);
 /* Step below `from` (not included) that is to be undone, as it will be after m; -1: none. */

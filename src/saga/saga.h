@@ -66,6 +66,10 @@ struct belay_sagas_opt {
     bool (*may_call)(void *arg, const struct belay_connection_def *connection, bool retry, belay_time *ret_at);
     /* Told as it is appended, not at recovery; may be NULL. A saga that completed is no news. */
     void (*tell)(void *arg, const struct belay_saga_news *news);
+    /* The instance (its key, a view) that is worked on from now on, before anything of it is evaluated; may be NULL. */
+    void (*at_work)(void *arg, struct belay_str key);
+    /* After how many deaths of the process, it alone at work, an instance is parked; NULL: never. */
+    uint32_t (*deaths_allowed)(void *arg);
     /* A message to a saga becomes a letter; may be NULL. */
     void (*tell_letter)(void *arg, const struct belay_delivery *d, const struct belay_fault *fault);
     void *arg;
@@ -108,6 +112,18 @@ belay_time belay_sagas_wake_at(const struct belay_sagas *s);
 
 /* The words of an instance (json/redact.h): of its start message and its results. Unknown: none. */
 void belay_sagas_gather(struct belay_sagas *s, struct belay_str name, struct belay_str id, struct belay_redact_words *words);
+/* ---- what was at work when the process died (suspect.c) ---- */
+
+/* Of the call that next gave; a view until the next call. None: p == NULL. */
+struct belay_str belay_sagas_key_of(struct belay_sagas *s, uint64_t request_id);
+/* The process died with it at work; alone: and with nothing else, which counts against it. story: a line for its history.
+ * One that has ended is passed by. Errors: BELAY_BUSY, BELAY_NOSPACE. */
+int belay_sagas_accuse(struct belay_sagas *s, struct belay_str key, bool alone, struct belay_str story, belay_time now,
+                       struct belay_err *err) BELAY_MUST_CHECK;
+/* As next, of this one alone, as long as it is suspected: false also where it has no call to make now. */
+bool belay_sagas_next_of(struct belay_sagas *s, struct belay_str key, belay_time now, struct belay_call_request *ret_request,
+                         const struct belay_connection_def **ret_connection, bool *ret_retry);
+
 /* JSON of an instance: {"id","saga","status" (the definition's word), "state", "step" (the one it
  * is at), "parked": "step"|"compensation" (what a person is asked about),
  * "started_at","updated_at","deadline", "history":[{"at","event","step","attempt","detail"}],

@@ -130,6 +130,8 @@ static enum saga_act one_move(struct saga_turn *t)
         return forget(t);
     if (i->state == SAGA_PARKED)
         return ACT_LATER;
+    if (saga_is_deadly(t))
+        return saga_quarantine(t);
     if (!t->def)
         return park_undefined(t);
     return i->state == SAGA_RUNNING ? saga_forward(t) : saga_undo(t);
@@ -181,6 +183,27 @@ static struct saga *pop_ready(struct belay_sagas *s)
     return i;
 }
 
+static void tell_at_work(struct belay_sagas *s, const struct saga *i)
+{
+    if (s->opt.at_work)
+        s->opt.at_work(s->opt.arg, saga_key_str(&i->key));
+}
+
+enum saga_act saga_take_turn(struct belay_sagas *s, struct saga *i, belay_time now, struct belay_call_request *ret_request,
+                             const struct belay_connection_def **ret_connection, bool *ret_retry)
+{
+    tell_at_work(s, i);
+    saga_turn_init(&s->turn, s, i, now);
+    enum saga_act act = saga_turn_go(&s->turn);
+    put_away(s, &s->turn, act);
+    if (act == ACT_CALL) {
+        *ret_request = s->turn.request;
+        *ret_connection = s->turn.connection;
+        *ret_retry = s->turn.retry;
+    }
+    return act;
+}
+
 bool belay_sagas_next(struct belay_sagas *s, belay_time now, struct belay_call_request *ret_request,
                       const struct belay_connection_def **ret_connection, bool *ret_retry)
 {
@@ -195,17 +218,9 @@ bool belay_sagas_next(struct belay_sagas *s, belay_time now, struct belay_call_r
             if (!(i = pop_ready(s)))
                 return false;
         }
-        saga_turn_init(&s->turn, s, i, now);
-        enum saga_act act = saga_turn_go(&s->turn);
-        put_away(s, &s->turn, act);
-        if (act == ACT_CALL) {
-            *ret_request = s->turn.request;
-            *ret_connection = s->turn.connection;
-            *ret_retry = s->turn.retry;
-            return true;
-        }
-        if (act == ACT_NO_ROOM)
-            return false;
+        enum saga_act act = saga_take_turn(s, i, now, ret_request, ret_connection, ret_retry);
+        if (act == ACT_CALL || act == ACT_NO_ROOM)
+            return act == ACT_CALL;
     }
     return false;
 }
@@ -230,6 +245,7 @@ int belay_sagas_outcome(struct belay_sagas *s, const struct belay_call_outcome *
     s->now = now;
     if (!i)
         return BELAY_OK;
+    tell_at_work(s, i);
     saga_turn_init(&s->turn, s, i, now);
     int status = saga_outcome(&s->turn, (enum flight)i->flight, i->repeatable, outcome, err);
     if (status != BELAY_OK)

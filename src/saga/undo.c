@@ -32,6 +32,7 @@ void saga_move_undone(struct saga_turn *t, struct saga_move *m, enum saga_step_s
 {
     BELAY_ASSERT(state == STEP_UNDONE || state == STEP_LEFT);
     m->step_state = (uint8_t)state;
+    m->flags = saga_innocent(m->flags);
     m->attempt = 0;
     m->delay_ms = 0;
     m->first_at = t->now;

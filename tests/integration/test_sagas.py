@@ -130,3 +130,34 @@ def test_a_step_that_takes_too_long_has_failed(tmp_path):
         assert any(h["event"] == "step_timeout" for h in w.state("s-1")["history"])
     finally:
         w.stop()
+
+
+def test_a_saga_that_was_alone_at_two_deaths_is_parked_with_its_story_and_the_rest_go_on(tmp_path):
+    w = Paying(str(tmp_path))
+    path = os.path.join(w.config, "belay.yaml")
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(text.replace("timeout: 2s", "timeout: 5m").replace("timeout: 1s", "timeout: 1m")
+                .replace("$steps.charge.body.token", "id"))
+    w.start()
+    try:
+        w.faults(warehouse={"timeout": 1.0})
+        w.put("deadly", "d")
+        for _ in range(2):
+            until(lambda: w.state("deadly").get("step") == "ship"
+                  and belay_json("status", data=w.data)["engine"]["calls_in_flight"] == 1)
+            w.kill()
+            w.start()
+        shown = w.parked("deadly")
+        assert shown["error"]["type"] == "POISON:CRASH" and "2 times" in shown["error"]["description"]
+        assert [e["detail"] for e in shown["history"] if e["event"] == "crashed"] == [
+            "the process died while this saga alone was at work"] * 2
+        w.faults(warehouse={"timeout": 0})
+        w.put("fine", "d")
+        until(lambda: w.state("fine")["state"] == "compensated")  # its last step is refused
+        assert w.state("deadly")["state"] == "parked"
+        w.say("retry", "pay/deadly", "--reason", "mended")
+        until(lambda: any(e["event"] == "done" and e["step"] == "ship" for e in w.state("deadly")["history"]))
+    finally:
+        w.stop()

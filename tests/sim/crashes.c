@@ -18,12 +18,18 @@ void __real_engine_flight_idle(struct belay_engine *e);
 void __real_engine_flight_note(struct belay_engine *e, const struct engine_run *r);
 void __real_engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
 void __real_engine_flight_other(struct belay_engine *e, bool begins);
+void __real_engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key);
+void __real_engine_flight_saga_ended(struct belay_engine *e, const struct engine_call *c);
+void __real_engine_flight_saga_at_work(struct belay_engine *e, struct belay_str key);
 void __real_engine_flight_clear(struct belay_engine *e);
 void __wrap_engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence);
 void __wrap_engine_flight_idle(struct belay_engine *e);
 void __wrap_engine_flight_note(struct belay_engine *e, const struct engine_run *r);
 void __wrap_engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
 void __wrap_engine_flight_other(struct belay_engine *e, bool begins);
+void __wrap_engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key);
+void __wrap_engine_flight_saga_ended(struct belay_engine *e, const struct engine_call *c);
+void __wrap_engine_flight_saga_at_work(struct belay_engine *e, struct belay_str key);
 void __wrap_engine_flight_clear(struct belay_engine *e);
 
 /* ---- the ledger ---- */
@@ -37,6 +43,28 @@ static struct sim_accused *accused(struct sim_world *w, uint32_t sub, uint64_t s
         return NULL;
     w->accused[w->accused_count] = (struct sim_accused){ .sub = sub, .sequence = sequence };
     return &w->accused[w->accused_count++];
+}
+
+/* Of a saga: under the hash of its id. A key is a byte, the number of its kind, the id. */
+#define SAGA_LEDGER UINT32_MAX
+
+static struct sim_accused *accused_saga(struct sim_world *w, struct belay_str id)
+{
+    return accused(w, SAGA_LEDGER, belay_hash64(id));
+}
+
+/* Those whose calls are out are in the ledger from now on; the last of them. */
+static struct sim_accused *saga_out(struct sim_world *w)
+{
+    const struct belay_engine *e = w->engine;
+    struct sim_accused *last = NULL;
+    for (uint32_t i = 0; i < e->call_count; i++) {
+        const struct engine_call *c = e->calls[i];
+        struct belay_str key = c->used && c->saga ? belay_sagas_key_of(e->sagas, c->token) : BELAY_STR_NONE;
+        if (key.n > 5)
+            last = accused_saga(w, belay_str_sub(key, 5, key.n));
+    }
+    return last;
 }
 
 /* Calls of sagas and requests. */
@@ -73,6 +101,9 @@ static void note_death(struct sim_world *w, uint32_t sub, uint64_t sequence)
     }
     if (messages == 1 && others == 0 && last)
         last->alone++;
+    struct sim_accused *saga = saga_out(w);
+    if (saga && messages == 0 && others == 1 && sub != FLIGHT_OTHER)
+        saga->alone++;
     w->died_noted = true;
 }
 
@@ -94,6 +125,19 @@ void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64
     if (a && a->alone + a->maybe < BELAY_CRASH_AFTER_DEFAULT)
         sim_violation(w, "POISON", "%.*s/%llu is quarantined after %u deaths alone, and perhaps %u",
                       BELAY_STR_ARG(owner), (unsigned long long)sequence, a->alone, a->maybe);
+}
+
+void sim_crashes_saga_parked(struct sim_world *w, struct belay_str id, struct belay_str why)
+{
+    const struct sim_accused *a = belay_str_starts(why, BELAY_STR("POISON:CRASH")) ? accused_saga(w, id) : NULL;
+    if (a && a->alone + a->maybe < BELAY_CRASH_AFTER_DEFAULT)
+        sim_violation(w, "POISON", "saga %.*s is parked after %u deaths alone, and perhaps %u", BELAY_STR_ARG(id), a->alone,
+                      a->maybe);
+}
+
+void sim_crashes_word(struct sim_world *w, const char *id)
+{
+    w->saga_killer_words += w->saga_killer[0] && strstr(w->saga_killer, id) != NULL;
 }
 
 /* ---- dying ---- */
@@ -146,6 +190,24 @@ void __wrap_engine_flight_other(struct belay_engine *e, bool begins)
         __real_engine_flight_other(e, begins);
 }
 
+void __wrap_engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key)
+{
+    if (!world->dying)
+        __real_engine_flight_saga(e, c, key);
+}
+
+void __wrap_engine_flight_saga_ended(struct belay_engine *e, const struct engine_call *c)
+{
+    if (!world->dying)
+        __real_engine_flight_saga_ended(e, c);
+}
+
+void __wrap_engine_flight_saga_at_work(struct belay_engine *e, struct belay_str key)
+{
+    if (!world->dying)
+        __real_engine_flight_saga_at_work(e, key);
+}
+
 void __wrap_engine_flight_clear(struct belay_engine *e)
 {
     if (!world->dying)
@@ -162,18 +224,26 @@ void sim_crashes_look(struct sim_world *w)
         w->poison_durable = belay_store_durable(s) >= belay_store_position(s);
 }
 
+static bool has(const struct belay_call_request *request, const char *text)
+{
+    for (size_t i = 0; text[0] && i + strlen(text) <= request->body.n; i++)
+        if (memcmp(request->body.p + i, text, strlen(text)) == 0)
+            return true;
+    for (uint32_t i = 0; i < request->param_count; i++)
+        if (belay_str_eq(request->params[i].value, belay_str_c(text)))
+            return true;
+    return false;
+}
+
 /* A thread of a connector dies of what it is to send. */
 bool sim_crashes_call(struct sim_world *w, const struct belay_call_request *request)
 {
-    if (w->calm || !w->killer[0])
-        return false;
-    for (size_t i = 0; i + strlen(w->killer) <= request->body.n; i++)
-        if (memcmp(request->body.p + i, w->killer, strlen(w->killer)) == 0) {
-            sim_trace(w, "it dies of %s", w->killer);
-            w->killer_deaths++;
-            return true;
-        }
-    return false;
+    bool message = !w->calm && has(request, w->killer), saga = !w->calm && has(request, w->saga_killer);
+    if (message || saga)
+        sim_trace(w, "it dies of %s", message ? w->killer : w->saga_killer);
+    w->killer_deaths += message;
+    w->saga_killer_deaths += saga && !message;
+    return message || saga;
 }
 
 void sim_crashes_init(struct sim_world *w)
@@ -183,6 +253,9 @@ void sim_crashes_init(struct sim_world *w)
     if (sim_chance(w, 300))
         snprintf(w->killer, sizeof w->killer, "\"lane\":\"l%u\",\"n\":%u}", (unsigned)sim_below(w, SIM_LANES_MAX),
                  (unsigned)sim_below(w, 3));
+    if (sim_chance(w, 300))
+        snprintf(w->saga_killer, sizeof w->saga_killer, sim_chance(w, 500) ? "/bookings/o%u" : "{\"order\":\"o%u\",\"amount\":",
+                 (unsigned)sim_below(w, 4));
     w->power_fails = sim_chance(w, 700);
 }
 
@@ -196,7 +269,8 @@ static void check(struct sim_world *w, const char *who, uint64_t deaths, uint64_
 
 void sim_crashes_check(struct sim_world *w)
 {
-    uint64_t excused = w->crashes + w->stumbles - w->poison_deaths - w->killer_deaths;
+    uint64_t excused = w->crashes + w->stumbles - w->poison_deaths - w->killer_deaths - w->saga_killer_deaths;
     check(w, "the poison of pipe", w->poison_deaths, w->pipe_replays, excused);
     check(w, w->killer, w->killer_deaths, w->handle_replays, excused);
+    check(w, w->saga_killer, w->saga_killer_deaths, w->saga_killer_words, excused);
 }

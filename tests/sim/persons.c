@@ -102,6 +102,7 @@ static void say(struct sim_world *w, const struct parked *p)
     struct belay_sagas *s = belay_engine_sagas(w->engine);
     if (word.how == BELAY_SETTLE_SKIP)
         left_out(o, p);
+    sim_crashes_word(w, p->id);
     o->book_calls = 0;
     o->stuck = o->stuck && !w->calm; /* somebody sees to the warehouse */
     sim_trace(w, "%s: %s of %s: %s", p->id, p->backwards ? "compensation" : "step", p->step,
@@ -125,6 +126,7 @@ static void abort_or_hurry(struct sim_world *w)
     struct belay_sagas *s = belay_engine_sagas(w->engine);
     struct belay_err err;
     bool hurry = sim_chance(w, 700);
+    sim_crashes_word(w, o->id);
     int status
         = hurry ? belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(o->id), &retry,
                                      sim_clock(w), &err)

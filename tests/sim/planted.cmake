@@ -50,6 +50,8 @@ set(planted
   "39:a_backup_whose_segments_are_used_again_meanwhile"
   "60:a_death_in_company_that_counts_against_all"
   "61:suspects_that_never_run_alone"
+  "56:a_death_in_company_that_counts_against_all_sagas"
+  "57:a_death_alone_that_is_not_held_against_a_saga"
   "70:a_full_queue_that_nobody_waits_for"
   "71:a_full_queue_that_rejects_nothing"
   "72:a_message_that_is_begun_after_its_time"

@@ -207,6 +207,8 @@ static void take_actions(struct sim_world *w)
                       BELAY_STR_ARG(a.u.event.key));
             if (strcmp(a.u.event.name, "poison.quarantined") == 0)
                 sim_crashes_quarantined(w, a.u.event.owner, a.u.event.sequence);
+            if (strcmp(a.u.event.name, "saga.parked") == 0)
+                sim_crashes_saga_parked(w, a.u.event.key, a.u.event.fields[3].value); /* why */
             sim_poison_event(w, &a.u.event);
             break;
         }

@@ -213,6 +213,8 @@ struct sim_world {
     uint32_t newest;           /* segment that took a durable commit last, when the process died; 0: none */
     char killer[40];           /* of the body of a call that kills; "": none */
     uint64_t killer_deaths, handle_replays;
+    char saga_killer[48];      /* the same of a saga's charge or booking; "": none */
+    uint64_t saga_killer_deaths, saga_killer_words;
     struct sim_accused accused[SIM_ACCUSED_MAX];
     uint32_t accused_count;
     bool died_noted, power_fails;
@@ -312,6 +314,9 @@ void sim_small_parts(struct sim_world *w);
 void sim_poison_event(struct sim_world *w, const struct belay_action_event *event);
 void sim_crashes_died(struct sim_world *w, bool power);
 void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64_t sequence);
+void sim_crashes_saga_parked(struct sim_world *w, struct belay_str id, struct belay_str why);
+/* A person says something about it: then it may kill again. */
+void sim_crashes_word(struct sim_world *w, const char *id);
 /* Everything is durable that was done so far; false: the disk is about to end it. */
 bool sim_make_sure(struct sim_world *w);
 /* How often each event is in a topic, and where it is first at or behind `from`. */

@@ -11,7 +11,7 @@ static struct belay_crash_item item(struct world *w, uint64_t sequence, bool in_
 static void crash_with(struct world *w, const uint64_t *sequences, uint32_t count, uint32_t others)
 {
     struct belay_crash_item items[16];
-    struct belay_crash crash = { belay_broker_crash_next(w->b), items, count, others };
+    struct belay_crash crash = { belay_broker_crash_next(w->b), items, count, others, false };
     uint64_t position;
     for (uint32_t i = 0; i < count; i++)
         items[i] = item(w, sequences[i], i + 1 == count);
@@ -123,7 +123,7 @@ static void what_is_settled_or_unknown_is_not_suspected(void **state)
     ack(w, take_one(w, 1));
     world_settle(w);
     struct belay_crash_item items[] = { item(w, 1, true), item(w, 7, false), { 99, 1, false } };
-    struct belay_crash crash = { 1, items, 3, 0 };
+    struct belay_crash crash = { 1, items, 3, 0, false };
     uint64_t position = 1;
     world_ok(w, belay_broker_crashed(w->b, &crash, w->now, &position, &w->err));
     assert_int_equal(position, 0);
@@ -188,7 +188,7 @@ static void a_crash_without_memory_is_not_half_counted(void **state)
     world_settle(w);
     for (unsigned n = 0;; n++) {
         struct belay_crash_item items[] = { item(w, 1, true) };
-        struct belay_crash crash = { 1, items, 1, 0 };
+        struct belay_crash crash = { 1, items, 1, 0, false };
         uint64_t position = 0;
         belay_alloc_fail_after(n);
         int status = belay_broker_crashed(w->b, &crash, w->now, &position, &w->err);

@@ -36,6 +36,27 @@
     "      - name: charge\n"                                                                        \
     "        call: { connection: out, method: POST, path: '/saga/{% id %}' }\n"
 
+#define POST_ONLY                                                                                   \
+    "flows:\n"                                                                                      \
+    "  post:\n"                                                                                     \
+    "    from: { api: api, operation: a }\n"                                                        \
+    "    steps:\n"                                                                                  \
+    "      - publish: { topic: things, key: '{% id %}' }\n"                                         \
+    "    reply: { status: 202 }\n"
+
+#define TWO_STEPS                                                                                   \
+    "sagas:\n"                                                                                      \
+    "  pay:\n"                                                                                      \
+    "    from: { topic: things, start: earliest }\n"                                                \
+    "    id: '{% id %}'\n"                                                                          \
+    "    steps:\n"                                                                                  \
+    "      - name: charge\n"                                                                        \
+    "        call: { connection: out, method: POST, path: '/charge/{% id %}' }\n"                   \
+    "        compensate: { call: { connection: out, method: POST, path: '/refund/{% id %}' } }\n"   \
+    "      - name: ship\n"                                                                          \
+    "        call: { connection: out, method: POST, path: '/ship/{% id %}' }\n"
+
+static const char sagas[] = HEAD POST_ONLY TWO_STEPS;
 static const char plain[] = HEAD FLOWS;
 static const char with_saga[] = HEAD FLOWS SAGA;
 static const char once[] = HEAD "crash_loop: { after: 1 }\n" FLOWS;
@@ -204,6 +225,143 @@ static void a_message_beside_a_sagas_call_was_not_alone(void **state)
     bench_deinit(&b);
 }
 
+/* ---- sagas ---- */
+
+static struct belay_saga_stats saga_stats(struct bench *b)
+{
+    struct belay_str name;
+    struct belay_saga_stats s;
+    assert_true(belay_sagas_stats(belay_engine_sagas(b->engine), 0, &name, &s));
+    return s;
+}
+
+/* JSON, as an operator sees it. */
+static void assert_saga(struct bench *b, const char *id, const char *part, bool there)
+{
+    struct belay_buf view;
+    belay_buf_init(&view, BELAY_MIB(1));
+    assert_ok(belay_sagas_view(belay_engine_sagas(b->engine), BELAY_STR("pay"), belay_str_c(id), &view, &b->err));
+    belay_buf_put_c(&view, '\0');
+    if ((strstr(view.p, part) != NULL) != there)
+        fail_msg("%s %s in %s", part, there ? "is not" : "is", view.p);
+    belay_buf_deinit(&view);
+}
+
+static void answer_last(struct bench *b)
+{
+    bench_answer(b, bench_call_last(b)->id, "{}");
+}
+
+static void say(struct bench *b, const char *id, enum belay_settle how)
+{
+    const struct belay_saga_word word = { .how = how, .who = BELAY_STR("ann") };
+    assert_ok(belay_sagas_settle(belay_engine_sagas(b->engine), BELAY_STR("pay"), belay_str_c(id), &word, b->now, &b->err));
+    bench_go(b);
+}
+
+static void sagas_run_one_by_one_and_then_the_rest(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, sagas);
+    post(&b, "a");
+    post(&b, "b");
+    post(&b, "c");
+    assert_int_equal(b.call_count, 3);
+    dies(&b);
+    post(&b, "d"); /* had not begun: waits */
+    for (unsigned n = 1; n <= 3; n++) {
+        assert_int_equal(b.call_count, n);
+        assert_non_null(strstr(bench_call_last(&b)->path, "/charge/"));
+        answer_last(&b);
+    }
+    assert_int_equal(b.call_count, 7); /* d's, and the next step of all three */
+    assert_saga(&b, "a", "\"crashed\"", true);
+    assert_saga(&b, "a", "with 0 messages and 3 calls", true);
+    assert_saga(&b, "d", "\"crashed\"", false);
+    bench_deinit(&b);
+}
+
+static void a_saga_that_kills_alone_is_parked_with_its_story_and_the_rest_go_on(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, sagas);
+    post(&b, "bad");
+    post(&b, "good");
+    dies(&b); /* with both: held against none of them */
+    for (int n = 0; n < 5 && strcmp(bench_call_last(&b)->path, "/charge/bad") != 0; n++)
+        answer_last(&b);
+    assert_string_equal(bench_call_last(&b)->path, "/charge/bad");
+    assert_int_equal(saga_stats(&b).parked, 0);
+    dies(&b);
+    assert_int_equal(b.call_count, 1);
+    assert_string_equal(bench_call_last(&b)->path, "/charge/bad");
+    dies(&b);
+    assert_int_equal(saga_stats(&b).parked, 1);
+    assert_saga(&b, "bad", "POISON:CRASH", true);
+    assert_saga(&b, "bad", "died 2 times", true);
+    assert_saga(&b, "bad", "while this saga alone was at work", true);
+    assert_int_equal(b.call_count, 1); /* the good one */
+    assert_non_null(strstr(bench_call_last(&b)->path, "good"));
+    for (int n = 0; n < 2; n++)
+        answer_last(&b);
+    assert_int_equal(saga_stats(&b).completed, 1);
+    dies(&b); /* what is parked stays parked */
+    assert_int_equal(b.call_count, 0);
+    assert_int_equal(saga_stats(&b).parked, 1);
+    say(&b, "bad", BELAY_SETTLE_DONE); /* it had been charged */
+    assert_string_equal(bench_call_last(&b)->path, "/ship/bad");
+    answer_last(&b);
+    assert_int_equal(saga_stats(&b).completed, 2);
+    bench_deinit(&b);
+}
+
+static void a_word_of_a_person_gives_as_many_deaths_again_and_success_forgets_them(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, sagas);
+    post(&b, "a");
+    dies(&b);
+    dies(&b);
+    assert_int_equal(saga_stats(&b).parked, 1);
+    say(&b, "a", BELAY_SETTLE_RETRY);
+    assert_string_equal(bench_call_last(&b)->path, "/charge/a");
+    dies(&b);
+    assert_int_equal(saga_stats(&b).parked, 0);
+    answer_last(&b);
+    assert_string_equal(bench_call_last(&b)->path, "/ship/a");
+    dies(&b); /* another step: the first death of this one */
+    assert_int_equal(saga_stats(&b).parked, 0);
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 409);
+    assert_string_equal(bench_call_last(&b)->path, "/refund/a");
+    dies(&b); /* compensations too */
+    assert_string_equal(bench_call_last(&b)->path, "/refund/a");
+    assert_int_equal(saga_stats(&b).parked, 0);
+    dies(&b);
+    assert_int_equal(saga_stats(&b).parked, 1);
+    assert_saga(&b, "a", "\"parked\":\"compensation\"", true);
+    say(&b, "a", BELAY_SETTLE_DONE);
+    assert_int_equal(saga_stats(&b).compensated, 1);
+    bench_deinit(&b);
+}
+
+static void a_saga_beside_a_message_was_not_alone(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, with_saga);
+    post(&b, "a");
+    for (int i = 0; i < 4; i++) {
+        dies(&b);
+        bench_pass_ms(&b, 6000); /* longer than the message may be alone: then the saga */
+        assert_int_equal(b.call_count, 2);
+    }
+    assert_int_equal(saga_stats(&b).parked, 0);
+    bench_deinit(&b);
+}
+
 static void requests_go_on_but_for_their_calls(void **state)
 {
     struct bench b;
@@ -279,7 +437,7 @@ struct page {
     uint64_t magic, crash, sequence;
     uint32_t sub, check, others, unused;
 };
-#define MAGIC 0x3154474c46594c42u
+#define MAGIC 0x3254474c46594c42u
 
 static void read_page(struct bench *b, struct page *ret_page)
 {
@@ -382,6 +540,10 @@ int main(void)
         cmocka_unit_test(success_clears_what_was_held_against_it),
         cmocka_unit_test(the_number_of_deaths_can_be_said),
         cmocka_unit_test(a_message_beside_a_sagas_call_was_not_alone),
+        cmocka_unit_test(sagas_run_one_by_one_and_then_the_rest),
+        cmocka_unit_test(a_saga_that_kills_alone_is_parked_with_its_story_and_the_rest_go_on),
+        cmocka_unit_test(a_word_of_a_person_gives_as_many_deaths_again_and_success_forgets_them),
+        cmocka_unit_test(a_saga_beside_a_message_was_not_alone),
         cmocka_unit_test(requests_go_on_but_for_their_calls),
         cmocka_unit_test(a_suspect_that_hangs_lets_the_next_one_go),
         cmocka_unit_test(a_stop_and_a_failure_leave_nobody_suspected),
