@@ -66,14 +66,19 @@ static uint32_t status_of(const struct belay_fault *f)
     return ours ? 500 : 502;
 }
 
+static void tell_failed(struct belay_engine *e, struct engine_run *r, const struct belay_fault *f)
+{
+    const struct belay_action_event event = { .level = 2, .name = "request.failed", .owner = r->def->name,
+                                              .attempt = r->attempt };
+    engine_tell_fault(e, &event, &r->message, f);
+}
+
 static void refuse_fault(struct belay_engine *e, struct engine_run *r, const struct belay_fault *f)
 {
     uint32_t status = status_of(f);
     uint32_t after = f->retry_after_ms ? f->retry_after_ms : RETRY_AFTER_MS;
     struct belay_str type = belay_arena_str(&r->arena, belay_str_c(f->type));
-    const struct belay_action_event event = { .level = 2, .name = "request.failed", .owner = r->def->name,
-                                              .attempt = r->attempt };
-    engine_tell_fault(e, &event, &r->message, f);
+    tell_failed(e, r, f);
     if (f->class_ != BELAY_CLASS_UNKNOWN_OUTCOME)
         forget_key(e, r);
     engine_request_refuse(e, r, status, type.p ? type.p : "error", belay_str_c(f->description),
@@ -205,14 +210,52 @@ static int settle_done(struct belay_engine *e, struct engine_run *r)
     return BELAY_OK;
 }
 
+/* The same request is refused again whenever it comes: what it asks for is wrong. All others may go well next time. */
+static bool is_final(const struct engine_run *r, const struct belay_fault *f)
+{
+    return r->keyed && r->verdict == BELAY_FLOW_LETTER && status_of(f) == 422 && f->class_ == BELAY_CLASS_PERMANENT;
+}
+
+/* As the connector writes a problem, with the correlation id of this first request: who asks again gets the same bytes.
+ * False: no memory. */
+static bool shape_refusal(struct belay_engine *e, struct engine_run *r, const struct belay_fault *f)
+{
+    static const struct belay_field type = { BELAY_STR_INIT("content-type"), BELAY_STR_INIT("application/problem+json") };
+    struct belay_json_out o = belay_json_out(&e->buf);
+    belay_buf_clear(&e->buf);
+    belay_json_begin_object(&o);
+    belay_json_key(&o, "title");
+    belay_json_put_c(&o, "Unprocessable Content");
+    belay_json_key(&o, "status");
+    belay_json_put_uint(&o, 422);
+    belay_json_key(&o, "detail");
+    belay_json_put_c(&o, f->description);
+    belay_json_key(&o, "correlationid");
+    belay_json_put_str(&o, r->message.correlationid);
+    belay_json_key(&o, "error");
+    belay_json_put_c(&o, f->type);
+    belay_json_end_object(&o);
+    struct belay_str body = belay_buf_status(&e->buf) == BELAY_OK ? belay_arena_str(&r->arena, belay_buf_view(&e->buf))
+                                                                   : BELAY_STR_NONE;
+    r->reply = (struct belay_action_reply){ .status = 422, .headers = &type, .header_count = 1, .body = body };
+    return body.p != NULL;
+}
+
 static int settle_error(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_fault fault = *belay_flow_fault(r->flow), unused;
-    int status = r->verdict == BELAY_FLOW_LETTER ? commit(e, r, false, &unused) : BELAY_OK;
+    bool final = is_final(r, &fault) && shape_refusal(e, r, &fault);
+    int status = r->verdict == BELAY_FLOW_LETTER ? commit(e, r, final, &unused) : BELAY_OK;
     if (status != BELAY_OK && status != BELAY_INVALID)
         return no_room(e, r, status);
-    if (!e->failed)
+    if (e->failed)
+        return BELAY_OK;
+    if (final && status == BELAY_OK) {
+        tell_failed(e, r, &fault);
+        answer(e, r);
+    } else {
         refuse_fault(e, r, &fault);
+    }
     return BELAY_OK;
 }
 

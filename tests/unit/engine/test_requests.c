@@ -43,6 +43,23 @@ static const char waiting[] =
     "      - map: '{% { \"n\": $got.body.n } %}'\n"
     "    reply: { status: 201, headers: { x-n: '{% $string(n) %}' } }\n";
 
+static const char checking[] =
+    "belay: 1\n"
+    "name: t\n"
+    "connections:\n"
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: Idempotency-Key } }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  ask:\n"
+    "    from: { api: api, operation: b }\n"
+    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 1h }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /x, body: '{% { \"id\": id } %}' }\n"
+    "        as: got\n"
+    "      - map: '{% { \"n\": $got.body.n } %}'\n"
+    "      - validate: { schema: { type: object, properties: { n: { type: integer } } } }\n"
+    "    reply: { status: 200 }\n";
+
 static int setup(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -247,6 +264,40 @@ static void who_waited_tries_himself_when_the_first_one_failed(void **state)
     bench_request_free(&first);
     bench_request_free(&second);
     bench_request_free(&late);
+    bench_deinit(&b);
+}
+
+/* The IETF draft: the result of the operation, success or an error. What may go well next time is none. */
+static void a_refusal_for_good_is_answered_again_byte_for_byte_and_leaves_nothing_to_do(void **state)
+{
+    struct bench b;
+    struct bench_request first, again, other;
+    (void)state;
+    bench_init(&b, checking);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(bench_ask(&b, &first, "b", "k1", "{\"id\":7}"));
+        bench_go(&b);
+        assert_int_equal(b.call_count, 1); /* of the first one: the flow had begun */
+        if (i == 0)
+            bench_answer(&b, bench_call_last(&b)->id, "{\"n\":\"none\"}");
+        assert_int_equal(b.reply_count, 2u * (unsigned)i + 1);
+        assert_int_equal(bench_reply_last(&b)->status, 422);
+        char body[sizeof bench_reply_last(&b)->body];
+        memcpy(body, bench_reply_last(&b)->body, sizeof body);
+        assert_non_null(strstr(body, "\"error\":\"VALIDATION:SCHEMA\""));
+        assert_ok(bench_ask(&b, &again, "b", "k1", "{\"id\":7}"));
+        bench_go(&b);
+        assert_string_equal(bench_reply_last(&b)->body, body);
+        assert_int_equal(bench_reply_last(&b)->status, 422);
+        bench_request_free(&first);
+        bench_request_free(&again);
+        bench_crash(&b); /* and by the next process too */
+        b.call_count = 1;
+    }
+    assert_ok(bench_ask(&b, &other, "b", "k1", "{\"id\":8}"));
+    bench_go(&b);
+    assert_non_null(strstr(bench_reply_last(&b)->type, "idempotency-key-reused"));
+    bench_request_free(&other);
     bench_deinit(&b);
 }
 
@@ -458,6 +509,7 @@ int main(void)
         T(a_key_is_a_string_of_a_structured_header),
         T(a_second_request_waits_for_the_first_ones_answer),
         T(who_waited_tries_himself_when_the_first_one_failed),
+        T(a_refusal_for_good_is_answered_again_byte_for_byte_and_leaves_nothing_to_do),
         T(a_refused_call_is_made_again_without_using_up_an_attempt),
         T(what_cannot_be_taken_is_refused_at_once),
         T(a_stopped_engine_answers_what_waits_and_becomes_idle),
