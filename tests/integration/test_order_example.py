@@ -254,3 +254,15 @@ def test_the_admin_api_over_tcp_wants_the_token(tmp_path):
     code, _, err = belay("run", "--data", str(tmp_path / "other"), "--admin", f"127.0.0.1:{admin}", demo.EXAMPLE,
                          env={**world.env, "STOREFRONT": "127.0.0.1:0"})
     assert code == 78 and "token" in err
+
+
+def test_an_order_that_is_there_is_not_placed_again_under_another_key(world):
+    first = post(world, order("again-1"), "key-1")
+    assert first[0] == 202
+    until(lambda: ask(world.api, "GET", "/orders/again-1")[0] == 200)
+    status, headers, body = post(world, order("again-1"), "key-2")
+    assert status == 409 and headers["location"] == "/orders/again-1" and "placed before" in json.loads(body)["detail"]
+    assert post(world, order("again-1"), "key-2")[2] == body  # an answer as every other: byte for byte
+    assert post(world, order("again-1"), "key-1")[2] == first[2]  # the same request: the same answer
+    ends_as(world, "again-1", "fulfilled")
+    assert world.ledger("again-1")[1]["charges"] == 1
