@@ -283,7 +283,7 @@ static void what_is_too_much_to_remember_hides_all(void **state)
     belay_arena_init(&small, 256, 512);
     belay_redact_words_init(&w, &small);
     for (int i = 0; i < 100; i++) {
-        char text[16];
+        char text[24];
         snprintf(text, sizeof text, "word-%d", i);
         belay_redact_words_add(&w, belay_str_c(text));
     }
