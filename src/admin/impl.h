@@ -41,6 +41,7 @@ struct question;
  * NULL: /ping, which the I/O thread answers. */
 struct admin_route {
     const char *method, *path, *operation;
+    const char *says; /* in half a line */
     bool (*answer)(struct question *q, struct belay_engine *e, belay_time now);
     enum belay_role role; /* that it needs at least */
     bool health; /* also served on the health address */
@@ -172,6 +173,7 @@ void show_hash(struct belay_json_out *o, const char *name, struct belay_hash128 
 
 bool answer_ready(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_metrics(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_openapi(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_status(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_topics(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_messages(struct question *q, struct belay_engine *e, belay_time now);

@@ -1,13 +1,16 @@
 """The person at the keyboard: nothing that was said is silently left out, and what is shown can be read at night."""
+import json
 import os
+import re
 import signal
+import subprocess
 import time
 
 import pytest
 
 from test_letters import api
 from test_operations import Small
-from world import belay, belay_json, demo, until
+from world import BELAY, ROOT, belay, belay_json, demo, until
 
 
 @pytest.fixture
@@ -27,6 +30,43 @@ def stuck(small):
         small.put(f"a-{i}", "a")
     until(lambda: small.letters()[0]["held"] == 3)
     return small, letter["flow"], str(letter["sequence"])
+
+
+def test_the_admin_api_tells_about_itself_as_openapi(small, tmp_path):
+    status, document = api(small, "/openapi.json")
+    assert status == 200 and document["openapi"] == "3.1.0"
+    with open(os.path.join(ROOT, "src/admin/routes.c"), encoding="utf-8") as table:
+        routes = re.findall(r"\b(GET|POST|ADMIN_POST|VIEWER_POST)\(\"([^\"]+)\", \"(\w+)\"", table.read())
+    assert len(routes) > 50
+    for kind, path, name in routes:
+        operation = document["paths"][path]["get" if kind == "GET" else "post"]
+        assert operation["operationId"] == name and operation["summary"]
+        assert operation["x-belay-role"] == {"POST": "operator", "ADMIN_POST": "admin"}.get(kind, "viewer")
+    discard = document["paths"]["/letters/discard"]["post"]
+    assert {p["name"] for p in discard["parameters"]} >= {"flow", "group", "error", "where"}
+    assert discard["requestBody"]["content"]["application/json"]["schema"]["properties"]["dry"] == {"type": "boolean"}
+    lane = document["paths"]["/lanes/{flow}/{key}/park"]["post"]
+    assert [(p["name"], p["in"]) for p in lane["parameters"]] == [("flow", "path"), ("key", "path")]
+    assert mocked(document, tmp_path, "/status") == 200, "others can read it too: our own compiler of such documents does"
+
+
+def mocked(document, folder, path):
+    """What a server made from the document answers."""
+    file, port = str(folder / "admin.json"), demo.free_port()
+    with open(file, "w", encoding="utf-8") as f:
+        json.dump(document, f)
+    running = subprocess.Popen([BELAY, "mock", "--port", str(port), file], stdout=subprocess.DEVNULL)
+    try:
+        def asked():
+            assert running.poll() is None
+            try:
+                return demo.ask(port, "GET", path, headers={"authorization": "Bearer x"})[0]
+            except OSError:
+                return None
+        return until(asked)
+    finally:
+        running.terminate()
+        running.wait()
 
 
 def test_what_nobody_understands_is_refused_by_its_name(stuck):
