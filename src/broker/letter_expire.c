@@ -115,7 +115,7 @@ static bool expire(struct belay_broker *b, struct bite *bite)
     if (!bite->count)
         return false;
     entry.detail = name_them(bite, named, sizeof named);
-    int status = BELAY_PLANTED(56) ? BELAY_OK : belay_trail_add(b, &entry, b->now, &err); /* gone, and nobody knows */
+    int status = BELAY_PLANTED(58) ? BELAY_OK : belay_trail_add(b, &entry, b->now, &err); /* gone, and nobody knows */
     BELAY_ASSERT(status == BELAY_OK);
     subscription_kick(b, sub);
     b->expired = (struct belay_expired){ .sub = sub, .count = bite->count, .by_age = bite->by_age };

@@ -27,7 +27,7 @@ set(planted
   "53:the_second_of_two_editors_wins"
   "54:an_edit_that_loses_the_original"
   "55:letters_that_go_though_nobody_said_so"
-  "56:letters_that_go_and_are_not_written_down"
+  "58:letters_that_go_and_are_not_written_down"
   "30:a_breaker_that_lets_everything_through"
   "31:a_retry_budget_without_end"
   "32:an_attempt_used_up_by_waiting"

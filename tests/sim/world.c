@@ -307,10 +307,13 @@ static void something_bad(struct sim_world *w)
     } else if (n < 90) {
         set_the_clock(w);
     } else if (w->life == SIM_ALIVE) {
-        sim_trace(w, "stop");
+        bool full = n >= 96; /* what comes back meanwhile finds no room */
+        if (full)
+            sim_disk_set_capacity(w->disk, 1);
+        sim_trace(w, full ? "stop, at once, on a full disk" : "stop");
         belay_engine_stop(w->engine);
         w->life = SIM_STOPPING;
-        w->cut = false;
+        w->cut = full;
     } else if (w->life == SIM_STOPPING) {
         sim_trace(w, "the drain is over");
         w->cut = true;
