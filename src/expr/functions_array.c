@@ -235,10 +235,31 @@ struct belay_value f_lookup(struct run *run, struct call *call)
     return lookup_name(run, call->args[0], value_str(call->args[1]));
 }
 
+static bool spread(struct run *run, struct belay_value v, struct belay_value to);
+
+/* What is in arrays comes out of them, however deep. */
+static bool spread_items(struct run *run, struct belay_value v, struct belay_value to)
+{
+    struct value_iter it = value_iter(v);
+    struct belay_value item;
+    if (run->depth >= run->depth_max || !run_charge(run, 1)) {
+        run_fail(run, "U1001", NO_POSITION, BELAY_STR_NONE);
+        return false;
+    }
+    run->depth++;
+    bool ok = true;
+    while (ok && value_iter_next(&it, &item))
+        ok = spread(run, item, to);
+    run->depth--;
+    return ok;
+}
+
 static bool spread(struct run *run, struct belay_value v, struct belay_value to)
 {
     struct value_members m = value_members(v);
     struct belay_value name, item;
+    if (value_is_array(v))
+        return spread_items(run, v, to);
     if (!value_is_object(v))
         return push(run, to, v);
     while (value_members_next(&m, &name, &item)) {

@@ -93,6 +93,9 @@ static void arrays_and_objects(void **state)
     assert_expr("$zip([1,2,3],['a','b'])", NULL, "[[1,\"a\"],[2,\"b\"]]");
     assert_expr("$merge([{'a':1},{'b':2},{'a':3}])", NULL, "{\"a\":3,\"b\":2}");
     assert_expr("$spread({'a':1,'b':2})", NULL, "[{\"a\":1},{\"b\":2}]");
+    assert_expr("$spread([[{'a':1,'b':2}],[3,[4]]])", NULL, "[{\"a\":1},{\"b\":2},3,4]");
+    assert_expr("$spread([[1]])", NULL, "[1]");
+    assert_expr("$spread([[]])", NULL, "[]");
     assert_expr("$keys([{'a':1},{'b':2},{'a':3}])", NULL, "[\"a\",\"b\"]");
     assert_expr("$each({'a':1,'b':2}, function($v, $k) { $k & $v })", NULL, "[\"a1\",\"b2\"]");
     assert_expr("$sift({'a':1,'b':2}, function($v) { $v > 1 })", NULL, "{\"b\":2}");
