@@ -40,14 +40,6 @@ struct told_progress head_unpack_progress(struct belay_unpack *u);
 void head_pack_failure(struct belay_broker *b, struct belay_buf *r, uint32_t attempt, const struct belay_fault *fault);
 struct belay_str head_unpack_failure(struct belay_unpack *u);
 
-/* What a letter has beside its exception. 0 is no fingerprint. */
-uint64_t letter_fingerprint(const struct belay_fault *fault, struct belay_str owner);
-/* u32 length, the row; through b->message, whose status tells whether it is whole. */
-void letter_pack_facts(struct belay_broker *b, struct belay_buf *r, const struct letter_facts *f);
-/* message.p NULL: it is there already. */
-void letter_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
-                struct belay_str facts, struct belay_str message);
-
 /* What apply did with the message, for the entry that stays or the lane that waits. */
 void became_exception(struct entry *e);
 /* The delivery is over: the entry goes. */
