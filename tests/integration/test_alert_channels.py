@@ -162,17 +162,18 @@ def zombies(pid):
 def test_a_program_gets_the_notice_on_stdin_and_in_its_environment(small, chat, monkeypatch):
     monkeypatch.setenv("SECRET_OF_BELAY", "hush")
     page_world(small, chat, f"""
-        cat >> {small.folder}/stdin; echo >> {small.folder}/stdin
-        env > {small.folder}/env.$BELAY_ALERT_RULE; echo "$@" > {small.folder}/args
+        cat > {small.folder}/stdin.$BELAY_ALERT_RULE; echo "$@" > {small.folder}/args.$BELAY_ALERT_RULE
+        env > {small.folder}/env.part.$BELAY_ALERT_RULE
+        mv {small.folder}/env.part.$BELAY_ALERT_RULE {small.folder}/env.$BELAY_ALERT_RULE
         """)
     make_letter(small)
     until(lambda: lines_of(small, "env.dead-letters"))
     env = dict(line.split("=", 1) for line in until(lambda: lines_of(small, "env.dead-letters")) if "=" in line)
     assert (env["BELAY_ALERT_SUBJECT"], env["BELAY_ALERT_STATUS"], env["BELAY_ALERT_LEVEL"]) == ("work", "firing", "error")
     assert env["PAGER"] == "n 1" and env["BELAY_IDEMPOTENCY_KEY"] and "SECRET_OF_BELAY" not in env
-    notices = [json.loads(line) for line in lines_of(small, "stdin") if line]
-    assert [n["hint"] for n in notices if n["rule"] == "dead-letters"] == ["belay dlq ls --flow work"]
-    assert lines_of(small, "args") == [f"--urgent a b; touch {small.folder}/trap"]
+    notice = json.loads("".join(lines_of(small, "stdin.dead-letters")))
+    assert (notice["rule"], notice["hint"]) == ("dead-letters", "belay dlq ls --flow work")
+    assert lines_of(small, "args.dead-letters") == [f"--urgent a b; touch {small.folder}/trap"]
     assert not os.path.exists(os.path.join(small.folder, "trap")), "there is no shell"
     assert chat.posts == [] and zombies(small.belay.pid) == []
 
