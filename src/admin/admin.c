@@ -3,8 +3,13 @@
 
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/question.h"
+#include "admin/room.h"
+#include "admin/routes.h"
+#include "admin/tell.h"
+#include "admin/who.h"
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "platform/thread.h"
 
 #define SOCKET_PATH_BYTES 256

@@ -1,8 +1,14 @@
 /* answer_alerts.c - what fires, by which rules, and who wants silence. */
+#include "admin/answers.h"
+
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/answer_trail.h"
+#include "admin/question.h"
+#include "admin/room.h"
+#include "admin/show.h"
 #include "alert/text.h"
+#include "base/limits.h"
 #include "broker/trail.h"
 
 #define SILENCE_MS_MAX (30ull * 24 * 3600 * 1000)

@@ -1,9 +1,15 @@
 /* answer_lanes.c - lanes in trouble: a page of them, the ones that stand out, and one with all it holds. */
+#include "admin/answers.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "admin/answer_trail.h"
 #include "admin/lanes.h"
+#include "admin/question.h"
 #include "admin/read.h"
+#include "admin/show.h"
+#include "base/limits.h"
 
 #define HELD_SHOWN_MAX 1000 /* sequences in the answer about one lane */
 

@@ -2,9 +2,16 @@
  *
  * Which one it is, is told by where it was (flow, topic, sequence), when it became a letter, and its message.  That is kept
  * as an idempotency key for KEPT_MS, in the commit of the import: who imports a file twice makes nothing twice. */
+#include "admin/answer_letter_import.h"
+
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/answer_trail.h"
+#include "admin/answers.h"
+#include "admin/question.h"
+#include "admin/show.h"
+#include "base/limits.h"
+#include "json/redact.h"
 
 #define KEPT_MS (90 * 86400000ull) /* as long as the trail */
 #define SCOPE BELAY_STR("dlq import")

@@ -1,8 +1,14 @@
 /* answer_letter_list.c - letters, page by page and by what they are; and their groups. */
+#include "admin/answers.h"
+
 #include <stdio.h>
 
+#include "admin/answer_letters.h"
 #include "admin/filter.h"
+#include "admin/question.h"
+#include "admin/show.h"
 #include "base/assert.h"
+#include "base/limits.h"
 
 /* ---- letters ---- */
 

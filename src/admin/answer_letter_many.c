@@ -3,9 +3,15 @@
  * In turns of BITE letters; each turn is one entry of the trail about each flow: how many, and which is the first and the
  * last.  A request ends after REQUEST_MAX, or where the store has no room just now (`busy`): whoever asks goes on with
  * `next`, so that he can say how far it is, and stop. */
+#include "admin/answers.h"
+
 #include <stdio.h>
 
+#include "admin/answer_trail.h"
 #include "admin/filter.h"
+#include "admin/question.h"
+#include "admin/show.h"
+#include "base/limits.h"
 
 #define BITE 64
 #define REQUEST_MAX 2000

@@ -1,8 +1,17 @@
 /* answer_letters.c - one dead letter: look, replay, settle, edit, release, discard. */
-#include <stdio.h>
+#include "admin/answer_letters.h"
 
-#include "admin/impl.h"
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/answer_letter_import.h"
+#include "admin/answer_trail.h"
+#include "admin/answers.h"
+#include "admin/question.h"
+#include "admin/show.h"
+#include "base/limits.h"
 #include "flow/redact.h"
+#include "json/redact.h"
 
 static void show_number(struct belay_json_out *o, const char *name, uint64_t n)
 {

@@ -6,8 +6,14 @@
  * it may.  From there against the flow of messages: who calls it, what they read, and, where that is full, who publishes
  * to it.  What an expression chooses (a topic's name, say) is not known here.
  */
-#include "admin/impl.h"
+#include "admin/answer_limits.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/answers.h"
+#include "admin/show.h"
+#include "base/limits.h"
 #include "expr/expr.h"
 
 #define NODES_MAX 16  /* of a chain */

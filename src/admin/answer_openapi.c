@@ -2,10 +2,13 @@
  *
  * Made from the tables that requests are checked against (asked.h), so it cannot say anything else.  What answers hold
  * is told by docs/admin-api.md. */
+#include "admin/answers.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "admin/impl.h"
+#include "admin/question.h"
+#include "admin/routes.h"
 
 static void put(struct belay_json_out *o, const char *name, const char *text)
 {

@@ -1,7 +1,11 @@
 /* answer_poison.c - what failed again and again, and that it is forgotten. */
+#include "admin/answers.h"
+
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/answer_trail.h"
+#include "admin/question.h"
+#include "admin/show.h"
 #include "broker/poison.h"
 
 #define CLEARED_AT_ONCE 64 /* rows in one turn of the engine, and one commit */

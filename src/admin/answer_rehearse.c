@@ -1,5 +1,11 @@
 /* answer_rehearse.c - what a replay of a letter would send: told, not done. */
-#include "admin/impl.h"
+#include "admin/answers.h"
+
+#include "admin/answer_letters.h"
+#include "admin/question.h"
+#include "admin/room.h"
+#include "admin/show.h"
+#include "admin/tell.h"
 #include "engine/rehearse.h"
 #include "flow/redact.h"
 

@@ -1,7 +1,13 @@
 /* answer_replays.c - replay jobs: begin one, look, pause, resume, cancel. */
+#include "admin/answers.h"
+
 #include <stdio.h>
 
+#include "admin/answer_trail.h"
 #include "admin/filter.h"
+#include "admin/question.h"
+#include "admin/show.h"
+#include "base/limits.h"
 #include "broker/replay.h"
 
 #define JOB_RECORDS 1

@@ -1,5 +1,10 @@
 /* answer_sagas.c - instances of sagas, and a person's word on them. */
-#include "admin/impl.h"
+#include "admin/answers.h"
+
+#include "admin/answer_trail.h"
+#include "admin/question.h"
+#include "admin/tell.h"
+#include "base/limits.h"
 
 static bool known(struct question *q, struct belay_engine *e, struct belay_str *ret_name)
 {

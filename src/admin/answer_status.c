@@ -1,5 +1,12 @@
 /* answer_status.c - health, metrics, and how everything stands. */
+#include "admin/answers.h"
+
+#include "admin/answer_limits.h"
 #include "admin/lanes.h"
+#include "admin/question.h"
+#include "admin/room.h"
+#include "admin/show.h"
+#include "base/limits.h"
 #include "broker/poison.h"
 #include "broker/replay.h"
 

@@ -1,5 +1,11 @@
 /* answer_store.c - keeping the store: its balance, backups, and the word that it may go on after a restore. */
-#include "admin/impl.h"
+#include "admin/answers.h"
+
+#include "admin/answer_trail.h"
+#include "admin/question.h"
+#include "admin/room.h"
+#include "admin/show.h"
+#include "base/limits.h"
 
 bool answer_audit_start(struct question *q, struct belay_engine *e, belay_time now)
 {

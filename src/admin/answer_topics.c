@@ -1,6 +1,11 @@
 /* answer_topics.c - the messages of a topic, and what is done to its subscriptions. */
-#include "admin/impl.h"
+#include "admin/answers.h"
+
+#include "admin/answer_trail.h"
+#include "admin/question.h"
 #include "admin/read.h"
+#include "admin/show.h"
+#include "base/limits.h"
 
 struct page {
     struct reader reader;

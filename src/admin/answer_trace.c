@@ -3,8 +3,13 @@
  *
  * Topics are read twice: first to learn the correlation ids of what the name fits, then to show all
  * that carries one of them. Then the letters, of which the topics may know nothing any more. */
-#include "admin/impl.h"
+#include "admin/answers.h"
+
+#include "admin/question.h"
 #include "admin/read.h"
+#include "admin/show.h"
+#include "admin/tell.h"
+#include "base/limits.h"
 
 struct trace {
     struct reader reader;

@@ -1,5 +1,11 @@
 /* answer_trail.c - what persons did: the newest first, and of one thing. */
-#include "admin/impl.h"
+#include "admin/answer_trail.h"
+
+#include "admin/answers.h"
+#include "admin/question.h"
+#include "admin/room.h"
+#include "admin/show.h"
+#include "base/limits.h"
 
 #define BITE 256 /* entries looked at in one turn of the engine */
 

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "admin/question.h"
+#include "base/limits.h"
 #include "platform/clock.h"
 
 static belay_time monotonic(void)

@@ -8,7 +8,7 @@
 #ifndef BELAY_ADMIN_FILTER_H
 #define BELAY_ADMIN_FILTER_H
 
-#include "admin/impl.h"
+#include "admin/question.h"
 #include "expr/expr.h"
 
 struct filter {

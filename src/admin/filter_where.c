@@ -1,7 +1,9 @@
 /* filter_where.c - the predicate of a filter (engine/letter_where.h), and how often it could not be told. */
+#include "admin/filter.h"
+
 #include <stdio.h>
 
-#include "admin/filter.h"
+#include "admin/tell.h"
 #include "engine/letter_where.h"
 
 int where_compile(struct belay_str source, struct belay_expr **ret_expr, struct belay_err *err)

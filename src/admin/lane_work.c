@@ -4,9 +4,16 @@
  * changes nothing about it.  A lane that went on meanwhile, or does not need what was asked for, counts as passed by.
  * Where the messages themselves are wanted (skip, move) they are read first: then the turn goes on when they are there.
  */
+#include "admin/answer_trail.h"
+
 #include <stdio.h>
 
+#include "admin/answers.h"
 #include "admin/lanes.h"
+#include "admin/question.h"
+#include "admin/routes.h"
+#include "admin/show.h"
+#include "base/limits.h"
 #include "platform/clock.h"
 
 #define BUSY_US_MAX (10 * BELAY_US_PER_S) /* for so long a store without room is asked again, for each lane */

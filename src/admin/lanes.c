@@ -1,5 +1,9 @@
 #include "admin/lanes.h"
 
+#include "admin/question.h"
+#include "admin/show.h"
+#include "base/limits.h"
+
 bool lane_key_matches(struct belay_str pattern, struct belay_str text)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, from = 0;

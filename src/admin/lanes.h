@@ -2,7 +2,7 @@
 #ifndef BELAY_ADMIN_LANES_H
 #define BELAY_ADMIN_LANES_H
 
-#include "admin/impl.h"
+#include "admin/question.h"
 
 struct lane_filter {
     struct question *q;

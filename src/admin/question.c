@@ -1,9 +1,13 @@
 /* question.c - looking at a question and failing it. */
+#include "admin/question.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/room.h"
+#include "admin/tell.h"
 #include "base/assert.h"
+#include "base/limits.h"
 
 bool question_fail(struct question *q, int status, const char *fmt, ...)
 {

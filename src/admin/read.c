@@ -1,5 +1,8 @@
 #include "admin/read.h"
 
+#include "admin/question.h"
+#include "base/limits.h"
+
 /* False: over has been called. */
 static bool give(struct reader *r, const struct belay_fetched *items, uint32_t count)
 {

@@ -3,7 +3,7 @@
 #ifndef BELAY_ADMIN_READ_H
 #define BELAY_ADMIN_READ_H
 
-#include "admin/impl.h"
+#include "admin/question.h"
 
 struct reader {
     struct question *q;

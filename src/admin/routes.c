@@ -1,5 +1,7 @@
 /* routes.c - the resources of the admin API, in one table. */
-#include "admin/impl.h"
+#include "admin/routes.h"
+
+#include "admin/answers.h"
 
 #define ROUTE(m, p, name, fn) .method = (m), .path = (p), .operation = (name), .answer = (fn)
 #define GET(p, name, fn) ROUTE("GET", p, name, fn), .role = BELAY_ROLE_VIEWER

@@ -1,5 +1,5 @@
 /* show.c - pieces of JSON that several answers show. */
-#include "admin/impl.h"
+#include "admin/show.h"
 
 void show_time(struct belay_json_out *o, const char *name, belay_time t)
 {

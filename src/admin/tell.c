@@ -1,9 +1,14 @@
 /* tell.c - the one place where answers leave the engine: named values are hidden, or shown to who asked for them and may,
  * which is in the trail then.  Whatever a route writes goes through here, so that none can forget it. */
+#include "admin/tell.h"
+
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/answer_trail.h"
+#include "admin/question.h"
+#include "admin/routes.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "json/redact.h"
 
 #define TAPE_BYTES_MAX BELAY_MIB(256)

@@ -2,11 +2,14 @@
  *
  * What is proven comes first in a record's worth: the user of the process at the other end of the socket, or the
  * token's name.  A name that was only said (X-Belay-User: `--as`) never hides it: "alice (by root)". */
+#include "admin/who.h"
+
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "admin/impl.h"
+#include "admin/room.h"
+#include "base/limits.h"
 
 static bool blank(char c)
 {

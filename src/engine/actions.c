@@ -1,10 +1,15 @@
 /* What leaves the process waits here, in order, until the journal is durable through its position.
  * Positions only grow, so a ring is enough: when its head may not go, nothing behind it may. */
-#include "engine/impl.h"
+#include "engine/actions.h"
 
-#include "base/planted.h"
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
+#include "base/planted.h"
+#include "engine/calls.h"
+#include "engine/isolate.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 
 #define EVENT_BYTES_MAX BELAY_KIB(32)
 #define EVENT_FIELDS_MAX 64u

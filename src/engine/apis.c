@@ -4,11 +4,17 @@
  * than can be done in time: then the newest goes first, whose caller is the likeliest to be there still, and the oldest
  * run into their 503.  So what is accepted is answered soon, however many come.
  */
-#include "engine/impl.h"
+#include "engine/apis.h"
+
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/planted.h"
+#include "engine/requests.h"
+#include "engine/room.h"
+#include "engine/runs.h"
+#include "policy/drain.h"
 
 static struct engine_api *find(const struct belay_engine *e, struct belay_str name)
 {

@@ -1,8 +1,9 @@
 /* audit.c - the balance of the whole store, as JSON (engine.h). */
-#include "engine/impl.h"
+#include "engine/room.h"
 
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "json/json.h"
 
 #define FINDINGS_MAX 1000 /* told by name; the rest is counted */

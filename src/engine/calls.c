@@ -1,10 +1,21 @@
 /* Calls: from the grant to the outcome.  connections.c decides who may call when; runs and sagas that want
  * to take turns.  A call has its slot from the grant to the outcome; the record of its intent is appended
  * at the grant and the CALL action waits for it. */
-#include "engine/impl.h"
+#include "engine/calls.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
+#include "engine/actions.h"
+#include "engine/clock.h"
+#include "engine/connections.h"
+#include "engine/deliveries.h"
+#include "engine/flight.h"
+#include "engine/isolate.h"
+#include "engine/requests.h"
+#include "engine/room.h"
+#include "engine/runs.h"
+#include "policy/gate.h"
 
 #define REFUSED_AGAIN_MS 50 /* after a connector said BUSY */
 #define CALL_ARENA_CHUNK 2048

@@ -1,10 +1,15 @@
 /* Engine time: never goes back, and is in the journal with every commit, so that it does not go back
  * over a restart either.  It follows the caller's clock; where that was set back, engine time goes on
  * from where it was, a little slower, until the two agree again. */
-#include "engine/impl.h"
+#include "engine/clock.h"
 
-#include "base/planted.h"
+#include <stdio.h>
+
 #include "base/pack.h"
+#include "base/planted.h"
+#include "engine/actions.h"
+#include "engine/record.h"
+#include "engine/room.h"
 
 #define JUMP_US (60 * (int64_t)BELAY_US_PER_S)
 

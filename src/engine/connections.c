@@ -5,10 +5,18 @@
  * ones.  Sagas are asked for between runs (engine_calls_grant).  A retry that may not go now and has not begun is
  * given back to the broker with a later time (deliveries.c): what waits here is first tries and what has a place
  * already, at most a thousand of a flow, however many messages want to call. */
-#include "engine/impl.h"
+#include "engine/connections.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
+#include "engine/actions.h"
+#include "engine/room.h"
+#include "engine/runs.h"
+#include "policy/gate.h"
 
 static struct engine_connection *find(struct belay_engine *e, struct belay_str name)
 {

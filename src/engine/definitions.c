@@ -1,11 +1,22 @@
 /* Definitions: the current ones, who consumes which subscription, and those that work in flight began
  * with.  Every definition is stored by its hash when it becomes current; what is not in memory any more
  * is compiled again from its text. */
-#include "engine/impl.h"
+#include "engine/definitions.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
+#include "base/map.h"
 #include "base/pack.h"
+#include "engine/apis.h"
+#include "engine/clock.h"
+#include "engine/connections.h"
+#include "engine/record.h"
+#include "engine/room.h"
+#include "engine/timers.h"
 
 #define GONE "its flow is not in the configuration"
 

@@ -1,10 +1,21 @@
 /* Deliveries: what the broker gives out goes to a flow or a saga, and ends with an outcome. */
-#include "engine/impl.h"
-#include "flow/redact.h"
+#include "engine/deliveries.h"
 
+#include "base/assert.h"
 #include "base/limits.h"
 #include "base/planted.h"
-#include "base/assert.h"
+#include "engine/actions.h"
+#include "engine/connections.h"
+#include "engine/definitions.h"
+#include "engine/effects.h"
+#include "engine/flight.h"
+#include "engine/idempotency.h"
+#include "engine/isolate.h"
+#include "engine/poison.h"
+#include "engine/room.h"
+#include "engine/runs.h"
+#include "flow/redact.h"
+#include "policy/gate.h"
 
 #define NO_ROOM_AGAIN_MS 10
 #define KEY_BUSY_AGAIN_MS 20 /* another message with the same idempotency key is at work */

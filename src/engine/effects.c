@@ -1,9 +1,13 @@
 /* What a run brought about: publications and logs of its verdict.  All of them are appended in one
  * step with the acknowledgement (one commit), so first all of them are checked. */
-#include "engine/impl.h"
+#include "engine/effects.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/planted.h"
+#include "engine/actions.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 
 #define MESSAGE_OVERHEAD_BYTES 1024 /* of a publication's records and rows beside its texts */
 #define BESIDE_BYTES BELAY_KIB(32) /* an acknowledgement or letter, a key's answer, with their rows */

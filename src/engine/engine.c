@@ -1,9 +1,29 @@
-#include "engine/impl.h"
+#include "engine/room.h"
+
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/heap.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/random.h"
 #include "broker/replay.h"
+#include "engine/actions.h"
+#include "engine/apis.h"
+#include "engine/calls.h"
+#include "engine/clock.h"
+#include "engine/connections.h"
+#include "engine/definitions.h"
+#include "engine/deliveries.h"
+#include "engine/flight.h"
+#include "engine/isolate.h"
 #include "engine/letter_where.h"
+#include "engine/notes.h"
+#include "engine/record.h"
+#include "engine/runs.h"
+#include "engine/sagas.h"
+#include "engine/timers.h"
 
 #define REQUESTS_DEFAULT 4096u
 /* A step is to take a millisecond or two: about 10 us a message, more where it is large. */

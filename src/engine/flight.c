@@ -11,12 +11,17 @@
  * the crash is counted and that is durable; nothing is delivered before: or a message that kills the process at once
  * would do so for ever.  After a power failure they may be older than what happened: then somebody is suspected in
  * vain, at most once. */
-#include "engine/impl.h"
+#include "engine/flight.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "engine/calls.h"
+#include "engine/isolate.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 #include "platform/disk.h"
 
 #define FLIGHT_MAGIC 0x3254474c46594c42u /* "BLYFLGT2" */

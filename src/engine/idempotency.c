@@ -1,9 +1,14 @@
 /* Idempotency as far as memory goes: who works under a key just now, and answers as bytes.
  * What is durable of it is the broker's. */
-#include "engine/impl.h"
+#include "engine/idempotency.h"
+
+#include <string.h>
 
 #include "base/assert.h"
+#include "base/map.h"
 #include "base/pack.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 
 #define ANSWER_VERSION 1
 

@@ -5,13 +5,21 @@
  * While it lasts only the suspect at work may call: no other message is handed out, sagas and requests wait for their
  * calls (requests without calls go on).  It is bounded: a suspect that takes longer than ALONE_MS goes on beside the
  * next, and after ISOLATE_MS the others go on whoever is still suspected. */
-#include "engine/impl.h"
+#include "engine/isolate.h"
 
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/planted.h"
+#include "engine/actions.h"
+#include "engine/calls.h"
+#include "engine/connections.h"
+#include "engine/deliveries.h"
+#include "engine/poison.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 
 #define ALONE_MS 5000
 #define ISOLATE_MS 30000

@@ -1,7 +1,16 @@
 /* What a lane waits for, in words: what only the engine knows of it is its run. */
+#include "engine/room.h"
+
 #include <stdio.h>
 
-#include "engine/impl.h"
+#include "base/limits.h"
+#include "engine/actions.h"
+#include "engine/calls.h"
+#include "engine/clock.h"
+#include "engine/connections.h"
+#include "engine/definitions.h"
+#include "engine/runs.h"
+#include "policy/gate.h"
 
 static const struct engine_run *run_of(const struct belay_engine *e, const struct belay_lane *lane)
 {

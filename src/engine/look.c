@@ -1,5 +1,13 @@
 /* Looking at the engine: figures, and its invariants. */
-#include "engine/impl.h"
+#include "engine/room.h"
+
+#include "base/limits.h"
+#include "engine/actions.h"
+#include "engine/apis.h"
+#include "engine/calls.h"
+#include "engine/connections.h"
+#include "engine/runs.h"
+#include "policy/gate.h"
 
 void belay_engine_stats(const struct belay_engine *e, struct belay_engine_stats *ret_stats)
 {

@@ -2,10 +2,15 @@
  *
  * A note is a row of BELAY_TABLE_META under "note/NAME"; a record says what it is from now on.
  *   record: string name | the value; none: the note goes */
-#include "engine/impl.h"
+#include "engine/notes.h"
+
+#include <string.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/pack.h"
+#include "engine/record.h"
+#include "engine/room.h"
 
 #define META_PREFIX "note/"
 #define KEY_BYTES (sizeof META_PREFIX - 1 + BELAY_NOTE_NAME_BYTES_MAX)

@@ -8,12 +8,18 @@
  * it is this payload that it cannot take.
  *
  * Counting is best effort where the store has no room: the message fares as its policy says. */
-#include "engine/impl.h"
+#include "engine/poison.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/planted.h"
 #include "broker/poison.h"
+#include "engine/actions.h"
+#include "engine/connections.h"
+#include "engine/requests.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 
 #define HEALTHY_PERCENT 50 /* of the breaker's window at most may have failed */
 #define HEALTHY_CALLS 4    /* of it at least */

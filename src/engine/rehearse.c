@@ -3,7 +3,9 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
-#include "engine/impl.h"
+#include "engine/clock.h"
+#include "engine/definitions.h"
+#include "engine/room.h"
 
 #define ANSWER_BYTES_MAX BELAY_MIB(16)
 

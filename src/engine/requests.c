@@ -4,9 +4,23 @@
  * call; a flow without calls skips it) -> DONE with the answer, in one commit with what the flow
  * publishes.  Errors do not keep their key, but for an unknown outcome: that one stays RUNNING, and
  * whoever asks again resumes it as interrupted. */
-#include "engine/impl.h"
+#include "engine/requests.h"
+
+#include <string.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "engine/actions.h"
+#include "engine/apis.h"
+#include "engine/calls.h"
+#include "engine/clock.h"
+#include "engine/connections.h"
+#include "engine/effects.h"
+#include "engine/idempotency.h"
+#include "engine/poison.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 
 #define TIMEOUT_DEFAULT_MS 30000
 #define RETRY_AFTER_MS 1000

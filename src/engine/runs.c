@@ -1,9 +1,22 @@
 /* Runs: their pool, their states, their timers, and the step that moves one on. */
-#include "engine/impl.h"
+#include "engine/runs.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/heap.h"
+#include "base/limits.h"
+#include "base/map.h"
 #include "base/planted.h"
+#include "base/random.h"
+#include "base/sm.h"
+#include "engine/apis.h"
+#include "engine/calls.h"
+#include "engine/deliveries.h"
+#include "engine/effects.h"
+#include "engine/flight.h"
+#include "engine/idempotency.h"
+#include "engine/requests.h"
+#include "engine/room.h"
 
 #define RUN_ARENA_CHUNK 1024
 #define UNSTALL_MAX 64

@@ -1,5 +1,9 @@
 /* $saga(name, id): what a flow may ask about a saga; and what sagas tell the operator. */
-#include "engine/impl.h"
+#include "engine/sagas.h"
+
+#include "base/limits.h"
+#include "engine/actions.h"
+#include "engine/room.h"
 
 int engine_saga_function(void *arg, struct belay_arena *arena, const struct belay_value *args,
                          uint32_t count, struct belay_value *ret, struct belay_err *err)

@@ -1,5 +1,7 @@
 /* settle.c - a letter of unknown outcome and the person who knows: what it achieved, with that word in it, goes on. */
-#include "engine/impl.h"
+#include "engine/room.h"
+
+#include "base/limits.h"
 
 static int refuse_known(const struct belay_letter *l, struct belay_err *err)
 {

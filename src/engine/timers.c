@@ -1,11 +1,17 @@
 /* Flows whose source is a timer.  A timer publishes into a queue of its own, together with its next
  * time: what comes out of it is delivered, retried and dead-lettered as any other message.  Times that
  * passed while the process was down are made up for by one message. */
-#include "engine/impl.h"
+#include "engine/timers.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/pack.h"
+#include "engine/record.h"
+#include "engine/room.h"
 
 #define AGAIN_MS 100
 #define META_PREFIX "timer/"

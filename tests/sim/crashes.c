@@ -5,10 +5,14 @@
  *
  * Beside it a ledger of our own: who was in flight at each death, and whether alone.  It is read from the engine's
  * runs and calls, not from the pages. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
-#include "engine/impl.h"
+#include "engine/calls.h"
+#include "engine/flight.h"
+#include "engine/room.h"
+#include "engine/runs.h"
 #include "sim/world.h"
 
 static struct sim_world *world;

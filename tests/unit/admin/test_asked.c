@@ -1,5 +1,6 @@
 /* What a request may say, by the table of its route. */
-#include "admin/impl.h"
+#include "admin/routes.h"
+#include "base/limits.h"
 #include "unit/test.h"
 
 #define SPECIMENS(...) (const struct admin_member[]){ __VA_ARGS__, { NULL, ADMIN_ANY } }

@@ -1,7 +1,9 @@
 /* The pieces of JSON that answers are made of, and how a question fails. */
 #include <stdio.h>
 
-#include "admin/impl.h"
+#include "admin/question.h"
+#include "admin/show.h"
+#include "base/limits.h"
 #include "unit/test.h"
 
 struct shown {

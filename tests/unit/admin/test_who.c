@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "admin/impl.h"
+#include "admin/room.h"
+#include "admin/routes.h"
+#include "admin/who.h"
+#include "base/limits.h"
 #include "unit/test.h"
 
 static struct belay_str asks(const char *peer, const char *said, const char *token, struct belay_arena *arena)

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "platform/thread.h"
-#include "engine/impl.h"
+#include "engine/room.h"
 #include "runtime/impl.h"
 #include "unit/tempdir.h"
 #include "unit/test.h"

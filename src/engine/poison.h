@@ -1,0 +1,23 @@
+/* poison.h - what fails again and again (poison.c).  Private to engine. The rows and their counting are the broker's
+ * (broker/poison.h).  Thread: engine. */
+#ifndef BELAY_ENGINE_POISON_H
+#define BELAY_ENGINE_POISON_H
+
+#include "engine/engine.h"
+
+struct engine_run;
+
+/* An attempt failed. True: it is to become a letter now, whatever its policy says; *ret_fault says why. *ret_pause: its
+ * flow is to be paused, once the delivery has ended. */
+bool engine_poison_failed(struct belay_engine *e, struct engine_run *r, const struct belay_fault *fault,
+                          struct belay_fault *ret_fault, bool *ret_pause);
+void engine_poison_pause(struct belay_engine *e, struct belay_subscription *sub);
+/* It succeeded after all. */
+void engine_poison_succeeded(struct belay_engine *e, struct engine_run *r);
+/* It killed the process: whoever sends the same is refused. */
+void engine_poison_quarantined(struct belay_engine *e, const struct belay_delivery *d, const struct belay_flow_def *flow,
+                               const struct belay_fault *fault);
+/* True: the request's payload is known to be poison where it goes, and it was answered so. */
+bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r);
+
+#endif
