@@ -1,6 +1,13 @@
 /* apply.c - records change instances, and nothing else does.  Live and at recovery the same code
  * runs: live it is given the record's fields as decided, at recovery as read back. */
+#include "saga/apply.h"
+
 #include "base/assert.h"
+#include "base/limits.h"
+#include "saga/cache.h"
+#include "saga/kept.h"
+#include "saga/kinds.h"
+#include "saga/news.h"
 #include "saga/room.h"
 
 /* Fields of a MOVE without its texts. */

@@ -1,6 +1,13 @@
 /* cache.c - instances in memory: taken from their rows, put where they belong, written back. */
+#include "saga/cache.h"
+
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
+#include "saga/kinds.h"
+#include "saga/queue.h"
 #include "saga/room.h"
 
 int saga_room_reserve(struct belay_sagas *s, const struct saga_cost *cost, bool may_use_reserve,

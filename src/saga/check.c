@@ -2,6 +2,12 @@
  * entry where it will be found, nothing in SAGA_DUE without its instance, counters that add up. */
 #include "saga/room.h"
 
+#include <string.h>
+
+#include "base/limits.h"
+#include "saga/kinds.h"
+#include "saga/queue.h"
+
 struct tally {
     struct belay_saga_stats *stats; /* by kind number - 1, from arena */
     uint64_t entries;

@@ -1,5 +1,14 @@
 /* event.c - messages that come to sagas: starts, and events that are awaited. */
+#include "saga/turn.h"
+
+#include "base/limits.h"
+#include "saga/apply.h"
+#include "saga/cache.h"
+#include "saga/kept.h"
+#include "saga/kinds.h"
+#include "saga/redact.h"
 #include "saga/room.h"
+#include "saga/scope.h"
 
 /* ---- what both have ---- */
 

@@ -1,7 +1,16 @@
 /* forward.c - the steps in order: begin, call, publish, await; and what ends them. */
+#include "saga/turn.h"
+
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/planted.h"
+#include "saga/apply.h"
+#include "saga/kept.h"
+#include "saga/kinds.h"
+#include "saga/queue.h"
+#include "saga/redact.h"
 #include "saga/room.h"
+#include "saga/scope.h"
 
 enum saga_act saga_commit(struct saga_turn *t, struct saga_move *m)
 {

@@ -7,7 +7,14 @@
  * it comes to the step, and the message out of its subscription; when the instance ends, its rows
  * go.
  */
+#include "saga/kept.h"
+
+#include <string.h>
+
 #include "base/assert.h"
+#include "base/limits.h"
+#include "saga/cache.h"
+#include "saga/kinds.h"
 #include "saga/room.h"
 
 static struct belay_str prefix_of(char *to, const struct saga_key *key)

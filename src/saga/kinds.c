@@ -1,6 +1,11 @@
 /* kinds.c - the names of sagas, their numbers and counters: resident, each in a row of its own. */
+#include "saga/kinds.h"
+
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "saga/cache.h"
 #include "saga/room.h"
 
 static const struct belay_str SOURCE = BELAY_STR_INIT("/sagas/");

@@ -1,6 +1,9 @@
 /* news.c - what an operator wants to hear of at once: an attempt that failed, a saga that gives up, one
  * that waits for a person, an end that is not the wanted one.  What goes as it should is in the
  * figures. */
+#include "saga/news.h"
+
+#include "saga/kinds.h"
 #include "saga/room.h"
 
 enum { INFO = 1, WARN, ERROR }; /* of obs, which the core does not know */

@@ -3,8 +3,14 @@
  * Only an answer that refuses (permanent), a request that was never sent, and the answers that say
  * "not now" are known to have had no effect; after anything else the step counts as one that may
  * have had one, until somebody who knows says otherwise (`resolve`, a person). */
+#include "saga/turn.h"
+
 #include "base/assert.h"
+#include "base/limits.h"
+#include "saga/apply.h"
+#include "saga/redact.h"
 #include "saga/room.h"
+#include "saga/scope.h"
 
 static bool is_gone(const struct belay_call_outcome *o)
 {

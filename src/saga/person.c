@@ -2,6 +2,12 @@
  * runs. */
 #include "saga/room.h"
 
+#include "base/limits.h"
+#include "saga/apply.h"
+#include "saga/cache.h"
+#include "saga/kinds.h"
+#include "saga/turn.h"
+
 static int find(struct belay_sagas *s, struct belay_str name, struct belay_str id, belay_time now,
                 struct saga_turn *t, struct belay_err *err)
 {

@@ -1,6 +1,12 @@
 /* queue.c - who is next: timers, due rows, gates of connections, flights. */
+#include "saga/queue.h"
+
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/limits.h"
+#include "saga/cache.h"
 #include "saga/room.h"
 
 #define SCAN_ROWS 32     /* due rows looked at in one go */

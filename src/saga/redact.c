@@ -1,5 +1,7 @@
 /* redact.c - what a saga's texts may not tell: the named values of its start message and of its results.  The instance
  * keeps its fault as it is, for $error; the history's texts, the news and the view do not. */
+#include "saga/redact.h"
+
 #include "flow/redact.h"
 #include "saga/room.h"
 

@@ -1,7 +1,14 @@
 /* sagas.c - the room: opened, given turns, told outcomes. */
+#include "saga/room.h"
+
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "saga/room.h"
+#include "base/limits.h"
+#include "saga/apply.h"
+#include "saga/cache.h"
+#include "saga/kinds.h"
+#include "saga/queue.h"
+#include "saga/turn.h"
 
 #define TURNS_A_CALL 256 /* of belay_sagas_next, without a call to make */
 #define MOVES_A_TURN (2 * BELAY_SAGA_STEPS_MAX)

@@ -1,6 +1,10 @@
 /* scope.c - what the expressions of a saga see: $ the start message's body, $message, $headers,
  * $steps the results so far, $error why it is compensated. */
+#include "saga/scope.h"
+
+#include "saga/kinds.h"
 #include "saga/room.h"
+#include "saga/turn.h"
 
 struct belay_expr_env saga_env(const struct belay_scope *scope)
 {

@@ -6,9 +6,15 @@
  *
  * Kept in the instance's flags: a bit, and the deaths above it.  Each crash is an entry of its history, which is the story
  * that whoever finds it parked reads.  A word of a person begins anew, with as many deaths. */
-#include "saga/room.h"
+#include "saga/turn.h"
+
+#include <string.h>
 
 #include "base/planted.h"
+#include "saga/apply.h"
+#include "saga/cache.h"
+#include "saga/queue.h"
+#include "saga/room.h"
 
 uint8_t saga_innocent(uint8_t flags)
 {

@@ -3,8 +3,12 @@
  *
  * `at` is the step being undone.  Its message, where it published one, is taken out of its
  * subscriptions first; its `compensate` runs unless nobody ever began to handle that message. */
+#include "saga/turn.h"
+
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/planted.h"
+#include "saga/apply.h"
 #include "saga/room.h"
 
 static bool can_be_undone(const struct belay_saga_step_def *def)

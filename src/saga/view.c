@@ -1,8 +1,12 @@
 /* view.c - what people and flows see of an instance: its word, history and results, as JSON. */
+#include "saga/room.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "saga/room.h"
+#include "base/limits.h"
+#include "saga/kinds.h"
+#include "saga/redact.h"
 
 struct view {
     struct belay_sagas *room;

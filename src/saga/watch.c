@@ -2,8 +2,12 @@
  *
  * An instance that ended stays a week, so there may be many rows that say nothing; with a million of them a walk takes
  * some minutes. What was found is looked up again before it is told: one that moved meanwhile is not. */
-#include "base/assert.h"
 #include "saga/room.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "saga/kinds.h"
 
 #define BITE 4096 /* rows a look, all sagas together */
 
