@@ -3,7 +3,7 @@
  *   POST /orders <- queue orders (full: 100 of 100) <- flow fulfil (32 of 32 at work) <- connection payments (breaker open)
  *
  * They are found from their end: a connection that is at its limit, a flow that is paused or has as many at work as
- * it may.  From there against the flow of messages: who calls it, what they read, and, where that is full, who publishes
+ * it may, the journal while callers wait for room in it.  From there against the flow of messages: who calls it, what they read, and, where that is full, who publishes
  * to it.  What an expression chooses (a topic's name, say) is not known here.
  */
 #include "admin/answer_limits.h"
@@ -182,6 +182,8 @@ static void from_api(struct chains *c, const struct belay_flow_def *f)
     for (uint32_t i = 0; n && belay_engine_api_stats(c->e, i, &s); i++)
         if (belay_str_eq(s.name, f->from.name) && s.waiting)
             snprintf(n->says, sizeof n->says, "%u of %u at work, %u wait for their turn", s.running, s.max_concurrent, s.waiting);
+        else if (belay_str_eq(s.name, f->from.name) && s.at_door)
+            snprintf(n->says, sizeof n->says, "%u wait for room", s.at_door);
     write_chain(c);
     c->count -= n != NULL;
 }
@@ -274,6 +276,14 @@ static void from_topic(struct chains *c, const char *kind, struct belay_str name
 
 /* ---- where chains end ---- */
 
+static bool writes(const struct belay_flow_def *f)
+{
+    for (uint32_t i = 0; i < f->step_count; i++)
+        if (f->steps[i].kind == BELAY_STEP_PUBLISH)
+            return true;
+    return f->idempotency.key != NULL;
+}
+
 static bool is_limited(const struct belay_connection_stats *s)
 {
     bool shut = strcmp(s->breaker, "open") == 0 || strcmp(s->breaker, "half open") == 0;
@@ -320,6 +330,25 @@ static bool ends_chain(struct chains *c, const struct belay_flow_def *f)
     return true;
 }
 
+/* The disk takes less than callers send: they wait at the door of their API. */
+static void journal(struct chains *c)
+{
+    struct belay_api_stats s;
+    struct belay_store_stats store;
+    belay_store_stats(belay_engine_store(c->e), &store);
+    for (uint32_t i = 0; belay_engine_api_stats(c->e, i, &s); i++) {
+        struct node *n = s.at_door ? enter(c, "journal", BELAY_STR("on the disk")) : NULL;
+        if (!n)
+            continue;
+        snprintf(n->says, sizeof n->says, "the last commit took %u.%u ms", store.commit_us_last / 1000, store.commit_us_last % 1000 / 100);
+        for (uint32_t k = 0; k < c->d->flow_count; k++)
+            if (c->d->flows[k].from.kind == BELAY_SOURCE_API && belay_str_eq(c->d->flows[k].from.name, s.name)
+                && writes(&c->d->flows[k]))
+                from_api(c, &c->d->flows[k]);
+        c->count--;
+    }
+}
+
 void show_limits(struct belay_json_out *o, struct belay_engine *e)
 {
     struct belay_arena arena;
@@ -328,6 +357,7 @@ void show_limits(struct belay_json_out *o, struct belay_engine *e)
     belay_json_key(o, "limits");
     belay_json_begin_array(o);
     connections(&c);
+    journal(&c);
     for (uint32_t i = 0; i < c.d->flow_count; i++)
         if (ends_chain(&c, &c.d->flows[i]))
             from_flow(&c, &c.d->flows[i]);
@@ -347,6 +377,7 @@ void show_apis(struct belay_json_out *o, struct belay_engine *e)
         if (s.max_concurrent)
             show_uint(o, "max_concurrent", s.max_concurrent);
         show_uint(o, "waiting", s.waiting);
+        show_uint(o, "waiting_for_room", s.at_door);
         show_uint(o, "answered", s.answered);
         show_uint(o, "refused", s.refused);
         belay_json_key(o, "drain_per_second");

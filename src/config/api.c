@@ -68,7 +68,7 @@ static const struct config_key api_keys[] = {
       "Requests whose flow is at work at once; the others wait for their turn. Without it all.", .min = 1, .max = 1000000,
       CONFIG_FIELD(struct api_raw, def.max_concurrent) },
     { "max_wait", CONFIG_DURATION,
-      "How long a request waits for its turn, or for room in a full queue, before 503; 0s: not at all.",
+      "How long a request waits for room in the next commit, for its turn, or for room in a full queue, before 503; 0s: not at all.",
       .default_ = "1s", CONFIG_FIELD(struct api_raw, def.max_wait_ms) },
     { 0 },
 };

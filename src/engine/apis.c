@@ -16,7 +16,7 @@
 #include "engine/runs.h"
 #include "policy/drain.h"
 
-static struct engine_api *find(const struct belay_engine *e, struct belay_str name)
+struct engine_api *engine_api_of(const struct belay_engine *e, struct belay_str name)
 {
     for (uint32_t i = 0; i < e->api_count; i++)
         if (belay_str_eq(belay_str_c(e->apis[i]->name), name))
@@ -43,7 +43,7 @@ int engine_apis_configure(struct belay_engine *e, const struct belay_definitions
 {
     for (uint32_t i = 0; i < d->api_count; i++) {
         const struct belay_api_def *def = &d->apis[i];
-        struct engine_api *api = find(e, def->name);
+        struct engine_api *api = engine_api_of(e, def->name);
         if (!api && !(api = add(e, def->name)))
             return belay_fail(err, BELAY_NOMEM, "no memory for an api");
         api->max = def->max_concurrent ? def->max_concurrent : UINT32_MAX;
@@ -77,7 +77,7 @@ static void refuse(struct belay_engine *e, struct engine_run *r)
 
 bool engine_api_admit(struct belay_engine *e, struct engine_run *r)
 {
-    struct engine_api *api = r->api = find(e, r->request->api);
+    struct engine_api *api = r->api = engine_api_of(e, r->request->api);
     if (!api || (api->running < api->max && !api->waiting_count) || BELAY_PLANTED(75)) {
         r->admitted = true;
         if (api)
@@ -89,7 +89,8 @@ bool engine_api_admit(struct belay_engine *e, struct engine_run *r)
         return false;
     }
     r->waits_since = e->now;
-    belay_time until = belay_time_add_ms(e->now, (int64_t)api->max_wait_ms);
+    /* Who was at the door has waited already. */
+    belay_time until = r->waits_until ? r->waits_until : belay_time_add_ms(e->now, (int64_t)api->max_wait_ms);
     engine_run_timer(e, r, until < r->deadline ? until : r->deadline);
     engine_run_move(e, r, RUN_ADMITTING);
     belay_list_push(&api->waiting, &r->node);
@@ -167,6 +168,7 @@ bool belay_engine_api_stats(const struct belay_engine *e, uint32_t index, struct
         .running = api->running,
         .max_concurrent = api->max == UINT32_MAX ? 0 : api->max,
         .waiting = api->waiting_count,
+        .at_door = api->at_door,
         .refused = api->refused,
         .answered = api->answered,
         .drain_per_second = api->drain.known ? api->drain.per_second : 0,
@@ -179,15 +181,18 @@ int engine_apis_check(const struct belay_engine *e, struct belay_err *err)
 {
     for (uint32_t i = 0; i < e->api_count; i++) {
         const struct engine_api *api = e->apis[i];
-        uint32_t running = 0, waiting = 0;
+        uint32_t running = 0, waiting = 0, at_door = 0;
         for (uint32_t n = 0; n < e->run_count; n++) {
             const struct engine_run *r = e->runs[n];
             running += r->state != RUN_FREE && r->api == api && r->admitted;
             waiting += r->state == RUN_ADMITTING && r->api == api;
+            at_door += r->state == RUN_AT_DOOR && r->api == api;
         }
         if (running != api->running || waiting != api->waiting_count)
             return belay_fail(err, BELAY_CORRUPT, "api %s: %u of %u run, %u of %u wait", api->name, running, api->running,
                               waiting, api->waiting_count);
+        if (at_door != api->at_door)
+            return belay_fail(err, BELAY_CORRUPT, "api %s: %u at the door, of %u", api->name, at_door, api->at_door);
         if (running > api->allowed)
             return belay_fail(err, BELAY_CORRUPT, "api %s: %u run, of %u", api->name, running, api->allowed);
     }

@@ -13,13 +13,15 @@ struct engine_run;
 /* Requests of an API: at work, and waiting for their turn. */
 struct engine_api {
     char name[BELAY_NAME_BYTES_MAX + 1];
-    uint32_t max, running, waiting_count;
+    uint32_t max, running, waiting_count, at_door;
     uint32_t allowed;             /* max, or as many as were at work when it was lowered */
     uint64_t max_wait_ms, answered, refused;
     struct belay_list waiting;    /* runs, the oldest first */
     struct belay_drain drain;
 };
 
+/* NULL: there is none. */
+struct engine_api *engine_api_of(const struct belay_engine *e, struct belay_str name);
 int engine_apis_configure(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err);
 void engine_apis_free(struct belay_engine *e);
 /* False: not now: it waits for its turn, or was refused. */

@@ -16,6 +16,7 @@
 #include "engine/connections.h"
 #include "engine/definitions.h"
 #include "engine/deliveries.h"
+#include "engine/door.h"
 #include "engine/flight.h"
 #include "engine/isolate.h"
 #include "engine/letter_where.h"
@@ -115,6 +116,7 @@ static void init(struct belay_engine *e, const struct belay_engine_opt *opt)
     e->functions[0] = (struct belay_host_function){ BELAY_STR("saga"), 2, 2, engine_saga_function,
                                                     e };
     belay_list_init(&e->free_runs);
+    belay_list_init(&e->door);
     belay_list_init(&e->working);
     belay_list_init(&e->stalled);
     belay_list_init(&e->blocked);
@@ -400,8 +402,10 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
         engine_runs_unblock(e);
     if (e->current && !e->failed && !e->held) {
         engine_timers_fire(e);
-        if (e->requests_open && !e->stopping)
+        if (e->requests_open && !e->stopping) {
+            engine_door_open(e);
             engine_apis_admit(e);
+        }
         more |= engine_calls_grant(e, CALLS_A_STEP);
         more |= engine_deliver(e, DELIVERIES_A_STEP, DELIVERED_BYTES_A_STEP);
         more |= engine_calls_grant(e, CALLS_A_STEP); /* of what was delivered just now */
@@ -431,7 +435,7 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
     if (!e->stopping && !e->isolating)
         at = earlier(at, belay_sagas_wake_at(e->sagas));
     if (!e->stopping)
-        at = earlier(at, engine_apis_wake_at(e));
+        at = earlier(earlier(at, engine_apis_wake_at(e)), engine_door_wake_at(e));
     const struct belay_heap_node *n = belay_heap_min(&e->due);
     if (n)
         at = earlier(at, n->key);

@@ -220,6 +220,7 @@ struct belay_api_stats {
     struct belay_str name;
     uint32_t running, max_concurrent;     /* requests at work; 0: any number */
     uint32_t waiting;                     /* for their turn */
+    uint32_t at_door;                     /* for room in the store */
     uint64_t answered, refused;           /* of those that were admitted; because none had room for them in time */
     double drain_per_second;              /* answered, as seen lately; 0: not known */
 };

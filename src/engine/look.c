@@ -1,4 +1,5 @@
 /* Looking at the engine: figures, and its invariants. */
+#include "engine/door.h"
 #include "engine/room.h"
 
 #include "base/limits.h"
@@ -143,6 +144,8 @@ int belay_engine_check(struct belay_engine *e, struct belay_err *err)
         status = check_runs(e, err);
     if (status == BELAY_OK)
         status = engine_apis_check(e, err);
+    if (status == BELAY_OK)
+        status = engine_door_check(e, err);
     if (status == BELAY_OK)
         status = check_ring(e, err);
     if (status == BELAY_OK)

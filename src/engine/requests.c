@@ -16,6 +16,7 @@
 #include "engine/calls.h"
 #include "engine/clock.h"
 #include "engine/connections.h"
+#include "engine/door.h"
 #include "engine/effects.h"
 #include "engine/idempotency.h"
 #include "engine/poison.h"
@@ -543,7 +544,7 @@ static void proceed(struct belay_engine *e, struct engine_run *r)
 {
     if (r->map_key.n && !check_key(e, r))
         return;
-    if (!engine_poison_refuses(e, r) && engine_api_admit(e, r))
+    if (!engine_poison_refuses(e, r) && engine_door_lets(e, r) && engine_api_admit(e, r))
         engine_request_begin(e, r);
 }
 
@@ -559,14 +560,6 @@ void engine_request_again(struct belay_engine *e, struct engine_run *r)
     engine_request_begin(e, r);
 }
 
-static bool writes(const struct belay_flow_def *def)
-{
-    for (uint32_t i = 0; i < def->step_count; i++)
-        if (def->steps[i].kind == BELAY_STEP_PUBLISH)
-            return true;
-    return def->idempotency.key != NULL;
-}
-
 static int admit(struct belay_engine *e, const struct belay_engine_request *q,
                  const struct belay_flow_def *def, struct belay_err *err)
 {
@@ -580,8 +573,8 @@ static int admit(struct belay_engine *e, const struct belay_engine_request *q,
                           BELAY_STR_ARG(q->operation), BELAY_STR_ARG(q->api));
     if (e->requests_open >= e->opt.requests_max || engine_actions_crowded(e))
         status = belay_fail(err, BELAY_BUSY, "too many requests are open");
-    else if (writes(def))
-        status = belay_broker_admit(e->broker, q->body.n + BELAY_KIB(4), err);
+    else if ((status = engine_door_room(e, def, q->body.n, err)) == BELAY_BUSY)
+        return BELAY_OK; /* it may wait for that (door.c) */
     if (status != BELAY_OK && !engine_no_room(e, status, err))
         return belay_fail(err, BELAY_CANCELLED, "the server is stopping");
     if (status != BELAY_OK && err && !err->retry_after_ms)

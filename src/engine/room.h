@@ -72,8 +72,8 @@ struct belay_engine {
     struct belay_flow_pool *flow_pool;
     struct engine_run **runs;   /* all that were ever made */
     uint32_t run_count, run_cap, run_max;
-    struct belay_list free_runs, working, stalled, blocked, answered;
-    uint32_t stalled_count, blocked_count, runs_used, requests_open;
+    struct belay_list free_runs, door, working, stalled, blocked, answered;
+    uint32_t door_count, stalled_count, blocked_count, runs_used, requests_open;
     belay_time stalled_until, blocked_until;
     struct belay_heap due;      /* runs by timer */
     struct belay_map keys;      /* runs by idempotency scope and key */

@@ -12,6 +12,7 @@
 #include "engine/apis.h"
 #include "engine/calls.h"
 #include "engine/deliveries.h"
+#include "engine/door.h"
 #include "engine/effects.h"
 #include "engine/flight.h"
 #include "engine/idempotency.h"
@@ -27,10 +28,11 @@
 
 static const struct belay_sm_state states[RUN_STATES] = {
     [RUN_FREE] = { "free", BELAY_SM_TO(RUN_AT_WORK), true, true },
+    [RUN_AT_DOOR] = { "at the door", BELAY_SM_TO(RUN_AT_WORK), false, false },
     [RUN_ADMITTING] = { "admitting", BELAY_SM_TO(RUN_AT_WORK), false, false },
     [RUN_AT_WORK] = { "at work",
-                      BELAY_SM_TO(RUN_ADMITTING) | BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING) | BELAY_SM_TO(RUN_STALLED)
-                          | BELAY_SM_TO(RUN_BLOCKED) | BELAY_SM_TO(RUN_ANSWERED) | BELAY_SM_TO(RUN_FREE),
+                      BELAY_SM_TO(RUN_AT_DOOR) | BELAY_SM_TO(RUN_ADMITTING) | BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING)
+                          | BELAY_SM_TO(RUN_STALLED) | BELAY_SM_TO(RUN_BLOCKED) | BELAY_SM_TO(RUN_ANSWERED) | BELAY_SM_TO(RUN_FREE),
                       false, false },
     [RUN_QUEUED] = { "queued", BELAY_SM_TO(RUN_CALLING) | BELAY_SM_TO(RUN_AT_WORK), false, false },
     [RUN_CALLING] = { "calling", BELAY_SM_TO(RUN_AT_WORK) | BELAY_SM_TO(RUN_WAITING), false, false },
@@ -44,6 +46,7 @@ static struct belay_list *list_of(struct belay_engine *e, unsigned state)
 {
     switch (state) {
     case RUN_FREE: return &e->free_runs;
+    case RUN_AT_DOOR: return &e->door;
     case RUN_CALLING:
     case RUN_WAITING: return &e->working;
     case RUN_STALLED: return &e->stalled;
@@ -58,6 +61,8 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
     BELAY_ASSERT((r->state != RUN_STALLED || e->stalled_count) && (r->state != RUN_BLOCKED || e->blocked_count));
     e->stalled_count -= r->state == RUN_STALLED;
     e->blocked_count -= r->state == RUN_BLOCKED;
+    if (r->state == RUN_AT_DOOR)
+        engine_door_leave(e, r);
     if (r->state == RUN_ADMITTING)
         engine_api_leave(r);
     if (r->state == RUN_QUEUED && r->turn)
@@ -340,6 +345,8 @@ static void run_due(struct belay_engine *e, struct engine_run *r)
     engine_run_timer(e, r, BELAY_TIME_NEVER);
     if (r->kind == RUN_REQUEST && e->now >= r->deadline) {
         engine_request_deadline(e, r);
+    } else if (r->state == RUN_AT_DOOR) {
+        engine_door_waited(e, r);
     } else if (r->state == RUN_ADMITTING) {
         engine_api_waited(e, r);
     } else if (r->state == RUN_BLOCKED && r->kind == RUN_REQUEST) {
@@ -353,6 +360,8 @@ static void run_due(struct belay_engine *e, struct engine_run *r)
     } else if (r->state == RUN_CALLING && !r->cancelled) {
         r->cancelled = true;
         engine_call_cancel(e, r, false);
+    } else if (r->state == RUN_STALLED && r->kind == RUN_REQUEST) { /* its queue has room since, the store has not */
+        engine_run_timer(e, r, r->deadline);
     }
 }
 
@@ -392,7 +401,7 @@ static void leave_those_in(struct belay_engine *e, unsigned run_states)
 }
 
 #define WITHOUT_A_CALL                                                                              \
-    (BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING) | BELAY_SM_TO(RUN_BLOCKED) | BELAY_SM_TO(RUN_ADMITTING))
+    (BELAY_SM_TO(RUN_AT_DOOR) | BELAY_SM_TO(RUN_QUEUED) | BELAY_SM_TO(RUN_WAITING) | BELAY_SM_TO(RUN_BLOCKED) | BELAY_SM_TO(RUN_ADMITTING))
 
 void engine_runs_stop(struct belay_engine *e)
 {

@@ -3,7 +3,7 @@
  * A run is one message (or one request of an API) on its way through a flow:
  *
  *               begin            slot free          outcome
- *  (ADMITTING comes before AT_WORK where too many requests of an API are)
+ *  (before AT_WORK a request may be AT_DOOR, while the store is busy, and ADMITTING, where too many of its API are)
  *   FREE --> AT_WORK --CALL--> QUEUED --------> CALLING -----> AT_WORK ...
  *               |                 ^  `-- refused: WAITING --'
  *               |--RETRY--> request: WAITING --due--> AT_WORK (a new attempt)
@@ -34,6 +34,7 @@ enum engine_run_kind { RUN_REQUEST, RUN_DELIVERY };
 enum engine_run_state {
     RUN_FREE,
     RUN_AT_WORK,  /* on the stack */
+    RUN_AT_DOOR,  /* a request: the store takes nothing more just now */
     RUN_ADMITTING, /* a request: too many of its API are at work */
     RUN_QUEUED,   /* for a slot of its connection */
     RUN_CALLING,  /* its call is held or out */
@@ -69,12 +70,12 @@ struct engine_run {
     const struct belay_engine_request *request;
     struct engine_api *api;
     bool admitted;                /* it counts as one that is at work */
-    belay_time waits_since;       /* ADMITTING */
+    belay_time waits_since;       /* AT_DOOR, ADMITTING */
     struct belay_message message;
     char id[33];
     uint32_t attempt;
     belay_time first_at, deadline;
-    belay_time waits_until;       /* BLOCKED, once it was: then it is refused; 0: not yet */
+    belay_time waits_until;       /* AT_DOOR, BLOCKED, once it was: then it is refused; 0: not yet */
     uint32_t full_after_ms;       /* found_full: when to ask again */
     struct belay_str full_topic;  /* found_full: which; a view of its flow's */
     struct belay_buf progress;

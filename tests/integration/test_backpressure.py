@@ -42,9 +42,9 @@ class Limited(Small):
     flow = FLOW
     limits = "{ max_messages: 8 }"
 
-    def post(self, item, headers=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.api, timeout=20)
-        body = json.dumps({"id": item, "key": item})
+    def post(self, item, headers=None, note=""):
+        c = http.client.HTTPConnection("127.0.0.1", self.api, timeout=90)
+        body = json.dumps({"id": item, "key": item, "note": note})
         c.request("POST", "/work", body, {"content-type": "application/json", **(headers or {})})
         answer = c.getresponse()
         text = answer.read()
@@ -89,6 +89,24 @@ def test_callers_wait_for_room_and_then_are_told_when_to_come_again(make):
     until(lambda: all(shipped(w, name) for name in taken), seconds=30)
     assert w.letters() == []
     assert not any(shipped(w, name) for name in answers if name not in taken)
+
+
+class Patient(Limited):
+    flow = FLOW.replace("max_wait: 300ms", "max_wait: 60s")
+    limits = "{}"
+
+
+def test_callers_wait_while_the_disk_writes_what_came_before(tmp_path):
+    w = Patient(str(tmp_path))
+    try:
+        w.start()
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:  # several commits more than one holds
+            answers = list(pool.map(lambda n: w.post(f"l-{n}", note="x" * 200_000), range(72)))
+        assert [status for status, _, _ in answers] == [202] * 72
+        (api,) = w.status()["apis"]
+        assert api["refused"] == 0 and api["waiting_for_room"] == 0
+    finally:
+        w.stop()
 
 
 def test_the_chain_from_the_slow_endpoint_to_the_edge_is_in_status(make):

@@ -62,7 +62,8 @@ set(planted
   "63:a_message_that_counts_twice_as_poison"
   "64:a_filter_that_does_not_know_its_keys"
   "110:a_stop_that_waits_for_room"
-  "76:a_key_of_an_earlier_run_that_nobody_looks_for")
+  "76:a_key_of_an_earlier_run_that_nobody_looks_for"
+  "77:a_request_at_the_door_that_nobody_ever_tells")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

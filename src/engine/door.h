@@ -1,0 +1,22 @@
+/* door.h - requests that wait before their flow begins, until the store takes more (door.c).  Private to engine.
+ * Thread: engine. */
+#ifndef BELAY_ENGINE_DOOR_H
+#define BELAY_ENGINE_DOOR_H
+
+#include "engine/engine.h"
+
+struct engine_run;
+
+/* Would a request of that flow be refused for the store's sake now? BELAY_BUSY: it may wait; BELAY_NOSPACE, BELAY_NOMEM. */
+int engine_door_room(struct belay_engine *e, const struct belay_flow_def *def, size_t body_bytes, struct belay_err *err);
+/* False: not now: it waits, or was refused. */
+bool engine_door_lets(struct belay_engine *e, struct engine_run *r);
+void engine_door_leave(struct belay_engine *e, struct engine_run *r);
+/* It has waited as long as it may. */
+void engine_door_waited(struct belay_engine *e, struct engine_run *r);
+/* Those for whom there is room. */
+void engine_door_open(struct belay_engine *e);
+belay_time engine_door_wake_at(const struct belay_engine *e);
+int engine_door_check(const struct belay_engine *e, struct belay_err *err);
+
+#endif
