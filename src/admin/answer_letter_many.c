@@ -20,7 +20,7 @@
 struct many {
     struct question *q;
     struct filter filter;
-    struct belay_letter_cursor at; /* behind the last one settled, or looked at */
+    struct belay_letter_cursor at; /* behind the last one dealt with, or looked at */
     struct belay_str reason;
     bool dry, busy;
     char why[BELAY_ERR_MSG_MAX]; /* busy */

@@ -166,7 +166,7 @@ static bool said(struct question *q, struct belay_engine *e, belay_time now, int
 }
 
 static bool say(struct question *q, struct belay_engine *e, belay_time now, const char *text,
-                enum belay_settle how)
+                enum belay_saga_settle how)
 {
     struct belay_saga_word word = { .how = how, .who = q->who, .reason = question_text(q, "reason") };
     const belay_json *result = question_member(q, "result");
@@ -191,20 +191,20 @@ bool answer_saga_settle(struct question *q, struct belay_engine *e, belay_time n
 {
     struct belay_str how = question_text(q, "how");
     if (belay_str_eq(how, BELAY_STR("done")))
-        return say(q, e, now, "done", BELAY_SETTLE_DONE);
+        return say(q, e, now, "done", BELAY_SAGA_SETTLE_DONE);
     if (belay_str_eq(how, BELAY_STR("not-done")))
-        return say(q, e, now, "not-done", BELAY_SETTLE_NOT_DONE);
+        return say(q, e, now, "not-done", BELAY_SAGA_SETTLE_NOT_DONE);
     return question_fail(q, BELAY_INVALID, "\"how\" must be done or not-done");
 }
 
 bool answer_saga_retry(struct question *q, struct belay_engine *e, belay_time now)
 {
-    return say(q, e, now, "retry", BELAY_SETTLE_RETRY);
+    return say(q, e, now, "retry", BELAY_SAGA_SETTLE_RETRY);
 }
 
 bool answer_saga_skip(struct question *q, struct belay_engine *e, belay_time now)
 {
-    return say(q, e, now, "skip", BELAY_SETTLE_SKIP);
+    return say(q, e, now, "skip", BELAY_SAGA_SETTLE_SKIP);
 }
 
 bool answer_saga_abort(struct question *q, struct belay_engine *e, belay_time now)

@@ -1,6 +1,6 @@
 /* audit.c - where is every message?  Counted out of the rows, one subscription after the other.
  *
- *   [start, next)  =  covered (below the cursor, or settled above it)  +  queued
+ *   [start, next)  =  covered (below the cursor, or in a range above it)  +  queued
  *   covered        =  rows of EXCEPTION + sequences in runs of HELD  +  what has ended
  *
  * What has ended left nothing but its count (I4): so what the rows leave over and the counts differ by is lost,
@@ -79,7 +79,7 @@ static void look_at_exception(struct audit *a, uint64_t sequence, const struct e
         a->sum.in_flight++;
     else
         ++*(waiting ? &a->sum.waiting : by_hand ? &a->sum.held : x->state == EXCEPTION_PARKED ? &a->sum.parked : &a->sum.dead);
-    if (!cursor_settled(a->sub, sequence))
+    if (!cursor_covers(a->sub, sequence))
         find(a, sequence, "in two states: queued, and an exception as well");
     if (by_hand && !lane_by_hand(a->b, a->sub, x->lane))
         find(a, sequence, "it is held by hand, and nobody parked its lane");
@@ -154,7 +154,7 @@ static bool look_at_held(void *arg, uint64_t sequence)
     a->sum.held++;
     if (sequence <= a->last)
         find(a, sequence, "held twice, or out of order");
-    if (!cursor_settled(a->sub, sequence))
+    if (!cursor_covers(a->sub, sequence))
         find(a, sequence, "in two states: queued, and held as well");
     else if (exception_get(a->b, a->sub->id, sequence, &x))
         find(a, sequence, "in two states: held, and an exception as well");
@@ -221,7 +221,7 @@ static uint64_t fresh_started(const struct belay_subscription *sub)
     uint64_t n = 0;
     for (uint32_t i = 0; i < sub->started.count; i++)
         for (uint64_t s = sub->started.items[i].first; s < sub->started.items[i].end; s++)
-            n += !cursor_settled(sub, s);
+            n += !cursor_covers(sub, s);
     return n;
 }
 
@@ -250,7 +250,7 @@ static void balance(struct audit *a)
     const struct counters *n = &sub->n;
     struct belay_audit_balance *s = &a->sum;
     uint64_t next = belay_store_next_sequence(a->b->store, sub->topic_id);
-    uint64_t covered = sub->cursor - sub->start + ranges_size(&sub->settled);
+    uint64_t covered = sub->cursor - sub->start + ranges_size(&sub->covered);
     uint64_t rows = s->waiting + s->in_flight + s->parked + s->dead + s->held;
     compare(a, "waiting", n->waiting, s->waiting + s->in_flight);
     compare(a, "held", n->held, s->held);
@@ -286,9 +286,9 @@ static void check_place(struct audit *a)
     if (sub->cursor < a->first)
         find(a, sub->cursor, "it is next, and its topic's log has forgotten it (it begins at %llu)",
              (unsigned long long)a->first);
-    for (uint32_t i = 0; i < sub->settled.count; i++)
-        if (sub->settled.items[i].first <= sub->cursor)
-            find(a, sub->settled.items[i].first, "settled, by a range that the cursor (%llu) has passed",
+    for (uint32_t i = 0; i < sub->covered.count; i++)
+        if (sub->covered.items[i].first <= sub->cursor)
+            find(a, sub->covered.items[i].first, "covered, by a range that the cursor (%llu) has passed",
                  (unsigned long long)sub->cursor);
 }
 

@@ -11,8 +11,8 @@
  *     v                `--letter(park)--> parked --replay--> waiting; --skip/discard--> dead/discarded
  *   held --lane free--> waiting (due now)   `--letter(skip)--> dead --replay--> waiting
  *
- * Cursor + exceptions.  Of a subscription `cursor` is the lowest sequence that is neither settled nor
- * an exception; `settled` holds the ranges above it that are done or exceptions; `started` those of which
+ * Cursor + exceptions.  Of a subscription `cursor` is the lowest sequence that is neither finished nor
+ * an exception; `covered` holds the ranges above it that are done or exceptions; `started` those of which
  * an attempt is, or was, under way.  Only exceptions (waiting, held, parked, dead) have rows of their own.
  *   EXCEPTION sub,seq      state, attempts, due, lane, progress, definition, history; a small message itself
  *   DUE       sub,due,seq  kept until the outcome; in flight is known in memory only
@@ -23,7 +23,7 @@
  *   GROUP     fingerprint  of letters that failed alike
  *
  * Invariants, checked by belay_broker_check after every step of the simulation:
- *   I1 cursor <= every unsettled sequence; ranges are disjoint, sorted, above the cursor.
+ *   I1 cursor <= every unfinished sequence; ranges are disjoint, sorted, above the cursor.
  *   I2 a lane in trouble has exactly one head (an EXCEPTION row) and its held sequences are above it.
  *   I3 no two messages of one lane are in flight at once; order within a lane is that of sequence
  *      until a message leaves by skip, discard or an unparked letter.
@@ -119,7 +119,7 @@ int belay_broker_seek(struct belay_broker *b, struct belay_subscription *sub, ui
 
 /* Appends to a topic or queue. m->accepted_at is set to now. *ret_sequence may be NULL.
  * Errors: BELAY_NOTFOUND, BELAY_LIMIT (too large), BELAY_NOSPACE (disk, or the topic's retain_bytes is
- * full of unsettled messages), BELAY_BUSY. */
+ * full of unfinished messages), BELAY_BUSY. */
 int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const struct belay_message *m,
                          belay_time now, uint64_t *ret_sequence, struct belay_err *err) BELAY_MUST_CHECK;
 /* Appears in the topic at `due`. *ret_number names it for cancel. */
@@ -136,7 +136,7 @@ int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, s
 /* Would a producer be refused now? (admission at the edge: BELAY_NOSPACE, BELAY_BUSY) */
 int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
 /* Would a publish of so many bytes in all to the topic be refused for the topic's sake? BELAY_NOTFOUND,
- * BELAY_NOSPACE (retain_bytes); what is settled makes way. */
+ * BELAY_NOSPACE (retain_bytes); what is finished makes way. */
 int belay_broker_topic_room(struct belay_broker *b, struct belay_str topic, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
 
 enum belay_topic_bound { BELAY_BOUND_NONE, BELAY_BOUND_MESSAGES, BELAY_BOUND_BYTES, BELAY_BOUND_AGE };
@@ -317,7 +317,7 @@ enum belay_letter_found belay_broker_letter_find(struct belay_broker *b, const s
  * Errors: BELAY_INVALID, BELAY_LIMIT, BELAY_CONFLICT (sub reads another topic), BELAY_BUSY, BELAY_NOSPACE, BELAY_NOMEM. */
 int belay_broker_letter_import(struct belay_broker *b, struct belay_subscription *sub, const struct belay_letter *l, belay_time now,
                                uint64_t *ret_sequence, struct belay_err *err) BELAY_MUST_CHECK;
-/* Is, or was, message `sequence` a letter created at that millisecond, and is not settled yet? */
+/* Is, or was, message `sequence` a letter created at that millisecond, and has not ended yet? */
 bool belay_broker_letter_known(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, belay_time created_at);
 
 /* Letters that failed alike: same flow, step, error, class, status and message but for what varies in it. */
@@ -518,7 +518,7 @@ struct belay_subscription_stats {
     uint64_t lanes_in_trouble, lanes_by_hand; /* by hand: of them */
     uint64_t stuck;                       /* of held: behind a parked letter */
     uint64_t lost;                        /* given to the subscription and in no state (I4): 0, or a bug */
-    belay_time oldest_at;                 /* accepted_at of the oldest unsettled; NEVER: none */
+    belay_time oldest_at;                 /* accepted_at of the oldest unfinished; NEVER: none */
     belay_time oldest_letter_at;          /* it became one; NEVER: there is none */
     struct belay_letters_opt letters;     /* as configured */
     uint32_t new_groups;                  /* kinds of failure that made their first letter within BELAY_GROUP_NEW_MS */

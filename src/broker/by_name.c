@@ -41,7 +41,7 @@ enum belay_message_state belay_broker_state_of(struct belay_broker *b, struct be
     } else if (exception_get(b, sub->id, sequence, &x)) {
         state = of_exception(&x);
         attempts = x.total + exception_begun(sub, sequence, &x);
-    } else if (!cursor_settled(sub, sequence)) {
+    } else if (!cursor_covers(sub, sequence)) {
         state = BELAY_MESSAGE_QUEUED;
         attempts = ranges_contains(&sub->started, sequence);
     } else if (held_find(b, sub, sequence, &lane)) {
@@ -70,10 +70,10 @@ int belay_broker_cancel(struct belay_broker *b, struct belay_subscription *sub, 
         return belay_fail(err, BELAY_NOTFOUND, "message %llu is done", (unsigned long long)sequence);
     if (state == BELAY_MESSAGE_IN_FLIGHT)
         return belay_fail(err, BELAY_BUSY, "message %llu is in flight", (unsigned long long)sequence);
-    if (state == BELAY_MESSAGE_QUEUED && sub->settled.count >= RANGES_MAX)
+    if (state == BELAY_MESSAGE_QUEUED && sub->covered.count >= RANGES_MAX)
         return belay_fail(err, BELAY_BUSY, "%.*s: too many messages out of order", BELAY_STR_ARG(sub->name));
     bool held = state == BELAY_MESSAGE_HELD && held_find(b, sub, sequence, &lane);
-    int status = settle_commit(b, sub, sequence, SETTLE_DISCARDED, held ? &lane : NULL, reason, BELAY_STR_NONE, err);
+    int status = finish_commit(b, sub, sequence, FINISH_DISCARDED, held ? &lane : NULL, reason, BELAY_STR_NONE, err);
     if (status != BELAY_OK)
         return status;
     if (e)

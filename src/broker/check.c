@@ -28,7 +28,7 @@ static int broken(struct check *c, const char *invariant, const char *what, uint
 /* I1 */
 static int check_ranges(struct check *c)
 {
-    const struct ranges *r = &c->sub->settled;
+    const struct ranges *r = &c->sub->covered;
     struct exception x;
     c->first = belay_store_first_sequence(c->b->store, c->sub->topic_id);
     if (c->sub->cursor < c->first)
@@ -40,10 +40,10 @@ static int check_ranges(struct check *c)
     }
     for (uint32_t i = 0; i < c->sub->started.count; i++)
         for (uint64_t s = c->sub->started.items[i].first; s < c->sub->started.items[i].end; s++)
-            if (cursor_settled(c->sub, s)
+            if (cursor_covers(c->sub, s)
                 && (!exception_get(c->b, c->sub->id, s, &x)
                     || (x.state != EXCEPTION_WAITING && x.state != EXCEPTION_HELD)))
-                return broken(c, "I1", "started, though settled or a letter", s);
+                return broken(c, "I1", "started, though finished or a letter", s);
     return BELAY_OK;
 }
 
@@ -60,7 +60,7 @@ static int check_exception(struct check *c, uint64_t sequence, const struct exce
     bool open = x->state == EXCEPTION_WAITING || x->state == EXCEPTION_HELD;
     ++*(x->state == EXCEPTION_WAITING ? &c->waiting : x->state == EXCEPTION_HELD ? &c->held
         : x->state == EXCEPTION_PARKED ? &c->parked : &c->dead);
-    if (!cursor_settled(c->sub, sequence))
+    if (!cursor_covers(c->sub, sequence))
         return broken(c, "I1", "an exception that is still queued", sequence);
     if (x->state != EXCEPTION_DEAD && x->keyed && !x->loner
         && (!lane_row_get(c->b, id, x->lane, &row) || row.head != sequence))
@@ -129,7 +129,7 @@ static bool check_held(void *arg, uint64_t sequence)
         broken(c, "I2", "held below the head of its lane", sequence);
     else if (sequence < c->first)
         broken(c, "G1", "held, and the log it needs was given up", sequence);
-    else if (!cursor_settled(c->sub, sequence) || exception_get(c->b, c->sub->id, sequence, &x))
+    else if (!cursor_covers(c->sub, sequence) || exception_get(c->b, c->sub->id, sequence, &x))
         broken(c, "G4", "held, and something else as well", sequence);
     c->last = sequence;
     return !c->bad;
@@ -172,7 +172,7 @@ static int check_counters(struct check *c)
     if (n->waiting != c->waiting || n->parked != c->parked || n->dead != c->dead || n->held != c->held
         || n->lanes_in_trouble != c->lanes || n->lanes_by_hand != c->by_hand || n->stuck != c->stuck)
         return broken(c, "I4", "counters and rows differ", 0);
-    uint64_t given = c->sub->cursor - c->sub->start + ranges_size(&c->sub->settled);
+    uint64_t given = c->sub->cursor - c->sub->start + ranges_size(&c->sub->covered);
     if (given != n->done + n->discarded + n->expired + n->waiting + n->held + n->parked + n->dead)
         return broken(c, "I4", "the states do not add up to what was given", given);
     return BELAY_OK;
@@ -221,8 +221,8 @@ static int check_window(struct check *c)
         ++*(e->exception ? &loaded : &fresh);
         if (works && e->keyed && (!e->lane || e->lane->busy != e))
             return broken(c, "I3", "at work beside another of its lane", e->d.sequence);
-        if (!e->exception && cursor_settled(c->sub, e->d.sequence))
-            return broken(c, "G4", "in the window though settled", e->d.sequence);
+        if (!e->exception && cursor_covers(c->sub, e->d.sequence))
+            return broken(c, "G4", "in the window though finished", e->d.sequence);
     }
     if (flight != c->sub->in_flight || fresh != c->sub->fresh || loaded != c->sub->loaded)
         return broken(c, "I6", "the window's counts are wrong", 0);

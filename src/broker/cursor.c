@@ -1,10 +1,10 @@
 /* cursor.c - what a subscription that keeps up costs: a cursor, and ranges above it.
  *
- *      done, exceptions        [settled)      [settled)
+ *      done, exceptions        [covered)      [covered)
  *   ------------------------->|             |            |
  *                          cursor                        next of the topic
  *
- * The cursor is the lowest sequence that is neither settled nor an exception.  Acks and starts gather
+ * The cursor is the lowest sequence that is neither finished nor an exception.  Acks and starts gather
  * in memory and are appended once a step, as ranges: in order they cost a few bytes a batch.
  */
 #include "broker/cursor.h"
@@ -22,36 +22,36 @@ uint64_t cursor_cover(struct belay_subscription *sub, uint64_t first, uint64_t e
     if (first >= end)
         return 0;
     uint64_t added = 0;
-    if (first == sub->cursor && (!sub->settled.count || sub->settled.items[0].first > end)) {
+    if (first == sub->cursor && (!sub->covered.count || sub->covered.items[0].first > end)) {
         sub->cursor = end;
         added = end - first;
     } else {
-        added = ranges_add(&sub->settled, first, end);
-        BELAY_ASSERT(sub->settled.items[0].first >= sub->cursor);
-        if (sub->settled.items[0].first == sub->cursor) {
-            sub->cursor = sub->settled.items[0].end;
-            ranges_remove(&sub->settled, 0, sub->cursor);
+        added = ranges_add(&sub->covered, first, end);
+        BELAY_ASSERT(sub->covered.items[0].first >= sub->cursor);
+        if (sub->covered.items[0].first == sub->cursor) {
+            sub->cursor = sub->covered.items[0].end;
+            ranges_remove(&sub->covered, 0, sub->cursor);
         }
     }
     sub->dirty = sub->topic->low_dirty = true;
     return added;
 }
 
-uint64_t cursor_settle(struct belay_subscription *sub, uint64_t first, uint64_t end)
+uint64_t cursor_pass(struct belay_subscription *sub, uint64_t first, uint64_t end)
 {
     if (sub->started.count)
         ranges_remove(&sub->started, first, end);
     return cursor_cover(sub, first, end);
 }
 
-bool cursor_settled(const struct belay_subscription *sub, uint64_t sequence)
+bool cursor_covers(const struct belay_subscription *sub, uint64_t sequence)
 {
-    return sequence < sub->cursor || ranges_contains(&sub->settled, sequence);
+    return sequence < sub->cursor || ranges_contains(&sub->covered, sequence);
 }
 
 int cursor_reserve(struct belay_subscription *sub, struct belay_err *err)
 {
-    if (ranges_reserve(&sub->settled, sub->acks.count + 2) != BELAY_OK
+    if (ranges_reserve(&sub->covered, sub->acks.count + 2) != BELAY_OK
         || ranges_reserve(&sub->started, sub->acks.count + sub->starts.count + 2) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory for the ranges of a subscription");
     return BELAY_OK;
@@ -148,7 +148,7 @@ static int each_range(struct belay_broker *b, struct belay_unpack *u,
     uint64_t count = belay_unpack_varint(u), at = 0;
     if (!sub || count > GATHER_RANGES_MAX)
         return BELAY_CORRUPT;
-    if (ranges_reserve(&sub->settled, (uint32_t)count + 1) != BELAY_OK
+    if (ranges_reserve(&sub->covered, (uint32_t)count + 1) != BELAY_OK
         || ranges_reserve(&sub->started, (uint32_t)count + 1) != BELAY_OK)
         return BELAY_NOMEM;
     for (uint64_t i = 0; i < count; i++) {
@@ -165,7 +165,7 @@ static void ack_range(struct belay_subscription *sub, uint64_t first, uint64_t e
 {
     if (sub->suspect_count)
         suspect_forget_range(sub, first, end);
-    sub->n.done += cursor_settle(sub, first, end);
+    sub->n.done += cursor_pass(sub, first, end);
 }
 
 static void start_range(struct belay_subscription *sub, uint64_t first, uint64_t end)

@@ -8,12 +8,12 @@
 #define GATHER_RANGES_MAX 256 /* of one subscription in a step, before they are flushed */
 #define RANGES_MAX 8192       /* above a cursor; a cancel or seek that would make more is refused */
 
-/* [first, end) is settled or an exception from now on. Needs room for one range in settled. Returns
+/* [first, end) is finished or an exception from now on: covered. Needs room for one range in covered. Returns
  * how many were not before. */
 uint64_t cursor_cover(struct belay_subscription *sub, uint64_t first, uint64_t end);
 /* The same, and no attempt of it is under way. Needs room for one range in started. */
-uint64_t cursor_settle(struct belay_subscription *sub, uint64_t first, uint64_t end);
-bool cursor_settled(const struct belay_subscription *sub, uint64_t sequence);
+uint64_t cursor_pass(struct belay_subscription *sub, uint64_t first, uint64_t end);
+bool cursor_covers(const struct belay_subscription *sub, uint64_t sequence);
 /* Room for what the next record may add. Errors: BELAY_NOMEM. */
 int cursor_reserve(struct belay_subscription *sub, struct belay_err *err) BELAY_MUST_CHECK;
 /* After it an ack of sub in this step does not fail. */

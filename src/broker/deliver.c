@@ -13,7 +13,7 @@
 #include "broker/suspect.h"
 #include "broker/sweep.h"
 
-#define READS_PER_TURN 4 /* batches of held or settled messages a turn may pass over */
+#define READS_PER_TURN 4 /* batches of held or finished messages a turn may pass over */
 
 bool subscription_may_deliver(const struct belay_subscription *sub)
 {

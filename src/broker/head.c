@@ -46,7 +46,7 @@ int head_unpack(struct belay_broker *b, struct belay_unpack *u, struct head *h)
     }
     if (!h->sub || !belay_unpack_ok(u))
         return BELAY_CORRUPT;
-    if (ranges_reserve(&h->sub->settled, 2) != BELAY_OK || ranges_reserve(&h->sub->started, 2) != BELAY_OK)
+    if (ranges_reserve(&h->sub->covered, 2) != BELAY_OK || ranges_reserve(&h->sub->started, 2) != BELAY_OK)
         return BELAY_NOMEM;
     h->is_new = !exception_get(b, h->sub->id, h->sequence, &h->x);
     if (h->is_new) {
@@ -61,7 +61,7 @@ int head_unpack(struct belay_broker *b, struct belay_unpack *u, struct head *h)
 
 void head_enter(struct head *h)
 {
-    cursor_settle(h->sub, h->sequence, h->sequence + 1);
+    cursor_pass(h->sub, h->sequence, h->sequence + 1);
     ranges_remove(&h->sub->started, h->sequence, h->sequence + 1);
 }
 

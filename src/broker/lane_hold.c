@@ -42,7 +42,7 @@ int lane_hold(struct belay_broker *b, struct belay_subscription *sub, struct lan
     int status = cursor_reserve(sub, err);
     if (status != BELAY_OK)
         return status;
-    if (ranges_reserve(&sub->settled, count + 2) != BELAY_OK)
+    if (ranges_reserve(&sub->covered, count + 2) != BELAY_OK)
         return belay_fail(err, BELAY_NOMEM, "no memory to hold the messages of a lane");
     struct belay_buf *r = record_begin(b);
     pack_hold(r, sub, lane, head);
@@ -97,7 +97,7 @@ void lane_head_in_flight(struct belay_broker *b, struct belay_subscription *sub,
     key_text_set(&x.key, key);
     exception_wait(b, sub, head, &x, 0);
     exception_put(b, sub, head, &x);
-    cursor_settle(sub, head, head + 1);
+    cursor_pass(sub, head, head + 1);
     if (head < sub->pin_low)
         sub->pin_low = head;
 }
@@ -114,7 +114,7 @@ int apply_hold(struct belay_broker *b, struct belay_unpack *u)
     struct lane_row row;
     if (!sub || !belay_unpack_ok(u) || count > belay_unpack_left(u))
         return BELAY_CORRUPT;
-    if (ranges_reserve(&sub->settled, (uint32_t)count + 2) != BELAY_OK)
+    if (ranges_reserve(&sub->covered, (uint32_t)count + 2) != BELAY_OK)
         return BELAY_NOMEM;
     if (head) {
         lane_trouble(b, sub, lane, key, head, first_attempt_at);
@@ -136,7 +136,7 @@ int apply_hold(struct belay_broker *b, struct belay_unpack *u)
                 held_append(b, sub->id, lane, &row, sequence);
             sub->n.held++;
         }
-        cursor_settle(sub, sequence, sequence + 1);
+        cursor_pass(sub, sequence, sequence + 1);
     }
     lane_row_put(b, sub->id, lane, &row);
     sub->n.stuck += lane_head_parked(b, sub, &row) ? row.held - held_before : 0;

@@ -58,7 +58,7 @@ static int lane_unpack(struct belay_broker *b, struct belay_unpack *u, struct to
     t->now = belay_unpack_svarint(u);
     if (!t->sub || !belay_unpack_ok(u) || !t->key.n || t->key.n > BELAY_KEY_BYTES_MAX)
         return BELAY_CORRUPT;
-    if (ranges_reserve(&t->sub->settled, 2) != BELAY_OK || ranges_reserve(&t->sub->started, 2) != BELAY_OK)
+    if (ranges_reserve(&t->sub->covered, 2) != BELAY_OK || ranges_reserve(&t->sub->started, 2) != BELAY_OK)
         return BELAY_NOMEM;
     t->hash = belay_hash128(t->key);
     t->trouble = lane_in_trouble(b, t->sub->id, t->hash, &t->row);

@@ -20,7 +20,7 @@ static int no_letter(struct belay_broker *b, struct belay_subscription *sub, uin
 {
     struct exception x;
     unsigned long long n = sequence;
-    bool there = exception_get(b, sub->id, sequence, &x), given = sequence >= sub->start && cursor_settled(sub, sequence);
+    bool there = exception_get(b, sub->id, sequence, &x), given = sequence >= sub->start && cursor_covers(sub, sequence);
     if (there && x.letter && x.job)
         return belay_fail(err, BELAY_CONFLICT, "letter %llu of %.*s is being replayed by job %u", n,
                           BELAY_STR_ARG(sub->name), x.job);
@@ -187,7 +187,7 @@ int belay_broker_letter_discard(struct belay_broker *b, struct belay_subscriptio
         return status;
     if (belay_str_trim(reason).n == 0)
         return belay_fail(err, BELAY_INVALID, "a letter is discarded with a reason");
-    status = settle_commit(b, sub, sequence, SETTLE_DISCARDED, NULL, reason, who, err);
+    status = finish_commit(b, sub, sequence, FINISH_DISCARDED, NULL, reason, who, err);
     if (status == BELAY_OK)
         subscription_kick(b, sub);
     return status;

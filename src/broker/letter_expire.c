@@ -1,7 +1,7 @@
 /* letter_expire.c - letters go by themselves only where their flow's configuration says so (dead_letters:).
  *
  * The oldest go first: those that have been letters for longer than expire_ms, and those beyond count_max. A bite of
- * them is settled as expired in one commit together with an entry of the trail that names them, so that no letter goes
+ * them is finished as expired in one commit together with an entry of the trail that names them, so that no letter goes
  * without being written down; the engine tells the log. One that is being replayed is none and stays; where it fails
  * again its time begins anew. A subscription whose flow is gone has no policy: its letters stay. */
 #include <stdio.h>
@@ -110,7 +110,7 @@ static bool expire(struct belay_broker *b, struct bite *bite)
         return false; /* later */
     uint32_t wanted = bite->count;
     for (bite->count = 0; bite->count < wanted; bite->count++)
-        if (settle_commit(b, sub, bite->sequences[bite->count], SETTLE_EXPIRED, NULL, entry.reason, entry.who, &err) != BELAY_OK)
+        if (finish_commit(b, sub, bite->sequences[bite->count], FINISH_EXPIRED, NULL, entry.reason, entry.who, &err) != BELAY_OK)
             break; /* no memory: those that are left, later */
     if (!bite->count)
         return false;

@@ -47,7 +47,7 @@ static void discard_elsewhere(struct belay_broker *b, const struct belay_subscri
         if (sub == of)
             continue;
         struct belay_err err;
-        int status = settle_commit(b, sub, sequence, SETTLE_DISCARDED, NULL, belay_str(reason, (size_t)n), BELAY_STR_NONE, &err);
+        int status = finish_commit(b, sub, sequence, FINISH_DISCARDED, NULL, belay_str(reason, (size_t)n), BELAY_STR_NONE, &err);
         BELAY_ASSERT(status == BELAY_OK); /* room was reserved */
         subscription_kick(b, sub);
     }

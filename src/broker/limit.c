@@ -12,7 +12,7 @@
 #define AGE_LOOK_US (10 * BELAY_US_PER_MS) /* how old the oldest is, is looked up so often at most */
 #define ROOM_PART 10                       /* who is turned away comes when a tenth of the limit is free */
 
-static uint64_t settled(const struct belay_subscription *sub)
+static uint64_t finished(const struct belay_subscription *sub)
 {
     const struct counters *n = &sub->n;
     return n->done + n->discarded + n->expired + n->dead + n->parked + n->stuck;
@@ -20,7 +20,7 @@ static uint64_t settled(const struct belay_subscription *sub)
 
 static uint64_t length_for(struct belay_broker *b, const struct belay_subscription *sub)
 {
-    uint64_t given = belay_store_next_sequence(b->store, sub->topic_id) - sub->start, gone = settled(sub);
+    uint64_t given = belay_store_next_sequence(b->store, sub->topic_id) - sub->start, gone = finished(sub);
     return given > gone ? given - gone : 0;
 }
 
@@ -97,7 +97,7 @@ static uint64_t leave_first(const struct topic *t, uint64_t length, enum belay_t
     return limit / ROOM_PART + 1;
 }
 
-/* How fast the slowest subscription settles, while it has always something to: where more left than were there at the
+/* How fast the slowest subscription finishes, while it has always something to: where more left than were there at the
  * last look, it may have waited for work in between. */
 static void see_drain(struct belay_broker *b, struct topic *t)
 {

@@ -20,11 +20,11 @@ void letter_pack_facts(struct belay_broker *b, struct belay_buf *r, const struct
 void letter_put(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
                 struct belay_str facts, struct belay_str message);
 
-/* ---- settle.c ---- */
+/* ---- finish.c ---- */
 
-enum settle_how { SETTLE_DONE, SETTLE_DISCARDED, SETTLE_EXPIRED };
+enum finish_how { FINISH_DONE, FINISH_DISCARDED, FINISH_EXPIRED };
 /* Ends a message that has rows, or one with a reason. held_in: the lane that holds it; NULL: none does. */
-int settle_commit(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, enum settle_how how,
+int finish_commit(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, enum finish_how how,
                   const struct belay_hash128 *held_in, struct belay_str reason, struct belay_str who,
                   struct belay_err *err) BELAY_MUST_CHECK;
 

@@ -120,7 +120,7 @@ static int admit_all(struct belay_broker *b, struct belay_subscription *sub, con
         if (sequence < sub->read_next)
             continue;
         bool acked = sub->acks.count && ranges_contains(&sub->acks, sequence);
-        if (!acked && !cursor_settled(sub, sequence) && !entry_find(sub, sequence)) {
+        if (!acked && !cursor_covers(sub, sequence) && !entry_find(sub, sequence)) {
             struct page *page = page_for(b, sub);
             if (!page) {
                 status = BELAY_NOMEM;
@@ -212,7 +212,7 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
 {
     uint64_t next = belay_store_next_sequence(b->store, sub->topic_id);
     uint64_t from = sub->read_next < sub->cursor ? sub->cursor : sub->read_next;
-    sub->read_next = ranges_next_absent(&sub->settled, from);
+    sub->read_next = ranges_next_absent(&sub->covered, from);
     if (sub->fetching || sub->broken || sub->read_next >= next)
         return false;
     uint32_t max = BELAY_PLANTED(73) ? UINT32_MAX : prefetch_of(b, sub);

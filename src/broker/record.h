@@ -11,7 +11,7 @@ enum record_type {
     RECORD_PAUSE,
     RECORD_ACK,
     RECORD_START,
-    RECORD_SETTLE,
+    RECORD_FINISH,
     RECORD_RETRY,
     RECORD_LETTER,
     RECORD_POISON,
@@ -69,7 +69,7 @@ int apply_subscription(struct belay_broker *b, struct belay_unpack *u);
 int apply_pause(struct belay_broker *b, struct belay_unpack *u);
 int apply_ack(struct belay_broker *b, struct belay_unpack *u);
 int apply_start(struct belay_broker *b, struct belay_unpack *u);
-int apply_settle(struct belay_broker *b, struct belay_unpack *u);
+int apply_finish(struct belay_broker *b, struct belay_unpack *u);
 int apply_retry(struct belay_broker *b, struct belay_unpack *u);
 int apply_letter(struct belay_broker *b, struct belay_unpack *u);
 int apply_postpone(struct belay_broker *b, struct belay_unpack *u);

@@ -112,7 +112,7 @@ struct belay_subscription {
     struct belay_str name;
     uint64_t start;               /* first sequence that was ever given to it */
     uint64_t cursor;
-    struct ranges settled;        /* above the cursor: done, or exceptions */
+    struct ranges covered;        /* above the cursor: done, or exceptions */
     struct ranges started;        /* an attempt began: the first, or of an exception the one after those it counts */
     struct counters n;
     char paused[128];             /* durable reason; "" running */
@@ -148,7 +148,7 @@ struct belay_subscription {
     belay_time due_at;            /* rows of DUE up to (due_at, due_sequence) were taken */
     uint64_t due_sequence;
     belay_time retry_at;          /* something was refused: look again then */
-    uint64_t settled_before;      /* while a seek is applied */
+    uint64_t covered_before;      /* while a seek is applied */
     uint64_t pin_low;             /* no exception below it needs the topic's log */
     struct sweep sweeps[SWEEPS];
     uint64_t removed_last;        /* of its exceptions */

@@ -1,6 +1,6 @@
-/* retention.c - what a topic keeps: never less than what a durable subscription has not settled (G1).
+/* retention.c - what a topic keeps: never less than what a durable subscription has not finished (G1).
  *
- *   low = min(lowest unsettled of every subscription, what retain_ms and retain_bytes keep)
+ *   low = min(lowest unfinished of every subscription, what retain_ms and retain_bytes keep)
  *
  * The low is not a record: it follows from the state and the time, and is told to the store again after
  * a restart.  An exception needs the log until its message is a letter's own.
@@ -34,8 +34,8 @@ static void advance_pin(struct belay_broker *b, struct belay_subscription *sub)
         sub->topic->low_dirty = true; /* more to look at */
 }
 
-/* Lowest sequence of the topic that is not settled by all. */
-static uint64_t retention_settled_low(struct belay_broker *b, struct topic *t)
+/* Lowest sequence of the topic that is not finished by all. */
+static uint64_t retention_finished_low(struct belay_broker *b, struct topic *t)
 {
     uint64_t low = t->subscription_count ? UINT64_MAX : belay_store_first_sequence(b->store, t->id);
     for (struct belay_list *node = t->subscriptions.next; node != &t->subscriptions; node = node->next) {
@@ -70,13 +70,13 @@ static void set_low(struct belay_broker *b, struct topic *t, uint64_t low)
 static void retain(struct belay_broker *b, struct topic *t)
 {
     t->low_dirty = false;
-    uint64_t settled = retention_settled_low(b, t), low = settled;
+    uint64_t finished = retention_finished_low(b, t), low = finished;
     if (t->retain_ms) {
         belay_time since = b->now - (belay_time)t->retain_ms * BELAY_US_PER_MS;
         uint64_t by_time = belay_store_sequence_at(b->store, t->id, since);
         uint64_t by_bytes = t->retain_bytes ? low_by_bytes(b, t, t->low, t->retain_bytes) : 0;
         uint64_t kept = by_time > by_bytes ? by_time : by_bytes;
-        low = kept < settled || BELAY_PLANTED(20) ? kept : settled;
+        low = kept < finished || BELAY_PLANTED(20) ? kept : finished;
         if (BELAY_PLANTED(21))
             low = 0;
     }
@@ -89,11 +89,11 @@ bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes)
     belay_store_topic_size(b->store, t->id, &messages, &used);
     if (used + bytes <= t->retain_bytes)
         return true;
-    uint64_t settled = retention_settled_low(b, t);
-    while (used + bytes > t->retain_bytes && t->low < settled) {
+    uint64_t finished = retention_finished_low(b, t);
+    while (used + bytes > t->retain_bytes && t->low < finished) {
         uint64_t keep = t->retain_bytes > bytes ? t->retain_bytes - bytes : 0;
         uint64_t low = low_by_bytes(b, t, t->low ? t->low : belay_store_first_sequence(b->store, t->id), keep);
-        set_low(b, t, low < settled ? low : settled);
+        set_low(b, t, low < finished ? low : finished);
         belay_store_topic_size(b->store, t->id, &messages, &used);
     }
     return used + bytes <= t->retain_bytes;

@@ -97,7 +97,7 @@ static int started_reserve(struct belay_subscription *sub)
 
 static int reserve_ranges(struct belay_subscription *sub, uint32_t n, struct belay_err *err)
 {
-    if (ranges_reserve(&sub->settled, n) == BELAY_OK && started_reserve(sub) == BELAY_OK)
+    if (ranges_reserve(&sub->covered, n) == BELAY_OK && started_reserve(sub) == BELAY_OK)
         return BELAY_OK;
     return belay_fail(err, BELAY_NOMEM, "no memory to seek");
 }
@@ -154,14 +154,14 @@ static void forget_progress(struct belay_broker *b, struct belay_subscription *s
     for (uint64_t at = first; (r = ranges_from(&sub->started, at)) && r->first < end && at < end;) {
         uint64_t sequence = r->first < at ? at : r->first;
         at = sequence + 1;
-        if (sequence >= end || cursor_settled(sub, sequence))
+        if (sequence >= end || cursor_covers(sub, sequence))
             continue;
         progress_put(b, sub->id, sequence, BELAY_STR_NONE);
         ranges_remove(&sub->started, sequence, sequence + 1);
     }
     for (uint32_t i = sub->suspect_count; i--;) {
         uint64_t sequence = sub->suspects[i].sequence;
-        if (sequence >= first && sequence < end && !cursor_settled(sub, sequence))
+        if (sequence >= first && sequence < end && !cursor_covers(sub, sequence))
             suspect_forget(sub, sequence);
     }
 }
@@ -176,20 +176,20 @@ static void skip(struct belay_broker *b, struct belay_subscription *sub, uint64_
 
 static void go_back(struct belay_subscription *sub, uint64_t to)
 {
-    uint64_t before = sub->cursor - sub->start + ranges_size(&sub->settled);
-    sub->settled.count = 0;
+    uint64_t before = sub->cursor - sub->start + ranges_size(&sub->covered);
+    sub->covered.count = 0;
     sub->cursor = to;
     sub->start = to < sub->start ? to : sub->start;
     sub->pin_low = to < sub->pin_low ? to : sub->pin_low;
     sub->went_back = sub->dirty = true;
-    sub->settled_before = before;
+    sub->covered_before = before;
 }
 
 /* What is queued again is neither done nor discarded any more. */
 static void uncount(struct belay_subscription *sub)
 {
-    uint64_t after = sub->cursor - sub->start + ranges_size(&sub->settled);
-    uint64_t again = sub->settled_before - after;
+    uint64_t after = sub->cursor - sub->start + ranges_size(&sub->covered);
+    uint64_t again = sub->covered_before - after;
     uint64_t done = again < sub->n.done ? again : sub->n.done;
     sub->n.done -= done;
     sub->n.discarded -= again - done;
@@ -202,7 +202,7 @@ int apply_seek(struct belay_broker *b, struct belay_unpack *u)
     uint64_t to = belay_unpack_varint(u), count = belay_unpack_varint(u), at = 0;
     if (!sub || !belay_unpack_ok(u) || count > belay_unpack_left(u))
         return BELAY_CORRUPT;
-    if (ranges_reserve(&sub->settled, (uint32_t)count + 2) != BELAY_OK || started_reserve(sub) != BELAY_OK)
+    if (ranges_reserve(&sub->covered, (uint32_t)count + 2) != BELAY_OK || started_reserve(sub) != BELAY_OK)
         return BELAY_NOMEM;
     uint64_t from = sub->cursor;
     if (back)

@@ -55,7 +55,7 @@ static belay_time oldest_letter(struct belay_broker *b, const struct belay_subsc
 static uint64_t unaccounted(const struct belay_subscription *sub)
 {
     const struct counters *n = &sub->n;
-    uint64_t given = sub->cursor - sub->start + ranges_size(&sub->settled);
+    uint64_t given = sub->cursor - sub->start + ranges_size(&sub->covered);
     uint64_t known = n->done + n->discarded + n->expired + n->waiting + n->held + n->parked + n->dead;
     return given > known ? given - known : 0;
 }
@@ -87,7 +87,7 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
         .lanes_in_trouble = sub->n.lanes_in_trouble,
         .lanes_by_hand = sub->n.lanes_by_hand,
     };
-    s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->settled) - flight.fresh : 0;
+    s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->covered) - flight.fresh : 0;
     s.oldest_at = oldest(b, sub, next);
     s.oldest_letter_at = oldest_letter(b, sub);
     s.new_groups = groups_new(b, sub);

@@ -20,7 +20,7 @@ static struct belay_subscription *subscription_new(struct belay_str name)
         belay_free(sub);
         return NULL;
     }
-    ranges_init(&sub->settled);
+    ranges_init(&sub->covered);
     ranges_init(&sub->started);
     belay_list_init(&sub->topic_node);
     window_init(sub);
@@ -32,7 +32,7 @@ static void subscription_free(struct belay_subscription *sub)
     if (!sub)
         return;
     window_free(sub);
-    ranges_deinit(&sub->settled);
+    ranges_deinit(&sub->covered);
     ranges_deinit(&sub->started);
     belay_free(sub->suspects);
     belay_free((void *)sub->name.p);
@@ -334,7 +334,7 @@ static void pack_row(struct belay_buf *out, struct belay_subscription *sub)
     belay_pack_varint(out, sub->cursor + (BELAY_PLANTED(7) && sub->cursor > 1));
     for (size_t i = 0; i < COUNTERS; i++)
         belay_pack_varint(out, *counter_of(&sub->n, i));
-    pack_ranges(out, &sub->settled, sub->cursor);
+    pack_ranges(out, &sub->covered, sub->cursor);
     pack_ranges(out, &sub->started, 0);
     suspects_pack(out, sub);
 }
@@ -377,7 +377,7 @@ static int unpack_row(struct belay_broker *b, struct belay_unpack *u)
     sub->cursor = sub->read_next = belay_unpack_varint(u);
     for (size_t i = 0; i < COUNTERS; i++)
         *counter_of(&sub->n, i) = belay_unpack_varint(u);
-    status = unpack_ranges(u, &sub->settled, sub->cursor);
+    status = unpack_ranges(u, &sub->covered, sub->cursor);
     if (status == BELAY_OK)
         status = unpack_ranges(u, &sub->started, 0);
     if (status == BELAY_OK)

@@ -142,7 +142,7 @@ int suspects_unpack(struct belay_unpack *u, struct belay_subscription *sub)
 
 /* ---- crashes ---- */
 
-static bool unsettled(struct belay_broker *b, const struct belay_crash_item *item)
+static bool unfinished(struct belay_broker *b, const struct belay_crash_item *item)
 {
     struct belay_subscription *sub = belay_broker_find_id(b, item->sub);
     return sub && item->sequence && item->sequence < belay_store_next_sequence(b->store, sub->topic_id)
@@ -161,7 +161,7 @@ int belay_broker_crashed(struct belay_broker *b, const struct belay_crash *crash
     uint32_t count = 0;
     broker_advance(b, now);
     for (uint32_t i = 0; i < crash->count; i++)
-        if (unsettled(b, &crash->items[i])) { /* what was settled in the same breath did not kill */
+        if (unfinished(b, &crash->items[i])) { /* what was finished in the same breath did not kill */
             if (reserve(belay_broker_find_id(b, crash->items[i].sub), count + 1) != BELAY_OK)
                 return belay_fail(err, BELAY_NOMEM, "no memory for what was in flight");
             count++;
@@ -175,7 +175,7 @@ int belay_broker_crashed(struct belay_broker *b, const struct belay_crash *crash
     belay_pack_varint(r, crash->others);
     belay_pack_varint(r, count);
     for (uint32_t i = 0; i < crash->count; i++) {
-        if (!unsettled(b, &crash->items[i]))
+        if (!unfinished(b, &crash->items[i]))
             continue;
         belay_pack_varint(r, crash->items[i].sub);
         belay_pack_varint(r, crash->items[i].sequence);

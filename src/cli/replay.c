@@ -47,18 +47,18 @@ static void print_line(const belay_json *job)
     printf("\n");
 }
 
-/* Settled of those there were; the total is of all letters in reach, wanted or not. */
+/* Ended of those there were; the total is of all letters in reach, wanted or not. */
 static void print_bar(const belay_json *job)
 {
-    uint64_t total = json_number(job, "total"), settled = json_number(job, "looked");
-    settled -= json_number(job, "aside") + json_number(job, "under_way");
-    unsigned filled = total ? (unsigned)(settled * BAR_WIDTH / total) : BAR_WIDTH;
+    uint64_t total = json_number(job, "total"), ended = json_number(job, "looked");
+    ended -= json_number(job, "aside") + json_number(job, "under_way");
+    unsigned filled = total ? (unsigned)(ended * BAR_WIDTH / total) : BAR_WIDTH;
     if (filled > BAR_WIDTH || has_ended(job))
         filled = BAR_WIDTH;
     fprintf(stderr, "\r\033[K[");
     for (unsigned i = 0; i < BAR_WIDTH; i++)
         fputc(i < filled ? '#' : '.', stderr);
-    fprintf(stderr, "] %llu of %llu%s: ", (unsigned long long)settled, (unsigned long long)total,
+    fprintf(stderr, "] %llu of %llu%s: ", (unsigned long long)ended, (unsigned long long)total,
             belay_str_eq(json_text(job, "state"), BELAY_STR("paused")) ? ", paused" : "");
     print_counts(stderr, job);
     fflush(stderr);

@@ -172,10 +172,10 @@ static const struct config_word on_full_words[] = { { "backpressure", BELAY_ON_F
 
 static const struct config_key topic_keys[] = {
     { "retain", CONFIG_DURATION,
-      "How long messages are kept for replay; without it until every subscription has settled "
+      "How long messages are kept for replay; without it until every subscription has finished "
       "them.",
       CONFIG_FIELD(struct belay_topic_def, retain_ms) },
-    { "retain_bytes", CONFIG_SIZE, "Bytes of messages kept at most, where all have settled them.",
+    { "retain_bytes", CONFIG_SIZE, "Bytes of messages kept at most, where all have finished them.",
       CONFIG_FIELD(struct belay_topic_def, retain_bytes) },
     LIMIT_KEYS,
     { "discard", CONFIG_SUB, "Why what failed may expire here with nobody reading it.",

@@ -47,9 +47,8 @@ static const struct config_key lanes_keys[] = {
       "needed, 1024 at most.",
       .min = 1, .max = BELAY_LANE_READ_AHEAD_MAX, CONFIG_FIELD(struct belay_lanes_def, prefetch) },
     { "on_exhausted", CONFIG_WORD,
-      "What a key does when its message became a letter: park_key holds its later messages until "
-      "the "
-      "letter is settled, skip lets them pass, stop stops the flow.",
+      "What a key does when its message became a letter: park_key holds its later messages until the "
+      "letter is gone, skip lets them pass, stop stops the flow.",
       .default_ = "park_key", CONFIG_FIELD(struct belay_lanes_def, on_exhausted),
       .words = exhausted_words },
     { 0 },

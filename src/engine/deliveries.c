@@ -279,16 +279,16 @@ static int finish(struct belay_engine *e, struct engine_run *r, struct belay_err
     return belay_broker_ack(e->broker, r->delivery, err);
 }
 
-static int settle_letter(struct belay_engine *e, struct engine_run *r,
+static int enact_letter(struct belay_engine *e, struct engine_run *r,
                          const struct belay_fault *fault, bool with_effects);
 
-static int settle_done(struct belay_engine *e, struct engine_run *r)
+static int enact_done(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_fault fault;
     struct belay_err err;
     int status = engine_effects_check(e, r, r->map_key.n, &fault);
     if (status == BELAY_INVALID)
-        return settle_letter(e, r, &fault, false);
+        return enact_letter(e, r, &fault, false);
     if (status != BELAY_OK)
         return status;
     bool committed = belay_flow_effects(r->flow)->publication_count > 0;
@@ -344,7 +344,7 @@ void engine_delivery_give_back(struct belay_engine *e, struct engine_run *r)
     ended(e, r);
 }
 
-static int settle_retry(struct belay_engine *e, struct engine_run *r)
+static int enact_retry(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
     const struct belay_fault *fault = belay_flow_fault(r->flow);
@@ -360,7 +360,7 @@ static int settle_retry(struct belay_engine *e, struct engine_run *r)
     return BELAY_OK;
 }
 
-static int settle_letter(struct belay_engine *e, struct engine_run *r,
+static int enact_letter(struct belay_engine *e, struct engine_run *r,
                          const struct belay_fault *fault, bool with_effects)
 {
     struct belay_err err;
@@ -392,7 +392,7 @@ static int settle_letter(struct belay_engine *e, struct engine_run *r,
 }
 
 /* What fails again and again has no retries left. */
-static int settle_failed(struct belay_engine *e, struct engine_run *r)
+static int enact_failed(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_subscription *sub = r->delivery->sub;
     const struct belay_fault *fault = belay_flow_fault(r->flow);
@@ -401,18 +401,18 @@ static int settle_failed(struct belay_engine *e, struct engine_run *r)
     bool now = engine_poison_failed(e, r, fault, &poison, &pause);
     int status;
     if (r->verdict == BELAY_FLOW_LETTER)
-        status = settle_letter(e, r, fault, true);
+        status = enact_letter(e, r, fault, true);
     else if (now)
-        status = settle_letter(e, r, &poison, false);
+        status = enact_letter(e, r, &poison, false);
     else
-        status = settle_retry(e, r);
+        status = enact_retry(e, r);
     if (pause && status == BELAY_OK && !e->failed)
         engine_poison_pause(e, sub);
     return status;
 }
 
-int engine_delivery_settle(struct belay_engine *e, struct engine_run *r)
+int engine_delivery_enact(struct belay_engine *e, struct engine_run *r)
 {
     BELAY_ASSERT(r->verdict != BELAY_FLOW_CALL);
-    return r->verdict == BELAY_FLOW_DONE ? settle_done(e, r) : settle_failed(e, r);
+    return r->verdict == BELAY_FLOW_DONE ? enact_done(e, r) : enact_failed(e, r);
 }

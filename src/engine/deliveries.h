@@ -13,7 +13,7 @@ bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max
 /* Room for another run, its actions and what it may leave in the store? */
 bool engine_may_deliver(const struct belay_engine *e);
 void engine_deliver_one(struct belay_engine *e, struct belay_delivery *d);
-int engine_delivery_settle(struct belay_engine *e, struct engine_run *r);
+int engine_delivery_enact(struct belay_engine *e, struct engine_run *r);
 /* A retry that may not be made now: the broker has it again until later, no attempt used up. BELAY_CONFLICT: it is
  * none that the broker can put away; BELAY_BUSY, NOSPACE: nothing happened. The run is gone when OK. */
 int engine_delivery_postpone(struct belay_engine *e, struct engine_run *r, struct engine_connection *c);

@@ -207,7 +207,7 @@ static void let_flow_go(struct engine_run *r)
     r->flow = NULL;
 }
 
-static int settle_done(struct belay_engine *e, struct engine_run *r)
+static int enact_done(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_fault fault;
     if (!shape_reply(r, belay_flow_effects(r->flow)))
@@ -256,7 +256,7 @@ static bool shape_refusal(struct belay_engine *e, struct engine_run *r, const st
     return body.p != NULL;
 }
 
-static int settle_error(struct belay_engine *e, struct engine_run *r)
+static int enact_error(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_fault fault = *belay_flow_fault(r->flow), unused;
     bool final = is_final(r, &fault) && shape_refusal(e, r, &fault);
@@ -275,11 +275,11 @@ static int settle_error(struct belay_engine *e, struct engine_run *r)
 }
 
 /* In memory: nothing was accepted yet. */
-static int settle_retry(struct belay_engine *e, struct engine_run *r)
+static int enact_retry(struct belay_engine *e, struct engine_run *r)
 {
     belay_time due = belay_time_add_ms(e->now, (int64_t)belay_flow_delay_ms(r->flow));
     if (due >= r->deadline || e->stopping)
-        return settle_error(e, r);
+        return enact_error(e, r);
     const struct belay_action_event event = { .level = 2, .name = "request.retry", .owner = r->def->name,
                                               .attempt = r->attempt, .again_at = due };
     engine_tell_fault(e, &event, &r->message, belay_flow_fault(r->flow));
@@ -287,7 +287,7 @@ static int settle_retry(struct belay_engine *e, struct engine_run *r)
     belay_buf_clear(&r->progress);
     belay_buf_put_str(&r->progress, progress);
     if (belay_buf_status(&r->progress) != BELAY_OK)
-        return settle_error(e, r);
+        return enact_error(e, r);
     belay_flow_free(r->flow);
     r->flow = NULL;
     r->attempt++;
@@ -297,12 +297,12 @@ static int settle_retry(struct belay_engine *e, struct engine_run *r)
     return BELAY_OK;
 }
 
-int engine_request_settle(struct belay_engine *e, struct engine_run *r)
+int engine_request_enact(struct belay_engine *e, struct engine_run *r)
 {
     switch ((enum belay_flow_verdict)r->verdict) {
-    case BELAY_FLOW_DONE: return settle_done(e, r);
-    case BELAY_FLOW_RETRY: return settle_retry(e, r);
-    case BELAY_FLOW_LETTER: return settle_error(e, r);
+    case BELAY_FLOW_DONE: return enact_done(e, r);
+    case BELAY_FLOW_RETRY: return enact_retry(e, r);
+    case BELAY_FLOW_LETTER: return enact_error(e, r);
     case BELAY_FLOW_CALL: break;
     }
     BELAY_UNREACHABLE();

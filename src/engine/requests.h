@@ -7,7 +7,7 @@
 struct engine_connection;
 struct engine_run;
 
-int engine_request_settle(struct belay_engine *e, struct engine_run *r);
+int engine_request_enact(struct belay_engine *e, struct engine_run *r);
 void engine_request_again(struct belay_engine *e, struct engine_run *r);
 /* What it wants to call is not called now: 503, and when to ask again. */
 void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c);

@@ -233,7 +233,7 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
     BELAY_ASSERT(r->flow && !r->call);
     engine_flight_at_work(e, d ? belay_subscription_id(d->sub) : FLIGHT_OTHER, d ? d->sequence : 0);
     r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
-    engine_run_settle(e, r);
+    engine_run_enact(e, r);
     engine_flight_idle(e);
 }
 
@@ -263,7 +263,7 @@ static void block(struct belay_engine *e, struct engine_run *r)
         e->blocked_until = belay_time_add_ms(e->now, BLOCKED_AGAIN_MS);
 }
 
-void engine_run_settle(struct belay_engine *e, struct engine_run *r)
+void engine_run_enact(struct belay_engine *e, struct engine_run *r)
 {
     int status;
     BELAY_ASSERT(r->state == RUN_AT_WORK);
@@ -271,9 +271,9 @@ void engine_run_settle(struct belay_engine *e, struct engine_run *r)
     if (r->verdict == BELAY_FLOW_CALL)
         status = engine_call_want(e, r);
     else if (r->kind == RUN_REQUEST)
-        status = engine_request_settle(e, r);
+        status = engine_request_enact(e, r);
     else
-        status = engine_delivery_settle(e, r);
+        status = engine_delivery_enact(e, r);
     if (status == BELAY_OK || e->failed)
         return;
     if (r->found_full)
@@ -291,7 +291,7 @@ void engine_runs_unstall(struct belay_engine *e)
         struct belay_list *node = e->stalled.next;
         struct engine_run *r = BELAY_CONTAINER_OF(node, struct engine_run, node);
         engine_run_move(e, r, RUN_AT_WORK);
-        engine_run_settle(e, r);
+        engine_run_enact(e, r);
     }
     e->stalled_until = e->stalled_count == 0   ? BELAY_TIME_NEVER
                        : e->stalled_count < before ? e->now
@@ -330,7 +330,7 @@ void engine_runs_unblock(struct belay_engine *e)
         }
         tried++;
         engine_run_move(e, r, RUN_AT_WORK);
-        engine_run_settle(e, r);
+        engine_run_enact(e, r);
         if (r->state == RUN_BLOCKED && full.count < FULL_TOPICS_MAX)
             full.names[full.count++] = r->full_topic;
     }
@@ -354,7 +354,7 @@ static void run_due(struct belay_engine *e, struct engine_run *r)
     } else if (r->state == RUN_WAITING && r->flow) { /* its call was refused: asks again */
         engine_run_timer(e, r, r->deadline);
         engine_run_move(e, r, RUN_AT_WORK);
-        engine_run_settle(e, r);
+        engine_run_enact(e, r);
     } else if (r->state == RUN_WAITING) {
         engine_request_again(e, r);
     } else if (r->state == RUN_CALLING && !r->cancelled) {

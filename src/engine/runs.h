@@ -12,7 +12,7 @@
  *               |--no room in the store--> STALLED --room--> (as its verdict says)
  *               `--its queue is full-----> BLOCKED --room--> (as its verdict says)
  *
- * engine_run_go steps it; engine_run_settle does what its verdict says; runs.c has the table.
+ * engine_run_go steps it; engine_run_enact does what its verdict says; runs.c has the table.
  *
  * A run belongs to the engine, in whatever state: engine_run_free takes it back to the pool, with its delivery or
  * request let go by whoever ended those.  Functions that say "the run is gone" have done that. Thread: engine. */
@@ -99,7 +99,7 @@ int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_
 /* One step of the flow and what follows from it. outcome: NULL at first. */
 void engine_run_go(struct belay_engine *e, struct engine_run *r,
                    const struct belay_call_outcome *outcome);
-void engine_run_settle(struct belay_engine *e, struct engine_run *r);
+void engine_run_enact(struct belay_engine *e, struct engine_run *r);
 void engine_run_stall(struct belay_engine *e, struct engine_run *r);
 /* Tries what stalled again. */
 void engine_runs_unstall(struct belay_engine *e);

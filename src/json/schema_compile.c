@@ -92,7 +92,7 @@ static int read_keyword(struct schema_compiler *c, struct belay_schema_node *n, 
     return status ? status : k->read(c, n, k, (char *)part + k->offset, v);
 }
 
-static void settle(struct belay_schema_node *n)
+static void sum_up(struct belay_schema_node *n)
 {
     if (n->denied || n->never)
         n->types = 0;
@@ -119,7 +119,7 @@ static int compile_node(struct schema_compiler *c, struct belay_schema_node *n)
     }
     if (!status && n->general && n->general->discriminated)
         status = schema_go_on(c, schema_discriminate(c, n));
-    settle(n);
+    sum_up(n);
     return status;
 }
 

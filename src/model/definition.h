@@ -114,7 +114,7 @@ enum belay_on_full { BELAY_ON_FULL_BACKPRESSURE, BELAY_ON_FULL_REJECT };
 struct belay_topic_def {
     struct belay_str name;
     bool queue;                         /* one subscription, messages go once handled */
-    uint64_t retain_ms;                 /* 0: only until every subscription settled it */
+    uint64_t retain_ms;                 /* 0: only until every subscription has finished it */
     uint64_t retain_bytes;              /* 0: no bound */
     struct belay_str discard_reason;    /* why what expires may go unseen; empty: it may not */
     uint64_t max_messages, max_bytes;   /* not yet handled; 0: no bound */
@@ -360,7 +360,7 @@ enum belay_alert_on {
     BELAY_ALERT_LETTERS_LIMIT, /* of a flow whose letters expire: percent of what lets the first of them go */
     BELAY_ALERT_NEW_GROUPS,  /* of a flow: kinds of failure that made their first letter within the last hour; grows ... */
     BELAY_ALERT_PARKED,      /* of a flow: keys that wait behind a letter */
-    BELAY_ALERT_OLDEST,      /* of a flow: ms since its oldest unsettled message was accepted */
+    BELAY_ALERT_OLDEST,      /* of a flow: ms since its oldest unfinished message was accepted */
     BELAY_ALERT_QUEUED,      /* of a flow: messages not yet handled */
     BELAY_ALERT_WAITING,     /* of a flow: messages waiting for a retry */
     BELAY_ALERT_STALLED,     /* of a flow: ms since a key that is not parked has had the same head */

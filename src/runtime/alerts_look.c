@@ -36,8 +36,8 @@ static double limit_used(const struct looking *l, const struct belay_subscriptio
 
 static void subscription(const struct looking *l, const struct belay_subscription_stats *s)
 {
-    uint64_t settled_later = s->parked + s->dead + s->held; /* they have rules of their own */
-    bool moving = s->backlog + s->in_flight + s->waiting > 0 || settled_later == 0;
+    uint64_t set_aside = s->parked + s->dead + s->held; /* they have rules of their own */
+    bool moving = s->backlog + s->in_flight + s->waiting > 0 || set_aside == 0;
     figure(l, BELAY_ALERT_LETTERS, s->name, (double)(s->parked + s->dead));
     figure(l, BELAY_ALERT_LETTERS_AGE, s->name, since(l, s->oldest_letter_at));
     if (s->letters.expire_ms || s->letters.count_max)

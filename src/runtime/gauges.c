@@ -35,7 +35,7 @@ static const struct {
     [G_DONE] = { "belay_subscription_done", "Messages handled.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_DISCARDED] = { "belay_subscription_discarded", "Messages discarded, with a reason.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_EXPIRED] = { "belay_subscription_expired", "Messages that went by an explicit policy.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
-    [G_OLDEST] = { "belay_subscription_oldest_seconds", "Age of the oldest unsettled message.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },
+    [G_OLDEST] = { "belay_subscription_oldest_seconds", "Age of the oldest unfinished message.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },
     [G_LANES] = { "belay_subscription_lanes_in_trouble", "Keys that wait for a retry or are parked.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_LANES_BY_HAND] = { "belay_subscription_lanes_by_hand", "Keys that a person parked.", BY_SUBSCRIPTION, BELAY_UNIT_ONE },
     [G_STALLED] = { "belay_subscription_stalled_seconds", "How long a key that is not parked has had the same head.", BY_SUBSCRIPTION, BELAY_UNIT_MICROSECONDS },

@@ -18,28 +18,28 @@ const struct belay_sm_state saga_states[SAGA_STATES] = {
 };
 
 #define BACKWARDS (TO(STEP_UNDOING) | TO(STEP_UNDO_BEGUN) | TO(STEP_UNDONE) | TO(STEP_LEFT))
-#define SETTLED (TO(STEP_DONE) | TO(STEP_AWAITING))
+#define DONE_OR_AWAITING (TO(STEP_DONE) | TO(STEP_AWAITING))
 
 const struct belay_sm_state saga_step_states[STEP_STATES] = {
     [STEP_PENDING] = { .name = "pending",
-                       .moves = SETTLED | TO(STEP_BEGUN) | TO(STEP_SKIPPED) | TO(STEP_FAILED),
+                       .moves = DONE_OR_AWAITING | TO(STEP_BEGUN) | TO(STEP_SKIPPED) | TO(STEP_FAILED),
                        .initial = true },
     [STEP_BEGUN] = { .name = "begun",
-                     .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING)
+                     .moves = BACKWARDS | DONE_OR_AWAITING | TO(STEP_WAITING) | TO(STEP_RESOLVING)
                               | TO(STEP_FAILED) | TO(STEP_UNKNOWN) },
     [STEP_WAITING]
-    = { .name = "waiting", .moves = BACKWARDS | SETTLED | TO(STEP_BEGUN) | TO(STEP_FAILED) },
+    = { .name = "waiting", .moves = BACKWARDS | DONE_OR_AWAITING | TO(STEP_BEGUN) | TO(STEP_FAILED) },
     [STEP_RESOLVING]
     = { .name = "resolving",
-        .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_FAILED) | TO(STEP_UNKNOWN) },
+        .moves = BACKWARDS | DONE_OR_AWAITING | TO(STEP_WAITING) | TO(STEP_FAILED) | TO(STEP_UNKNOWN) },
     [STEP_AWAITING] = { .name = "awaiting", .moves = BACKWARDS | TO(STEP_DONE) | TO(STEP_FAILED) },
     [STEP_DONE] = { .name = "done", .moves = BACKWARDS },
     [STEP_SKIPPED] = { .name = "skipped", .final = true },
     [STEP_FAILED]
-    = { .name = "failed", .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_PASSED) },
+    = { .name = "failed", .moves = BACKWARDS | DONE_OR_AWAITING | TO(STEP_WAITING) | TO(STEP_PASSED) },
     [STEP_UNKNOWN]
     = { .name = "unknown",
-        .moves = BACKWARDS | SETTLED | TO(STEP_WAITING) | TO(STEP_RESOLVING) | TO(STEP_FAILED)
+        .moves = BACKWARDS | DONE_OR_AWAITING | TO(STEP_WAITING) | TO(STEP_RESOLVING) | TO(STEP_FAILED)
                  | TO(STEP_PASSED) },
     [STEP_UNDOING]
     = { .name = "undoing", .moves = TO(STEP_UNDO_BEGUN) | TO(STEP_UNDONE) | TO(STEP_LEFT) },

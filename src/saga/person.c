@@ -140,9 +140,9 @@ static int step_not_done(struct saga_turn *t, struct saga_move *m,
 static int settle_step(struct saga_turn *t, const struct belay_saga_word *word,
                        struct belay_err *err)
 {
-    static const uint8_t events[] = { [BELAY_SETTLE_DONE] = SAGA_EVENT_SETTLED_DONE,
-                                      [BELAY_SETTLE_NOT_DONE] = SAGA_EVENT_SETTLED_NOT_DONE,
-                                      [BELAY_SETTLE_SKIP] = SAGA_EVENT_SETTLED_SKIP };
+    static const uint8_t events[] = { [BELAY_SAGA_SETTLE_DONE] = SAGA_EVENT_SETTLED_DONE,
+                                      [BELAY_SAGA_SETTLE_NOT_DONE] = SAGA_EVENT_SETTLED_NOT_DONE,
+                                      [BELAY_SAGA_SETTLE_SKIP] = SAGA_EVENT_SETTLED_SKIP };
     struct saga_move m;
     const struct saga *i = t->saga;
     uint8_t step = i->at < i->step_count ? i->steps[i->at].state : STEP_PENDING;
@@ -152,9 +152,9 @@ static int settle_step(struct saga_turn *t, const struct belay_saga_word *word,
     if (!t->def)
         return no_definition(err);
     saga_move_init(&m, i, t->now, (enum saga_event)events[word->how]);
-    if (word->how == BELAY_SETTLE_NOT_DONE)
+    if (word->how == BELAY_SAGA_SETTLE_NOT_DONE)
         return step_not_done(t, &m, word, err);
-    if (word->how == BELAY_SETTLE_SKIP) {
+    if (word->how == BELAY_SAGA_SETTLE_SKIP) {
         m.step_state = STEP_PASSED;
         saga_move_next(t, &m);
         return commit(t, &m, word, err);
@@ -173,14 +173,14 @@ static int settle_undo(struct saga_turn *t, const struct belay_saga_word *word,
                        struct belay_err *err)
 {
     struct saga_move m;
-    if (word->how == BELAY_SETTLE_NOT_DONE) {
+    if (word->how == BELAY_SAGA_SETTLE_NOT_DONE) {
         saga_move_init(&m, t->saga, t->now, SAGA_EVENT_SETTLED_NOT_DONE);
         try_again(t, &m, false);
         return commit(t, &m, word, err);
     }
     if (!t->def)
         return no_definition(err);
-    bool skip = word->how == BELAY_SETTLE_SKIP;
+    bool skip = word->how == BELAY_SAGA_SETTLE_SKIP;
     saga_move_init(&m, t->saga, t->now, skip ? SAGA_EVENT_SETTLED_SKIP : SAGA_EVENT_SETTLED_DONE);
     saga_move_undone(t, &m, skip ? STEP_LEFT : STEP_UNDONE);
     return commit(t, &m, word, err);
@@ -193,13 +193,13 @@ int belay_sagas_settle(struct belay_sagas *s, struct belay_str name, struct bela
     int status = find(s, name, id, now, &t, err);
     if (status != BELAY_OK)
         return status;
-    if (word->how == BELAY_SETTLE_RETRY)
+    if (word->how == BELAY_SAGA_SETTLE_RETRY)
         return retry(&t, word, err);
     if (t.saga->state != SAGA_PARKED)
         return belay_fail(err, BELAY_CONFLICT, "it is %s, not parked",
                           saga_states[t.saga->state].name);
     bool forwards = t.saga->parked_from == SAGA_RUNNING;
-    if (word->result.n && !(forwards && word->how == BELAY_SETTLE_DONE))
+    if (word->result.n && !(forwards && word->how == BELAY_SAGA_SETTLE_DONE))
         return belay_fail(err, BELAY_INVALID, "a result belongs to a step that was done");
     return forwards ? settle_step(&t, word, err) : settle_undo(&t, word, err);
 }
@@ -209,7 +209,7 @@ int belay_sagas_abort(struct belay_sagas *s, struct belay_str name, struct belay
                       struct belay_str who, struct belay_str reason, belay_time now,
                       struct belay_err *err)
 {
-    const struct belay_saga_word word = { BELAY_SETTLE_ABORT, who, reason, BELAY_STR_NONE };
+    const struct belay_saga_word word = { BELAY_SAGA_SETTLE_ABORT, who, reason, BELAY_STR_NONE };
     struct saga_turn t;
     struct saga_move m;
     int status = find(s, name, id, now, &t, err);

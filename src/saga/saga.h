@@ -145,15 +145,15 @@ bool belay_sagas_list(struct belay_sagas *s, struct belay_str name, struct belay
  * BELAY_CONFLICT: not parked, or not for a step of which one can say that (an input that cannot be
  * read, a definition that is not there: retry or abort). BELAY_INVALID: a result where none
  * belongs, or larger than a saga may carry. */
-enum belay_settle {
-    BELAY_SETTLE_RETRY,
-    BELAY_SETTLE_DONE,
-    BELAY_SETTLE_NOT_DONE,
-    BELAY_SETTLE_SKIP,
-    BELAY_SETTLE_ABORT /* belay_sagas_abort's own */
+enum belay_saga_settle {
+    BELAY_SAGA_SETTLE_RETRY,
+    BELAY_SAGA_SETTLE_DONE,
+    BELAY_SAGA_SETTLE_NOT_DONE,
+    BELAY_SAGA_SETTLE_SKIP,
+    BELAY_SAGA_SETTLE_ABORT /* belay_sagas_abort's own */
 };
 struct belay_saga_word {
-    enum belay_settle how;
+    enum belay_saga_settle how;
     struct belay_str who, reason; /* reason, result: may be empty */
     struct belay_str result;
 };

@@ -32,7 +32,7 @@ static void changed(struct http_session *s)
 static void settle(struct http_bench *b)
 {
     for (uint32_t i = 0; i < b->posted_count; i++)
-        http_exchange_settle(b->posted[i]);
+        http_exchange_came_back(b->posted[i]);
     b->posted_count = 0;
     http_session_resume(&b->session);
     if (b->posted_count)
@@ -62,7 +62,7 @@ void http_bench_deinit(struct http_bench *b)
         if (b->kept[i])
             belay_http_drop(b->kept[i]);
     for (uint32_t i = 0; i < b->posted_count; i++)
-        http_exchange_settle(b->posted[i]);
+        http_exchange_came_back(b->posted[i]);
     http_host_deinit(&b->host);
 }
 

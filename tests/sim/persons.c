@@ -81,16 +81,16 @@ static void left_out(struct sim_order *o, const struct parked *p)
 
 /* ---- what is said ---- */
 
-static enum belay_settle choose(struct sim_world *w, struct sim_order *o, const struct parked *p)
+static enum belay_saga_settle choose(struct sim_world *w, struct sim_order *o, const struct parked *p)
 {
     bool book = !p->backwards && strcmp(p->step, "book") == 0;
     if (was_done(o, p) && sim_chance(w, 700))
-        return BELAY_SETTLE_DONE;
+        return BELAY_SAGA_SETTLE_DONE;
     if (book && o->unbookable && (w->calm || sim_chance(w, 300)))
-        return BELAY_SETTLE_SKIP;
+        return BELAY_SAGA_SETTLE_SKIP;
     if (p->backwards && !w->calm && sim_chance(w, 250))
-        return BELAY_SETTLE_SKIP;
-    return !was_done(o, p) && sim_chance(w, 300) ? BELAY_SETTLE_NOT_DONE : BELAY_SETTLE_RETRY;
+        return BELAY_SAGA_SETTLE_SKIP;
+    return !was_done(o, p) && sim_chance(w, 300) ? BELAY_SAGA_SETTLE_NOT_DONE : BELAY_SAGA_SETTLE_RETRY;
 }
 
 static void say(struct sim_world *w, const struct parked *p)
@@ -100,7 +100,7 @@ static void say(struct sim_world *w, const struct parked *p)
     struct belay_err err;
     struct belay_saga_word word = { .who = BELAY_STR("sim"), .how = choose(w, o, p) };
     struct belay_sagas *s = belay_engine_sagas(w->engine);
-    if (word.how == BELAY_SETTLE_SKIP)
+    if (word.how == BELAY_SAGA_SETTLE_SKIP)
         left_out(o, p);
     sim_crashes_word(w, p->id);
     o->book_calls = 0;
@@ -110,7 +110,7 @@ static void say(struct sim_world *w, const struct parked *p)
     int status
         = belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(p->id), &word, sim_clock(w), &err);
     if (status == BELAY_CONFLICT) { /* parked for something else: it can only be tried again */
-        word.how = BELAY_SETTLE_RETRY;
+        word.how = BELAY_SAGA_SETTLE_RETRY;
         status = belay_sagas_settle(s, BELAY_STR("fulfil"), belay_str_c(p->id), &word, sim_clock(w),
                                     &err);
     }
@@ -122,7 +122,7 @@ static void say(struct sim_world *w, const struct parked *p)
 static void abort_or_hurry(struct sim_world *w)
 {
     const struct sim_order *o = &w->orders[sim_below(w, w->order_count)];
-    const struct belay_saga_word retry = { .who = BELAY_STR("sim"), .how = BELAY_SETTLE_RETRY };
+    const struct belay_saga_word retry = { .who = BELAY_STR("sim"), .how = BELAY_SAGA_SETTLE_RETRY };
     struct belay_sagas *s = belay_engine_sagas(w->engine);
     struct belay_err err;
     bool hurry = sim_chance(w, 700);

@@ -222,7 +222,7 @@ void http_exchange_refuse(struct http_exchange *x, uint32_t status, const char *
     x->state = HTTP_ANSWERED;
 }
 
-void http_exchange_settle(struct http_exchange *x)
+void http_exchange_came_back(struct http_exchange *x)
 {
     struct http_host *host = x->host;
     BELAY_ASSERT(x->state == HTTP_HANDED);

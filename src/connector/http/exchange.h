@@ -3,7 +3,7 @@
  *
  *   RECEIVING --refused by us-----------------------> ANSWERED --rendered--> recycled
  *       |                                                ^
- *       +--on_request == OK--> HANDED --reply, settle----+   (session gone: recycled at once)
+ *       +--on_request == OK--> HANDED --reply, back------+   (session gone: recycled at once)
  */
 #ifndef BELAY_CONNECTOR_HTTP_EXCHANGE_H
 #define BELAY_CONNECTOR_HTTP_EXCHANGE_H
@@ -65,7 +65,7 @@ void http_exchange_problem(struct http_exchange *x, const struct belay_http_prob
 /* A refusal by the server itself: problem, counted, ANSWERED. */
 void http_exchange_refuse(struct http_exchange *x, uint32_t status, const char *detail);
 /* A handed-over exchange came back (I/O thread). */
-void http_exchange_settle(struct http_exchange *x);
+void http_exchange_came_back(struct http_exchange *x);
 /* The response as it goes on the wire; close: say that the connection ends here. */
 void http_exchange_render(struct http_exchange *x, bool close, struct belay_buf *out);
 

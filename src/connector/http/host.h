@@ -42,7 +42,7 @@ struct http_host {
     struct belay_http_limits limits;
     belay_http_on_request *on_request;
     void *on_request_arg;
-    /* Takes an answered exchange to http_exchange_settle on the I/O thread. */
+    /* Takes an answered exchange to http_exchange_came_back on the I/O thread. */
     void (*post)(struct http_host *host, struct http_exchange *x);
     /* A request was handed over; NULL: nobody asks. */
     void (*handed)(struct http_host *host);

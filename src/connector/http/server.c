@@ -216,7 +216,7 @@ static void on_answered(struct http_job *job)
     struct http_exchange *x = BELAY_CONTAINER_OF(job, struct http_exchange, job);
     struct belay_http_server *server = BELAY_CONTAINER_OF(x->host, struct belay_http_server, host);
     http_io_look_at_clock(server->io);
-    http_exchange_settle(x);
+    http_exchange_came_back(x);
     end_when_empty(server);
 }
 

@@ -116,7 +116,7 @@ static void a_paused_subscription_keeps_its_suspects(void **state)
     world_settle(w);
 }
 
-static void what_is_settled_or_unknown_is_not_suspected(void **state)
+static void what_is_finished_or_unknown_is_not_suspected(void **state)
 {
     struct world *w = *state;
     publish(w, "", "a");
@@ -210,7 +210,7 @@ int main(void)
         WORLD_TEST(only_a_death_while_alone_counts_and_success_clears_it),
         WORLD_TEST(what_stands_before_a_suspect_in_its_lane_runs_before_it),
         WORLD_TEST(a_paused_subscription_keeps_its_suspects),
-        WORLD_TEST(what_is_settled_or_unknown_is_not_suspected),
+        WORLD_TEST(what_is_finished_or_unknown_is_not_suspected),
         WORLD_TEST(the_story_tells_when_and_with_what_it_died),
         WORLD_TEST(many_crashes_leave_the_last_ones_to_be_told),
         WORLD_TEST(a_crash_without_memory_is_not_half_counted),

@@ -69,7 +69,7 @@ static uint64_t messages_in(struct world *w, uint32_t topic)
     return t.messages;
 }
 
-static void what_is_settled_by_all_goes_unless_it_is_retained(void **state)
+static void what_is_finished_by_all_goes_unless_it_is_retained(void **state)
 {
     struct world *w = *state;
     struct belay_topic_def kept = { .name = BELAY_STR_INIT("kept"), .retain_ms = 10 * 1000 };
@@ -95,7 +95,7 @@ static void what_is_settled_by_all_goes_unless_it_is_retained(void **state)
     assert_int_equal(messages_in(w, 1), 0);
 }
 
-static void retention_never_takes_what_a_subscription_has_not_settled(void **state)
+static void retention_never_takes_what_a_subscription_has_not_finished(void **state)
 {
     struct world *w = *state;
     struct belay_topic_def def = { .name = BELAY_STR_INIT("orders"), .retain_ms = 1000 };
@@ -239,8 +239,8 @@ int main(void)
         WORLD_TEST(a_queue_has_one_subscription_and_stays_a_queue),
         WORLD_TEST(a_late_subscription_must_say_where_it_starts),
         WORLD_TEST(names_that_are_unknown_are_refused),
-        WORLD_TEST(what_is_settled_by_all_goes_unless_it_is_retained),
-        WORLD_TEST(retention_never_takes_what_a_subscription_has_not_settled),
+        WORLD_TEST(what_is_finished_by_all_goes_unless_it_is_retained),
+        WORLD_TEST(retention_never_takes_what_a_subscription_has_not_finished),
         WORLD_TEST(a_topic_full_of_unsettled_messages_refuses_producers),
         WORLD_TEST(a_scheduled_message_appears_once_when_it_is_due),
         WORLD_TEST(seeking_forward_discards_what_is_queued_and_back_requeues_what_is_done),

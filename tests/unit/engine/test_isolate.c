@@ -252,7 +252,7 @@ static void answer_last(struct bench *b)
     bench_answer(b, bench_call_last(b)->id, "{}");
 }
 
-static void say(struct bench *b, const char *id, enum belay_settle how)
+static void say(struct bench *b, const char *id, enum belay_saga_settle how)
 {
     const struct belay_saga_word word = { .how = how, .who = BELAY_STR("ann") };
     assert_ok(belay_sagas_settle(belay_engine_sagas(b->engine), BELAY_STR("pay"), belay_str_c(id), &word, b->now, &b->err));
@@ -310,7 +310,7 @@ static void a_saga_that_kills_alone_is_parked_with_its_story_and_the_rest_go_on(
     dies(&b); /* what is parked stays parked */
     assert_int_equal(b.call_count, 0);
     assert_int_equal(saga_stats(&b).parked, 1);
-    say(&b, "bad", BELAY_SETTLE_DONE); /* it had been charged */
+    say(&b, "bad", BELAY_SAGA_SETTLE_DONE); /* it had been charged */
     assert_string_equal(bench_call_last(&b)->path, "/ship/bad");
     answer_last(&b);
     assert_int_equal(saga_stats(&b).completed, 2);
@@ -326,7 +326,7 @@ static void a_word_of_a_person_gives_as_many_deaths_again_and_success_forgets_th
     dies(&b);
     dies(&b);
     assert_int_equal(saga_stats(&b).parked, 1);
-    say(&b, "a", BELAY_SETTLE_RETRY);
+    say(&b, "a", BELAY_SAGA_SETTLE_RETRY);
     assert_string_equal(bench_call_last(&b)->path, "/charge/a");
     dies(&b);
     assert_int_equal(saga_stats(&b).parked, 0);
@@ -342,7 +342,7 @@ static void a_word_of_a_person_gives_as_many_deaths_again_and_success_forgets_th
     dies(&b);
     assert_int_equal(saga_stats(&b).parked, 1);
     assert_saga(&b, "a", "\"parked\":\"compensation\"", true);
-    say(&b, "a", BELAY_SETTLE_DONE);
+    say(&b, "a", BELAY_SAGA_SETTLE_DONE);
     assert_int_equal(saga_stats(&b).compensated, 1);
     bench_deinit(&b);
 }

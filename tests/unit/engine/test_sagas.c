@@ -144,7 +144,7 @@ static void what_an_operator_wants_to_know_of_a_saga_is_told(void **state)
     assert_string_equal(bench_call_last(&b)->path, "/refund");
     bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 409);
     assert_true(bench_saw_event(&b, "saga.parked"));
-    assert_ok(belay_sagas_settle(belay_engine_sagas(b.engine), BELAY_STR("pay"), BELAY_STR("x"), &(struct belay_saga_word){ .how = BELAY_SETTLE_RETRY, .who = BELAY_STR("me") }, b.now, &b.err));
+    assert_ok(belay_sagas_settle(belay_engine_sagas(b.engine), BELAY_STR("pay"), BELAY_STR("x"), &(struct belay_saga_word){ .how = BELAY_SAGA_SETTLE_RETRY, .who = BELAY_STR("me") }, b.now, &b.err));
     bench_go(&b);
     assert_true(bench_saw_event(&b, "saga.settled"));
     assert_false(bench_saw_event(&b, "saga.ended"));

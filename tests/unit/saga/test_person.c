@@ -15,7 +15,7 @@ static struct belay_retry_def every(uint32_t attempts, uint64_t ms)
                                      .jitter = BELAY_JITTER_NONE };
 }
 
-static int say(struct world *w, enum belay_settle how, const char *result)
+static int say(struct world *w, enum belay_saga_settle how, const char *result)
 {
     const struct belay_saga_word word = { .how = how,
                                           .who = BELAY_STR("ann"),
@@ -140,7 +140,7 @@ static void past_its_pivot_a_saga_waits_for_a_person(void **state)
     assert_member(w, 1, "/progress/1/state", "failed");
     assert_int_equal(w->ledger[1][0].undo_calls, 0);
     assert_int_equal(abort_it(w), BELAY_CONFLICT);
-    assert_ok(say(w, BELAY_SETTLE_RETRY, ""));
+    assert_ok(say(w, BELAY_SAGA_SETTLE_RETRY, ""));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "fulfilled");
     assert_int_equal(w->ledger[1][1].done, 1);
@@ -148,7 +148,7 @@ static void past_its_pivot_a_saga_waits_for_a_person(void **state)
 
     w = ordered(scripted_world(with_pivot(), "do", 1, ANSWER_REFUSED, 1));
     world_die(w, SIM_POWER);
-    assert_ok(say(w, BELAY_SETTLE_SKIP, ""));
+    assert_ok(say(w, BELAY_SAGA_SETTLE_SKIP, ""));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "fulfilled");
     assert_member(w, 1, "/progress/1/state", "passed_over");
@@ -164,7 +164,7 @@ static void not_done_past_the_pivot_has_to_be_done_still(void **state)
     struct belay_saga_def *def = with_pivot();
     struct world *w = ordered(scripted_world(def, "do", 2, ANSWER_LOST_BEFORE, 1));
     assert_member(w, 1, "/progress/2/state", "unknown");
-    assert_ok(say(w, BELAY_SETTLE_NOT_DONE, ""));
+    assert_ok(say(w, BELAY_SAGA_SETTLE_NOT_DONE, ""));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "fulfilled");
     assert_int_equal(w->ledger[1][2].done, 1);
@@ -219,14 +219,14 @@ static void what_waits_for_its_retry_may_be_tried_now(void **state)
     steps_of(def)[1].retry = every(4, 1800000);
     struct world *w = scripted_world(def, "do", 1, ANSWER_BUSY, 1);
     world_order(w, 1);
-    assert_int_equal(say(w, BELAY_SETTLE_RETRY, ""), BELAY_NOTFOUND);
+    assert_int_equal(say(w, BELAY_SAGA_SETTLE_RETRY, ""), BELAY_NOTFOUND);
     world_run(w, w->now + BELAY_US_PER_S);
     assert_member(w, 1, "/progress/1/state", "waiting");
-    assert_int_equal(say(w, BELAY_SETTLE_SKIP, ""), BELAY_CONFLICT); /* nobody asked */
-    assert_ok(say(w, BELAY_SETTLE_RETRY, ""));
+    assert_int_equal(say(w, BELAY_SAGA_SETTLE_SKIP, ""), BELAY_CONFLICT); /* nobody asked */
+    assert_ok(say(w, BELAY_SAGA_SETTLE_RETRY, ""));
     world_run(w, w->now + BELAY_US_PER_S);
     assert_member(w, 1, "/status", "fulfilled");
-    assert_int_equal(say(w, BELAY_SETTLE_RETRY, ""), BELAY_CONFLICT);
+    assert_int_equal(say(w, BELAY_SAGA_SETTLE_RETRY, ""), BELAY_CONFLICT);
     world_free(w);
 }
 
@@ -237,8 +237,8 @@ static void a_compensation_may_be_left_out(void **state)
     scripts[1] = (struct script){ "undo", 1, ANSWER_BUSY, 4 };
     ordered(w);
     assert_member(w, 1, "/parked", "compensation");
-    assert_int_equal(say(w, BELAY_SETTLE_DONE, "{}"), BELAY_INVALID);
-    assert_ok(say(w, BELAY_SETTLE_SKIP, ""));
+    assert_int_equal(say(w, BELAY_SAGA_SETTLE_DONE, "{}"), BELAY_INVALID);
+    assert_ok(say(w, BELAY_SAGA_SETTLE_SKIP, ""));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
     assert_member(w, 1, "/progress/1/state", "left_as_it_is");
@@ -257,7 +257,7 @@ static void a_step_that_was_passed_over_counts(void **state)
     scripts[1] = (struct script){ "do", 2, ANSWER_REFUSED, 1 };
     ordered(w);
     assert_member(w, 1, "/progress/1/state", "unknown");
-    assert_ok(say(w, BELAY_SETTLE_SKIP, ""));
+    assert_ok(say(w, BELAY_SAGA_SETTLE_SKIP, ""));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][1].undone, 1);
@@ -271,13 +271,13 @@ static void a_person_may_say_what_the_answer_was(void **state)
     steps_of(def)[1].call = call_def(&payments, "POST", "/do/1/{% order_id %}");
     steps_of(def)[2].when = template("{% $steps.reserve.body.shelf = 7 %}");
     struct world *w = ordered(scripted_world(def, "do", 1, ANSWER_LOST, 1));
-    assert_int_equal(say(w, BELAY_SETTLE_NOT_DONE, "{}"), BELAY_INVALID);
+    assert_int_equal(say(w, BELAY_SAGA_SETTLE_NOT_DONE, "{}"), BELAY_INVALID);
     char *large = malloc(BELAY_SAGA_DATA_BYTES_MAX + 3);
     memset(large, '1', BELAY_SAGA_DATA_BYTES_MAX + 2);
     large[BELAY_SAGA_DATA_BYTES_MAX + 2] = 0;
-    assert_int_equal(say(w, BELAY_SETTLE_DONE, large), BELAY_INVALID);
+    assert_int_equal(say(w, BELAY_SAGA_SETTLE_DONE, large), BELAY_INVALID);
     free(large);
-    assert_ok(say(w, BELAY_SETTLE_DONE, "{\"shelf\":7}"));
+    assert_ok(say(w, BELAY_SAGA_SETTLE_DONE, "{\"shelf\":7}"));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "fulfilled");
     assert_member(w, 1, "/steps/reserve/settled_by", "ann");
@@ -295,12 +295,12 @@ static void a_person_may_stand_in_for_an_event(void **state)
     struct world *w = ordered(scripted_world(def, "", 0, ANSWER_OK, 0));
     assert_member(w, 1, "/error/type", "SAGA:AWAIT_TIMEOUT");
     assert_member(w, 1, "/parked", "step");
-    assert_ok(say(w, BELAY_SETTLE_RETRY, "")); /* waits once more */
+    assert_ok(say(w, BELAY_SAGA_SETTLE_RETRY, "")); /* waits once more */
     world_run(w, w->now + BELAY_US_PER_S);
     assert_member(w, 1, "/progress/1/state", "awaiting");
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/parked", "step");
-    assert_ok(say(w, BELAY_SETTLE_DONE, ""));
+    assert_ok(say(w, BELAY_SAGA_SETTLE_DONE, ""));
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "fulfilled");
     world_free(w);

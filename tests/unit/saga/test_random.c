@@ -97,9 +97,9 @@ static void settle_truly(struct world *w, unsigned saga)
     world_text(w, saga, "/parked", text, sizeof text);
     bool backwards = strcmp(text, "compensation") == 0;
     bool done = backwards ? l->undone : l->done > 0;
-    enum belay_settle how = done         ? BELAY_SETTLE_DONE
-                            : draw(w, 2) ? BELAY_SETTLE_NOT_DONE
-                                         : BELAY_SETTLE_RETRY;
+    enum belay_saga_settle how = done         ? BELAY_SAGA_SETTLE_DONE
+                            : draw(w, 2) ? BELAY_SAGA_SETTLE_NOT_DONE
+                                         : BELAY_SAGA_SETTLE_RETRY;
     note(w, "person: %u step %u %s\n", saga, step, done ? "done" : "not done or again");
     int status = belay_sagas_settle(
         w->sagas, w->def->name, id_of(saga, id),
@@ -107,7 +107,7 @@ static void settle_truly(struct world *w, unsigned saga)
     if (status == BELAY_CONFLICT) /* not for a step: it can only be tried again */
         status = belay_sagas_settle(
             w->sagas, w->def->name, id_of(saga, id),
-            &(struct belay_saga_word){ .how = BELAY_SETTLE_RETRY, .who = BELAY_STR("ann") }, w->now,
+            &(struct belay_saga_word){ .how = BELAY_SAGA_SETTLE_RETRY, .who = BELAY_STR("ann") }, w->now,
             &w->err);
     world_ok(w, status);
 }

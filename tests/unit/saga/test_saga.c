@@ -121,7 +121,7 @@ static void refused_at_the_end_all_before_is_undone_backwards(void **state)
     world_free(w);
 }
 
-static void settle(struct world *w, enum belay_settle how)
+static void settle(struct world *w, enum belay_saga_settle how)
 {
     assert_ok(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"),
                                  &(struct belay_saga_word){ .how = how, .who = BELAY_STR("ann") },
@@ -132,8 +132,8 @@ static void settle(struct world *w, enum belay_settle how)
 static void a_compensation_that_gives_up_is_parked_for_a_person(void **state)
 {
     (void)state;
-    const enum belay_settle ways[]
-        = { BELAY_SETTLE_RETRY, BELAY_SETTLE_NOT_DONE, BELAY_SETTLE_DONE };
+    const enum belay_saga_settle ways[]
+        = { BELAY_SAGA_SETTLE_RETRY, BELAY_SAGA_SETTLE_NOT_DONE, BELAY_SAGA_SETTLE_DONE };
     for (unsigned n = 0; n < 3; n++) {
         struct world *w = scripted_world(three_calls(), "do", 2, ANSWER_REFUSED, 1);
         scripts[1] = (struct script){ "undo", 1, ANSWER_BUSY, 4 };
@@ -143,7 +143,7 @@ static void a_compensation_that_gives_up_is_parked_for_a_person(void **state)
         assert_int_equal(w->ledger[1][0].undo_calls, 0);
         settle(w, ways[n]);
         assert_member(w, 1, "/status", "refunded");
-        assert_int_equal(w->ledger[1][1].undone, ways[n] != BELAY_SETTLE_DONE);
+        assert_int_equal(w->ledger[1][1].undone, ways[n] != BELAY_SAGA_SETTLE_DONE);
         assert_int_equal(w->ledger[1][0].undone, 1);
         world_free(w);
     }
@@ -163,7 +163,7 @@ static void a_compensation_of_unknown_outcome_is_parked(void **state)
     world_run(w, A_WHILE(w));
     assert_member(w, 1, "/status", "needs_attention");
     assert_member(w, 1, "/error/class", "unknown_outcome");
-    settle(w, BELAY_SETTLE_DONE);
+    settle(w, BELAY_SAGA_SETTLE_DONE);
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][1].undo_calls, 1);
     world_free(w);
@@ -215,29 +215,29 @@ static void one_that_nobody_can_tell_waits_for_a_person(void **state)
 {
     (void)state;
     struct world *w = parked_at_book();
-    settle(w, BELAY_SETTLE_DONE);
+    settle(w, BELAY_SAGA_SETTLE_DONE);
     assert_member(w, 1, "/status", "fulfilled");
     assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-1"),
-                                        &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE,
+                                        &(struct belay_saga_word){ .how = BELAY_SAGA_SETTLE_DONE,
                                                                    .who = BELAY_STR("ann") },
                                         w->now, &w->err),
                      BELAY_CONFLICT);
     assert_int_equal(belay_sagas_settle(w->sagas, w->def->name, BELAY_STR("o-9"),
-                                        &(struct belay_saga_word){ .how = BELAY_SETTLE_DONE,
+                                        &(struct belay_saga_word){ .how = BELAY_SAGA_SETTLE_DONE,
                                                                    .who = BELAY_STR("ann") },
                                         w->now, &w->err),
                      BELAY_NOTFOUND);
     world_free(w);
 
     w = parked_at_book();
-    settle(w, BELAY_SETTLE_NOT_DONE);
+    settle(w, BELAY_SAGA_SETTLE_NOT_DONE);
     assert_member(w, 1, "/status", "refunded");
     assert_int_equal(w->ledger[1][2].undo_calls, 0);
     assert_int_equal(w->ledger[1][1].undone, 1);
     world_free(w);
 
     w = parked_at_book();
-    settle(w, BELAY_SETTLE_RETRY);
+    settle(w, BELAY_SAGA_SETTLE_RETRY);
     assert_member(w, 1, "/status", "fulfilled");
     assert_int_equal(w->ledger[1][2].do_calls, 2);
     world_free(w);
@@ -516,7 +516,7 @@ static void without_its_definition_it_is_parked(void **state)
     assert_member(w, 1, "/state", "parked");
     assert_member(w, 1, "/error/type", "SAGA:DEFINITION");
     w->def_gone = false;
-    settle(w, BELAY_SETTLE_RETRY);
+    settle(w, BELAY_SAGA_SETTLE_RETRY);
     assert_member(w, 1, "/status", "fulfilled");
     world_free(w);
 }

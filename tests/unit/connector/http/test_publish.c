@@ -115,7 +115,7 @@ static const char *answered(uint32_t status, const char *type, const char *numbe
     assert_int_equal(bench.kept_count, at + 1);
     const struct belay_field fields[] = { { BELAY_STR("Content-Type"), belay_str_c(type) }, { BELAY_STR("x-n"), belay_str_c(number) } };
     belay_http_reply(bench.kept[at], status, fields + (type ? 0 : 1), (type != NULL) + (number != NULL), belay_str_c(body));
-    http_exchange_settle(bench.posted[--bench.posted_count]);
+    http_exchange_came_back(bench.posted[--bench.posted_count]);
     bench.kept_count = at;
     return http_bench_output(&bench, room, sizeof room);
 }
