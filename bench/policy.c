@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buckets.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "policy/gate.h"
@@ -53,6 +54,21 @@ static void rate_once(struct belay_gate *g, belay_time now)
 {
     if (belay_rate_at(&g->rate, &gate_def.rate, now) <= now)
         belay_rate_take(&g->rate, &gate_def.rate, now);
+}
+
+/* At the edge: one of a million callers who come in turns, as far apart in memory as they can be. */
+static struct belay_buckets *buckets;
+
+static void caller_once(struct belay_gate *g, belay_time now)
+{
+    static const struct belay_rate_def def = { 10, 20 };
+    uint64_t who = (uint64_t)now * 0x9e3779b97f4a7c15u;
+    bool shared;
+    (void)g;
+    struct belay_rate *r = belay_buckets_of(buckets, who, now, &shared);
+    if (belay_rate_at(r, &def, now) <= now)
+        belay_rate_take(r, &def, now);
+    sink += shared;
 }
 
 static void limiter_once(struct belay_gate *g, belay_time now)
@@ -103,9 +119,13 @@ static double best_ns(void (*once)(struct belay_gate *g, belay_time now))
 
 static void cost(void)
 {
-    printf("{\"breaker\":%.1f,\"budget\":%.1f,\"rate\":%.1f,\"limiter\":%.1f,\"gate\":%.1f,\"retry\":%.1f}\n",
+    buckets = belay_buckets_new(10000);
+    if (!buckets)
+        exit(1);
+    printf("{\"breaker\":%.1f,\"budget\":%.1f,\"rate\":%.1f,\"limiter\":%.1f,\"gate\":%.1f,\"retry\":%.1f,\"caller\":%.1f}\n",
            best_ns(breaker_once), best_ns(budget_once), best_ns(rate_once), best_ns(limiter_once),
-           best_ns(gate_once), best_ns(retry_once));
+           best_ns(gate_once), best_ns(retry_once), best_ns(caller_once));
+    belay_buckets_free(buckets);
 }
 
 /* ---- spread ---- */

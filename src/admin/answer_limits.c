@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "admin/answers.h"
+#include "admin/room.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "connector/http/server.h"
 #include "expr/expr.h"
 
 #define NODES_MAX 16  /* of a chain */
@@ -365,7 +367,24 @@ void show_limits(struct belay_json_out *o, struct belay_engine *e)
     belay_arena_deinit(&arena);
 }
 
-void show_apis(struct belay_json_out *o, struct belay_engine *e)
+static void rate_limits(struct belay_json_out *o, struct question *q, struct belay_str api)
+{
+    struct belay_http_limit_stats s;
+    belay_json_key(o, "rate_limits");
+    belay_json_begin_array(o);
+    for (uint32_t i = 0; belay_runtime_api_limit(q->admin->runtime, api, i, &s); i++) {
+        belay_json_begin_object(o);
+        show_text(o, "api", api);
+        show_text(o, "name", belay_str_c(s.name));
+        show_uint(o, "passed", s.passed);
+        show_uint(o, "refused", s.refused);
+        show_uint(o, "shared", s.shared);
+        belay_json_end_object(o);
+    }
+    belay_json_end_array(o);
+}
+
+void show_apis(struct belay_json_out *o, struct question *q, struct belay_engine *e)
 {
     struct belay_api_stats s;
     belay_json_key(o, "apis");
@@ -382,6 +401,7 @@ void show_apis(struct belay_json_out *o, struct belay_engine *e)
         show_uint(o, "refused", s.refused);
         belay_json_key(o, "drain_per_second");
         belay_json_put_double(o, s.drain_per_second);
+        rate_limits(o, q, s.name);
         belay_json_end_object(o);
     }
     belay_json_end_array(o);

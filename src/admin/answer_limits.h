@@ -6,6 +6,6 @@
 
 /* "limits": chains from the edge to what is slow; "apis". */
 void show_limits(struct belay_json_out *o, struct belay_engine *e);
-void show_apis(struct belay_json_out *o, struct belay_engine *e);
+void show_apis(struct belay_json_out *o, struct question *q, struct belay_engine *e);
 
 #endif

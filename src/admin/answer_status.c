@@ -292,7 +292,7 @@ bool answer_status(struct question *q, struct belay_engine *e, belay_time now)
     topics(&o, belay_engine_broker(e));
     subscriptions(&o, q, e, now);
     connections(&o, e);
-    show_apis(&o, e);
+    show_apis(&o, q, e);
     show_limits(&o, e);
     sagas(&o, belay_engine_sagas(e));
     poison(&o, q, e, now);

@@ -10,6 +10,11 @@ uint64_t belay_hash64(struct belay_str s)
     return XXH3_64bits(s.p, s.n);
 }
 
+uint64_t belay_hash64_seeded(struct belay_str s, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(s.p, s.n, seed);
+}
+
 struct belay_hash128 belay_hash128(struct belay_str s)
 {
     XXH128_hash_t h = XXH3_128bits(s.p, s.n);

@@ -12,6 +12,8 @@ struct belay_hash128 {
 };
 
 uint64_t belay_hash64(struct belay_str s);
+/* For tables in memory that a stranger's texts go into: seed is not known to him. */
+uint64_t belay_hash64_seeded(struct belay_str s, uint64_t seed);
 struct belay_hash128 belay_hash128(struct belay_str s);
 
 /* Incremental: of the concatenation of parts, each preceded by its length (8 bytes, little

@@ -174,6 +174,7 @@
 #define BELAY_HTTP_FORM_FIELDS_MAX 1024 /* of a form, parts of a multipart body */
 #define BELAY_HTTP_PART_HEAD_BYTES_MAX BELAY_KIB(8)
 #define BELAY_HTTP_KEYS_MAX 256          /* of a JWKS */
+#define BELAY_HTTP_LIMITS_MAX 16         /* rate limits of an API */
 #define BELAY_HTTP_SEGMENTS_MAX 32       /* of a path that can match a template */
 #define BELAY_HTTP_OUTPUT_BYTES_SOFT BELAY_KIB(256) /* unsent answers; beyond, reading stops */
 #define BELAY_HTTP_HEADER_TIMEOUT_MS 10000

@@ -13,7 +13,7 @@
 
 #include "broker/exception.h"
 #include "broker/replay.h"
-#include "policy/rate.h"
+#include "base/rate.h"
 
 enum replay_text { TEXT_FLOW, TEXT_ERROR, TEXT_KEY, TEXT_WHERE, TEXT_WHO, TEXT_COUNT };
 

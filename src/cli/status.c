@@ -80,6 +80,23 @@ static void show_limits(const belay_json *root)
         printf("%s%.*s\n", i ? "" : "\nLIMITED\n", BELAY_STR_ARG(json_text(c, "text")));
 }
 
+/* What an API lets in a second; without refusals there is nothing to say. */
+static void show_rate_limits(const belay_json *root)
+{
+    const belay_json *apis = belay_json_get(root, BELAY_STR("apis")), *api, *l;
+    bool said = false;
+    for (size_t i = 0; (api = belay_json_at(apis, i)); i++)
+        for (size_t k = 0; (l = belay_json_at(belay_json_get(api, BELAY_STR("rate_limits")), k)); k++) {
+            unsigned long long refused = json_number(l, "refused"), shared = json_number(l, "shared");
+            if (!refused)
+                continue;
+            printf("%s%.*s %.*s: %llu refused (429), %llu taken%s\n", said ? "" : "\nRATE LIMITS\n",
+                   BELAY_STR_ARG(json_text(l, "api")), BELAY_STR_ARG(json_text(l, "name")), refused,
+                   (unsigned long long)json_number(l, "passed"), shared ? "; callers share buckets: raise callers_max" : "");
+            said = true;
+        }
+}
+
 static void show_open_breakers(const belay_json *root)
 {
     const belay_json *list = belay_json_get(root, BELAY_STR("connections")), *c;
@@ -222,6 +239,7 @@ static int run(int argc, char **argv)
         show_sagas(a.json);
         show_connections(a.json);
         show_limits(a.json);
+        show_rate_limits(a.json);
         show_store(a.json);
         char flag[4200] = "";
         if (data)

@@ -3,6 +3,7 @@
 #include "config/grammar.h"
 #include "config/openapi.h"
 #include "config/parts.h"
+#include "config/rate_limit.h"
 #include "config/security.h"
 
 struct api_raw {
@@ -12,7 +13,7 @@ struct api_raw {
         struct belay_str cert, key, client_ca;
         int client_cert;
     } tls;
-    const struct config_node *security;
+    const struct config_node *security, *rate_limit;
 };
 
 static const struct config_word client_cert_words[] = { { "required", 0 }, { "optional", 1 }, { 0 } };
@@ -70,6 +71,8 @@ static const struct config_key api_keys[] = {
     { "max_wait", CONFIG_DURATION,
       "How long a request waits for room in the next commit, for its turn, or for room in a full queue, before 503; 0s: not at all.",
       .default_ = "1s", CONFIG_FIELD(struct api_raw, def.max_wait_ms) },
+    { "rate_limit", CONFIG_NAMED_NODE, "How many requests a second are taken: of all, of each caller, of certain operations.",
+      CONFIG_FIELD(struct api_raw, rate_limit), .kind = &config_kind_rate_limit },
     { 0 },
 };
 
@@ -131,6 +134,8 @@ static void finish_api(struct config *c, const struct config_node *node, void *t
         config_security(c, raw->security, &raw->def.security, &raw->def.security_count);
     if (raw->openapi)
         load_openapi(c, raw);
+    if (raw->rate_limit)
+        config_rate_limits(c, raw->rate_limit, &raw->def);
 }
 
 const struct config_kind config_kind_api = {

@@ -15,6 +15,7 @@
 
 #include "belay/connector.h"
 #include "config/parts.h"
+#include "config/rate_limit.h"
 
 struct lint {
     struct config *c;
@@ -246,6 +247,7 @@ void config_lint(struct config *c)
     for (uint32_t i = 0; i < l.d->api_count; i++) {
         struct operation_check check = { &l, &l.d->apis[i] };
         config_operations(c, check.api, lint_operation, &check);
+        config_lint_rate_limits(c, check.api);
     }
     config_lint_circles(c);
 }

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/rate.h"
 #include "base/time.h"
 
 struct belay_template; /* expr/expr.h */
@@ -52,11 +53,6 @@ struct belay_retry_rule {
     ((struct belay_retry_def){ 5, 0, 200, 30000, 2.0, BELAY_JITTER_FULL, true, 0, NULL, 0 })
 
 /* ---- what a connection lets through (policy/gate.h); zero: everything ---- */
-
-struct belay_rate_def {
-    double per_second;        /* 0: any */
-    uint32_t burst;           /* 0 is 1 */
-};
 
 struct belay_budget_def {
     double share;             /* retries to first tries at most (0.2); 0: no bound */
@@ -136,6 +132,22 @@ struct belay_security_def {
     const struct belay_str *subjects; uint32_t subject_count; /* of certificates; none: any */
 };
 
+/* How many requests a second the edge takes; those beyond are told 429. */
+enum belay_limit_by {
+    BELAY_LIMIT_BY_ALL,     /* one bucket for whoever comes */
+    BELAY_LIMIT_BY_CALLER,  /* one for each who proved who he is; of the others one for each address */
+    BELAY_LIMIT_BY_ADDRESS  /* one for each address, before anybody proves anything */
+};
+
+struct belay_limit_def {
+    struct belay_str name;
+    struct belay_rate_def rate;
+    enum belay_limit_by by;
+    const struct belay_str *operations; uint32_t operation_count; /* together; none: all of the API */
+    uint32_t callers_max; /* told apart at once; those beyond share buckets */
+    struct belay_place place;
+};
+
 struct belay_api_def {
     struct belay_str name;
     struct belay_str listen;            /* "127.0.0.1:7000" */
@@ -153,6 +165,7 @@ struct belay_api_def {
     uint32_t in_flight_max;             /* beyond it the server refuses */
     uint32_t max_concurrent;            /* whose flows are at work at once; 0: all. The others wait ... */
     uint64_t max_wait_ms;               /* ... so long for that, or for room in a queue, then 503 */
+    const struct belay_limit_def *limits; uint32_t limit_count;
     struct belay_place place;
 };
 

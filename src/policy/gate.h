@@ -14,7 +14,7 @@
 #include "policy/breaker.h"
 #include "policy/budget.h"
 #include "policy/limiter.h"
-#include "policy/rate.h"
+#include "base/rate.h"
 
 enum belay_gate_answer {
     BELAY_GATE_GO,

@@ -171,6 +171,7 @@ static struct belay_openapi_opt openapi_opt(const struct belay_api_def *def)
 {
     return (struct belay_openapi_opt){ .security = def->security, .security_count = def->security_count,
                                        .client_certificates = def->tls_client_ca.n > 0,
+                                       .limits = def->limits, .limit_count = def->limit_count,
                                        .responses = (enum belay_responses)def->responses,
                                        .document_path = def->document_path, .page_path = def->page_path };
 }
@@ -335,6 +336,9 @@ void listeners_sample(struct belay_runtime *rt)
         struct belay_http_server_stats stats;
         belay_http_server_stats(l->server, &stats);
         traffic_sample(&rt->record, l->name, &stats);
+        struct belay_http_limit_stats limit;
+        for (uint32_t i = 0; belay_http_server_limit(l->server, i, &limit); i++)
+            traffic_sample_limit(&rt->record, l->name, &limit);
     }
     belay_mutex_unlock(&rt->listeners.mutex);
 }
@@ -349,6 +353,17 @@ void listeners_certificates(struct listeners *s, void (*fn)(void *arg, struct be
             fn(arg, l->name, stats.certificate_until);
     }
     belay_mutex_unlock(&s->mutex);
+}
+
+bool belay_runtime_api_limit(struct belay_runtime *rt, struct belay_str api, uint32_t index,
+                             struct belay_http_limit_stats *ret_stats)
+{
+    bool found = false;
+    belay_mutex_lock(&rt->listeners.mutex);
+    for (const struct listener *l = rt->listeners.list; l && !found; l = l->next)
+        found = belay_str_eq(l->name, api) && belay_http_server_limit(l->server, index, ret_stats);
+    belay_mutex_unlock(&rt->listeners.mutex);
+    return found;
 }
 
 struct belay_str belay_runtime_api_url(const struct belay_runtime *rt, uint32_t index, struct belay_str *ret_name)

@@ -107,6 +107,12 @@ void record_notice(struct record *r, const struct belay_http_notice *n, const st
                   belay_f_str("operation", n->operation_id), belay_f_str("requests", n->detail));
         return;
     }
+    if (n->kind == BELAY_HTTP_LIMITED) {
+        BELAY_LOG(r->log, BELAY_LOG_WARN, now, "api.limited", belay_f_ids(&ids), belay_f_str("api", n->api),
+                  belay_f_str("operation", n->operation_id), belay_f_str("limit", n->limit), belay_f_str("caller", n->caller),
+                  belay_f_uint("refused", n->count));
+        return;
+    }
     belay_counter_add(r->invalid_responses, 1);
     belay_arena_init(&arena, 0, BELAY_MIB(64));
     belay_redact_words_init(&words, &arena);

@@ -10,12 +10,13 @@
 
 #define RECORD_GAUGES_MAX 64
 #define RECORD_TRAFFIC 8
+#define RECORD_LIMITS 3
 
 struct record {
     struct belay_log *log;
     struct belay_metrics *metrics;
     struct belay_family *events, *requests, *gauges[RECORD_GAUGES_MAX];
-    struct belay_family *traffic[RECORD_TRAFFIC], *responses;
+    struct belay_family *traffic[RECORD_TRAFFIC], *responses, *limits[RECORD_LIMITS];
     struct belay_histogram *step, *request;
     struct belay_counter *invalid_responses; /* the I/O thread's */
     struct belay_counter *replies[600]; /* of requests, by status; NULL: not found yet */
@@ -39,5 +40,7 @@ void record_reply(struct record *r, uint32_t status, uint64_t duration_us);
 void record_sample(struct record *r, struct belay_engine *e, belay_time now);
 /* Puts the figures of an API's server into the registry. */
 void traffic_sample(struct record *r, struct belay_str api, const struct belay_http_server_stats *s);
+/* And those of one of its rate limits. */
+void traffic_sample_limit(struct record *r, struct belay_str api, const struct belay_http_limit_stats *s);
 
 #endif

@@ -68,6 +68,11 @@ struct belay_definitions *belay_runtime_definitions(const struct belay_runtime *
 /* "http://127.0.0.1:7000" of each API that listens, by index; empty at the end. Main thread. */
 struct belay_str belay_runtime_api_url(const struct belay_runtime *rt, uint32_t index, struct belay_str *ret_name);
 
+struct belay_http_limit_stats; /* connector/http/server.h */
+/* A rate limit of an API that listens, by index; false: it has no more. Any thread. */
+bool belay_runtime_api_limit(struct belay_runtime *rt, struct belay_str api, uint32_t index,
+                             struct belay_http_limit_stats *ret_stats);
+
 /* ---- visits: work of the admin API on the engine's thread ---- */
 
 struct belay_visit {

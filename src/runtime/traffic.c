@@ -27,9 +27,20 @@ static const struct belay_metric_def responses_def = {
     "belay_http_responses_total", "Answers by the class of their status; none: the connection was dropped.",
     BELAY_METRIC_COUNTER, BELAY_UNIT_ONE, { "api", "class" }, 0 };
 
+static const struct belay_metric_def limit_defs[RECORD_LIMITS] = {
+    { "belay_rate_limit_passed_total", "Requests that a rate limit of an API let through.", BELAY_METRIC_COUNTER,
+      BELAY_UNIT_ONE, { "api", "limit" }, 0 },
+    { "belay_rate_limit_refused_total", "Requests answered 429 because of a rate limit.", BELAY_METRIC_COUNTER,
+      BELAY_UNIT_ONE, { "api", "limit" }, 0 },
+    { "belay_rate_limit_shared_total", "Requests of callers who shared a bucket, for there were too many of them.",
+      BELAY_METRIC_COUNTER, BELAY_UNIT_ONE, { "api", "limit" }, 0 },
+};
+
 int traffic_define(struct record *r, struct belay_err *err)
 {
     int status = BELAY_OK;
+    for (int i = 0; i < RECORD_LIMITS && status == BELAY_OK; i++)
+        status = belay_metrics_define(r->metrics, &limit_defs[i], &r->limits[i], err);
     for (int i = 0; i < FIGURES && status == BELAY_OK; i++)
         status = belay_metrics_define(r->metrics, &defs[i], &r->traffic[i], err);
     return status == BELAY_OK ? belay_metrics_define(r->metrics, &responses_def, &r->responses, err) : status;
@@ -53,4 +64,12 @@ void traffic_sample(struct record *r, struct belay_str api, const struct belay_h
         set(belay_counter_of(r->responses, (struct belay_str[]){ api, classes[i] }), s->responses[i]);
     belay_gauge_set(belay_gauge_of(r->traffic[OPEN], &api), s->connections);
     belay_gauge_set(belay_gauge_of(r->traffic[IN_HAND], &api), s->requests);
+}
+
+void traffic_sample_limit(struct record *r, struct belay_str api, const struct belay_http_limit_stats *s)
+{
+    const struct belay_str labels[2] = { api, belay_str_c(s->name) };
+    const uint64_t counts[RECORD_LIMITS] = { s->passed, s->refused, s->shared };
+    for (int i = 0; i < RECORD_LIMITS; i++)
+        set(belay_counter_of(r->limits[i], labels), counts[i]);
 }

@@ -148,7 +148,11 @@ uint32_t http_admit_head(struct http_exchange *x, bool has_body)
     split_target(&x->request, &query);
     uint32_t refused = route(x, &match);
     if (!refused)
+        refused = http_limits_pass(x, false);
+    if (!refused)
         refused = check_security(x, query);
+    if (!refused)
+        refused = http_limits_pass(x, true);
     if (!refused)
         refused = check_content(x, has_body);
     if (refused)

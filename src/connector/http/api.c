@@ -43,6 +43,7 @@ void belay_openapi_free(struct belay_openapi *api)
         free_schemas(api->operations[i]);
     for (uint32_t i = 0; i < api->scheme_count; i++)
         http_scheme_deinit(&api->schemes[i]);
+    http_limits_deinit(api);
     for (size_t i = 0; i < 3; i++)
         belay_buf_deinit(&api->texts[i]);
     belay_free(api->operations);

@@ -3,6 +3,7 @@
 #ifndef BELAY_CONNECTOR_HTTP_API_H
 #define BELAY_CONNECTOR_HTTP_API_H
 
+#include "connector/http/limit.h"
 #include "connector/http/openapi.h"
 #include "connector/http/router.h"
 #include "connector/http/security.h"
@@ -52,6 +53,8 @@ struct http_operation {
     bool body_required;
     struct http_alternative *alternatives; /* none: anybody may ask */
     uint32_t alternative_count;
+    struct http_limit **limits; /* that it is under; none */
+    uint32_t limit_count;
     bool alias; /* of one under another server's path: its rules are that one's */
     struct http_response_rule *responses;
     uint32_t response_count;
@@ -77,6 +80,8 @@ struct belay_openapi {
     struct http_router router;
     struct http_operation **operations;
     uint32_t operation_count, operation_cap;
+    struct http_limit *limits;
+    uint32_t limit_count;
     struct http_scheme *schemes; /* those that operations demand */
     uint32_t scheme_count;
     enum belay_responses responses;

@@ -277,6 +277,7 @@ void http_exchange_render(struct http_exchange *x, bool close, struct belay_buf 
         belay_buf_put_str(out, BELAY_STR("\r\n"));
     }
     belay_buf_put_str(out, answer->head);
+    belay_buf_put_str(out, x->limited);
     if (answer->status != 204 && answer->status != 304)
         put_length(out, answer->body.n);
     if (close)

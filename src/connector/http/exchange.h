@@ -39,6 +39,7 @@ struct http_exchange {
     const struct http_operation *operation;
     struct belay_arena arena;
     struct belay_buf body;
+    struct belay_str limited; /* RateLimit fields, each with its end of line; "": no limit was asked */
     size_t body_counted; /* in host->bodies_bytes */
     struct http_answer answer;
 };

@@ -251,6 +251,8 @@ int belay_openapi_compile(const belay_json *document, const struct belay_openapi
         status = compile_paths(&c, &prefixes);
     status = openapi_go_on(&c, status, 0);
     status = status ? status : c.mistake;
+    if (!status)
+        status = http_limits_compile(c.api, c.opt->limits, c.opt->limit_count, err);
     if (!status) {
         c.api->document = document;
         c.api->responses = c.opt->responses;

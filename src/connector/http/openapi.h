@@ -15,6 +15,7 @@
 
 struct belay_openapi;
 struct belay_security_def; /* model/definition.h */
+struct belay_limit_def;
 
 /* What becomes of an answer that is not as the document has it: told to on_notice; replaced by a 500 besides;
  * not looked at. */
@@ -24,6 +25,8 @@ enum belay_responses { BELAY_RESPONSES_LOG, BELAY_RESPONSES_ENFORCE, BELAY_RESPO
 struct belay_openapi_opt {
     const struct belay_security_def *security; /* by scheme; borrowed as the tape is */
     uint32_t security_count;
+    const struct belay_limit_def *limits; /* borrowed likewise */
+    uint32_t limit_count;
     bool client_certificates; /* the server verifies those that clients show */
     bool any_credentials;     /* a mock: credentials must be shown, and are not judged */
     enum belay_responses responses;

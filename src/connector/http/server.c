@@ -119,6 +119,7 @@ static void server_free(struct belay_http_server *server)
     http_host_deinit(&server->host);
     http_tls_context_close(server->tls);
     belay_free((void *)server->host.name.p);
+    belay_mutex_deinit(&server->limits_mutex);
     belay_free(server);
 }
 
@@ -338,8 +339,10 @@ static void do_open(struct http_job *job)
     int uv = open->status ? 0 : uv_listen(&server->listening.stream, BACKLOG, on_connection);
     if (uv)
         open->status = refuse_uv(open->err, uv, open->listen);
-    if (!open->status && server->host.api)
+    if (!open->status && server->host.api) {
         http_security_start(server->host.api, NULL);
+        http_limits_start(server->host.api, NULL, belay_random_next(&server->host.random));
+    }
     if (open->status) {
         server->closing = true; /* freed when its handles are */
         close_handles(server);
@@ -394,6 +397,7 @@ int belay_http_server_open(struct belay_http_io *io, const struct belay_http_ser
     belay_list_init(&server->conns);
     belay_list_init(&server->handed);
     server->io = io;
+    belay_mutex_init(&server->limits_mutex);
     server->is_unix = belay_str_starts(config->listen, BELAY_STR("unix:"));
     server->host.on_request = on_request;
     server->host.on_request_arg = arg;
@@ -472,7 +476,10 @@ static void do_replace(struct http_job *job)
     struct replace_job *replace = BELAY_CONTAINER_OF(job, struct replace_job, job);
     struct belay_openapi *old = replace->server->host.api;
     http_security_start(replace->api, old);
+    belay_mutex_lock(&replace->server->limits_mutex);
+    http_limits_start(replace->api, old, belay_random_next(&replace->server->host.random));
     replace->server->host.api = replace->api;
+    belay_mutex_unlock(&replace->server->limits_mutex);
     if (old) {
         old->released = replace->released;
         old->released_arg = replace->released_arg;
@@ -549,4 +556,18 @@ void belay_http_server_stats(const struct belay_http_server *server,
     };
     for (size_t i = 0; i < 6; i++)
         ret_stats->responses[i] = READ(c->responses[i]);
+}
+
+bool belay_http_server_limit(struct belay_http_server *server, uint32_t index, struct belay_http_limit_stats *ret_stats)
+{
+    belay_mutex_lock(&server->limits_mutex);
+    const struct belay_openapi *api = server->host.api;
+    const struct http_limit *l = api && index < api->limit_count ? &api->limits[index] : NULL;
+    if (l) {
+        *ret_stats = (struct belay_http_limit_stats){ .passed = READ(l->passed), .refused = READ(l->refused),
+                                                      .shared = READ(l->shared) };
+        snprintf(ret_stats->name, sizeof ret_stats->name, "%.*s", BELAY_STR_ARG(l->def->name));
+    }
+    belay_mutex_unlock(&server->limits_mutex);
+    return l != NULL;
 }

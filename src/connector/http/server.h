@@ -21,6 +21,7 @@
  *   400 bad framing, malformed JSON (line and column), missing or bad parameter or header
  *   404 no such path    405 with Allow    408 head or body too slow    413 body    414 target
  *   415 content type    417 an Expect it does not know    422 every fault of the body
+ *   429 + Retry-After beyond a rate limit (limit.h)
  *   431 header fields   501 CONNECT and unknown methods   503 + Retry-After at its limits
  *   505 another version of HTTP
  *
@@ -35,6 +36,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/status.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -123,13 +125,15 @@ struct belay_http_request {
 typedef int belay_http_on_request(void *arg, struct belay_http_request *request,
                                   struct belay_err *err);
 /* Something that the operator wants to know, on the I/O thread; borrowed for the call. */
-enum belay_http_notice_kind { BELAY_HTTP_RESPONSE_INVALID, BELAY_HTTP_DEPRECATED_USED };
+enum belay_http_notice_kind { BELAY_HTTP_RESPONSE_INVALID, BELAY_HTTP_DEPRECATED_USED, BELAY_HTTP_LIMITED };
 struct belay_http_notice {
     enum belay_http_notice_kind kind;
     struct belay_str api, operation_id, correlationid;
     uint32_t status;         /* RESPONSE_INVALID: of the answer */
     struct belay_str detail; /* RESPONSE_INVALID: faults, JSON objects with commas; DEPRECATED: how often so far */
     struct belay_str body;   /* RESPONSE_INVALID: of the answer; what detail quotes is out of it */
+    struct belay_str limit, caller; /* LIMITED: a limit's name, and who met it */
+    uint64_t count;          /* LIMITED: how many it refused since it was told last */
 };
 typedef void belay_http_on_notice(void *arg, const struct belay_http_notice *notice);
 /* On the I/O thread, after one on_request or several: what is ready has been handed over, so a
@@ -188,6 +192,14 @@ struct belay_http_server_stats {
 };
 void belay_http_server_stats(const struct belay_http_server *server,
                              struct belay_http_server_stats *ret_stats);
+
+/* A rate limit of the document that is served now; false: it has no more. Any thread. */
+struct belay_http_limit_stats {
+    char name[BELAY_NAME_BYTES_MAX + 1];
+    uint64_t passed, refused;
+    uint64_t shared; /* looked at in a bucket that several callers share: callers_max is too small */
+};
+bool belay_http_server_limit(struct belay_http_server *server, uint32_t index, struct belay_http_limit_stats *ret_stats);
 
 /* ---- answers: exactly one of these for each request; it is gone afterwards ---- */
 

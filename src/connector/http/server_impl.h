@@ -4,6 +4,7 @@
 
 #include "connector/http/conn.h"
 #include "connector/http/loop.h"
+#include "platform/thread.h"
 
 #define HTTP_READ_BYTES 65536
 
@@ -36,6 +37,7 @@ struct belay_http_server {
     struct belay_list handed; /* in the I/O thread's */
     uint32_t handed_count;    /* since its receiver was told */
     struct http_tls_context *tls;
+    struct belay_mutex limits_mutex; /* which API is the host's, for those who read its limits' counts */
     struct http_job close_job;
     void (*closed)(void *arg);
     void *closed_arg;

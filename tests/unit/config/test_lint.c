@@ -238,6 +238,19 @@ static void an_operation_without_a_flow_and_a_flow_without_a_reply_are_named(voi
     END;
 }
 
+static void a_rate_limit_by_caller_wants_callers_who_are_known(void **state)
+{
+    BEGIN;
+    assert_string_equal(
+        said(HEAD "apis: { w: { listen: ':80', openapi: api.yaml, rate_limit: { a: { per_second: 5, by: caller },\n"
+                  "    b: { per_second: 5, by: address }, c: 9 } } }\n"
+                  "flows:\n  f: { from: { api: w, operation: PUT /a }, steps: [], reply: { status: 200 } }\n"
+                  "  g: { from: { api: w, operation: readA }, steps: [], reply: { status: 200 } }\n",
+             api, &out),
+        "3:62: nobody proves to 'w' who he is: 'a' tells callers apart by their addresses [callers-unknown]\n");
+    END;
+}
+
 static void what_a_pivot_makes_of_compensations_is_named(void **state)
 {
     BEGIN;
@@ -263,6 +276,7 @@ static void what_a_pivot_makes_of_compensations_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rate_limit_by_caller_wants_callers_who_are_known),
         cmocka_unit_test(what_a_pivot_makes_of_compensations_is_named),
         cmocka_unit_test(what_nobody_reads_is_named),
         cmocka_unit_test(an_awaited_topic_is_read),

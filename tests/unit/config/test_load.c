@@ -99,6 +99,33 @@ static void an_api_has_its_document_as_a_tape(void **state)
     mem_free(&m);
 }
 
+static void an_api_has_its_rate_limits_by_name(void **state)
+{
+    (void)state;
+    struct mem_config m;
+    const struct mem_file files[] = {
+        { "belay.yaml", "belay: 1\nname: a\napis:\n  w:\n    listen: ':80'\n    openapi: api.yaml\n    rate_limit:\n"
+                        "      total: 2.5\n"
+                        "      each: { per_second: 10, burst: 3, by: address, callers_max: 7, operations: readA }\n"
+                        "flows: { f: { from: { api: w, operation: readA }, steps: [], reply: { status: 200 } } }\n" },
+        { "api.yaml", "openapi: 3.1.0\npaths: { /a: { get: { operationId: readA } } }\n" },
+        { NULL, NULL },
+    };
+    load_clean(&m, files);
+    const struct belay_api_def *api = &m.d->apis[0];
+    assert_int_equal(api->limit_count, 2);
+    assert_str(api->limits[0].name, "total");
+    assert_int_equal(api->limits[0].rate.burst, 3); /* what comes in a second, whole */
+    assert_int_equal(api->limits[0].by, BELAY_LIMIT_BY_ALL);
+    assert_int_equal(api->limits[0].operation_count, 0);
+    assert_str(api->limits[1].name, "each");
+    assert_int_equal(api->limits[1].rate.burst, 3);
+    assert_int_equal(api->limits[1].by, BELAY_LIMIT_BY_ADDRESS);
+    assert_int_equal(api->limits[1].callers_max, 7);
+    assert_str(api->limits[1].operations[0], "readA");
+    mem_free(&m);
+}
+
 static void a_flow_is_a_flat_array_of_steps(void **state)
 {
     struct mem_config m;
@@ -699,6 +726,7 @@ int main(void)
         cmocka_unit_test(the_order_example_loads_without_a_word),
         cmocka_unit_test(a_connection_has_its_options_with_the_environment_in_them),
         cmocka_unit_test(an_api_has_its_document_as_a_tape),
+        cmocka_unit_test(an_api_has_its_rate_limits_by_name),
         cmocka_unit_test(a_flow_is_a_flat_array_of_steps),
         cmocka_unit_test(a_reply_of_the_flow_is_its_last_step),
         cmocka_unit_test(a_saga_has_its_steps_words_and_what_undoes_them),

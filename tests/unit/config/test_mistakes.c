@@ -293,6 +293,18 @@ static const struct mistake api_mistakes[] = {
            "  w: { listen: ':80', openapi: api.yaml }\n",
       "5:3: error: another api listens on the address of 'w'; the first is in belay.yaml:4:3 "
       "[duplicate-listen]\n" },
+#define LIMITED(limits) HEAD "apis: { w: { listen: ':80', openapi: api.yaml, rate_limit: " limits " } }\n"
+    { "a rate limit without a rate", LIMITED("{ a: { burst: 3 } }"),
+      "3:65: error: a rate-limit needs 'per_second' [missing-key]\n" },
+    { "a rate limit of an operation that is not there", LIMITED("{ a: { per_second: 3, operations: [ placeOrder, placOrder ] } }"),
+      "3:108: error: api.yaml has no operation 'placOrder'; did you mean 'placeOrder'? [unknown-operation]\n" },
+    { "a rate limit of no operation at all", LIMITED("{ a: { per_second: 3, operations: [] } }"),
+      "3:94: error: no operation is named: leave 'operations' out for all of them [type]\n" },
+    { "a rate limit by somebody else", LIMITED("{ a: { per_second: 3, by: calle } }"),
+      "3:86: error: 'by' is all, caller or address, not 'calle'; did you mean 'caller'? [type]\n" },
+    { "a rate limit of nothing", LIMITED("{ a: 0 }"), "3:65: error: 'per_second' must be at least 0.0001 [range]\n" },
+    { "a rate limit with a name that is none", LIMITED("{ 'a b': 5 }"),
+      "3:62: error: 'a b' is no name for a rate limit: letters, digits, '-', '_' and '.', at most 200 [name]\n" },
     { "one operation twice",
       API "flows:\n  f: { from: { api: w, operation: placeOrder }, reply: {} }\n"
           "  g: { from: { api: w, operation: placeOrder }, reply: {} }\n",

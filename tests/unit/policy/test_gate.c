@@ -1,4 +1,4 @@
-/* Rate, budget, limiter, and the gate that asks them all. */
+/* Budget, limiter, and the gate that asks them all. */
 #include "policy/gate.h"
 
 #include "base/random.h"
@@ -6,52 +6,6 @@
 
 #define S ((belay_time)BELAY_US_PER_S)
 #define MS ((belay_time)BELAY_US_PER_MS)
-
-/* ---- rate ---- */
-
-static void a_rate_gives_its_burst_and_then_one_at_a_time(void **state)
-{
-    (void)state;
-    struct belay_rate r = { 0 };
-    const struct belay_rate_def def = { 10, 3 };
-    belay_time now = 1000 * S;
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(belay_rate_at(&r, &def, now), now);
-        belay_rate_take(&r, &def, now);
-    }
-    assert_int_equal(belay_rate_at(&r, &def, now), now + 100 * MS);
-    belay_rate_give_back(&r, &def);
-    assert_int_equal(belay_rate_at(&r, &def, now), now);
-    belay_rate_take(&r, &def, now);
-    now += 100 * MS;
-    belay_rate_take(&r, &def, now);
-    assert_int_equal(belay_rate_at(&r, &def, now), now + 100 * MS);
-}
-
-static void no_window_sees_more_than_the_burst_and_its_share(void **state)
-{
-    (void)state;
-    struct belay_random random = { 4 };
-    for (int round = 0; round < 50; round++) {
-        const struct belay_rate_def def = { 1 + 2000 * belay_random_unit(&random), (uint32_t)belay_random_below(&random, 50) };
-        struct belay_rate r = { 0 };
-        static belay_time taken[4000];
-        uint32_t n = 0, burst = def.burst ? def.burst : 1;
-        belay_time now = 5000 * S;
-        while (n < 4000 && now < 5010 * S) {
-            now += (belay_time)belay_random_below(&random, 1 + (uint64_t)(2e6 / def.per_second));
-            if (belay_rate_at(&r, &def, now) > now)
-                continue;
-            belay_rate_take(&r, &def, now);
-            taken[n] = now;
-            uint32_t back = (uint32_t)belay_random_below(&random, n + 1);
-            double seconds = (double)(now - taken[n - back]) / S;
-            assert_true(back + 1 <= burst + seconds * def.per_second + 1);
-            n++;
-        }
-        assert_true(n > 2);
-    }
-}
 
 /* ---- budget ---- */
 
@@ -297,8 +251,6 @@ static void random_calls_keep_the_invariants(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_rate_gives_its_burst_and_then_one_at_a_time),
-        cmocka_unit_test(no_window_sees_more_than_the_burst_and_its_share),
         cmocka_unit_test(a_budget_follows_the_first_tries_of_its_window),
         cmocka_unit_test(no_second_sees_more_retries_than_the_budget),
         cmocka_unit_test(what_a_budget_allows_is_used_by_those_who_wait),

@@ -1,4 +1,4 @@
-#include "policy/rate.h"
+#include "base/rate.h"
 
 #include "base/assert.h"
 #include "base/planted.h"
@@ -40,4 +40,16 @@ void belay_rate_give_back(struct belay_rate *r, const struct belay_rate_def *def
 {
     if (def->per_second > 0)
         r->full_at_ns -= interval_ns(def);
+}
+
+uint32_t belay_rate_left(const struct belay_rate *r, const struct belay_rate_def *def, belay_time now)
+{
+    uint32_t burst = def->burst ? def->burst : 1;
+    int64_t lacking_ns = r->full_at_ns - now * NS_PER_US;
+    if (!(def->per_second > 0))
+        return UINT32_MAX;
+    if (lacking_ns <= 0)
+        return burst;
+    int64_t interval = interval_ns(def), lacking = (lacking_ns + interval - 1) / interval;
+    return lacking >= burst ? 0 : burst - (uint32_t)lacking;
 }
