@@ -2,6 +2,7 @@
  * when they expire.
  *
  *   idempotency --data DIR [--keys N] [--requests N]
+ *   idempotency --data DIR --keys N --fill-hours-ago H     only fills: a store for the program itself
  *
  * A request here is what the broker does for one: its key is looked for, its message published, its answer kept, all in
  * one commit with the others of the step; no flow and no HTTP, so keys weigh more than in life.  Keys are random, as
@@ -106,10 +107,31 @@ static uint64_t number(const char *text)
     return strtoull(text, NULL, 10);
 }
 
+static void fill(struct bench *b, uint64_t keys)
+{
+    printf("{");
+    print("filling", accept_many(b, keys, false));
+    printf("\"memory_mb\":%.1f}\n", bench_memory_mb());
+}
+
+static void measure(struct bench *b, uint64_t keys, uint64_t requests)
+{
+    printf("{\"keys\":%llu,", (unsigned long long)keys);
+    (void)accept_many(b, requests / 10, true); /* warm */
+    print("empty", accept_many(b, requests, true));
+    print("filling", accept_many(b, keys, false));
+    print("full", accept_many(b, requests, true));
+    printf("\"memory_mb\":%.1f,", bench_memory_mb());
+    bench_skew_us += 30 * HOUR_US; /* all of them have expired: whole buckets go */
+    print("expiring", accept_many(b, requests, true));
+    print("after", accept_many(b, requests, true));
+    printf("\"memory_mb_after\":%.1f}\n", bench_memory_mb());
+}
+
 int main(int argc, char **argv)
 {
     static struct bench b;
-    const char *data = NULL;
+    const char *data = NULL, *fill_hours_ago = NULL;
     uint64_t keys = 10000000, requests = 200000;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--data") == 0)
@@ -118,23 +140,21 @@ int main(int argc, char **argv)
             keys = number(argv[i + 1]);
         else if (strcmp(argv[i], "--requests") == 0)
             requests = number(argv[i + 1]);
+        else if (strcmp(argv[i], "--fill-hours-ago") == 0)
+            fill_hours_ago = argv[i + 1];
     }
     if (!data) {
-        fprintf(stderr, "usage: idempotency --data DIR [--keys N] [--requests N]\n");
+        fprintf(stderr, "usage: idempotency --data DIR [--keys N] [--requests N | --fill-hours-ago H]\n");
         return 64;
     }
+    if (fill_hours_ago)
+        bench_skew_us = -(belay_time)number(fill_hours_ago) * HOUR_US;
     bench_engine_open(&b.engine, data, yaml);
     b.broker = belay_engine_broker(b.engine.engine);
-    printf("{\"keys\":%llu,", (unsigned long long)keys);
-    (void)accept_many(&b, requests / 10, true); /* warm */
-    print("empty", accept_many(&b, requests, true));
-    print("filling", accept_many(&b, keys, false));
-    print("full", accept_many(&b, requests, true));
-    printf("\"memory_mb\":%.1f,", bench_memory_mb());
-    bench_skew_us += 30 * HOUR_US; /* all of them have expired: whole buckets go */
-    print("expiring", accept_many(&b, requests, true));
-    print("after", accept_many(&b, requests, true));
-    printf("\"memory_mb_after\":%.1f}\n", bench_memory_mb());
+    if (fill_hours_ago)
+        fill(&b, keys);
+    else
+        measure(&b, keys, requests);
     bench_engine_close(&b.engine);
     return 0;
 }
