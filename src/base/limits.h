@@ -85,7 +85,7 @@
 #define BELAY_LANE_STALLED_MS 60000     /* with the same head: it is told */
 #define BELAY_LANE_MOVE_MAX 64          /* messages moved in one commit */
 #define BELAY_LANE_REASON_BYTES_MAX 200 /* why, and who, of one that is parked by hand */
-#define BELAY_IDEMPOTENCY_PART_KEYS 65536u /* keys that lie together; 480 such parts are told apart */
+#define BELAY_IDEMPOTENCY_PART_KEYS 49152u /* keys that lie together; 480 such parts are told apart */
 #define BELAY_POISON_ROWS_MAX 10000        /* payloads and errors that failed lately */
 #define BELAY_POISON_SAMPLE_BYTES_MAX 300
 #define BELAY_GROUP_NEW_MS 3600000 /* a group of letters is new for so long after its first */

@@ -4,7 +4,7 @@
 #include "broker/cursor.h"
 #include "broker/deliver.h"
 #include "broker/exception.h"
-#include "broker/idempotency.h"
+#include "broker/key_parts.h"
 #include "broker/lane_filter.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
@@ -21,6 +21,7 @@ int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker
     b->incarnation = 1;
     b->read_ahead_max = BELAY_LANE_READ_AHEAD_MAX;
     b->part_keys = BELAY_IDEMPOTENCY_PART_KEYS;
+    b->windows_shrink = 1;
     b->spill_after_us = SPILL_AFTER_US;
     b->sweep_waiting_min = SWEEP_WAITING_MIN;
     b->lane_filter_worn = LANE_FILTER_WORN;
@@ -166,6 +167,7 @@ static apply_fn *const applies[] = {
     [RECORD_IDEM_PUT - BELAY_RECORD_BROKER] = apply_idem_put,
     [RECORD_IDEM_FORGET - BELAY_RECORD_BROKER] = apply_idem_forget,
     [RECORD_IDEM_DROP - BELAY_RECORD_BROKER] = apply_idem_drop,
+    [RECORD_IDEM_GONE - BELAY_RECORD_BROKER] = apply_idem_gone,
     [RECORD_POSTPONE - BELAY_RECORD_BROKER] = apply_postpone,
     [RECORD_TRAIL - BELAY_RECORD_BROKER] = apply_trail,
     [RECORD_REPLAY_START - BELAY_RECORD_BROKER] = apply_replay_start,
@@ -235,7 +237,9 @@ int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, s
     struct cost cost = { bytes + EXCEPTION_COST.state_bytes, 3 * records + EXCEPTION_COST.changes + 8 };
     int status = BELAY_OK;
     BELAY_ASSERT(!d || entry_of(d)->where == ENTRY_FLIGHT);
-    cost.state_bytes += idempotency_extra(b);
+    struct cost closing = idempotency_extra(b);
+    cost.state_bytes += closing.state_bytes;
+    cost.changes += closing.changes;
     b->unit = (struct cost){ 0 };
     if (d) {
         bytes += OUTCOME_BYTES + (letter ? entry_of(d)->encoded.n + d->progress.n : 0);

@@ -4,6 +4,7 @@
 #include "broker/deliver.h"
 #include "broker/head.h"
 #include "broker/held.h"
+#include "broker/key_parts.h"
 
 #define MEMORY_SLACK READ_COUNT
 
@@ -265,5 +266,7 @@ int belay_broker_check(struct belay_broker *b, struct belay_err *err)
         status = replays_check(b, err);
     if (status == BELAY_OK)
         status = letters_check(b, err);
+    if (status == BELAY_OK)
+        status = parts_check(b, err);
     return status == BELAY_OK ? belay_state_error(b->state, err) : status;
 }

@@ -9,65 +9,43 @@
  *   2       7 days          28 hours
  *   3       30 days         5 days
  *
- * A bucket whose epoch has passed is dropped: a record, and no work per key.
+ * A bucket whose epoch has passed is over: a record, and no work per key; its parts' tables are dropped one by one.
  *
- * A bucket's keys lie in parts of PART_KEYS, one behind the other, and within a part in runs: a checkpoint that finds
- * enough new keys begins the next run.  The row's key is the part's number, the run, the hash of (scope, key), and a
- * number that tells keys with equal hashes apart.  So what a checkpoint writes lies behind all that was written before,
- * in order, and fills page after page: random keys all over a part, or a bucket, would make it touch a page for each.
+ * A bucket's keys lie in parts (key_parts.h), one behind the other, and within a part in runs: a checkpoint that finds
+ * enough new keys begins the next run.  The row's key is the run, the hash of (scope, key), and a number that tells
+ * keys with equal hashes apart.  So what a checkpoint writes lies behind all that was written before, in order, and
+ * fills page after page: random keys all over a part, or a bucket, would make it touch a page for each.
  * Which parts may hold a key a filter in memory says (key_filter.h), usually none; then the runs are looked through, the
- * newest first; scope and key are compared in full.  A part that is full keeps its filter's bits in a row of its own, so
+ * newest first; scope and key are compared in full.  A part that is full keeps its filter's bits in rows of its own, so
  * that a start reads those and not the keys.
  */
-#include "broker/idempotency.h"
-
-#include "base/alloc.h"
 #include "base/planted.h"
 #include "broker/background.h"
+#include "broker/key_parts.h"
 #include "broker/record.h"
 
 #define SLOTS 8
 #define CLASSES (BUCKETS / SLOTS)
 #define COLLISIONS_MAX 16
-#define PARTS_FULL_MAX (KEY_FILTER_SLOTS - BUCKETS) /* beyond it parts are not closed: each bucket finds one */
-#define KEY_BYTES 22
-_Static_assert(BUCKETS <= 32, "buckets_open has a bit for each");
-#define RUNS_MAX 16 /* of a part; the last one takes what else comes */
 #define US_PER_HOUR (3600 * (belay_time)BELAY_US_PER_S)
 
 static const belay_time window_max[CLASSES] = { US_PER_HOUR, 24 * US_PER_HOUR, 7 * 24 * US_PER_HOUR,
                                                 30 * 24 * US_PER_HOUR };
 
-static belay_time span_of(uint32_t class)
+static belay_time longest(const struct belay_broker *b, uint32_t class)
 {
-    return window_max[class] / (SLOTS - 2);
+    return window_max[class] / b->windows_shrink;
 }
 
-static uint32_t table_of(uint32_t bucket)
+static belay_time span_of(const struct belay_broker *b, uint32_t class)
 {
-    return BELAY_TABLE_DROPPABLE + bucket;
+    return longest(b, class) / (SLOTS - 2);
 }
 
 static struct belay_hash128 hash_of(struct belay_str scope, struct belay_str key)
 {
     struct belay_str parts[] = { scope, key };
     return belay_hash128_parts(parts, 2);
-}
-
-/* Where a key is within its part. */
-struct place {
-    uint8_t run, number;
-};
-
-static struct row_key key_of(uint32_t part, struct place at, struct belay_hash128 h)
-{
-    struct row_key k = { .n = KEY_BYTES };
-    belay_store_be32(k.bytes, part);
-    k.bytes[4] = at.run;
-    belay_store_be64(k.bytes + 5, h.hi);
-    belay_store_be64(k.bytes + 13, h.lo);
-    k.bytes[21] = at.number;
-    return k;
 }
 
 struct row {
@@ -96,13 +74,13 @@ static bool decode(struct belay_str value, struct row *ret_row)
 }
 
 /* at->run is looked through; at->number: of its row, or of the first free one. True: it is there. */
-static bool find_in_run(struct belay_broker *b, const struct key_part *part, struct belay_hash128 h, struct belay_str scope,
+static bool find_in_run(struct belay_broker *b, uint32_t slot, struct belay_hash128 h, struct belay_str scope,
                         struct belay_str key, struct place *at, struct row *ret_row)
 {
     for (at->number = 0; at->number < COLLISIONS_MAX; at->number++) {
-        struct row_key k = key_of(part->number, *at, h);
+        struct row_key k = part_row(*at, h);
         struct belay_str value;
-        if (!belay_state_get(b->state, table_of(part->bucket), row_key_str(&k), &value))
+        if (!belay_state_get(b->state, part_table(slot), row_key_str(&k), &value))
             return false;
         if (decode(value, ret_row) && belay_str_eq(ret_row->scope, scope) && belay_str_eq(ret_row->key, key))
             return true;
@@ -111,12 +89,12 @@ static bool find_in_run(struct belay_broker *b, const struct key_part *part, str
 }
 
 /* *chained: other keys with this hash are there. */
-static bool find_in_part(struct belay_broker *b, const struct key_part *part, struct belay_hash128 h, struct belay_str scope,
+static bool find_in_part(struct belay_broker *b, uint32_t slot, struct belay_hash128 h, struct belay_str scope,
                          struct belay_str key, struct place *ret_at, bool *chained, struct row *ret_row)
 {
-    for (unsigned run = part->run + 1u; run-- > 0;) {
+    for (unsigned run = b->parts[slot].run + 1u; run-- > 0;) {
         ret_at->run = (uint8_t)run;
-        if (find_in_run(b, part, h, scope, key, ret_at, ret_row))
+        if (find_in_run(b, slot, h, scope, key, ret_at, ret_row))
             return true;
         *chained |= ret_at->number > 0;
         if (BELAY_PLANTED(76))
@@ -139,10 +117,11 @@ static bool find(struct belay_broker *b, struct belay_hash128 h, struct belay_st
     bool chained = false;
     if (known_absent(b, h))
         return false;
+    key_filter_prefetch(&b->filter, h);
     for (uint32_t plane = 0; plane < KEY_FILTER_PLANES; plane++)
         for (uint64_t slots = key_filter_look(&b->filter, plane, h); slots; slots &= slots - 1) {
             *ret_slot = 64 * plane + (uint32_t)__builtin_ctzll(slots);
-            if (find_in_part(b, &b->parts[*ret_slot], h, scope, key, ret_at, &chained, ret_row))
+            if (find_in_part(b, *ret_slot, h, scope, key, ret_at, &chained, ret_row))
                 return true;
         }
     if (!chained)
@@ -170,12 +149,12 @@ void belay_broker_idempotency_get(struct belay_broker *b, struct belay_str scope
 
 /* ---- writing ---- */
 
-static uint32_t bucket_of(belay_time expires_at, uint64_t window_ms, uint64_t *ret_epoch)
+static uint32_t bucket_of(const struct belay_broker *b, belay_time expires_at, uint64_t window_ms, uint64_t *ret_epoch)
 {
     uint32_t class = 0;
-    while (class < CLASSES - 1 && window_ms > (uint64_t)(window_max[class] / BELAY_US_PER_MS))
+    while (class < CLASSES - 1 && window_ms > (uint64_t)(longest(b, class) / BELAY_US_PER_MS))
         class++;
-    *ret_epoch = (uint64_t)(expires_at / span_of(class));
+    *ret_epoch = (uint64_t)(expires_at / span_of(b, class));
     return class * SLOTS + (uint32_t)(*ret_epoch % SLOTS);
 }
 
@@ -183,29 +162,6 @@ static int drop_bucket(struct belay_broker *b, uint32_t bucket, struct belay_err
 {
     belay_pack_varint(record_begin(b), bucket);
     return record_commit(b, RECORD_IDEM_DROP, (struct cost){ 64, 1 }, true, err);
-}
-
-/* The open part of the bucket, or one to open; memory for what apply does with it. KEY_FILTER_SLOTS: none. */
-static uint32_t part_for(struct belay_broker *b, uint32_t bucket, bool *ret_closes)
-{
-    const struct bucket *at = &b->buckets[bucket];
-    bool full = at->open && b->parts[at->open - 1].keys >= b->part_keys
-                && key_filter_live_count(&b->filter) < PARTS_FULL_MAX;
-    uint32_t slot = at->open && !full ? at->open - 1 : key_filter_free_slot(&b->filter);
-    if (full && slot == KEY_FILTER_SLOTS) { /* what died is still being cleared */
-        full = false;
-        slot = at->open - 1;
-    }
-    *ret_closes = full;
-    return slot;
-}
-
-static int part_reserve(struct belay_broker *b, uint32_t bucket, uint32_t slot)
-{
-    struct bucket *at = &b->buckets[bucket];
-    if (!at->bits)
-        at->bits = belay_calloc(1, KEY_FILTER_BYTES);
-    return at->bits ? key_filter_reserve(&b->filter, slot) : BELAY_NOMEM;
 }
 
 static void pack_place(struct belay_buf *r, struct place at)
@@ -220,21 +176,21 @@ static struct place unpack_place(struct belay_unpack *u)
     return (struct place){ run, belay_unpack_u8(u) };
 }
 
-/* bucket | epoch | slot | part | run | number | old slot, SLOTS: none | old run | old number | incarnation | hash | the row */
+/* bucket | epoch | slot | run | number | old slot, SLOTS: none | old run | old number | incarnation | hash | the row */
 static int put(struct belay_broker *b, struct belay_str scope, struct belay_str key, const struct row *fresh,
                uint64_t window_ms, struct belay_err *err)
 {
-    uint64_t longest = (uint64_t)(window_max[CLASSES - 1] / BELAY_US_PER_MS), epoch;
+    uint64_t window_ms_max = (uint64_t)(longest(b, CLASSES - 1) / BELAY_US_PER_MS), epoch;
     BELAY_ASSERT(scope.n && key.n);
     struct belay_hash128 h = hash_of(scope, key);
     uint32_t old_slot = KEY_FILTER_SLOTS;
     struct place at = { 0 }, old_at = { 0 };
     struct row old;
     bool closes;
-    if (window_ms > longest)
-        window_ms = longest;
+    if (window_ms > window_ms_max)
+        window_ms = window_ms_max;
     belay_time expires_at = belay_time_add_ms(b->now, (int64_t)window_ms);
-    uint32_t bucket = bucket_of(expires_at, window_ms, &epoch);
+    uint32_t bucket = bucket_of(b, expires_at, window_ms, &epoch);
     if (!find(b, h, scope, key, &old_slot, &old_at, &old))
         old_slot = KEY_FILTER_SLOTS;
     if (b->buckets[bucket].count && b->buckets[bucket].epoch != epoch) {
@@ -254,7 +210,7 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     } else if (!opens) {
         at.run = b->parts[slot].run;
         if (!known_absent(b, h))
-            (void)find_in_run(b, &b->parts[slot], h, scope, key, &at, &old);
+            (void)find_in_run(b, slot, h, scope, key, &at, &old);
     }
     if (at.number == COLLISIONS_MAX)
         return belay_fail(err, BELAY_LIMIT, "too many idempotency keys with one hash");
@@ -262,7 +218,6 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     belay_pack_varint(r, bucket);
     belay_pack_varint(r, epoch);
     belay_pack_varint(r, slot);
-    belay_pack_varint(r, opens ? b->part_last + 1 : b->parts[slot].number);
     pack_place(r, at);
     belay_pack_varint(r, old_slot);
     pack_place(r, old_at);
@@ -276,68 +231,23 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     belay_pack_str(r, scope);
     belay_pack_str(r, key);
     belay_pack_str(r, fresh->answer);
-    struct cost cost = { r->n + 128 + (closes ? KEY_FILTER_BYTES + 64 : 0), closes ? 4 : 3 };
+    struct cost closing = closes ? part_closing() : (struct cost){ 0 };
+    struct cost cost = { r->n + 128 + closing.state_bytes, 3 + closing.changes };
     return record_commit(b, RECORD_IDEM_PUT, cost, true, err);
-}
-
-/* slot_1: of the part that takes keys, plus 1; 0: none. */
-static void set_open(struct belay_broker *b, uint32_t bucket, uint32_t slot_1)
-{
-    uint32_t bit = UINT32_C(1) << bucket;
-    b->buckets[bucket].open = slot_1;
-    b->buckets_open = slot_1 ? b->buckets_open | bit : b->buckets_open & ~bit;
-}
-
-/* It is full: its bits become a row, and the bucket's are empty again. */
-static void close_part(struct belay_broker *b, struct bucket *at)
-{
-    BELAY_ASSERT(at->open && at->bits);
-    struct key_part *part = &b->parts[at->open - 1];
-    BELAY_ASSERT(part->number && !part->full);
-    struct row_key k = { .n = 4 };
-    belay_store_be32(k.bytes, part->number);
-    belay_state_put(b->state, table_of(part->bucket), row_key_str(&k),
-                    belay_str((const char *)at->bits, KEY_FILTER_BYTES));
-    memset(at->bits, 0, KEY_FILTER_BYTES);
-    part->full = true;
-    set_open(b, part->bucket, 0);
-}
-
-static void open_part(struct belay_broker *b, uint32_t bucket, uint32_t slot, uint32_t number)
-{
-    struct bucket *at = &b->buckets[bucket];
-    if (at->open)
-        close_part(b, at);
-    key_filter_use(&b->filter, slot);
-    b->parts[slot] = (struct key_part){ .number = number, .bucket = (uint8_t)bucket };
-    b->part_last = number;
-    set_open(b, bucket, slot + 1);
 }
 
 static void key_out(struct belay_broker *b, uint32_t slot, struct place at, struct belay_hash128 h)
 {
     const struct key_part *part = &b->parts[slot];
-    struct row_key k = key_of(part->number, at, h);
-    BELAY_ASSERT(part->number);
-    belay_state_del(b->state, table_of(part->bucket), row_key_str(&k));
+    struct row_key k = part_row(at, h);
+    BELAY_ASSERT(part_live(part));
+    belay_state_del(b->state, part_table(slot), row_key_str(&k));
     count_less(&b->buckets[part->bucket].count, 1);
-}
-
-/* A record of a later run was written behind a checkpoint that began it. */
-static void part_takes(struct key_part *part, uint8_t run, bool one_more)
-{
-    if (run > part->run) {
-        part->run = run;
-        part->run_keys = 0;
-    }
-    part->keys += one_more;
-    part->run_keys += one_more;
 }
 
 int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
 {
     uint64_t bucket = belay_unpack_varint(u), epoch = belay_unpack_varint(u), slot = belay_unpack_varint(u);
-    uint32_t part = (uint32_t)belay_unpack_varint(u);
     struct place place = unpack_place(u);
     uint64_t old_slot = belay_unpack_varint(u);
     struct place old_place = unpack_place(u);
@@ -345,25 +255,23 @@ int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
     struct belay_hash128 h = unpack_hash(u);
     struct belay_str value = belay_unpack_bytes(u, belay_unpack_left(u));
     if (!belay_unpack_ok(u) || bucket >= BUCKETS || slot >= KEY_FILTER_SLOTS || old_slot > KEY_FILTER_SLOTS
-        || place.run >= RUNS_MAX)
+        || place.run >= PART_RUNS_MAX)
         return BELAY_CORRUPT;
     if (part_reserve(b, (uint32_t)bucket, (uint32_t)slot) != BELAY_OK)
         return BELAY_NOMEM;
     struct bucket *at = &b->buckets[bucket];
+    if (at->open != slot + 1 && part_live(&b->parts[slot]))
+        return BELAY_CORRUPT;
     if (at->open != slot + 1)
-        open_part(b, (uint32_t)bucket, (uint32_t)slot, part);
+        open_part(b, (uint32_t)bucket, (uint32_t)slot);
     if (old_slot < KEY_FILTER_SLOTS && old_slot != slot)
         key_out(b, (uint32_t)old_slot, old_place, h);
-    struct row_key k = key_of(part, place, h);
+    struct row_key k = part_row(place, h);
     b->absent_known = false;
-    belay_state_put(b->state, table_of((uint32_t)bucket), row_key_str(&k), value);
-    if (!BELAY_PLANTED(64)) {
-        key_filter_add(&b->filter, (uint32_t)slot, h);
-        key_bits_add(at->bits, h);
-    }
+    belay_state_put(b->state, part_table((uint32_t)slot), row_key_str(&k), value);
     at->epoch = epoch;
     at->count += old_slot != slot;
-    part_takes(&b->parts[slot], place.run, old_slot != slot);
+    part_takes(b, (uint32_t)slot, place, h, old_slot != slot);
     if (incarnation > b->incarnation_seen)
         b->incarnation_seen = incarnation;
     b->dirty = true;
@@ -402,10 +310,9 @@ int belay_broker_idempotency_forget(struct belay_broker *b, struct belay_str sco
     struct belay_str value, moved = BELAY_STR_NONE;
     if (!find(b, h, scope, key, &slot, &at, &row))
         return BELAY_OK;
-    const struct key_part *part = &b->parts[slot];
     for (last = at; last.number + 1 < COLLISIONS_MAX; last.number++) {
-        struct row_key next = key_of(part->number, (struct place){ at.run, (uint8_t)(last.number + 1) }, h);
-        if (!belay_state_get(b->state, table_of(part->bucket), row_key_str(&next), &value))
+        struct row_key next = part_row((struct place){ at.run, (uint8_t)(last.number + 1) }, h);
+        if (!belay_state_get(b->state, part_table(slot), row_key_str(&next), &value))
             break;
         moved = value;
     }
@@ -426,10 +333,9 @@ int apply_idem_forget(struct belay_broker *b, struct belay_unpack *u)
     struct belay_str moved = belay_unpack_bytes(u, belay_unpack_left(u));
     if (!belay_unpack_ok(u) || slot >= KEY_FILTER_SLOTS)
         return BELAY_CORRUPT;
-    const struct key_part *part = &b->parts[slot];
-    struct row_key k = key_of(part->number, at, h);
+    struct row_key k = part_row(at, h);
     if (last.number != at.number)
-        belay_state_put(b->state, table_of(part->bucket), row_key_str(&k), moved);
+        belay_state_put(b->state, part_table((uint32_t)slot), row_key_str(&k), moved);
     b->absent_known = false;
     key_out(b, (uint32_t)slot, last, h);
     b->dirty = true;
@@ -441,20 +347,26 @@ int apply_idem_drop(struct belay_broker *b, struct belay_unpack *u)
     uint64_t bucket = belay_unpack_varint(u);
     if (!belay_unpack_ok(u) || bucket >= BUCKETS)
         return BELAY_CORRUPT;
-    struct bucket *at = &b->buckets[bucket];
-    belay_state_drop(b->state, table_of((uint32_t)bucket));
-    for (uint32_t slot = 0; slot < KEY_FILTER_SLOTS; slot++)
-        if (b->parts[slot].number && b->parts[slot].bucket == bucket) {
-            key_filter_drop(&b->filter, slot);
-            b->parts[slot] = (struct key_part){ 0 };
-        }
-    belay_free(at->bits);
-    at->bits = NULL;
-    at->count = 0;
-    set_open(b, (uint32_t)bucket, 0);
+    parts_over(b, (uint32_t)bucket);
+    b->buckets[bucket].count = 0;
     b->absent_known = false;
     b->dirty = true;
     return BELAY_OK;
+}
+
+/* A part that is over, its slot. */
+static int drop_part(struct belay_broker *b, uint32_t slot, struct belay_err *err)
+{
+    belay_pack_varint(record_begin(b), slot);
+    return record_commit(b, RECORD_IDEM_GONE, (struct cost){ 64, 1 }, true, err);
+}
+
+int apply_idem_gone(struct belay_broker *b, struct belay_unpack *u)
+{
+    uint64_t slot = belay_unpack_varint(u);
+    int status = belay_unpack_ok(u) ? part_gone(b, slot) : BELAY_CORRUPT;
+    b->dirty = true;
+    return status;
 }
 
 void idempotency_tick(struct belay_broker *b)
@@ -462,119 +374,12 @@ void idempotency_tick(struct belay_broker *b)
     struct belay_err err;
     (void)key_filter_tick(&b->filter);
     for (uint32_t i = 0; i < BUCKETS; i++) {
-        belay_time span = span_of(i / SLOTS);
+        belay_time span = span_of(b, i / SLOTS);
         if (b->buckets[i].count && (belay_time)(b->buckets[i].epoch + 1) * span <= b->now
             && drop_bucket(b, i, &err) != BELAY_OK)
             return; /* no room now: a later tick */
     }
-}
-
-size_t idempotency_extra(const struct belay_broker *b)
-{
-    for (uint32_t left = b->buckets_open; left; left &= left - 1)
-        if (b->parts[b->buckets[__builtin_ctz(left)].open - 1].keys + 1 >= b->part_keys)
-            return KEY_FILTER_BYTES + 128;
-    return 0;
-}
-
-/* ---- the parts, in row 0 ---- */
-
-/* What comes behind this checkpoint lies behind what it writes, where that is worth a run. */
-void parts_begin_runs(struct belay_broker *b)
-{
-    uint32_t worth = b->part_keys / RUNS_MAX + 1;
-    for (uint32_t left = b->buckets_open; left; left &= left - 1) {
-        struct key_part *part = &b->parts[b->buckets[__builtin_ctz(left)].open - 1];
-        if (part->run_keys >= worth && part->run + 1 < RUNS_MAX) {
-            part->run++;
-            part->run_keys = 0;
-        }
-    }
-}
-
-void parts_pack(const struct belay_broker *b, struct belay_buf *out)
-{
-    belay_pack_varint(out, b->part_last);
-    belay_pack_varint(out, key_filter_live_count(&b->filter));
-    for (uint32_t slot = 0; slot < KEY_FILTER_SLOTS; slot++) {
-        const struct key_part *part = &b->parts[slot];
-        if (!part->number)
-            continue;
-        belay_pack_varint(out, slot);
-        belay_pack_varint(out, part->number);
-        belay_pack_u8(out, part->bucket);
-        belay_pack_u8(out, part->full);
-        belay_pack_varint(out, part->keys);
-        belay_pack_u8(out, part->run);
-        belay_pack_varint(out, part->run_keys);
-    }
-}
-
-int parts_unpack(struct belay_broker *b, struct belay_unpack *u)
-{
-    b->part_last = (uint32_t)belay_unpack_varint(u);
-    uint64_t count = belay_unpack_varint(u);
-    for (uint64_t i = 0; i < count && belay_unpack_ok(u); i++) {
-        uint64_t slot = belay_unpack_varint(u);
-        struct key_part part = { .number = (uint32_t)belay_unpack_varint(u), .bucket = belay_unpack_u8(u) };
-        part.full = belay_unpack_u8(u);
-        part.keys = (uint32_t)belay_unpack_varint(u);
-        part.run = belay_unpack_u8(u);
-        part.run_keys = (uint32_t)belay_unpack_varint(u);
-        if (!belay_unpack_ok(u) || part.run >= RUNS_MAX || slot >= KEY_FILTER_SLOTS || part.bucket >= BUCKETS || !part.number
-            || b->parts[slot].number)
-            return BELAY_CORRUPT;
-        if (part_reserve(b, part.bucket, (uint32_t)slot) != BELAY_OK)
-            return BELAY_NOMEM;
-        b->parts[slot] = part;
-        key_filter_use(&b->filter, (uint32_t)slot);
-    }
-    return belay_unpack_ok(u) ? BELAY_OK : BELAY_CORRUPT;
-}
-
-/* Of a part that is not full its keys say what they are. */
-static void load_keys(struct belay_broker *b, uint32_t slot)
-{
-    const struct key_part *part = &b->parts[slot];
-    struct bucket *at = &b->buckets[part->bucket];
-    struct row_key prefix = { .n = 4 }, from;
-    struct belay_str key, value;
-    belay_store_be32(prefix.bytes, part->number);
-    from = prefix;
-    while (belay_state_seek(b->state, table_of(part->bucket), row_key_str(&from), true, row_key_str(&prefix), &key,
-                            &value)) {
-        from = row_key_of(key);
-        if (key.n != KEY_BYTES)
-            continue;
-        struct belay_hash128 h = { belay_load_be64(key.p + 5), belay_load_be64(key.p + 13) };
-        key_filter_add(&b->filter, slot, h);
-        key_bits_add(at->bits, h);
-    }
-    set_open(b, part->bucket, slot + 1);
-}
-
-int parts_load(struct belay_broker *b)
-{
-    for (uint32_t slot = 0; slot < KEY_FILTER_SLOTS; slot++) {
-        const struct key_part *part = &b->parts[slot];
-        struct row_key k = { .n = 4 };
-        struct belay_str bits;
-        if (!part->number)
-            continue;
-        belay_store_be32(k.bytes, part->number);
-        if (!part->full)
-            load_keys(b, slot);
-        else if (!belay_state_get(b->state, table_of(part->bucket), row_key_str(&k), &bits) || bits.n != KEY_FILTER_BYTES)
-            return BELAY_CORRUPT;
-        else
-            key_filter_take(&b->filter, slot, (const uint8_t *)bits.p);
-    }
-    return BELAY_OK;
-}
-
-void parts_free(struct belay_broker *b)
-{
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        belay_free(b->buckets[i].bits);
-    key_filter_deinit(&b->filter);
+    uint32_t slot = part_to_drop(b);
+    if (slot < KEY_FILTER_SLOTS)
+        (void)drop_part(b, slot, &err); /* likewise */
 }

@@ -20,24 +20,6 @@ void key_filter_deinit(struct key_filter *f)
     *f = (struct key_filter){ 0 };
 }
 
-uint32_t key_filter_free_slot(const struct key_filter *f)
-{
-    for (uint32_t g = 0; g < KEY_FILTER_PLANES; g++) {
-        uint64_t taken = f->live[g] | f->dying[g] | f->clearing[g];
-        if (taken != UINT64_MAX)
-            return 64 * g + (uint32_t)__builtin_ctzll(~taken);
-    }
-    return KEY_FILTER_SLOTS;
-}
-
-uint32_t key_filter_live_count(const struct key_filter *f)
-{
-    uint32_t n = 0;
-    for (uint32_t g = 0; g < KEY_FILTER_PLANES; g++)
-        n += (uint32_t)__builtin_popcountll(f->live[g]);
-    return n;
-}
-
 int key_filter_reserve(struct key_filter *f, uint32_t slot)
 {
     uint64_t **plane = &f->planes[slot / 64];
@@ -89,6 +71,13 @@ void key_filter_add(struct key_filter *f, uint32_t slot, struct belay_hash128 ke
         plane[position(key, i)] |= bit;
 }
 
+void key_filter_prefetch(const struct key_filter *f, struct belay_hash128 key)
+{
+    for (uint32_t g = 0; g < KEY_FILTER_PLANES; g++)
+        for (uint32_t i = 0; f->live[g] && i < KEY_FILTER_HASHES; i++)
+            __builtin_prefetch(&f->planes[g][position(key, i)]);
+}
+
 uint64_t key_filter_look(const struct key_filter *f, uint32_t plane, struct belay_hash128 key)
 {
     uint64_t slots = f->live[plane];
@@ -124,11 +113,12 @@ void key_bits_add(uint8_t *bits, struct belay_hash128 key)
     }
 }
 
-void key_filter_take(struct key_filter *f, uint32_t slot, const uint8_t *bits)
+void key_filter_take(struct key_filter *f, uint32_t slot, size_t from, const uint8_t *bits, size_t n)
 {
     uint64_t *plane = f->planes[slot / 64], bit = UINT64_C(1) << slot % 64;
     BELAY_ASSERT(f->live[slot / 64] & bit);
-    for (uint32_t i = 0; i < KEY_FILTER_BYTES; i++)
+    BELAY_ASSERT(from <= KEY_FILTER_BYTES && n <= KEY_FILTER_BYTES - from);
+    for (size_t i = 0; i < n; i++)
         for (uint8_t byte = bits[i]; byte; byte &= (uint8_t)(byte - 1))
-            plane[8 * i + (uint32_t)__builtin_ctz(byte)] |= bit;
+            plane[8 * (from + i) + (uint32_t)__builtin_ctz(byte)] |= bit;
 }

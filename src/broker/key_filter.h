@@ -3,8 +3,8 @@
  *   plane g:  word[position] = bit s is set where the filter of slot 64 g + s has that position
  *
  * A lookup takes the word at each of the key's HASHES positions and keeps the bits that all have: all 64 slots of a plane
- * at once, a few cache lines however many parts there are.  No false negatives; of 65,536 keys a slot says yes wrongly to
- * one in 2,000.
+ * at once, a few cache lines however many parts there are.  No false negatives; of 49,152 keys a slot says yes wrongly to
+ * one in 11,000.
  *
  *   FREE --key_filter_use--> LIVE --key_filter_drop--> DYING --its bits are cleared, in bites--> FREE
  *
@@ -30,22 +30,30 @@ struct key_filter {
 };
 
 void key_filter_deinit(struct key_filter *f);
-/* A free slot; KEY_FILTER_SLOTS: none now. */
-uint32_t key_filter_free_slot(const struct key_filter *f);
-uint32_t key_filter_live_count(const struct key_filter *f);
+static inline bool key_filter_live(const struct key_filter *f, uint32_t slot)
+{
+    return f->live[slot / 64] >> slot % 64 & 1;
+}
+/* It was never used, or is clear again. */
+static inline bool key_filter_free(const struct key_filter *f, uint32_t slot)
+{
+    return !((f->live[slot / 64] | f->dying[slot / 64] | f->clearing[slot / 64]) >> slot % 64 & 1);
+}
 /* After it using the slot does not fail. */
 int key_filter_reserve(struct key_filter *f, uint32_t slot) BELAY_MUST_CHECK;
 /* An empty slot is live. One that is dying is cleared first, at once. */
 void key_filter_use(struct key_filter *f, uint32_t slot);
 void key_filter_drop(struct key_filter *f, uint32_t slot);
 void key_filter_add(struct key_filter *f, uint32_t slot, struct belay_hash128 key);
+/* Fetches what looks at all planes are going to read: at once, not one cache line after the other. */
+void key_filter_prefetch(const struct key_filter *f, struct belay_hash128 key);
 /* Slots of a plane that may hold the key: a bit each. */
 uint64_t key_filter_look(const struct key_filter *f, uint32_t plane, struct belay_hash128 key);
 /* Clears some of what is dying; false: nothing is left. */
 bool key_filter_tick(struct key_filter *f);
 
-/* The filter of one slot by itself, as a row keeps it: KEY_FILTER_BYTES. */
+/* The filter of one slot by itself, as rows keep it: KEY_FILTER_BYTES; take: n of them from byte `from` on. */
 void key_bits_add(uint8_t *bits, struct belay_hash128 key);
-void key_filter_take(struct key_filter *f, uint32_t slot, const uint8_t *bits);
+void key_filter_take(struct key_filter *f, uint32_t slot, size_t from, const uint8_t *bits, size_t n);
 
 #endif

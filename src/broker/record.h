@@ -39,6 +39,7 @@ enum record_type {
     RECORD_RESUME,
     RECORD_EDIT,
     RECORD_IMPORT,
+    RECORD_IDEM_GONE,
     RECORD_END
 };
 #define RECORD_VERSION 1
@@ -89,6 +90,7 @@ int apply_unschedule(struct belay_broker *b, struct belay_unpack *u);
 int apply_idem_put(struct belay_broker *b, struct belay_unpack *u);
 int apply_idem_forget(struct belay_broker *b, struct belay_unpack *u);
 int apply_idem_drop(struct belay_broker *b, struct belay_unpack *u);
+int apply_idem_gone(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay_start(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay_state(struct belay_broker *b, struct belay_unpack *u);
 int apply_replay_bite(struct belay_broker *b, struct belay_unpack *u);

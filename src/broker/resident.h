@@ -167,14 +167,14 @@ struct bucket {
     uint8_t *bits;       /* its filter by itself (key_filter.h) */
 };
 
-/* Some of a bucket's keys; its filter has the part's slot. */
+/* Some of a bucket's keys; its table and its filter have the part's slot (key_parts.h). Numbers are on the disk. */
+enum key_part_state { PART_NONE, PART_OPEN, PART_FULL, PART_OVER };
 struct key_part {
-    uint32_t number;     /* 0: no part */
     uint32_t keys;
     uint32_t run_keys;   /* that came in its present run */
+    uint8_t state;
     uint8_t bucket;
     uint8_t run;         /* new keys go into it */
-    bool full;
 };
 
 /* Lanes that may have rows (lane_filter.h). */
@@ -213,8 +213,10 @@ struct belay_broker {
     belay_time poison_at;        /* next look at those that expired */
     struct row_key poison_swept;
     struct key_part parts[KEY_FILTER_SLOTS];
-    uint32_t part_last;          /* number */
+    uint32_t parts_over;         /* of them are OVER */
+    bool part_dropped;           /* one was, since the last checkpoint was frozen */
     uint32_t part_keys;          /* BELAY_IDEMPOTENCY_PART_KEYS; less in tests */
+    uint32_t windows_shrink;     /* 1; more in tests: all that has to do with windows is so much shorter */
     struct key_filter filter;
     struct belay_hash128 absent; /* hash of the key that was looked for last and is in no bucket */
     bool absent_known;

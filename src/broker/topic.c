@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "broker/deliver.h"
-#include "broker/idempotency.h"
+#include "broker/key_parts.h"
 #include "broker/record.h"
 
 struct topic *topic_find(struct belay_broker *b, struct belay_str name)
@@ -181,7 +181,7 @@ int topics_load(struct belay_broker *b, struct belay_state *state)
     }
 }
 
-#define ROW_0_VERSION 2 /* 1: keys of a part without runs */
+#define ROW_0_VERSION 3 /* 1: keys of a part without runs; 2: parts within the table of their bucket */
 
 void broker_row_save(struct belay_broker *b, struct belay_state *state)
 {

@@ -33,7 +33,7 @@ int belay_state_new(const struct belay_state_backend *backend, size_t size_bytes
     s->active = &s->overlays[0];
     status = backend->refresh(backend->self, err);
     if (status == BELAY_OK)
-        status = state_look_for_empty(s, err);
+        status = state_look_for_empty(s, NULL, err);
     if (status != BELAY_OK)
         goto failed;
     s->position = backend->position(backend->self);
@@ -53,10 +53,12 @@ void belay_state_free(struct belay_state *s)
     belay_free(s);
 }
 
-int state_look_for_empty(struct belay_state *s, struct belay_err *err)
+int state_look_for_empty(struct belay_state *s, const struct overlay *changed, struct belay_err *err)
 {
     struct belay_str key, value;
     for (uint32_t table = 1; table < STATE_TABLES; table++) {
+        if (changed && !overlay_has(changed, table) && !changed->dropped[table])
+            continue;
         int status = s->backend.seek(s->backend.self, table, BELAY_STR(""), false, &key, &value, err);
         if (status != BELAY_OK && status != BELAY_NOTFOUND)
             return status;

@@ -38,7 +38,7 @@ enum belay_table {
     BELAY_TABLE_HELD,         /* broker: subscription, key hash, first sequence -> run of sequences */
     BELAY_TABLE_LETTER,       /* broker: subscription, sequence -> dead letter: message, facts; its history is the exception's */
     BELAY_TABLE_SCHEDULED,    /* broker: time, number -> message for a topic */
-    BELAY_TABLE_IDEMPOTENCY,  /* nobody's: keys live in the buckets below */
+    BELAY_TABLE_IDEMPOTENCY,  /* nobody's: keys live in the parts below */
     BELAY_TABLE_SAGA,         /* saga: definition name, id -> instance */
     BELAY_TABLE_SAGA_DUE,     /* saga: time, instance */
     BELAY_TABLE_SAGA_EVENT,   /* saga: event that came before its saga */
@@ -50,8 +50,8 @@ enum belay_table {
     BELAY_TABLE_GROUP,        /* broker: fingerprint -> letters that failed alike */
     BELAY_TABLE_POISON,       /* broker: payload or error, subscription -> how often it failed lately */
     BELAY_TABLE_STATIC_COUNT,
-    BELAY_TABLE_DROPPABLE = 64, /* idempotency buckets: DROPPABLE + n, n < BELAY_TABLE_BUCKETS */
-    BELAY_TABLE_BUCKETS = 64
+    BELAY_TABLE_DROPPABLE = 64, /* idempotency parts: DROPPABLE + n, n < BELAY_TABLE_PARTS */
+    BELAY_TABLE_PARTS = 512
 };
 
 /* ---- backend port: LMDB in life, an ordered map in the simulation ---- */

@@ -66,9 +66,9 @@ int belay_state_checkpoint_done(struct belay_state *s, struct belay_err *err)
     }
     if (status == BELAY_OK) {
         s->position = s->frozen->position;
+        status = state_look_for_empty(s, s->frozen, &local);
         overlay_clear(s->frozen);
         s->frozen = NULL;
-        status = state_look_for_empty(s, &local);
     }
     if (status == BELAY_OK)
         return BELAY_OK;

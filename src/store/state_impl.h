@@ -21,7 +21,7 @@ struct belay_state {
 
 /* Keeps the first one. */
 void state_failed(struct belay_state *s, const struct belay_err *err);
-/* Looks which tables of the backend hold nothing. */
-int state_look_for_empty(struct belay_state *s, struct belay_err *err) BELAY_MUST_CHECK;
+/* Looks which tables of the backend hold nothing: all of them, or those that `changed` says something of. */
+int state_look_for_empty(struct belay_state *s, const struct overlay *changed, struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

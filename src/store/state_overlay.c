@@ -179,7 +179,7 @@ struct overlay_node *overlay_add(struct overlay *o, uint32_t table, struct belay
     struct overlay_node *n = take(o, sizeof *n + key.n);
     *n = (struct overlay_node){ .priority = (uint32_t)(hash >> 32),
                                 .key_n = (uint16_t)key.n,
-                                .table = (uint8_t)table,
+                                .table = (uint16_t)table,
                                 .dead = true };
     memcpy(n->key, key.p, key.n);
     struct overlay_node **bucket = &o->buckets[hash & o->bucket_mask];

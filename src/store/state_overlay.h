@@ -21,7 +21,7 @@
 #include "store/state.h"
 #include "store/state_pool.h"
 
-enum { STATE_TABLES = BELAY_TABLE_DROPPABLE + BELAY_TABLE_BUCKETS };
+enum { STATE_TABLES = BELAY_TABLE_DROPPABLE + BELAY_TABLE_PARTS };
 
 struct overlay_node {
     struct overlay_node *left, *right, *chain;
@@ -29,7 +29,7 @@ struct overlay_node {
     uint32_t value_n;
     uint32_t priority;
     uint16_t key_n;
-    uint8_t table;
+    uint16_t table;
     bool dead; /* a tombstone: hides what lies below */
     char key[];
 };

@@ -49,6 +49,7 @@ void sim_small_parts(struct sim_world *w)
 {
     belay_engine_broker(w->engine)->sweep_waiting_min = 2;
     belay_engine_broker(w->engine)->lane_filter_worn = 4;
+    belay_engine_broker(w->engine)->windows_shrink = 600; /* a class of 6 s, and 24 h are more than a world lasts */
     if (w->overlay_bytes_max > BELAY_MIB(1))
         belay_engine_broker(w->engine)->part_keys = 5;
 }

@@ -94,6 +94,7 @@ static void die(struct sim_world *w, enum sim_death death)
     w->crashes++;
     sim_newest_look(w);
     sim_crashes_died(w, death == SIM_POWER);
+    sim_keys_died(w);
     w->dying = true; /* what is done from here on is no longer done */
     sim_disk_stop(w->disk);
     w->model_dead = true;
@@ -342,6 +343,8 @@ static void tick(struct sim_world *w)
     uint64_t n = sim_below(w, 1000);
     bool done = true;
     w->ticks++;
+    if (w->short_keys && w->life == SIM_ALIVE && !w->calm && sim_chance(w, 50))
+        sim_keys_act(w);
     if (w->life == SIM_DEAD)
         start(w);
     else if (n < 250)
@@ -394,6 +397,7 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
     w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
     w->faults = (uint32_t)sim_below(w, 61);
     w->hoards = sim_chance(w, 400);
+    w->short_keys = sim_chance(w, 300);
     sim_crashes_init(w);
     sim_clients_init(w);
 }

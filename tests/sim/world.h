@@ -119,6 +119,14 @@ struct sim_replay {
     uint64_t taken; /* when it was paused */
 };
 
+/* A key of a short window that was used (keys.c). */
+#define SIM_KEYS 48
+struct sim_key {
+    uint64_t number;   /* its answer; 0: none that is certain */
+    belay_time until;
+    uint64_t position; /* the commit it is in */
+};
+
 #define SIM_TOPICS_MAX 32
 /* How much the topics held after the event before (limits.c). */
 struct sim_limits {
@@ -209,6 +217,9 @@ struct sim_world {
     uint64_t poison;           /* message of events that kills `pipe`; 0: none */
     bool poison_durable;
     uint64_t poison_deaths, pipe_replays, stumbles;
+    struct sim_key keys[SIM_KEYS];
+    uint64_t key_last;
+    bool short_keys;
     struct belay_state_backend backup; /* the state of one that is under way; self NULL: none */
     uint32_t newest;           /* segment that took a durable commit last, when the process died; 0: none */
     char killer[40];           /* of the body of a call that kills; "": none */
@@ -299,6 +310,9 @@ void sim_replays_check_conflict(struct sim_world *w, struct belay_subscription *
 void sim_audit(struct sim_world *w, struct belay_engine *e);
 /* The same before a start: nothing is changed. */
 void sim_audit_look(struct sim_world *w);
+/* ---- keys.c ---- */
+void sim_keys_act(struct sim_world *w);
+void sim_keys_died(struct sim_world *w);
 /* Begins a backup, or ends the one that began. */
 void sim_backups_act(struct sim_world *w);
 void sim_backups_cut_off(struct sim_world *w);

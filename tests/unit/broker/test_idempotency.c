@@ -1,4 +1,6 @@
 /* Idempotency keys: running, done, interrupted, forgotten, expired. */
+#include "base/random.h"
+#include "broker/key_parts.h"
 #include "unit/broker/broker_fixture.h"
 
 #define HOUR_MS (3600 * (uint64_t)1000)
@@ -22,6 +24,43 @@ static void done(struct world *w, const char *key, const char *answer, uint64_t 
 {
     world_ok(w, belay_broker_idempotency_done(w->b, BELAY_STR("api/place"), belay_str_c(key), request,
                                               belay_str_c(answer), window_ms, w->now, &w->err));
+}
+
+static unsigned parts_in(const struct world *w, enum key_part_state is)
+{
+    unsigned n = 0;
+    for (uint32_t slot = 0; slot < KEY_FILTER_SLOTS; slot++)
+        n += w->b->parts[slot].state == is;
+    return n;
+}
+
+static uint64_t rows_in(struct world *w, uint32_t slot)
+{
+    struct row_key from = { .n = 0 };
+    struct belay_str key, value;
+    uint64_t n = 0;
+    while (belay_state_seek(belay_store_state(w->store), part_table(slot), row_key_str(&from), true, BELAY_STR_NONE, &key,
+                            &value)) {
+        from = row_key_of(key);
+        n += key.n > 2; /* none of its filter */
+    }
+    return n;
+}
+
+static void checkpoint(struct world *w)
+{
+    belay_store_checkpoint_soon(w->store);
+    world_settle(w);
+}
+
+/* Checkpoints until the tables of all that is over are gone. */
+static void drain(struct world *w)
+{
+    for (unsigned i = 0; w->b->parts_over; i++) {
+        assert_true(i < 2 * KEY_FILTER_SLOTS);
+        belay_broker_tick(w->b, w->now);
+        checkpoint(w);
+    }
 }
 
 static void a_key_runs_then_has_its_answer(void **state)
@@ -108,7 +147,8 @@ static void keys_end_with_their_window_and_their_bucket_is_dropped(void **state)
     }
     pass_ms(w, 6 * 24 * (int64_t)HOUR_MS);
     world_settle(w);
-    for (uint32_t table = BELAY_TABLE_DROPPABLE; table < BELAY_TABLE_DROPPABLE + BELAY_TABLE_BUCKETS; table++)
+    drain(w);
+    for (uint32_t table = BELAY_TABLE_DROPPABLE; table < BELAY_TABLE_DROPPABLE + BELAY_TABLE_PARTS; table++)
         assert_false(belay_state_seek(belay_store_state(w->store), table, BELAY_STR("\0"), false, BELAY_STR_NONE, &key,
                                       &value));
 }
@@ -153,10 +193,12 @@ static void keys_are_found_in_whichever_part_they_lie(void **state)
         snprintf(name, sizeof name, "k%d", i);
         assert_int_equal(look(w, "api/place", name).state == BELAY_IDEMPOTENCY_NONE, i % 5 == 0);
     }
-    assert_true(key_filter_live_count(&w->b->filter) > 30);
+    assert_true(parts_in(w, PART_FULL) > 30);
     pass_ms(w, 9 * 24 * (int64_t)HOUR_MS);
     world_settle(w);
-    assert_int_equal(key_filter_live_count(&w->b->filter), 0);
+    assert_int_equal(parts_in(w, PART_FULL) + parts_in(w, PART_OPEN), 0);
+    drain(w);
+    assert_int_equal(parts_in(w, PART_NONE), KEY_FILTER_SLOTS);
     assert_int_equal(look(w, "api/place", "k1").state, BELAY_IDEMPOTENCY_NONE);
 }
 
@@ -210,10 +252,10 @@ static void without_slots_a_part_takes_more_keys(void **state)
     for (int i = 0; i < 600; i++) {
         snprintf(name, sizeof name, "k%d", i);
         done(w, name, name, HOUR_MS);
-        if (i % 50 == 0)
-            world_settle(w);
+        if (i % 20 == 0)
+            checkpoint(w);
     }
-    assert_int_equal(key_filter_live_count(&w->b->filter), KEY_FILTER_SLOTS - BUCKETS);
+    assert_int_equal(parts_in(w, PART_FULL) + parts_in(w, PART_OPEN), KEY_FILTER_SLOTS - BUCKETS);
     done(w, "other", "bucket", 30 * 24 * HOUR_MS);
     world_settle(w);
     world_reopen(w, SIM_KILL);
@@ -246,6 +288,102 @@ static void buckets_take_turns_for_a_long_time(void **state)
     world_settle(w);
 }
 
+/* However many keys expire together: what LMDB frees at once is a part. */
+static void one_table_is_dropped_a_checkpoint_and_no_slot_is_used_before(void **state)
+{
+    struct world *w = *state;
+    char name[16];
+    w->part_keys = w->b->part_keys = 8;
+    for (int i = 0; i < 80; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        done(w, name, name, HOUR_MS);
+    }
+    checkpoint(w);
+    assert_int_equal(parts_in(w, PART_FULL), 9);
+    pass_ms(w, 2 * (int64_t)HOUR_MS);
+    assert_int_equal(parts_in(w, PART_OVER), 9); /* the first went with the tick */
+    for (int i = 0; i < 20; i++)
+        belay_broker_tick(w->b, w->now);
+    assert_int_equal(parts_in(w, PART_OVER), 9);
+    assert_int_equal(rows_in(w, 0), 0);
+    assert_int_equal(rows_in(w, 1), 8);
+    done(w, "k1", "again", HOUR_MS); /* the slot that is free, and clear */
+    assert_int_equal(w->b->parts[0].state, PART_OPEN);
+    world_settle(w);
+    for (unsigned over = 9; over > 0; over--) {
+        assert_int_equal(parts_in(w, PART_OVER), over);
+        world_reopen(w, over % 2 ? SIM_KILL : SIM_POWER);
+        checkpoint(w);
+        assert_int_equal(parts_in(w, PART_OVER), over);
+        belay_broker_tick(w->b, w->now);
+        world_settle(w);
+    }
+    assert_int_equal(parts_in(w, PART_OVER), 0);
+    assert_str(look(w, "api/place", "k1").answer, "again");
+    assert_int_equal(look(w, "api/place", "k2").state, BELAY_IDEMPOTENCY_NONE);
+}
+
+enum { KEYS = 60, MOVES = 2000 };
+
+struct known { /* what the model says of a key */
+    char answer[16];
+    belay_time until; /* 0: none */
+};
+
+static void rows_are_as_many_as_are_counted(struct world *w)
+{
+    uint64_t of[BUCKETS] = { 0 };
+    for (uint32_t slot = 0; slot < KEY_FILTER_SLOTS; slot++) {
+        const struct key_part *part = &w->b->parts[slot];
+        if (part->state == PART_NONE)
+            assert_int_equal(rows_in(w, slot), 0);
+        else if (part_live(part))
+            of[part->bucket] += rows_in(w, slot);
+    }
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        assert_int_equal(of[i], w->b->buckets[i].count);
+}
+
+/* Days of keys that come, are done again, are forgotten and expire, over checkpoints and deaths, held against a model. */
+static void keys_are_what_a_model_says_whatever_happens(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t windows[] = { 60000, HOUR_MS, 20 * HOUR_MS };
+    struct known known[KEYS] = { 0 };
+    struct belay_random r = { 20 };
+    char name[16], answer[16];
+    w->part_keys = w->b->part_keys = 4;
+    for (int i = 0; i < MOVES; i++) {
+        uint64_t n = belay_random_below(&r, KEYS);
+        struct known *k = &known[n];
+        snprintf(name, sizeof name, "k%u", (unsigned)n);
+        struct belay_idempotency idem = look(w, "api/place", name);
+        if (k->until > w->now)
+            assert_true(idem.state == BELAY_IDEMPOTENCY_DONE && belay_str_eq(idem.answer, belay_str_c(k->answer)));
+        else
+            assert_int_equal(idem.state, BELAY_IDEMPOTENCY_NONE);
+        uint64_t what = belay_random_below(&r, 100);
+        if (what < 70) {
+            uint64_t window = windows[belay_random_below(&r, 3)];
+            snprintf(answer, sizeof answer, "a%d", i);
+            done(w, name, answer, window);
+            memcpy(k->answer, answer, sizeof answer);
+            k->until = w->now + (belay_time)window * MS;
+        } else if (what < 80) {
+            world_ok(w, belay_broker_idempotency_forget(w->b, BELAY_STR("api/place"), belay_str_c(name), &w->err));
+            k->until = 0;
+        } else if (what < 97) {
+            pass_ms(w, (int64_t)belay_random_below(&r, what < 90 ? 100000 : 2 * HOUR_MS));
+        } else {
+            checkpoint(w);
+            rows_are_as_many_as_are_counted(w);
+            if (what == 99)
+                world_reopen(w, i % 2 ? SIM_KILL : SIM_POWER);
+        }
+    }
+    assert_true(parts_in(w, PART_FULL) > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +396,8 @@ int main(void)
         WORLD_TEST(keys_are_found_in_whichever_run_they_lie),
         WORLD_TEST(without_slots_a_part_takes_more_keys),
         WORLD_TEST(buckets_take_turns_for_a_long_time),
+        WORLD_TEST(one_table_is_dropped_a_checkpoint_and_no_slot_is_used_before),
+        WORLD_TEST(keys_are_what_a_model_says_whatever_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

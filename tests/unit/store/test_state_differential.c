@@ -126,7 +126,7 @@ static uint64_t below(struct trio *t, uint64_t n)
 static uint32_t any_table(struct trio *t)
 {
     static const uint32_t tables[] = { BELAY_TABLE_META, BELAY_TABLE_DUE, BELAY_TABLE_DROPPABLE,
-                                       BELAY_TABLE_DROPPABLE + 63 };
+                                       BELAY_TABLE_DROPPABLE + BELAY_TABLE_PARTS - 1 };
     return tables[below(t, 4)];
 }
 
@@ -177,7 +177,7 @@ static void compare_all(struct trio *t)
 {
     for (int k = 0; k < KINDS; k++) {
         size_t seen = 0;
-        for (uint32_t table = 1; table < BELAY_TABLE_DROPPABLE + BELAY_TABLE_BUCKETS; table++) {
+        for (uint32_t table = 1; table < BELAY_TABLE_DROPPABLE + BELAY_TABLE_PARTS; table++) {
             struct belay_str key, value, from = BELAY_STR("");
             char room[40];
             for (bool after = false; belay_state_seek(t->state[k], table, from, after, BELAY_STR(""),
