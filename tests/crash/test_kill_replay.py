@@ -49,7 +49,7 @@ def test_jobs_go_on_over_kills_and_take_each_letter_once(tmp_path):
         world.faults(warehouse={"error": 1.0})
         for i in range(LETTERS):
             world.put(f"c-{i}", f"c-{i}")
-        until(lambda: letters_left(world) == LETTERS, seconds=60)
+        until(lambda: letters_left(world) == LETTERS)
         world.faults(warehouse={"error": 0.02})
         known = {}
         for _ in range(CYCLES):
@@ -68,9 +68,9 @@ def test_jobs_go_on_over_kills_and_take_each_letter_once(tmp_path):
         for j in jobs_of(world):
             if j["state"] == "paused":
                 belay("dlq", "job", "resume", str(j["job"]), data=world.data, check=True)
-        until(lambda: all(j["state"] in ("done", "cancelled") for j in jobs_of(world)), seconds=60)
+        until(lambda: all(j["state"] in ("done", "cancelled") for j in jobs_of(world)))
         belay("dlq", "replay", "--all", data=world.data)
-        until(lambda: figures(world)["done"] == LETTERS, seconds=60)
+        until(lambda: figures(world)["done"] == LETTERS)
         jobs = jobs_of(world)
         print(f"{CYCLES} kills, {len(jobs)} jobs: {[(j['taken'], j['failed']) for j in jobs]}")
         assert sum(j["done"] for j in jobs) == LETTERS

@@ -205,7 +205,7 @@ def test_a_program_that_hangs_is_ended_with_all_it_started(small, chat):
         """, timeout="500ms", tries=1)
     make_letter(small)
     until(lambda: [n for _, n in chat.posts if n["rule"] == "dead-letters"])
-    until(lambda: not [p for p in lines_of(small, "pids") if os.path.exists(f"/proc/{p}")], 30)
+    until(lambda: not [p for p in lines_of(small, "pids") if os.path.exists(f"/proc/{p}")])
     assert zombies(small.belay.pid) == []
 
 

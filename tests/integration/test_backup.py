@@ -84,7 +84,7 @@ def test_a_backup_while_orders_come_in_holds_all_that_came_before(world, backup,
             assert belay("saga", "show", f"fulfil-order/{order_id}", data=there)[0] == 0, order_id
         assert belay_json("audit", data=there)["lost"] == 0
         assert belay("resume", data=there)[0] == 0
-        last = demo.wait_ended(restored, before, time.monotonic() + 60, lambda done, total: None)
+        last = demo.wait_ended(restored, before, time.monotonic() + 300, lambda done, total: None)
         counts, lost, ledger, wrong = demo.balance(restored, before, last)
         assert lost == 0 and not wrong and ledger["charged_twice"] == 0, (lost, wrong, ledger)
     finally:

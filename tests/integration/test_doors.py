@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from test_openapi import BELAY, Keys, b64, bearer, call, claims, door, free_port, keys, token  # noqa: F401
-from world import until
+from test_openapi import BELAY, Keys, b64, bearer, call, claims, door, keys, token  # noqa: F401
+from world import demo, until
 
 
 def run(tmp_path, port):
@@ -31,7 +31,7 @@ def run(tmp_path, port):
 
 def stop(process):
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 # ---- mutual TLS ----
@@ -83,7 +83,7 @@ def https(folder, port, path, client=None, headers=""):
     if client:
         context.load_cert_chain(folder / f"{client}.pem", folder / f"{client}.key")
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
             with context.wrap_socket(plain, server_hostname="127.0.0.1") as s:
                 s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode())
                 data = b""
@@ -96,7 +96,7 @@ def https(folder, port, path, client=None, headers=""):
 
 
 def test_a_certificate_says_who_asks(tmp_path):
-    port = free_port()
+    port = demo.free_port()
     authority(tmp_path, "ca")
     authority(tmp_path, "evil")
     certificate(tmp_path, "server", "/CN=127.0.0.1", "ca")
@@ -136,23 +136,21 @@ def test_keys_are_changed_without_a_restart(door):
     _, port, _ = door
     old, new, third = b"0123456789abcdef0123456789abcdef", b"n" * 32, b"t" * 32
     until(lambda: asks(port, "h", old) == 200)
-    began = time.monotonic()
     Keys.answer = jwks(h=old, n=new)  # both for a while, as issuers do
-    until(lambda: asks(port, "n", new) == 200, 30)
-    assert 8 < time.monotonic() - began < 20  # an unknown key is asked for once in 10 s, not at once and not in 1 h
+    until(lambda: asks(port, "n", new) == 200)
     assert asks(port, "h", old) == 200
     assert asks(port, "n", old) == 401  # the right name of the wrong key
-    asked = Keys.asked
     assert {asks(port, f"made-up-{i}", b"m" * 32) for i in range(50)} <= {401, 503}
-    assert Keys.asked <= asked + 1  # a stranger does not make us ask
     Keys.answer = b""  # the issuer is down: what is known stays
     time.sleep(10.5)
     asks(port, "x", third)
     time.sleep(0.5)
     assert asks(port, "n", new) == 200 and asks(port, "h", old) == 200
     Keys.answer = jwks(t=third)  # the old ones are withdrawn
-    until(lambda: asks(port, "t", third) == 200, 30)
+    until(lambda: asks(port, "t", third) == 200)
     assert asks(port, "n", new) == 401 and asks(port, "h", old) == 401
+    # once an issuer has told, a stranger does not make us ask again for 10 s
+    assert all(later - sooner > 9 for (sooner, told), (later, _) in zip(Keys.times, Keys.times[1:]) if told), Keys.times
 
 
 # ---- headers ----
@@ -214,7 +212,7 @@ class Partner(threading.Thread):
 
 @pytest.fixture
 def echo(tmp_path):
-    port, partner = free_port(), Partner()
+    port, partner = demo.free_port(), Partner()
     partner.start()
     (tmp_path / "belay.yaml").write_text(HEADERS.format(port=port, out=partner.port))
     (tmp_path / "api.yaml").write_text(HEADERS_API)

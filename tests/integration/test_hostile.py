@@ -45,7 +45,7 @@ def small_disk(tmp_path):
         w.unmount()
 
 
-def fill(world, refusals_max=100, seconds=90):
+def fill(world, refusals_max=100, seconds=300):
     """Orders until the disk is full and stays so: (ids that were accepted, Retry-After of the refusals)."""
     accepted, refused = [], []
 
@@ -105,7 +105,7 @@ def test_a_full_disk_refuses_restarts_and_goes_on_when_there_is_room(small_disk)
     assert w.ledger()[1]["charged_twice"] == 0
     assert w.ledger()[1]["refunded_and_shipped"] == 0
     w.belay.terminate()
-    assert w.belay.wait(20) == 0
+    assert w.belay.wait(60) == 0
     code, out, err = belay("store", "check", w.disk)
     assert code == 0, out + err
 
@@ -162,7 +162,7 @@ def test_a_journal_without_its_beginning_is_no_new_store(world, how):
 
 def stop_orderly(world):
     world.belay.terminate()
-    assert world.belay.wait(20) == 0
+    assert world.belay.wait(60) == 0
     return os.path.join(world.folder, "store")
 
 
@@ -231,7 +231,7 @@ def test_a_store_in_use_is_refused_and_says_by_whom(world):
 def test_damage_anywhere_in_the_state_is_found_or_harmless(world):
     ids = place_some(world)
     world.belay.terminate()
-    assert world.belay.wait(20) == 0
+    assert world.belay.wait(60) == 0
     store = os.path.join(world.folder, "store")
     good = os.path.join(world.folder, "good")
     shutil.copytree(store, good, ignore=lambda *_: ["admin.sock"])
@@ -251,14 +251,14 @@ def test_damage_anywhere_in_the_state_is_found_or_harmless(world):
             world.start()
             assert all(demo.status_of(world, i) == "fulfilled" for i in ids), page
             world.belay.terminate()
-            assert world.belay.wait(20) in (0, 74)
+            assert world.belay.wait(60) in (0, 74)
 
 
 # ---- signals ----
 
 def test_kill_at_any_moment_of_start_reload_and_stop(world):
     world.faults(payments={"latency_ms": 20, "lost": 0.03}, warehouse={"latency_ms": 20})
-    accepted, over = [], time.monotonic() + 60
+    accepted, over = [], time.monotonic() + 300
     ids = [f"s-{i}" for i in range(300)]
     threads = demo.send_all(world, ids, accepted, over)
     for n in range(8):

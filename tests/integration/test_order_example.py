@@ -10,7 +10,7 @@ ask = demo.ask
 
 
 def raw(world, method, path, body, headers):
-    c = http.client.HTTPConnection("127.0.0.1", world.api, timeout=5)
+    c = http.client.HTTPConnection("127.0.0.1", world.api, timeout=60)
     try:
         c.request(method, path, body, headers)
         r = c.getresponse()
@@ -24,8 +24,8 @@ def post(world, body, key, **headers):
                {"content-type": "application/json", "Idempotency-Key": f'"{key}"', **headers})
 
 
-def ends_as(world, order_id, word, seconds=30):
-    until(lambda: demo.status_of(world, order_id) == word, seconds)
+def ends_as(world, order_id, word):
+    until(lambda: demo.status_of(world, order_id) == word)
 
 
 def store(world):
@@ -110,11 +110,13 @@ def test_a_shipment_that_fails_for_good_is_refunded_and_its_letter_goes_with_it(
 
 
 def test_answers_lost_after_the_work_was_done_charge_nobody_twice(world):
-    world.faults(payments={"lost": 0.5}, warehouse={"lost": 0.3})
+    world.faults(payments={"lost": 0.8}, warehouse={"lost": 0.5})
     for i in range(10):
         assert post(world, order(f"lost-{i}"), f"lost-{i}")[0] == 202
+    until(lambda: len(log_lines(world, "saga.retry")) >= 5)
+    world.faults(payments={"lost": 0}, warehouse={"lost": 0})  # or the breaker keeps the last one waiting for long
     for i in range(10):
-        until(lambda i=i: demo.status_of(world, f"lost-{i}") in demo.ENDED, 60)
+        until(lambda i=i: demo.status_of(world, f"lost-{i}") in demo.ENDED)
     assert world.ledger()[1]["charged_twice"] == 0
     assert world.ledger()[1]["refunded_and_shipped"] == 0
 
@@ -143,7 +145,7 @@ def test_a_stuck_order_tells_where_it_is_and_what_to_do(world):
     story = belay("trace", "stuck", data=data, check=True)[1]
     assert "now: fulfil-order stuck is shipping: running at step ship" in story
     assert ", again at " in story and "last error: HTTP:SERVER_ERROR at shipment" in story
-    until(lambda: "is parked in notify-warehouse after 8 tries" in belay("trace", "stuck", data=data)[1], 60)
+    until(lambda: "is parked in notify-warehouse after 8 tries" in belay("trace", "stuck", data=data)[1])
     story = belay("trace", "stuck", data=data, check=True)[1]
     letter, = belay_json("dlq", "ls", data=data)["letters"]
     advice = f"belay dlq replay notify-warehouse {letter['sequence']} --data {data}"
@@ -161,20 +163,20 @@ def test_a_saga_in_trouble_is_easy_to_find(world):
     world.faults(payments={"error": 1.0})
     data = store(world)
     post(world, order("broke"), "k-broke")
-    until(lambda: log_lines(world, "saga.compensating"), 30)
+    until(lambda: log_lines(world, "saga.compensating"))
     rows = belay_json("saga", "ls", "fulfil-order", data=data)["instances"]
     row, = [r for r in rows if r["id"] == "broke"]
     assert row["state"] == "compensating" and row["step"] == "charge" and row["error"] == "HTTP:SERVER_ERROR"
     assert row["updated_at"] and row["status"] == "compensating"
     assert log_lines(world, "saga.retry")[0]["again_at"]
     world.faults(payments={"error": 0})
-    ends_as(world, "broke", "refunded", 60)
+    ends_as(world, "broke", "refunded")
 
 
 def test_health_and_metrics(world):
     assert ask(world.health, "GET", "/ping")[0] == 200
     assert ask(world.health, "GET", "/ready")[0] == 200
-    c = http.client.HTTPConnection("127.0.0.1", world.health, timeout=5)
+    c = http.client.HTTPConnection("127.0.0.1", world.health, timeout=60)
     c.request("GET", "/metrics")
     text = c.getresponse().read().decode()
     c.close()
@@ -186,7 +188,7 @@ def test_it_stops_gracefully_and_knows_everything_after_the_next_start(world):
     post(world, order("o-9"), "k-9")
     ends_as(world, "o-9", "fulfilled")
     world.belay.send_signal(signal.SIGTERM)
-    assert world.belay.wait(20) == 0
+    assert world.belay.wait(60) == 0
     code, out, err = belay("store", "check", store(world))
     assert code == 0, out + err
     world.start()
@@ -213,7 +215,7 @@ def test_kill_and_start_again_goes_on_where_it_was(world):
     world.kill()
     world.start()
     for i in ids:
-        ends_as(world, i, "fulfilled", 60)
+        ends_as(world, i, "fulfilled")
     totals = world.ledger()[1]
     assert totals["charged_twice"] == 0 and totals["charged"] == totals["shipped"] == 20
 
@@ -249,7 +251,7 @@ def test_the_admin_api_over_tcp_wants_the_token(tmp_path):
         assert status(authorization="Bearer a-token-of-some-length") == 200
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         world.stop()
     code, _, err = belay("run", "--data", str(tmp_path / "other"), "--admin", f"127.0.0.1:{admin}", demo.EXAMPLE,
                          env={**world.env, "STOREFRONT": "127.0.0.1:0"})

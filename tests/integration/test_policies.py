@@ -66,12 +66,13 @@ def test_an_outage_opens_the_breaker_and_everything_arrives_when_it_is_over(smal
     until(lambda: small.connection()["breaker"] == "open")
     text = belay("status", data=small.data, check=True)[1]
     assert "! warehouse fails: its breaker is open until" in text
-    calls = small.connection()["calls"]
+    began, calls = time.monotonic(), small.connection()["calls"]
     time.sleep(3)
-    assert small.connection()["calls"] - calls <= 8  # one probe a second, no storm
+    called = small.connection()["calls"] - calls
+    assert called <= 2 + 2 * (time.monotonic() - began)  # one probe a second, no storm
     assert small.letters() == []
     small.faults(warehouse={"error": 0})
-    until(lambda: all(shipped(small, f"o-{i}") for i in range(40)), seconds=60)
+    until(lambda: all(shipped(small, f"o-{i}") for i in range(40)))
     assert small.letters() == []
     assert small.connection()["breaker"] == "closed"
 
@@ -84,7 +85,7 @@ def test_what_waits_behind_an_open_breaker_survives_a_kill(small):
     small.kill()
     small.faults(warehouse={"error": 0})
     small.start()
-    until(lambda: all(shipped(small, f"k-{i}") for i in range(20)), seconds=60)
+    until(lambda: all(shipped(small, f"k-{i}") for i in range(20)))
     assert small.letters() == []
 
 
@@ -94,7 +95,7 @@ def test_a_rule_of_the_policy_counts_for_its_errors(small):
     assert small.letters()[0]["attempts"] == 1  # an answer that says no is not retried, whatever a rule says
     small.faults(warehouse={"timeout": 1.0})
     small.put("t-1", "t")
-    until(lambda: len(small.letters()) == 2, seconds=30)
+    until(lambda: len(small.letters()) == 2)
     late = [letter for letter in small.letters() if letter["key"] == "t"][0]
     assert late["attempts"] == 3 and late["error"] == "HTTP:TIMEOUT"
 

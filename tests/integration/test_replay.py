@@ -60,7 +60,7 @@ def test_a_job_goes_on_after_a_kill_and_replays_each_letter_once(small):
 
 def test_a_paused_job_stays_paused_over_a_restart_and_is_resumed_and_cancelled(small):
     fail(small, 40)
-    number = start(small, "--rate", "20/s")
+    number = start(small, "--rate", "5/s")
     until(lambda: job(small, number)["taken"] >= 2)
     belay("--as", "ann", "dlq", "job", "pause", str(number), data=small.data, check=True)
     ended(small, number, "paused")
@@ -130,12 +130,12 @@ def test_letters_that_fail_again_are_not_taken_twice_and_keep_their_history(smal
 
 def test_ctrl_c_leaves_the_job_running_and_says_so(small):
     fail(small, 20)
-    cli = subprocess.Popen([BELAY, "dlq", "replay", "--all", "--rate", "10/s", "--data", small.data],
+    cli = subprocess.Popen([BELAY, "dlq", "replay", "--all", "--rate", "4/s", "--data", small.data],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until(lambda: belay_json("dlq", "jobs", data=small.data)["jobs"])
     time.sleep(0.3)
     cli.send_signal(signal.SIGINT)
-    _, err = cli.communicate(timeout=20)
+    _, err = cli.communicate(timeout=60)
     assert cli.returncode == 130 and "job 1 goes on" in err and "dlq job cancel 1" in err
     assert ended(small, 1)["done"] == 20
 
@@ -144,7 +144,7 @@ def test_a_replay_during_a_shutdown_loses_nothing(small):
     fail(small, 200)
     number = start(small, "--concurrency", "8")
     small.belay.send_signal(signal.SIGTERM)
-    small.belay.wait(timeout=30)
+    small.belay.wait(timeout=60)
     small.start()
     done = ended(small, number)
     assert done["taken"] == done["done"] == 200 and figures(small)["lost"] == 0

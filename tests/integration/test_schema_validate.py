@@ -40,7 +40,7 @@ def folder(tmp_path):
 
 def validate(folder, *args, stdin=None):
     return subprocess.run([BELAY, "schema", "validate", *args], cwd=folder, input=stdin, capture_output=True, text=True,
-                          timeout=20)
+                          timeout=60)
 
 
 def test_every_fault_is_told_with_its_place(folder):

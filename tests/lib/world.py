@@ -41,7 +41,10 @@ def belay_json(*args, data=None):
     return json.loads(belay(*args, "--json", data=data, check=True)[1])
 
 
-def until(condition, seconds=20, every=0.05):
+PATIENCE = 120  # seconds: what a test waits for comes at once, but not on a machine where all others work too
+
+
+def until(condition, seconds=PATIENCE, every=0.05):
     """The first true value of condition(); fails the test when none comes."""
     deadline = time.monotonic() + seconds
     while True:
