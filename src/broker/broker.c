@@ -255,6 +255,17 @@ int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, s
     return status;
 }
 
+/* As a retry or a letter may: out of what is kept aside for what drains. */
+int belay_broker_may_fail(struct belay_broker *b, struct belay_delivery *d, size_t bytes, uint32_t records,
+                          struct belay_err *err)
+{
+    const struct entry *e = entry_of(d);
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT);
+    bytes += OUTCOME_BYTES + e->encoded.n + d->progress.n;
+    struct cost cost = { bytes + EXCEPTION_COST.state_bytes, records + EXCEPTION_COST.changes + 8 };
+    return record_reserve(b, bytes, records + 1, cost, true, err);
+}
+
 void record_append(struct belay_broker *b, enum record_type type)
 {
     BELAY_ASSERT(type >= RECORD_TOPIC && type < RECORD_END && b->record.n);

@@ -133,6 +133,10 @@ bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64
  * BELAY_BUSY, BELAY_NOMEM. */
 int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, struct belay_delivery *d,
                        bool letter, struct belay_err *err) BELAY_MUST_CHECK;
+/* Room for d's failure, whatever it comes to, and for `bytes` in `records` counted beside it; until the next
+ * reservation. Nothing is kept of the question. Errors: BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM. */
+int belay_broker_may_fail(struct belay_broker *b, struct belay_delivery *d, size_t bytes, uint32_t records,
+                          struct belay_err *err) BELAY_MUST_CHECK;
 /* Would a producer be refused now? (admission at the edge: BELAY_NOSPACE, BELAY_BUSY) */
 int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;
 /* Would a publish of so many bytes in all to the topic be refused for the topic's sake? BELAY_NOTFOUND,

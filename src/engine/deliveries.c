@@ -18,6 +18,7 @@
 #include "policy/gate.h"
 
 #define NO_ROOM_AGAIN_MS 10
+#define POISON_BYTES BELAY_KIB(2) /* of its rows: by payload, by signature */
 #define KEY_BUSY_AGAIN_MS 20 /* another message with the same idempotency key is at work */
 #define UNKNOWN_AGAIN_MS 1000
 #define TURNS_FULL_AGAIN_MS 100 /* a thousand of its flow wait for the connection already */
@@ -249,7 +250,7 @@ bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max
         if (!d)
             return false;
         bytes += d->message.body.n;
-        i += d->attempt > 1; /* its rows are read and deleted: twice the work */
+        i += d->attempt > 1 || d->replayed; /* its rows are read and deleted: twice the work */
         engine_deliver_one(e, d);
     }
     return true;
@@ -391,6 +392,15 @@ static int enact_letter(struct belay_engine *e, struct engine_run *r,
     return BELAY_OK;
 }
 
+/* A failure that there is no room for comes again: until then nothing is told of it, and nothing counted. */
+static int room_to_fail(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_err err;
+    size_t bytes = belay_flow_progress(r->flow).n + POISON_BYTES;
+    int status = belay_broker_may_fail(e->broker, r->delivery, bytes, 2, &err);
+    return status == BELAY_OK || engine_no_room(e, status, &err) ? status : BELAY_BUSY;
+}
+
 /* What fails again and again has no retries left. */
 static int enact_failed(struct belay_engine *e, struct engine_run *r)
 {
@@ -398,8 +408,10 @@ static int enact_failed(struct belay_engine *e, struct engine_run *r)
     const struct belay_fault *fault = belay_flow_fault(r->flow);
     struct belay_fault poison;
     bool pause = false;
+    int status = room_to_fail(e, r);
+    if (status != BELAY_OK)
+        return status;
     bool now = engine_poison_failed(e, r, fault, &poison, &pause);
-    int status;
     if (r->verdict == BELAY_FLOW_LETTER)
         status = enact_letter(e, r, fault, true);
     else if (now)

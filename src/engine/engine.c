@@ -396,8 +396,7 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
     tell_replays(e);
     tell_expired(e);
     engine_runs_due(e);
-    if (e->stalled_count)
-        engine_runs_unstall(e);
+    uint32_t settled = e->stalled_count ? engine_runs_unstall(e) : 0;
     if (e->blocked_count)
         engine_runs_unblock(e);
     if (e->current && !e->failed && !e->held) {
@@ -407,7 +406,8 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
             engine_apis_admit(e);
         }
         more |= engine_calls_grant(e, CALLS_A_STEP);
-        more |= engine_deliver(e, DELIVERIES_A_STEP, DELIVERED_BYTES_A_STEP);
+        more |= engine_deliver(e, settled < DELIVERIES_A_STEP / 2 ? DELIVERIES_A_STEP - 2 * settled : 0,
+                               DELIVERED_BYTES_A_STEP);
         more |= engine_calls_grant(e, CALLS_A_STEP); /* of what was delivered just now */
     }
     /* A step that failed is not flushed: half of a decision must not become durable. */

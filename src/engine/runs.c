@@ -263,7 +263,7 @@ static void block(struct belay_engine *e, struct engine_run *r)
         e->blocked_until = belay_time_add_ms(e->now, BLOCKED_AGAIN_MS);
 }
 
-void engine_run_enact(struct belay_engine *e, struct engine_run *r)
+bool engine_run_enact(struct belay_engine *e, struct engine_run *r)
 {
     int status;
     BELAY_ASSERT(r->state == RUN_AT_WORK);
@@ -275,27 +275,31 @@ void engine_run_enact(struct belay_engine *e, struct engine_run *r)
     else
         status = engine_delivery_enact(e, r);
     if (status == BELAY_OK || e->failed)
-        return;
-    if (r->found_full)
+        return true;
+    if (r->found_full) {
         block(e, r);
-    else
-        engine_run_move(e, r, RUN_STALLED);
+        return true;
+    }
+    engine_run_move(e, r, RUN_STALLED);
+    return status != BELAY_BUSY;
 }
 
-/* In turn; a store that is busy is so for all, a full one may have room for what only acknowledges. */
-void engine_runs_unstall(struct belay_engine *e)
+/* In turn; a store that is busy is so for all (the next turn begins with another), a full one may have room for what only
+ * acknowledges. */
+uint32_t engine_runs_unstall(struct belay_engine *e)
 {
     uint32_t count = e->stalled_count < UNSTALL_MAX ? e->stalled_count : UNSTALL_MAX;
-    uint32_t before = e->stalled_count;
-    for (uint32_t i = 0; i < count && !e->failed; i++) {
+    uint32_t before = e->stalled_count, tried = 0;
+    for (bool room = true; room && tried < count && !e->failed; tried++) {
         struct belay_list *node = e->stalled.next;
         struct engine_run *r = BELAY_CONTAINER_OF(node, struct engine_run, node);
         engine_run_move(e, r, RUN_AT_WORK);
-        engine_run_enact(e, r);
+        room = engine_run_enact(e, r);
     }
     e->stalled_until = e->stalled_count == 0   ? BELAY_TIME_NEVER
                        : e->stalled_count < before ? e->now
                                                    : belay_time_add_ms(e->now, STALL_AGAIN_MS);
+    return before - e->stalled_count;
 }
 
 /* Topics that were found full in this pass: who waits for one of them need not be asked. */

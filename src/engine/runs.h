@@ -99,10 +99,11 @@ int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_
 /* One step of the flow and what follows from it. outcome: NULL at first. */
 void engine_run_go(struct belay_engine *e, struct engine_run *r,
                    const struct belay_call_outcome *outcome);
-void engine_run_enact(struct belay_engine *e, struct engine_run *r);
+/* False: the store is busy, as it will be for others; the run is stalled. */
+bool engine_run_enact(struct belay_engine *e, struct engine_run *r);
 void engine_run_stall(struct belay_engine *e, struct engine_run *r);
-/* Tries what stalled again. */
-void engine_runs_unstall(struct belay_engine *e);
+/* Tries what stalled again. Returns how many are no longer. */
+uint32_t engine_runs_unstall(struct belay_engine *e);
 /* Tries what waits for room in a queue again. */
 void engine_runs_unblock(struct belay_engine *e);
 /* Timers that are due: retries of requests, deadlines. */

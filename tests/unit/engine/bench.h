@@ -38,6 +38,7 @@ struct bench {
     struct belay_definitions *definitions;
     const char *yaml;
     uint32_t requests_max;
+    size_t overlay_bytes_max;
     belay_time now;
     struct belay_err err;
     struct bench_reply replies[BENCH_KEPT];
@@ -95,7 +96,8 @@ static inline void bench_open(struct bench *b)
 {
     const struct belay_engine_opt opt = { .disk = b->disk, .jobs = &b->jobs.port, .state = &b->model,
                                           .seed = 7, .now = b->now, .segment_bytes = BELAY_KIB(256),
-                                          .requests_max = b->requests_max, .recompile = bench_recompile };
+                                          .requests_max = b->requests_max, .recompile = bench_recompile,
+                                          .overlay_bytes_max = b->overlay_bytes_max };
     assert_ok(belay_engine_open(&opt, &b->engine, &b->err));
     assert_ok(belay_engine_configure(b->engine, b->definitions, b->now, &b->err));
 }

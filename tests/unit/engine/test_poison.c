@@ -6,7 +6,7 @@
     "belay: 1\n"                                                                                    \
     "name: t\n"                                                                                     \
     "connections:\n"                                                                                \
-    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: K }, concurrency: 8," \
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: K }, concurrency: 64," \
     " breaker: { min_calls: 20 } }\n"                                                               \
     "topics: { things: { retain: 1d } }\n"                                                          \
     "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
@@ -31,6 +31,10 @@
 static const char plain[] = HEAD "poison: { same_payload: 2, same_signature: 3, window: 10m }\n" FLOWS;
 static const char parking[] = HEAD FLOWS "    poison: { same_payload: 2, same_signature: 3, action: park_flow }\n";
 static const char telling[] = HEAD "poison: { same_payload: 2, action: alert }\n" FLOWS;
+
+/* One more than fail. */
+static const char stalling[] = HEAD "poison: { same_payload: 2, same_signature: 25, window: 10m }\n" FLOWS
+                                    "    lanes: { concurrency: 64 }\n";
 
 static void post(struct bench *b, const char *body)
 {
@@ -203,6 +207,53 @@ static void a_quarantined_payload_is_refused_as_well(void **state)
     bench_deinit(&b);
 }
 
+/* So many that each is forgotten among those counted last before it is tried again. */
+#define STALLED 24
+
+static unsigned count_events(struct bench *b, const char *name)
+{
+    unsigned n = 0;
+    assert_true(b->event_count <= BENCH_KEPT);
+    for (unsigned i = 0; i < b->event_count; i++)
+        n += strcmp(b->events[i], name) == 0;
+    return n;
+}
+
+/* The store is busy until its checkpoint is done: what comes to nothing meanwhile is neither told nor counted. */
+static void a_failure_that_finds_no_room_is_told_and_counted_once(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, stalling);
+    bench_die(&b);
+    b.overlay_bytes_max = BELAY_KIB(40);
+    bench_open(&b);
+    for (int i = 0; i < STALLED; i++) {
+        char body[32];
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        post(&b, body);
+    }
+    assert_int_equal(b.call_count, STALLED);
+    b.event_count = 0;
+    for (int i = 0; i < STALLED; i++) { /* no job ends meanwhile */
+        const struct belay_call_outcome o = { .id = b.calls[i].id, .class_ = BELAY_CLASS_PERMANENT, .status = 400,
+                                              .type = BELAY_STR("HTTP:CLIENT_ERROR"), .description = BELAY_STR("bad"),
+                                              .endpoint = BELAY_STR("test") };
+        belay_engine_outcome(b.engine, &o, b.now);
+    }
+    for (int i = 0; i < 100; i++)
+        belay_engine_step(b.engine, b.now);
+    assert_true(bench_stats(&b, "handle").in_flight > STALLED / 2);
+    for (int i = 0; i < STALLED; i++)
+        bench_pass_ms(&b, 20);
+    assert_int_equal(bench_stats(&b, "handle").in_flight, 0);
+    assert_int_equal(bench_stats(&b, "handle").dead + bench_stats(&b, "handle").parked, STALLED);
+    assert_int_equal(count_events(&b, "message.dead_letter") + count_events(&b, "message.parked"), STALLED);
+    assert_false(bench_saw_event(&b, "poison.signature"));
+    assert_false(has_tripped(&b, BELAY_POISON_SIGNATURE));
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +264,7 @@ int main(void)
         cmocka_unit_test(an_error_that_many_messages_share_pauses_the_flow),
         cmocka_unit_test(alert_tells_and_does_nothing),
         cmocka_unit_test(a_quarantined_payload_is_refused_as_well),
+        cmocka_unit_test(a_failure_that_finds_no_room_is_told_and_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
