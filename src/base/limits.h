@@ -89,6 +89,7 @@
 #define BELAY_POISON_ROWS_MAX 10000        /* payloads and errors that failed lately */
 #define BELAY_POISON_SAMPLE_BYTES_MAX 300
 #define BELAY_GROUP_NEW_MS 3600000 /* a group of letters is new for so long after its first */
+#define BELAY_GROUP_NEW_SLICES 12  /* in which that is counted: it ends up to one of them earlier */
 #define BELAY_LETTER_ATTEMPTS_MAX 50 /* of the history; the first and the last are kept */
 #define BELAY_REPLAYS_MAX 16         /* replay jobs that have not ended */
 #define BELAY_REPLAYS_KEPT_MAX 64    /* all of them */

@@ -525,7 +525,7 @@ struct belay_subscription_stats {
     belay_time oldest_at;                 /* accepted_at of the oldest unfinished; NEVER: none */
     belay_time oldest_letter_at;          /* it became one; NEVER: there is none */
     struct belay_letters_opt letters;     /* as configured */
-    uint32_t new_groups;                  /* kinds of failure that made their first letter within BELAY_GROUP_NEW_MS */
+    uint32_t new_groups;                  /* kinds of failure with letters that made their first within BELAY_GROUP_NEW_MS */
     belay_time stalled_since;             /* a lane has stood so long (belay_broker_lanes_watch), not parked; NEVER: none */
 };
 /* What is in memory of all subscriptions together. */

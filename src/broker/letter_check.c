@@ -121,6 +121,8 @@ int letters_check(struct belay_broker *b, struct belay_err *err)
         status = check_index(&l);
     if (status == BELAY_OK)
         status = check_groups(&l);
+    if (status == BELAY_OK)
+        status = groups_new_check(b, err);
     belay_free(l.groups);
     return status;
 }

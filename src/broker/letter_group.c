@@ -132,22 +132,39 @@ static void name_group(struct group *g, struct belay_str failure, struct texts *
 
 /* ---- new ones ---- */
 
-/* A group made its first letter then. What is counted is in memory only: the first walk of group_tick after a start
- * counts what is there, so that a group that nobody was told of before a crash is told of after it. */
-static void count_new(struct belay_broker *b, uint32_t id, belay_time first_seen)
+/* A group with letters is new for an hour after its first one. One that has none any more is not: they were withdrawn by
+ * their saga, say, before anybody could look. What is counted is in memory only: the first walk of group_tick after a
+ * start counts what is there, so that a group that nobody was told of before a crash is told of after it. */
+static int64_t slice_of(belay_time t)
 {
-    struct belay_subscription *sub = belay_broker_find_id(b, id);
-    if (!sub)
-        return;
-    bool alone = first_seen > belay_time_add_ms(sub->new_group_at, BELAY_GROUP_NEW_MS);
-    sub->new_group_count = alone ? 1 : sub->new_group_count + 1;
-    if (first_seen > sub->new_group_at)
-        sub->new_group_at = first_seen;
+    return t / ((belay_time)BELAY_GROUP_NEW_MS * BELAY_US_PER_MS / BELAY_GROUP_NEW_SLICES);
+}
+
+static bool walk_was_here(const struct belay_broker *b, uint64_t fingerprint)
+{
+    return b->groups_known || fingerprint <= b->group_swept;
+}
+
+static void count_new(struct belay_broker *b, const struct group *g, int by)
+{
+    struct belay_subscription *sub = belay_broker_find_id(b, g->sub);
+    int64_t slice = slice_of(g->g.first_seen);
+    struct new_groups *n = sub ? &sub->new_groups[(uint64_t)slice % BELAY_GROUP_NEW_SLICES] : NULL;
+    if (!n || n->slice > slice)
+        return; /* an old one */
+    if (n->slice < slice)
+        *n = (struct new_groups){ .slice = slice };
+    BELAY_ASSERT(by > 0 || n->count > 0);
+    n->count += (uint32_t)by;
 }
 
 uint32_t groups_new(const struct belay_broker *b, const struct belay_subscription *sub)
 {
-    return b->now < belay_time_add_ms(sub->new_group_at, BELAY_GROUP_NEW_MS) ? sub->new_group_count : 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < BELAY_GROUP_NEW_SLICES; i++)
+        if (sub->new_groups[i].slice > slice_of(b->now) - BELAY_GROUP_NEW_SLICES)
+            count += sub->new_groups[i].count;
+    return count;
 }
 
 void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_facts *f, struct belay_str failure)
@@ -157,9 +174,9 @@ void group_arrived(struct belay_broker *b, uint32_t sub, const struct letter_fac
     if (!get(b, f->fingerprint, &g)) {
         g = (struct group){ .sub = sub, .g = { .fingerprint = f->fingerprint, .first_seen = f->created_at } };
         name_group(&g, failure, &texts);
-        if (b->groups_known || f->fingerprint <= b->group_swept) /* else the walk will come to it */
-            count_new(b, sub, f->created_at);
     }
+    if (!g.g.count && walk_was_here(b, f->fingerprint)) /* else the walk will come to it */
+        count_new(b, &g, 1);
     g.hour = advance(g.g.hours, BELAY_GROUP_HOURS, g.hour, bucket(f->created_at, HOUR_US));
     g.day = advance(g.g.days, BELAY_GROUP_DAYS, g.day, bucket(f->created_at, DAY_US));
     g.g.hours[0]++;
@@ -179,6 +196,8 @@ void group_left(struct belay_broker *b, uint64_t fingerprint)
     BELAY_ASSERT(g.g.count > 0);
     if (!BELAY_PLANTED(51)) /* a group that counts what is no letter any more */
         g.g.count--;
+    if (!g.g.count && walk_was_here(b, fingerprint) && !BELAY_PLANTED(112)) /* news of what is gone */
+        count_new(b, &g, -1);
     put(b, &g);
 }
 
@@ -206,8 +225,8 @@ void group_tick(struct belay_broker *b)
         from = key_of(b->group_swept);
         if (!decode(value, b->group_swept, &g))
             continue;
-        if (!b->groups_known && b->now < belay_time_add_ms(g.g.first_seen, BELAY_GROUP_NEW_MS))
-            count_new(b, g.sub, g.g.first_seen);
+        if (!b->groups_known && g.g.count)
+            count_new(b, &g, 1);
         if (!g.g.count && g.g.last_seen < b->now - KEEP_EMPTY_US)
             belay_state_del(b->state, BELAY_TABLE_GROUP, row_key_str(&from));
     }
@@ -241,4 +260,34 @@ bool belay_broker_group_next(struct belay_broker *b, uint64_t *fingerprint, stru
         from = key_of(*fingerprint);
     }
     return false;
+}
+
+/* ---- the invariant ---- */
+
+static void count_in(struct belay_broker *b, const struct belay_subscription *sub, uint32_t counts[BELAY_GROUP_NEW_SLICES])
+{
+    struct row_key from = key_of(0);
+    struct belay_str key, value;
+    while (belay_state_seek(b->state, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
+        uint64_t fingerprint = belay_load_be64(key.p);
+        struct group g;
+        from = key_of(fingerprint);
+        if (!decode(value, fingerprint, &g) || g.sub != sub->id || !g.g.count)
+            continue;
+        uint64_t at = (uint64_t)slice_of(g.g.first_seen) % BELAY_GROUP_NEW_SLICES;
+        counts[at] += sub->new_groups[at].slice == slice_of(g.g.first_seen);
+    }
+}
+
+int groups_new_check(struct belay_broker *b, struct belay_err *err)
+{
+    for (uint32_t i = 0; b->groups_known && i < b->sub_count; i++) {
+        uint32_t counts[BELAY_GROUP_NEW_SLICES] = { 0 };
+        count_in(b, b->subs[i], counts);
+        for (uint32_t k = 0; k < BELAY_GROUP_NEW_SLICES; k++)
+            if (counts[k] != b->subs[i]->new_groups[k].count)
+                return belay_fail(err, BELAY_CORRUPT, "I7: %.*s counts %u new groups of a time, and there are %u",
+                                  BELAY_STR_ARG(b->subs[i]->name), b->subs[i]->new_groups[k].count, counts[k]);
+    }
+    return BELAY_OK;
 }

@@ -45,6 +45,8 @@ struct letter_place {
 bool letter_oldest(struct belay_broker *b, const struct belay_subscription *sub, struct letter_place *place);
 /* Groups of sub that made their first letter not long ago. */
 uint32_t groups_new(const struct belay_broker *b, const struct belay_subscription *sub);
+/* Are they as many as there are? Slow: for tests. Errors: BELAY_CORRUPT. */
+int groups_new_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 /* A letter less. */
 void group_left(struct belay_broker *b, uint64_t fingerprint);
 #define GROUP_BYTES_MAX 1200

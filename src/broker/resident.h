@@ -154,8 +154,10 @@ struct belay_subscription {
     uint64_t removed_last;        /* of its exceptions */
     belay_time sweep_at;          /* not before */
     struct lane_watch watch;
-    belay_time new_group_at;      /* the newest group made its first letter */
-    uint32_t new_group_count;     /* groups that did so not long before each other, up to that one */
+    struct new_groups {
+        int64_t slice;  /* of time, since the epoch */
+        uint32_t count; /* groups with letters that made their first one in it */
+    } new_groups[BELAY_GROUP_NEW_SLICES]; /* of the last hour (letter_group.c) */
     struct belay_list ring_node;
     struct belay_heap_node wake;
 };

@@ -23,6 +23,7 @@ set(planted
   "21:retention_that_takes_nothing"
   "50:an_entry_of_the_trail_that_leaves_a_row_behind"
   "51:a_group_that_counts_what_is_no_letter"
+  "112:a_group_that_is_news_though_its_letters_are_gone"
   "22:a_crash_that_is_not_counted"
   "53:the_second_of_two_editors_wins"
   "54:an_edit_that_loses_the_original"

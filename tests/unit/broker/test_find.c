@@ -243,6 +243,7 @@ static void a_group_is_new_for_an_hour_after_its_first_letter_also_after_a_crash
     world_ok(w, belay_broker_letter_discard(w->b, w->sub, 1, BELAY_STR("x"), BELAY_STR("me"), w->now, &w->err));
     world_settle(w);
     assert_int_equal(stats_of(w).oldest_letter_at, START_TIME + 600000 * (belay_time)BELAY_US_PER_MS);
+    assert_int_equal(stats_of(w).new_groups, 2); /* of its kind there is another letter */
     pass_ms(w, 3600000);
     world_settle(w);
     assert_int_equal(stats_of(w).new_groups, 0);
@@ -256,12 +257,46 @@ static void a_group_is_new_for_an_hour_after_its_first_letter_also_after_a_crash
     assert_int_equal(stats_of(w).new_groups, 0);
 }
 
+static void a_group_without_letters_is_no_news(void **state)
+{
+    struct world *w = *state;
+    world_settle(w);
+    publish(w, "", "x");
+    fail_as(w, 1, 1);
+    letter(w, take_one(w, 1), false);
+    assert_int_equal(stats_of(w).new_groups, 1);
+    bool attempted = false; /* as a saga does with a message that it takes back */
+    world_ok(w, belay_broker_cancel(w->b, w->sub, 1, BELAY_STR("compensated"), w->now, &attempted, &w->err));
+    assert_int_equal(stats_of(w).new_groups, 0);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    belay_broker_tick(w->b, w->now);
+    assert_int_equal(stats_of(w).new_groups, 0);
+    publish(w, "", "x"); /* the same again within the hour, and it stays */
+    fail_as(w, 1, 2);
+    letter(w, take_one(w, 2), false);
+    assert_int_equal(stats_of(w).new_groups, 1);
+    world_settle(w);
+    world_reopen(w, SIM_POWER);
+    assert_int_equal(stats_of(w).new_groups, 0); /* not counted yet */
+    belay_broker_tick(w->b, w->now);
+    assert_int_equal(stats_of(w).new_groups, 1);
+    world_ok(w, belay_broker_letter_discard(w->b, w->sub, 2, BELAY_STR("x"), BELAY_STR("me"), w->now, &w->err));
+    assert_int_equal(stats_of(w).new_groups, 0);
+    pass_ms(w, 7200000);
+    publish(w, "", "x"); /* and again when it is known for long */
+    fail_as(w, 1, 3);
+    letter(w, take_one(w, 3), false);
+    assert_int_equal(stats_of(w).new_groups, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(every_way_finds_what_a_walk_finds),
         WORLD_TEST(a_group_tells_since_when_and_how_many),
         WORLD_TEST(a_group_counts_what_is_a_letter_and_outlives_its_letters),
+        WORLD_TEST(a_group_without_letters_is_no_news),
         WORLD_TEST(a_group_is_new_for_an_hour_after_its_first_letter_also_after_a_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
