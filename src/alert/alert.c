@@ -17,6 +17,7 @@ struct alert {
     enum belay_alert_state state;
     bool breach, seen;
     belay_time since, told_at;
+    belay_time due_at; /* since when there is news; 0: none */
     double value, told_value;
     uint64_t told;
     /* EVENT */
@@ -24,8 +25,16 @@ struct alert {
     int64_t slice; /* number of the newest, in slices since the epoch */
 };
 
+enum { KINDS = 4 }; /* of notices of a rule: firing and over, of others and of our own */
+
+struct group {
+    belay_time told_at[KINDS];  /* 0: never */
+    belay_time due_at[KINDS];   /* of the first with news; 0: nobody. As of the last look */
+};
+
 struct belay_alerts {
     const struct belay_alert_def *defs;
+    struct group *groups; /* of each rule; NULL: no memory, then notices come as they are due */
     uint32_t def_count, count;
     struct belay_list alerts;
     struct belay_silences silences;
@@ -111,6 +120,7 @@ void belay_alerts_free(struct belay_alerts *a)
         forget(a, alert_of(a->alerts.next));
     belay_silences_deinit(&a->silences);
     belay_map_deinit(&a->by_key);
+    belay_free(a->groups);
     belay_free(a);
 }
 
@@ -120,6 +130,19 @@ static const struct belay_alert_def *rule_of(const struct belay_alert_def *defs,
         if (belay_str_eq(defs[i].name, name))
             return &defs[i];
     return NULL;
+}
+
+/* When each was told last is kept by its name. */
+static void regroup(struct belay_alerts *a, const struct belay_alert_def *defs, uint32_t count)
+{
+    struct group *groups = belay_calloc(count + 1, sizeof *groups);
+    for (uint32_t i = 0; groups && a->groups && i < a->def_count; i++) {
+        const struct belay_alert_def *def = rule_of(defs, count, a->defs[i].name);
+        if (def && def->on == a->defs[i].on)
+            groups[def - defs] = a->groups[i];
+    }
+    belay_free(a->groups);
+    a->groups = groups;
 }
 
 void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def *defs, uint32_t count)
@@ -133,6 +156,7 @@ void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def
         else
             forget(a, x);
     }
+    regroup(a, defs, count);
     a->defs = defs;
     a->def_count = count;
 }
@@ -343,37 +367,125 @@ static void show(const struct belay_alerts *a, const struct alert *x, belay_time
                                        .value = x->value, .told = x->told };
 }
 
-bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_alert *ret_alert)
+static bool is_own(struct belay_str subject)
 {
+    return belay_str_starts(subject, BELAY_STR(BELAY_ALERT_OWN));
+}
+
+static int kind_of(const struct alert *x)
+{
+    return 2 * is_own(x->subject) + (x->state == BELAY_ALERT_OVER);
+}
+
+static bool is_told(const struct belay_alerts *a, const struct alert *x, belay_time now)
+{
+    return x->due_at && !belay_silences_until(&a->silences, x->def, x->subject, now);
+}
+
+/* Who has news, since when; what nobody wants to hear of goes. */
+static void look_for_news(struct belay_alerts *a, belay_time now)
+{
+    for (uint32_t i = 0; a->groups && i < a->def_count; i++)
+        memset(a->groups[i].due_at, 0, sizeof a->groups[i].due_at);
     for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
         struct alert *x = alert_of(n);
         n = n->next;
-        if (!is_due(x, now))
+        x->due_at = !is_due(x, now) ? 0 : x->due_at ? x->due_at : now;
+        if (!is_told(a, x, now)) {
+            if (x->state == BELAY_ALERT_OVER)
+                forget(a, x);
             continue;
-        if (!belay_silences_until(&a->silences, x->def, x->subject, now)) {
-            show(a, x, now, ret_alert);
-            return true;
         }
-        if (x->state == BELAY_ALERT_OVER) /* nobody wants to hear of it */
-            forget(a, x);
+        belay_time *first = a->groups ? &a->groups[x->def - a->defs].due_at[kind_of(x)] : NULL;
+        if (first && (!*first || x->due_at < *first))
+            *first = x->due_at;
+    }
+}
+
+/* May its notice go now? */
+static bool is_ripe(const struct belay_alerts *a, const struct alert *x, belay_time now)
+{
+    const struct group *g = a->groups ? &a->groups[x->def - a->defs] : NULL;
+    int kind = kind_of(x);
+    if (!g)
+        return true;
+    BELAY_ASSERT(g->due_at[kind]);
+    return now >= belay_time_add_ms(g->due_at[kind], (int64_t)x->def->wait_ms)
+           && (!g->told_at[kind] || now >= belay_time_add_ms(g->told_at[kind], (int64_t)x->def->interval_ms));
+}
+
+static bool is_of(const struct alert *x, const struct belay_alert_notice *n)
+{
+    return x->def == n->def && is_own(x->subject) == n->own && x->state == n->state;
+}
+
+static double worse(const struct belay_alert_def *def, double a, double b)
+{
+    return (def->below ? a < b : a > b) ? a : b;
+}
+
+static void gather(const struct belay_alerts *a, const struct alert *first, belay_time now, struct belay_alert_notice *n)
+{
+    *n = (struct belay_alert_notice){ .def = first->def, .state = first->state, .own = is_own(first->subject),
+                                      .since = first->since, .value = first->value };
+    for (const struct belay_list *at = a->alerts.next; at != &a->alerts; at = at->next) {
+        const struct alert *x = alert_of((struct belay_list *)at);
+        n->firing += x->def == n->def && is_own(x->subject) == n->own && x->state == BELAY_ALERT_FIRING;
+        if (!is_of(x, n) || !is_told(a, x, now))
+            continue;
+        n->count++;
+        n->since = x->since < n->since ? x->since : n->since;
+        n->value = worse(n->def, x->value, n->value);
+    }
+    BELAY_ASSERT(n->count > 0);
+}
+
+bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_alert_notice *ret_notice)
+{
+    look_for_news(a, now);
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next) {
+        const struct alert *x = alert_of(n);
+        if (!is_told(a, x, now) || !is_ripe(a, x, now))
+            continue;
+        gather(a, x, now, ret_notice);
+        return true;
     }
     return false;
 }
 
-void belay_alerts_told(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time now)
+void belay_alerts_each(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now,
+                       void (*each)(void *arg, const struct belay_alert *alert), void *arg)
 {
-    const struct belay_alert_def *def = rule_of(a->defs, a->def_count, rule);
-    struct alert *x = def ? find(a, def, subject) : NULL;
-    if (!x)
-        return;
-    if (x->state == BELAY_ALERT_OVER) {
-        forget(a, x);
-        return;
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next) {
+        const struct alert *x = alert_of(n);
+        struct belay_alert shown;
+        if (!is_of(x, notice) || !is_told(a, x, now))
+            continue;
+        show(a, x, now, &shown);
+        each(arg, &shown);
     }
-    BELAY_ASSERT(x->state == BELAY_ALERT_FIRING);
-    x->told++;
-    x->told_at = now;
-    x->told_value = x->value;
+}
+
+void belay_alerts_told(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now)
+{
+    uint32_t count = 0;
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
+        struct alert *x = alert_of(n);
+        n = n->next;
+        if (!is_of(x, notice) || !is_told(a, x, now))
+            continue;
+        if (count++ == 0 && a->groups)
+            a->groups[x->def - a->defs].told_at[kind_of(x)] = now;
+        if (x->state == BELAY_ALERT_OVER) {
+            forget(a, x);
+            continue;
+        }
+        x->told++;
+        x->told_at = now;
+        x->told_value = x->value;
+        x->due_at = 0;
+    }
+    BELAY_ASSERT(count == notice->count);
 }
 
 /* ---- looking ---- */

@@ -12,8 +12,14 @@
  * lost with the process is not lost for good.  An event is not: it counts when it happens.
  * A silence (silence.h) keeps an alert from being told, not from being known.
  *
+ * A notice is of one rule and tells all its subjects of which there is news, firing or over, each in its own notices:
+ *
+ *   first news        + wait_ms, and interval_ms after the last notice of this kind
+ *      |-------- others come ---------|-> told, all together
+ *
+ *
  * Sans-I/O: time comes in (monotone engine time), notices go out; belay_alerts_told makes a notice done, so that
- * one that found no room is offered again.  Uses: model.  Thread: one owner.
+ * one that found no room is offered again.  Each subject is told in exactly one notice for each of its news.  Uses: model.  Thread: one owner.
  * Bounds: BELAY_ALERTS_MAX alerts; what is beyond is counted (belay_alerts_dropped) and not told. */
 #ifndef BELAY_ALERT_ALERT_H
 #define BELAY_ALERT_ALERT_H
@@ -53,10 +59,23 @@ void belay_alerts_sampled(struct belay_alerts *a, belay_time now);
 /* Something was written to the log. */
 void belay_alerts_event(struct belay_alerts *a, struct belay_str name, struct belay_str owner, belay_time now);
 
-/* The next alert that has to be told now; false: none. state FIRING or OVER. */
-bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_alert *ret_alert);
-/* It was told (or must not be): rule and subject as next gave them. OVER: it is forgotten. */
-void belay_alerts_told(struct belay_alerts *a, struct belay_str rule, struct belay_str subject, belay_time now);
+/* What has to be told now: of one rule all subjects with news of one kind. */
+struct belay_alert_notice {
+    const struct belay_alert_def *def;
+    enum belay_alert_state state; /* FIRING or OVER */
+    bool own;            /* about the flows that tell alerts themselves: for the log, told aloud it would go round */
+    uint32_t count;      /* subjects, at least one */
+    uint32_t firing;     /* subjects of the rule that fire once this is told */
+    belay_time since;    /* of the oldest */
+    double value;        /* the worst */
+};
+/* The next; false: none now. Nothing is done: what was not told is offered again. */
+bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_alert_notice *ret_notice);
+/* Its subjects, in the order in which they came. Same now as next, and nothing changed since; so below. */
+void belay_alerts_each(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now,
+                       void (*each)(void *arg, const struct belay_alert *alert), void *arg);
+/* It was told, with all its subjects. OVER: they are forgotten. */
+void belay_alerts_told(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now);
 
 /* What is not told for now, also alerts that come only then. They outlive a configure: one may name a rule that is not
  * there (any more). */
@@ -66,6 +85,8 @@ struct belay_silences *belay_alerts_silences(struct belay_alerts *a);
 bool belay_alerts_look(const struct belay_alerts *a, uint32_t index, belay_time now, struct belay_alert *ret_alert);
 uint32_t belay_alerts_firing(const struct belay_alerts *a);
 uint64_t belay_alerts_dropped(const struct belay_alerts *a);
+/* What the queues and flows are called that notices go through: this and the channel's name. */
+#define BELAY_ALERT_OWN "alerts."
 /* A name of the log, or a beginning and "*". */
 bool belay_alert_matches(struct belay_str pattern, struct belay_str name);
 

@@ -194,6 +194,7 @@
 #define BELAY_ALERTS_MAX 4096             /* rules times subjects that are in trouble at once */
 #define BELAY_SILENCES_MAX 256
 #define BELAY_SILENCE_TEXT_BYTES_MAX 512  /* of a reason */
+#define BELAY_ALERT_NAMED_MAX 100         /* subjects that a notice names; the others it counts */
 #define BELAY_ALERT_CHANNELS_MAX 16       /* of one rule: the first and its fallbacks */
 #define BELAY_METRIC_FAMILIES_MAX 256
 #define BELAY_METRIC_LABELS_MAX 4

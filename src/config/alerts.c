@@ -9,6 +9,10 @@
 #include "config/redact.h"
 #include "config/scalar.h"
 
+/* As the table of the section says. */
+#define GROUP_WAIT_MS 5000
+#define GROUP_INTERVAL_MS 60000
+
 /* ---- rules ---- */
 
 static const struct config_word on_words[] = {
@@ -54,6 +58,11 @@ static const struct config_key rule_keys[] = {
       CONFIG_FIELD(struct rule_raw, def.repeat_ms) },
     { "regroup", CONFIG_DURATION, "Where there is more of it, told again after this time.", .default_ = "5m",
       .min = 1000, CONFIG_FIELD(struct rule_raw, def.regroup_ms) },
+    { "group_wait", CONFIG_DURATION,
+      "How long a notice waits for other subjects that fire, or are over, meanwhile: all go into it. Without it the section's.",
+      .max = 3600000, CONFIG_FIELD(struct rule_raw, def.wait_ms) },
+    { "group_interval", CONFIG_DURATION, "Between two notices of this rule. Without it the section's.", .max = 86400000,
+      CONFIG_FIELD(struct rule_raw, def.interval_ms) },
     { "level", CONFIG_WORD, "warn or error.", .default_ = "warn", CONFIG_FIELD(struct rule_raw, level),
       .words = level_words },
     { "summary", CONFIG_STRING, "One sentence: what it means.", CONFIG_FIELD(struct rule_raw, def.summary) },
@@ -150,14 +159,16 @@ static const char *const preset_bodies[] = {
     " 'version': '1.4', 'body': ["
     " { 'type': 'TextBlock', 'weight': 'bolder', 'wrap': true, 'text': $uppercase(status) & ' ' & rule & ' ' & subject },"
     " { 'type': 'TextBlock', 'wrap': true, 'text': summary & (hint ? '\n\n' & hint : '') } ] } } ] } %}",
-    "{% { 'routing_key': $vars.key, 'event_action': status = 'resolved' ? 'resolve' : 'trigger',"
-    " 'dedup_key': application & '/' & rule & '/' & subject,"
-    " 'payload': { 'summary': rule & (subject ? ' ' & subject : '') & ': ' & summary, 'source': application,"
+    "{% { 'routing_key': $vars.key, 'event_action': status = 'resolved' and firing = 0 ? 'resolve' : 'trigger',"
+    " 'dedup_key': application & '/' & rule,"
+    " 'payload': { 'summary': (status = 'resolved' ? 'over: ' : '') & rule & (subject ? ' ' & subject : '') & ': ' & summary, 'source': application,"
     " 'severity': level = 'error' ? 'critical' : 'warning', 'timestamp': at, 'component': subject,"
     " 'custom_details': { 'value': value, 'hint': hint, 'since': since } } } %}",
-    "{% [ $merge([ { 'labels': { 'alertname': rule, 'subject': subject, 'severity': level,"
-    " 'application': application }, 'annotations': { 'summary': summary, 'hint': hint }, 'startsAt': since },"
-    " status = 'resolved' ? { 'endsAt': at } : {} ]) ] %}",
+    "{% ( $n := $; $all := count > $count(subjects) ? $append(subjects,"
+    " { 'subject': $string(count - $count(subjects)) & ' more', 'since': since }) : subjects;"
+    " [ $all.$merge([ { 'labels': { 'alertname': $n.rule, 'subject': subject, 'severity': $n.level,"
+    " 'application': $n.application }, 'annotations': { 'summary': $n.summary, 'hint': $n.hint }, 'startsAt': since },"
+    " $n.status = 'resolved' ? { 'endsAt': $n.at } : {} ]) ] ) %}",
 };
 
 struct webhook_raw {
@@ -175,7 +186,7 @@ static const struct config_key webhook_keys[] = {
       CONFIG_FIELD(struct webhook_raw, headers) },
     { "body", CONFIG_VALUE_NODE, .shape = "template",
       .help = "What is posted instead: the notice has rule, subject, status (firing, resolved), level, summary, "
-              "hint, value, since, at, application.",
+              "hint, value, since, at, application, count, subjects, firing (docs/alerts.md).",
       CONFIG_FIELD(struct webhook_raw, body) },
     { "ca_file", CONFIG_TEXT_NODE, .shape = "path of a file",
       .help = "PEM file with the authorities to trust instead of the system's.",
@@ -268,7 +279,8 @@ static const struct config_kind kind_channel = {
 };
 
 struct alerts_raw {
-    const struct config_node *channels, *rules, *to;
+    const struct config_node *node, *channels, *rules, *to;
+    uint64_t wait_ms, interval_ms;
     bool built_in;
 };
 static const struct config_key alerts_keys[] = {
@@ -277,6 +289,10 @@ static const struct config_key alerts_keys[] = {
     { "rules", CONFIG_NAMED_NODE, "When somebody is told.", CONFIG_FIELD(struct alerts_raw, rules), .kind = &kind_rule },
     { "to", CONFIG_TEXTS_NODE, "Channels of rules that name none, the built-in ones too.",
       CONFIG_FIELD(struct alerts_raw, to) },
+    { "group_wait", CONFIG_DURATION, "Of rules that say none: how long a notice waits for other subjects of its rule.",
+      .default_ = "5s", .max = 3600000, CONFIG_FIELD(struct alerts_raw, wait_ms) },
+    { "group_interval", CONFIG_DURATION, "Of rules that say none: the time between two notices of one rule.",
+      .default_ = "1m", .max = 86400000, CONFIG_FIELD(struct alerts_raw, interval_ms) },
     { "built_in", CONFIG_BOOL, "Whether the built-in rules hold.", .default_ = "true",
       CONFIG_FIELD(struct alerts_raw, built_in) },
     { 0 },
@@ -513,6 +529,24 @@ static const struct config_node *default_to(const struct rules *r, const struct 
     return NULL;
 }
 
+/* The section's own words, else the first that any section has, else the defaults. node: the rule, or NULL. */
+static void take_group(const struct rules *r, const struct alerts_raw *section, const struct config_node *node,
+                       struct belay_alert_def *def)
+{
+    const struct alerts_raw *wait = NULL, *interval = NULL;
+    for (uint32_t i = 0; i <= r->section_count; i++) {
+        const struct alerts_raw *s = i == 0 ? section : &r->sections[i - 1];
+        if (s && !wait && config_get(s->node, "group_wait"))
+            wait = s;
+        if (s && !interval && config_get(s->node, "group_interval"))
+            interval = s;
+    }
+    if (!node || !config_get(node, "group_wait"))
+        def->wait_ms = wait ? wait->wait_ms : GROUP_WAIT_MS;
+    if (!node || !config_get(node, "group_interval"))
+        def->interval_ms = interval ? interval->interval_ms : GROUP_INTERVAL_MS;
+}
+
 /* "0", "15m", "512MiB", "80%", as the figure is one. */
 static bool bound_of(enum belay_alert_on on, struct belay_str text, double *ret_bound)
 {
@@ -571,6 +605,7 @@ static void take_rule(struct rules *r, const struct alerts_raw *section, const s
     def->below = raw.below;
     take_bound(c, raw.above ? raw.above : raw.below, def);
     take_to(r, raw.to ? raw.to : default_to(r, section), def);
+    take_group(r, section, link->value, def);
     if (!def->summary.n)
         def->summary = config_keep(c, raw.event.n ? raw.event : belay_str_c(on_words[raw.on].name));
     if (raw.off)
@@ -596,6 +631,7 @@ static void take_built_in(struct rules *r)
             config_duration(belay_str_c(built_in[i].within), &def.within_ms);
         def.repeat_ms = 4 * 3600000;
         def.regroup_ms = 5 * 60000;
+        take_group(r, NULL, NULL, &def);
         def.urgent = strcmp(built_in[i].level, "error") == 0;
         def.event = belay_str_c(built_in[i].event ? built_in[i].event : "");
         def.summary = belay_str_c(built_in[i].summary);
@@ -662,6 +698,7 @@ void config_alerts(struct config *c, const struct config_node *const *sections, 
         struct alerts_raw *to = &raw[r.section_count++];
         at = sections[i];
         config_parse(c, &config_kind_alerts, at, to);
+        to->node = at;
         to->channels = names_of(c, to->channels);
         to->rules = names_of(c, to->rules);
         r.max += config_count(to->rules);

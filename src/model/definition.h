@@ -405,6 +405,8 @@ struct belay_alert_def {
     uint64_t within_ms;          /* EVENT: the window that is counted; it is over when that was quiet */
     uint64_t repeat_ms;          /* told again while it fires; 0: never */
     uint64_t regroup_ms;         /* where grows are told: not more often than this */
+    uint64_t wait_ms;            /* from the first news to the notice, so that others come into it */
+    uint64_t interval_ms;        /* between two notices of the rule */
     bool urgent;                 /* level error, else warn */
     struct belay_str summary;    /* one sentence: what it means */
     struct belay_str hint;       /* a command that shows more; "{subject}" is replaced */

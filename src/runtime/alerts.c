@@ -11,8 +11,6 @@
 #define NOTICE_BYTES_MAX BELAY_KIB(64)
 #define TELL_MAX 64 /* notices of one round */
 
-static const struct belay_str own = BELAY_STR_INIT("alerts."); /* of our own queues and flows */
-
 int alerts_init(struct alerts *a, struct belay_log *log, struct belay_metrics *metrics, struct belay_err *err)
 {
     static const struct belay_metric_def firing = { "belay_alerts_firing", "Alerts that fire now.", BELAY_METRIC_GAUGE,
@@ -148,12 +146,15 @@ static void forget_silences(struct alerts *a, struct belay_engine *e, belay_time
 /* ---- telling ---- */
 
 struct notice {
-    struct belay_str rule, subject, summary, hint;
+    struct belay_str rule, subject, summary, hint; /* subject: for people; of several "a, b, c and 197 more" */
     const char *status, *on;
     bool urgent;
     double value;
     char shown[BELAY_ALERT_VALUE_BYTES]; /* the value with its unit */
     belay_time since, at;
+    uint32_t count, firing;
+    struct belay_str subjects; /* JSON, elements with commas */
+    struct belay_str key;      /* notices of one key are told in order */
     const struct belay_str *to;
     uint32_t to_count;
 };
@@ -201,6 +202,14 @@ static void write_notice(struct belay_buf *out, const struct alerts *a, const st
     put_text(&o, "shown", belay_str_c(n->shown));
     put_time(&o, "since", n->since);
     put_time(&o, "at", n->at);
+    belay_json_key(&o, "count");
+    belay_json_put_uint(&o, n->count);
+    belay_json_key(&o, "firing");
+    belay_json_put_uint(&o, n->firing);
+    belay_json_key(&o, "subjects");
+    belay_json_begin_array(&o);
+    belay_buf_put_str(out, n->subjects);
+    belay_json_end_array(&o);
     put_text(&o, "application", a->definitions->name);
     belay_json_key(&o, "fallback");
     belay_json_begin_array(&o);
@@ -217,13 +226,13 @@ static int publish(const struct alerts *a, struct belay_engine *e, const struct 
     struct belay_buf body;
     int queue_n = snprintf(queue, sizeof queue, "alerts.%.*s", BELAY_STR_ARG(n->to[0]));
     int key_n = snprintf(key, sizeof key, "%.*s|%.*s", BELAY_STR_ARG(n->rule), BELAY_STR_ARG(n->subject));
-    struct belay_str k = belay_str(key, key_n < (int)sizeof key ? (size_t)key_n : sizeof key - 1);
-    belay_message_derive_id(k, belay_str_c(n->status), (uint64_t)n->at, id);
+    struct belay_str whole = belay_str(key, key_n < (int)sizeof key ? (size_t)key_n : sizeof key - 1);
+    belay_message_derive_id(whole, belay_str_c(n->status), (uint64_t)n->at, id);
     belay_buf_init(&body, NOTICE_BYTES_MAX);
     write_notice(&body, a, n);
     int status = belay_buf_status(&body);
     if (status == BELAY_OK) {
-        const struct belay_message m = { .id = belay_str(id, 32), .source = BELAY_STR("/alerts"), .key = k,
+        const struct belay_message m = { .id = belay_str(id, 32), .source = BELAY_STR("/alerts"), .key = n->key,
                                          .type = BELAY_STR("alert"), .correlationid = belay_str(id, 32), .time = n->at,
                                          .datacontenttype = BELAY_STR("application/json"),
                                          .body = belay_buf_view(&body) };
@@ -235,14 +244,53 @@ static int publish(const struct alerts *a, struct belay_engine *e, const struct 
     return status;
 }
 
-static void write_log(const struct alerts *a, const struct notice *n, belay_time now)
+/* ---- what a notice tells of its subjects ---- */
+
+#define SHOWN 3 /* subjects in the text for people */
+
+struct telling {
+    struct alerts *alerts;
+    struct belay_buf text, subjects;
+    uint32_t count, of;
+    belay_time now;
+};
+
+static void name_subject(void *arg, const struct belay_alert *x)
 {
-    bool over = strcmp(n->status, "resolved") == 0;
-    enum belay_log_level level = over ? BELAY_LOG_INFO : n->urgent ? BELAY_LOG_ERROR : BELAY_LOG_WARN;
-    BELAY_LOG(a->log, level, now, over ? "alert.resolved" : "alert.firing", belay_f_str("rule", n->rule),
-              belay_f_str("subject", n->subject), belay_f_str("summary", n->summary), belay_f_double("value", n->value),
-              belay_f_str("shown", belay_str_c(n->shown)),
-              belay_f_time("since", n->since), belay_f_str("to", n->to_count ? n->to[0] : BELAY_STR_NONE));
+    struct telling *t = arg;
+    char shown[BELAY_ALERT_VALUE_BYTES];
+    uint32_t at = t->count++;
+    if (at < SHOWN) {
+        belay_buf_put_str(&t->text, at == 0 ? BELAY_STR("") : at + 1 == t->of ? BELAY_STR(" and ") : BELAY_STR(", "));
+        belay_buf_put_str(&t->text, x->subject);
+    }
+    if (at >= BELAY_ALERT_NAMED_MAX)
+        return;
+    belay_alert_value_text(belay_alert_unit(x->def->on), x->value, shown);
+    belay_buf_put_str(&t->subjects, at ? BELAY_STR(",") : BELAY_STR(""));
+    struct belay_json_out o = belay_json_out(&t->subjects);
+    belay_json_begin_object(&o);
+    put_text(&o, "subject", x->subject);
+    belay_json_key(&o, "value");
+    belay_json_put_double(&o, x->value);
+    put_text(&o, "shown", belay_str_c(shown));
+    put_time(&o, "since", x->since);
+    belay_json_end_object(&o);
+}
+
+/* One line each: the log leaves out nobody. */
+static void log_subject(void *arg, const struct belay_alert *x)
+{
+    struct telling *t = arg;
+    bool over = x->state == BELAY_ALERT_OVER;
+    char shown[BELAY_ALERT_VALUE_BYTES];
+    enum belay_log_level level = over ? BELAY_LOG_INFO : x->def->urgent ? BELAY_LOG_ERROR : BELAY_LOG_WARN;
+    bool aloud = x->def->to_count && !belay_str_starts(x->subject, BELAY_STR(BELAY_ALERT_OWN));
+    belay_alert_value_text(belay_alert_unit(x->def->on), x->value, shown);
+    BELAY_LOG(t->alerts->log, level, t->now, over ? "alert.resolved" : "alert.firing", belay_f_str("rule", x->def->name),
+              belay_f_str("subject", x->subject), belay_f_str("summary", x->def->summary), belay_f_double("value", x->value),
+              belay_f_str("shown", belay_str_c(shown)), belay_f_time("since", x->since), belay_f_uint("of", t->of),
+              belay_f_str("to", aloud ? x->def->to[0] : BELAY_STR_NONE));
 }
 
 static void log_waits(struct alerts *a, const struct notice *n, const struct belay_err *err, belay_time now)
@@ -253,33 +301,48 @@ static void log_waits(struct alerts *a, const struct notice *n, const struct bel
     a->waits = true;
 }
 
-/* False: there was no room; it is offered again. */
-static bool tell(struct alerts *a, struct belay_engine *e, const struct belay_alert *x, belay_time now)
+static int tell_aloud(struct alerts *a, struct belay_engine *e, const struct belay_alert_notice *x, struct telling *t)
 {
     const struct belay_alert_def *def = x->def;
-    /* What is wrong with a channel's own flow is for the log: told through channels it would go round. */
-    bool aloud = def->to_count > 0 && !belay_str_starts(x->subject, own);
-    struct notice n = { .rule = def->name, .subject = x->subject, .summary = def->summary, .hint = def->hint,
-                              .status = belay_alert_state_name(x->state), .on = belay_alert_on_name(def->on),
-                              .urgent = def->urgent, .value = x->value, .since = x->since, .at = now, .to = def->to,
-                              .to_count = aloud ? def->to_count : 0 };
     struct belay_err err;
+    belay_alerts_each(a->rules, x, t->now, name_subject, t);
+    if (x->count > SHOWN)
+        belay_buf_printf(&t->text, " and %u more", x->count - SHOWN);
+    struct notice n = { .rule = def->name, .summary = def->summary, .key = def->name, .subject = belay_buf_view(&t->text),
+                        .hint = x->count == 1 || !def->hint.n ? def->hint : BELAY_STR("belay alert ls"),
+                        .status = belay_alert_state_name(x->state), .on = belay_alert_on_name(def->on), .urgent = def->urgent,
+                        .value = x->value, .since = x->since, .at = t->now, .count = x->count, .firing = x->firing,
+                        .subjects = belay_buf_view(&t->subjects), .to = def->to, .to_count = def->to_count };
     belay_alert_value_text(belay_alert_unit(def->on), x->value, n.shown);
     belay_err_clear(&err);
-    int status = aloud ? publish(a, e, &n, &err) : BELAY_OK;
-    if (status != BELAY_OK && status != BELAY_NOTFOUND) {
-        log_waits(a, &n, &err, now);
+    int status = belay_buf_status(&t->text) ? belay_buf_status(&t->text) : belay_buf_status(&t->subjects);
+    status = status == BELAY_OK ? publish(a, e, &n, &err) : belay_fail(&err, status, "a notice of an alert");
+    if (status != BELAY_OK && status != BELAY_NOTFOUND)
+        log_waits(a, &n, &err, t->now);
+    return status;
+}
+
+/* False: there was no room; it is offered again. */
+static bool tell(struct alerts *a, struct belay_engine *e, const struct belay_alert_notice *x, belay_time now)
+{
+    struct telling t = { .alerts = a, .of = x->count, .now = now };
+    belay_buf_init(&t.text, NOTICE_BYTES_MAX);
+    belay_buf_init(&t.subjects, NOTICE_BYTES_MAX);
+    int status = x->def->to_count && !x->own ? tell_aloud(a, e, x, &t) : BELAY_OK;
+    belay_buf_deinit(&t.text);
+    belay_buf_deinit(&t.subjects);
+    if (status != BELAY_OK && status != BELAY_NOTFOUND)
         return false;
-    }
     a->waits = false;
-    write_log(a, &n, now);
+    belay_alerts_each(a->rules, x, now, log_subject, &t);
     belay_counter_add_owned(a->told, 1);
+    belay_alerts_told(a->rules, x, now);
     return true;
 }
 
 void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
 {
-    struct belay_alert x;
+    struct belay_alert_notice x;
     belay_time now = forward(a, wall);
     if (!a->definitions || now - a->round_at < ROUND_US)
         return;
@@ -290,18 +353,27 @@ void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
     for (uint32_t n = atomic_exchange(&a->reloads_failed, 0); n > 0; n--)
         belay_alerts_event(a->rules, BELAY_STR("config.reload_failed"), BELAY_STR_NONE, now);
     belay_alerts_sampled(a->rules, now);
-    for (int i = 0; i < TELL_MAX && belay_alerts_next(a->rules, now, &x) && tell(a, e, &x, now); i++)
-        belay_alerts_told(a->rules, x.def->name, x.subject, now);
+    for (int i = 0; i < TELL_MAX && belay_alerts_next(a->rules, now, &x); i++)
+        if (!tell(a, e, &x, now))
+            break;
     belay_gauge_set(a->firing, belay_alerts_firing(a->rules));
 }
 
 int alerts_test(struct alerts *a, struct belay_engine *e, struct belay_str channel, struct belay_str who, belay_time now,
                 struct belay_err *err)
 {
+    struct telling t = { .alerts = a, .of = 1, .now = now };
+    static const struct belay_alert_def test = { .on = BELAY_ALERT_EVENT };
+    belay_buf_init(&t.text, NOTICE_BYTES_MAX);
+    belay_buf_init(&t.subjects, NOTICE_BYTES_MAX);
+    name_subject(&t, &(struct belay_alert){ .def = &test, .subject = who, .value = 1, .since = now });
     const struct notice n = { .rule = BELAY_STR("test"), .subject = who, .status = "firing", .on = "event", .value = 1, .shown = "1",
+                              .count = 1, .firing = 1, .subjects = belay_buf_view(&t.subjects), .key = who,
                               .summary = BELAY_STR("somebody tests this channel; nothing is wrong"), .since = now,
                               .at = now, .to = &channel, .to_count = 1 };
-    int status = publish(a, e, &n, err);
+    int status = belay_buf_status(&t.subjects) ? belay_fail(err, BELAY_NOMEM, "a notice") : publish(a, e, &n, err);
+    belay_buf_deinit(&t.text);
+    belay_buf_deinit(&t.subjects);
     if (status == BELAY_NOTFOUND)
         return belay_fail(err, status, "there is no alert channel '%.*s'; it is defined under alerts: channels:",
                           BELAY_STR_ARG(channel));

@@ -13,7 +13,7 @@ from smtp_box import Mailbox
 from world import belay, belay_json, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
-from test_alerts import Sink  # noqa: E402
+from test_alerts import Many, Sink  # noqa: E402
 from test_operations import Small  # noqa: E402
 
 CYCLES = min(25, int(os.environ.get("BELAY_CRASH_CYCLES", "25")))
@@ -21,6 +21,8 @@ RETRY = "retry: {{ max_attempts: 1000, initial: 20ms, max: 100ms }}"
 ALERTS = """
 alerts:
   to: [hook]
+  group_wait: 200ms
+  group_interval: 1s
   channels:
     hook: {{ webhook: {{ url: "http://127.0.0.1:{hook}/" }}, """ + RETRY + """ }}
     mail:
@@ -103,3 +105,30 @@ def test_what_was_accepted_is_told_over_kills(tmp_path):
         world.stop()
         hook.close()
         mail.close()
+
+
+def test_after_a_kill_each_subject_that_still_fires_is_in_exactly_one_notice(tmp_path):
+    """Notices of many flows, gathered, while the process is killed again and again: what was told before is told once more
+    after each start, as one group, and nobody is in it twice or left out."""
+    rng, flows = random.Random(7), 20
+    hook = Sink()
+    world = Many(str(tmp_path), hook.port, flows)
+    try:
+        world.start()
+        world.put("unshippable-1", "k")
+        for _ in range(max(2, CYCLES // 3)):
+            time.sleep(rng.uniform(0.5, 4))
+            world.kill()
+            now = time.time()
+            began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}"
+            world.start()
+
+        def told():
+            return [n for path, n in hook.posts if path == "/hook" and n["rule"] == "dead-letters" and n["at"] >= began]
+        until(lambda: sum(n["count"] for n in told()) >= flows, 90)
+        named = [s["subject"] for n in told() for s in n["subjects"]]
+        assert sorted(named) == sorted(f"f-{i}" for i in range(flows))
+        assert all(n["status"] == "firing" for n in told())
+    finally:
+        world.stop()
+        hook.close()

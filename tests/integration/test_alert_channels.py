@@ -22,6 +22,7 @@ def config(text, **values):
 MAIL = """
 alerts:
   to: [mail, chat]
+  group_wait: 100ms
   channels:
     mail:
       email: {{ server: "127.0.0.1:{port}", username: ops, password: s3cret, from: belay@example.com,
@@ -33,6 +34,7 @@ alerts:
 PROGRAM = """
 alerts:
   to: [page, chat]
+  group_wait: 100ms
   channels:
     page:
       command: {{ run: [{program}, --urgent, "a b; touch {trap}"], env: {{ PAGER: "n 1" }}, timeout: {timeout} }}

@@ -41,6 +41,8 @@ class Sink:
 ALERTS = """
 alerts:
   to: [ops, chat]
+  group_wait: 100ms
+  group_interval: 1s
   channels:
     ops: {{ webhook: {{ url: "http://127.0.0.1:{port}/hook?sig=s3cret" }}, retry: {{ max_attempts: 2, initial: 10ms, max: 20ms }} }}
     chat: {{ webhook: {{ url: "http://127.0.0.1:{chat}/chat", preset: slack }} }}
@@ -132,11 +134,12 @@ def test_a_silenced_alert_is_shown_and_not_told_also_after_kill_9(small, sinks):
 
 
 def test_a_silence_ends_by_itself(small, sinks):
-    belay("alert", "silence", "add", "dead-letters", "--for", "2s", "--level", "error", "--reason", "short", data=small.data, check=True)
+    belay("alert", "silence", "add", "dead-letters", "--for", "5s", "--level", "error", "--reason", "short", data=small.data, check=True)
+    [silence] = silences(small)
     make_letter(small)
     until(lambda: told(sinks[0], "new-group"))
-    assert not told(sinks[0], "dead-letters")
-    until(lambda: told(sinks[0], "dead-letters"))
+    _, notice = until(lambda: told(sinks[0], "dead-letters"))[0]
+    assert notice["at"] >= silence["until"]
     until(lambda: silences(small) == [])
 
 
@@ -172,3 +175,85 @@ def test_a_bad_reload_alerts(small, sinks):
     small.write("1", ALERTS.format(port=sinks[0].port, chat=sinks[1].port) + "nonsense: 1\n")
     small.belay.send_signal(signal.SIGHUP)
     assert until(lambda: [n for _, n in sinks[0].posts if n["rule"] == "reload-failed"])
+
+
+MANY = """
+belay: 1
+name: many
+connections:
+  warehouse: {{ http: {{ base_url: "http://127.0.0.1:{warehouse}" }}, breaker: false }}
+apis:
+  door: {{ listen: "127.0.0.1:{api}", openapi: door.yaml }}
+topics:
+  all: {{}}
+alerts:
+  to: [ops, am]
+  group_wait: 2s
+  group_interval: 3s
+  channels:
+    ops: {{ webhook: {{ url: "http://127.0.0.1:{port}/hook" }} }}
+    am: {{ webhook: {{ url: "http://127.0.0.1:{port}/am", preset: alertmanager }} }}
+    page: {{ webhook: {{ url: "http://127.0.0.1:{port}/page", preset: pagerduty, key: k }} }}
+  rules:
+    letters-am: {{ on: letters, to: am }}
+    letters-page: {{ on: letters, to: page }}
+flows:
+  take:
+    from: {{ api: door, operation: put }}
+    steps: [ {{ publish: {{ topic: all, key: "{{% key %}}" }} }} ]
+    reply: {{ status: 202 }}
+"""
+
+FLOW_OF_MANY = """
+  f-{i}:
+    from: {{ topic: all }}
+    retry: {{ max_attempts: 1 }}
+    steps: [ {{ call: {{ connection: warehouse, method: PUT, path: "/shipments/{{% id %}}" }} }} ]
+"""
+
+
+class Many(Small):
+    def __init__(self, folder, port, count=120):
+        self.port, self.count = port, count
+        super().__init__(folder)
+
+    def write(self, version, more=""):
+        with open(f"{self.config}/belay.yaml", "w") as f:
+            f.write(MANY.format(warehouse=self.warehouse, api=self.api, port=self.port))
+            f.writelines(FLOW_OF_MANY.format(i=i) for i in range(self.count))
+
+
+@pytest.fixture
+def many(tmp_path, sinks):
+    w = Many(str(tmp_path), sinks[0].port)
+    w.start()
+    yield w
+    w.stop()
+
+
+def counted(notices, status):
+    return sum(n["count"] for n in notices if n["rule"] == "dead-letters" and n["status"] == status)
+
+
+def test_a_hundred_flows_that_fail_at_once_are_few_notices_and_none_is_left_out(many, sinks):
+    """One message makes 120 letters: each flow is told once, named or counted, and once that it is over."""
+    many.put("unshippable-1", "k")
+    hook = lambda: [n for path, n in sinks[0].posts if path == "/hook"]
+    until(lambda: counted(hook(), "firing") == 120, 60)
+    notices = [n for n in hook() if n["rule"] == "dead-letters"]
+    assert len(notices) <= 12, [n["count"] for n in notices]  # one, were all handled within the wait
+    named = [s["subject"] for n in notices for s in n["subjects"]]
+    assert len(named) == len(set(named)) and all(len(n["subjects"]) == min(n["count"], 100) for n in notices)
+    for n in notices:
+        if n["count"] > 3:
+            assert n["subject"].endswith(f" and {n['count'] - 3} more") and n["hint"] == "belay alert ls"
+    assert notices[-1]["firing"] == 120
+    until(lambda: len({a["labels"]["subject"] for path, b in sinks[0].posts if path == "/am" for a in b}) >= 100, 60)
+    posts = [b for path, b in sinks[0].posts if path == "/am"]
+    assert all(a["labels"]["alertname"] == "letters-am" and a["startsAt"] for b in posts for a in b)
+    until(lambda: [b for path, b in sinks[0].posts if path == "/page"], 60)
+    belay("dlq", "discard", "--all", "--reason", "test", "--yes", data=many.data, check=True)
+    until(lambda: counted(hook(), "resolved") == 120, 60)
+    pages = until(lambda: [b for path, b in sinks[0].posts if path == "/page" and b["event_action"] == "resolve"], 60)
+    assert {b["dedup_key"] for path, b in sinks[0].posts if path == "/page"} == {"many/letters-page"} and len(pages) == 1
+    assert counted(hook(), "firing") == 120

@@ -97,6 +97,8 @@ sagas:
         compensate: {{}}
 alerts:
   to: ops
+  group_wait: 100ms
+  group_interval: 1s
   channels:
     ops: {{ webhook: "${{HOOK_URL}}" }}
     lost: {{ webhook: {{ url: "http://127.0.0.1:{nobody}/{hook}/lost" }}, retry: {{ max_attempts: 2, initial: 10ms, max: 10ms }} }}
