@@ -1,9 +1,12 @@
 #include "platform/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "platform/sys.h"
@@ -44,6 +47,26 @@ void belay_thread_join(struct belay_thread *t)
         return;
     must(pthread_join(t->handle, NULL));
     t->started = false;
+}
+
+/* The kernel's struct sched_attr, first version; glibc has none before 2.41. */
+struct scheduling {
+    uint32_t size_bytes, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t turn_ns, deadline_ns, period_ns;
+};
+
+/* Read first, so that nice is written back as it is. */
+void belay_thread_wish_turn_us(uint32_t turn_us)
+{
+    struct scheduling s = { 0 };
+    if (syscall(SYS_sched_getattr, 0, &s, sizeof s, 0) != 0 || s.policy != SCHED_OTHER)
+        return;
+    s.size_bytes = sizeof s;
+    s.turn_ns = (uint64_t)turn_us * 1000;
+    (void)syscall(SYS_sched_setattr, 0, &s, 0); /* refused: it stays as it was */
 }
 
 void belay_mutex_init(struct belay_mutex *m)

@@ -25,6 +25,10 @@ int belay_thread_start(struct belay_thread *t, const char *name, void (*run)(voi
                        struct belay_err *err) BELAY_MUST_CHECK;
 /* Waits for its end. No-op for one that was never started (zeroed) or was joined. */
 void belay_thread_join(struct belay_thread *t);
+/* Asks for turns of so long for the thread that calls. Who wakes with a shorter turn than the thread that runs is put in
+ * its place at once, so a short one is for who does little and then waits. Only a wish: kernels before 6.12 and sandboxes
+ * do not listen, and where an operator chose a policy for the process it stays as it is. */
+void belay_thread_wish_turn_us(uint32_t turn_us);
 /* Of the thread that calls, never the engine's: it has a clock of its own. */
 void belay_thread_sleep_ms(uint32_t ms);
 

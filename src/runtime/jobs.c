@@ -3,9 +3,14 @@
 #include "base/assert.h"
 #include "base/limits.h"
 
+/* So that a commit goes to the disk when it is sealed, and not when who sealed it sleeps (decision 0415). */
+#define COMMIT_TURN_US 100
+
 static void run_lane(void *ctx)
 {
     struct jobs_lane *lane = ctx;
+    if (lane == &lane->owner->lanes[BELAY_JOB_COMMIT])
+        belay_thread_wish_turn_us(COMMIT_TURN_US);
     for (;;) {
         struct belay_job *job;
         while ((job = belay_mailbox_take(lane->box))) {

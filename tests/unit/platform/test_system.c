@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "unit/tempdir.h"
 
@@ -75,6 +77,41 @@ static void threads_take_turns(void **state)
     belay_mutex_deinit(&p.m);
 }
 
+struct place {
+    int policy, nice;
+    struct sched_param param;
+};
+
+static struct place place_here(void)
+{
+    struct place p = { .policy = -1 };
+    (void)pthread_getschedparam(pthread_self(), &p.policy, &p.param);
+    p.nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+    return p;
+}
+
+static void wish(void *ctx)
+{
+    struct place *place = ctx;
+    place[0] = place_here();
+    belay_thread_wish_turn_us(100);
+    place[1] = place_here();
+}
+
+/* Whether the kernel listens or not. */
+static void a_wish_for_short_turns_changes_neither_policy_nor_nice(void **state)
+{
+    (void)state;
+    struct place place[2];
+    struct belay_thread t;
+    assert_ok(belay_thread_start(&t, "wish", wish, place, NULL));
+    belay_thread_join(&t);
+    assert_true(place[0].policy >= 0);
+    assert_int_equal(place[1].policy, place[0].policy);
+    assert_int_equal(place[1].param.sched_priority, place[0].param.sched_priority);
+    assert_int_equal(place[1].nice, place[0].nice);
+}
+
 static void the_system_says_why_in_our_words(void **state)
 {
     (void)state;
@@ -133,6 +170,7 @@ int main(void)
         cmocka_unit_test(clocks_run),
         cmocka_unit_test(entropy_differs),
         cmocka_unit_test(threads_take_turns),
+        cmocka_unit_test(a_wish_for_short_turns_changes_neither_policy_nor_nice),
         cmocka_unit_test(the_system_says_why_in_our_words),
         cmocka_unit_test(a_unix_socket_is_connected_to_where_somebody_listens),
     };
