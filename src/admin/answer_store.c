@@ -24,8 +24,8 @@ bool answer_audit(struct question *q, struct belay_engine *e, belay_time now)
     struct belay_keep_stats s;
     (void)e;
     (void)now;
-    belay_runtime_keep_stats(q->admin->runtime, &s);
-    if (!belay_str_eq(belay_str_c(s.work), BELAY_STR("audit")))
+    belay_runtime_audit_stats(q->admin->runtime, &s);
+    if (!s.work[0])
         return question_fail(q, BELAY_NOTFOUND, "no audit was asked for since the start: POST /audit begins one");
     belay_json_begin_object(&o);
     show_text(&o, "state", belay_str_c(s.state));
@@ -70,8 +70,8 @@ bool answer_backup(struct question *q, struct belay_engine *e, belay_time now)
     struct belay_keep_stats s;
     (void)e;
     (void)now;
-    belay_runtime_keep_stats(q->admin->runtime, &s);
-    if (!belay_str_eq(belay_str_c(s.work), BELAY_STR("backup")))
+    belay_runtime_backup_stats(q->admin->runtime, &s);
+    if (!s.work[0])
         return question_fail(q, BELAY_NOTFOUND, "no backup was asked for since the start: POST /backup begins one");
     belay_json_begin_object(&o);
     show_text(&o, "state", belay_str_c(s.state));
@@ -87,10 +87,25 @@ bool answer_backup(struct question *q, struct belay_engine *e, belay_time now)
         belay_json_key(&o, "position");
         belay_json_put_uint(&o, s.position);
     }
-    if (s.error.n)
+    if (s.error.n) {
+        show_text(&o, "status", belay_str_c(belay_status_name(s.status)));
         show_text(&o, "error", s.error);
+    }
     belay_json_end_object(&o);
     return true;
+}
+
+bool answer_backup_cancel(struct question *q, struct belay_engine *e, belay_time now)
+{
+    struct belay_keep_stats s;
+    belay_runtime_backup_stats(q->admin->runtime, &s);
+    struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_JOB, BELAY_STR("backup"), s.to, "cancel");
+    int status = belay_trail_begin(belay_engine_broker(e), &entry, BELAY_KIB(1), 1, &q->err);
+    if (status == BELAY_OK)
+        status = belay_runtime_backup_cancel(q->admin->runtime, &q->err);
+    if (status == BELAY_OK)
+        status = question_did(q, e, &entry, now);
+    return question_done(q, status);
 }
 
 /* A person has looked at what was restored. */

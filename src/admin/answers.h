@@ -54,6 +54,7 @@ bool answer_alert_test(struct question *q, struct belay_engine *e, belay_time no
 bool answer_trail(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_audit_start(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_backup_start(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_backup_cancel(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_backup(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_resume_all(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_audit(struct question *q, struct belay_engine *e, belay_time now);

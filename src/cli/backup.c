@@ -1,4 +1,5 @@
 /* backup.c - belay store backup and restore. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,22 @@
 #define PATH_BYTES 4096
 #define POLL_MS 100
 #define PACE_MS_MAX 10000 /* a piece is no larger than that */
+
+/* ---- Ctrl-C ---- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+}
+
+static void listen_for_interrupts(void)
+{
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+}
 
 /* ---- progress ---- */
 
@@ -61,7 +78,20 @@ static bool on_piece(void *arg, uint64_t bytes)
         show_progress(p->what, p->done, 0);
         p->shown = p->done;
     }
-    return true;
+    return !interrupted;
+}
+
+static int code_of(int status)
+{
+    switch (status) {
+    case BELAY_CORRUPT:
+    case BELAY_EXISTS:
+    case BELAY_NOTFOUND:
+    case BELAY_LOCKED:
+    case BELAY_INVALID:
+    case BELAY_CANCELLED: return EXIT_NO;
+    default: return EXIT_IO_;
+    }
 }
 
 static int told(const char *verb, int status, const struct belay_err *err)
@@ -69,8 +99,7 @@ static int told(const char *verb, int status, const struct belay_err *err)
     if (status == BELAY_OK)
         return EXIT_OK;
     fprintf(stderr, "belay store %s: %s\n", verb, err->msg);
-    return status == BELAY_CORRUPT || status == BELAY_EXISTS || status == BELAY_NOTFOUND || status == BELAY_LOCKED
-               ? EXIT_NO : EXIT_IO_;
+    return code_of(status);
 }
 
 /* ---- backup of a running belay ---- */
@@ -83,10 +112,34 @@ static int absolute(const char *path, char to[PATH_BYTES])
     return n > 0 && n < PATH_BYTES ? EXIT_OK : usage_error("store", "the path is too long: %s", path);
 }
 
+/* A status by the name that the answer gives it. */
+static int status_named(struct belay_str name)
+{
+    for (int status = 0; status < BELAY_STATUS_COUNT; status++)
+        if (belay_str_eq(name, belay_str_c(belay_status_name(status))))
+            return status;
+    return BELAY_IO;
+}
+
+/* Once; that it has ended, and how, the next look says. */
+static void cancel(const char *data_dir)
+{
+    static bool asked;
+    struct answer a;
+    if (asked)
+        return;
+    asked = true;
+    end_progress();
+    if (client_post(data_dir, "/backup/cancel", "{\"reason\":\"interrupted\"}", &a) == EXIT_OK)
+        answer_free(&a);
+}
+
 static int wait_for_it(const char *data_dir, const char *to, bool json)
 {
     struct answer a;
     for (;;) {
+        if (interrupted)
+            cancel(data_dir);
         int code = client_get(data_dir, "/backup", &a);
         if (code != EXIT_OK)
             return code;
@@ -108,8 +161,9 @@ static int wait_for_it(const char *data_dir, const char *to, bool json)
         printf("%s: as of commit %llu, %llu MiB read and written\n", to,
                (unsigned long long)json_number(a.json, "position"),
                (unsigned long long)(json_number(a.json, "bytes_done") >> 20));
+    int status = failed ? status_named(json_text(a.json, "status")) : BELAY_OK;
     answer_free(&a);
-    return failed ? EXIT_IO_ : EXIT_OK;
+    return failed ? code_of(status) : EXIT_OK;
 }
 
 static int ask(const char *data_dir, const char *to, const char *rate, bool json)
@@ -175,10 +229,12 @@ static int backup_directory(struct belay_disk *disk, const char *dir, const char
     int status = belay_state_lmdb_open(path, BELAY_STATE_MAP_BYTES, &state, &err);
     if (status != BELAY_OK)
         return told("backup", status, &err);
-    status = belay_backup_open_target(to, &target, &err);
+    status = belay_backup_open_target(disk, to, &target, &err);
     if (status == BELAY_OK)
         status = copy_store(disk, &state, target, to, bytes_per_s, &position, &err);
     end_progress();
+    if (status != BELAY_OK && target)
+        belay_backup_discard(target);
     belay_disk_close(target);
     state.close(state.self);
     if (status == BELAY_OK && json)
@@ -198,6 +254,7 @@ int store_backup(const char *data_dir, const char *to, const char *rate, bool js
     if (code != EXIT_OK || !option_is_number("store", "rate", rate))
         return EXIT_USAGE_;
     uint64_t bytes_per_s = 0;
+    listen_for_interrupts();
     if (rate && (!belay_str_to_u64(belay_str_c(rate), &bytes_per_s) || !bytes_per_s))
         return usage_error("store", "--rate is a number of bytes a second, from 1");
     int status = belay_disk_open_posix(dir, 0, &disk, &err);

@@ -16,12 +16,14 @@ static const char help[] =
     "       belay store upgrade [DIR]\n\n"
     "  check    verifies every record and file of DIR (belay-data) without changing anything, and says what it found\n"
     "  backup   copies the store into FOLDER (empty or not there), consistent as of one commit; a running Belay goes on\n"
-    "           meanwhile, --rate bounds the bytes a second; without MANIFEST, which comes last, FOLDER is no backup\n"
+    "           meanwhile, --rate bounds the bytes a second; without MANIFEST, which comes last, FOLDER is no backup.\n"
+    "           Ctrl-C cancels it: what was copied goes, and the next one may go into the same FOLDER\n"
     "  restore  verifies the backup in FOLDER and makes DIR (empty or not there) a store again; says which outside\n"
     "           effects may repeat. It starts paused, so that a person looks first: then `belay resume`\n"
     "  upgrade  makes DIR, written by an older version and stopped in order, one of this version's format; says so and\n"
     "           does nothing where it is one. Make a backup before\n\n"
-    "Exit: 0 sound or done, 1 corrupt (it says where), not empty or no backup, 74 cannot be read or in use.\n\n"
+    "Exit: 0 sound or done, 1 corrupt (it says where), not empty, within DIR, no backup or cancelled, 74 cannot be read or\n"
+    "in use.\n\n"
     "example: belay store backup /backup/monday --data /var/lib/belay --rate 50000000\n";
 
 static int check(const char *dir, bool json)

@@ -128,6 +128,8 @@ enum {
  * (belay_disk_close). Errors: also BELAY_LOCKED (fatal; the message names the other's pid). */
 int belay_disk_open_posix(const char *path, unsigned flags, struct belay_disk **ret_disk,
                           struct belay_err *err) BELAY_MUST_CHECK;
+/* Is path, or would it be once it is made, the directory dir or in it, whatever links lead there? */
+bool belay_path_within(const char *path, const char *dir);
 /* All files are closed before. NULL is allowed. */
 void belay_disk_close(struct belay_disk *d);
 

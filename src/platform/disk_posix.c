@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,35 @@ static int fail(const struct belay_disk *d, const char *operation, const char *n
                 struct belay_err *err)
 {
     return belay_sys_fail(err, errno, "%s %s%s%s", operation, d->path, *name ? "/" : "", name);
+}
+
+/* Cuts the last part off; false: there was none but the root. */
+static bool to_parent(char *path)
+{
+    char *slash = strrchr(path, '/');
+    bool more = path[0] != '\0' && strcmp(path, "/") != 0 && strcmp(path, ".") != 0;
+    if (!slash)
+        memcpy(path, ".", 2); /* of what is not there yet and has no folder before it */
+    else
+        slash[slash == path] = '\0';
+    return more;
+}
+
+bool belay_path_within(const char *path, const char *dir)
+{
+    struct stat wanted, at;
+    char part[PATH_MAX], real[PATH_MAX];
+    if (stat(dir, &wanted) != 0 || strlen(path) >= sizeof part || !*path)
+        return false;
+    memcpy(part, path, strlen(path) + 1);
+    while (!realpath(part, real)) /* what is not there would be made in its parent */
+        if (!to_parent(part))
+            return false;
+    do {
+        if (stat(real, &at) == 0 && at.st_dev == wanted.st_dev && at.st_ino == wanted.st_ino)
+            return true;
+    } while (to_parent(real));
+    return false;
 }
 
 static int open_flags(unsigned flags)

@@ -43,7 +43,7 @@ struct belay_runtime {
     struct record record;              /* engine thread */
     struct alerts alerts;              /* engine thread */
     struct certificates certificates;
-    struct keeper keeper;              /* engine thread, but for what its job owns */
+    struct keeper audits, backups;     /* engine thread, but for what their jobs own */
     struct belay_list visits;          /* under way or waiting for durability; engine thread */
     uint32_t again;                    /* of them: want another turn */
     struct belay_list requests;        /* the engine has and has not answered; engine thread */

@@ -34,7 +34,7 @@ static void submit(void *self, struct belay_job *job)
 int jobs_open(struct jobs *jobs, void (*ended)(void *arg, struct belay_job *job), void *arg,
               struct belay_err *err)
 {
-    static const char *const names[BELAY_JOB_LANES] = { "commit", "checkpoint", "background", "fetch", "keep" };
+    static const char *const names[BELAY_JOB_LANES] = { "commit", "checkpoint", "background", "fetch", "keep", "backup" };
     *jobs = (struct jobs){ .port = { jobs, submit }, .ended = ended, .arg = arg };
     int status = BELAY_OK;
     for (int i = 0; i < BELAY_JOB_LANES && status == BELAY_OK; i++) {

@@ -78,7 +78,7 @@ static bool pace(void *arg, uint64_t bytes)
 
 static int open_target(struct keeper *k, struct belay_err *err)
 {
-    int status = belay_backup_open_target(k->to, &k->target, err);
+    int status = belay_backup_open_target(k->disk, k->to, &k->target, err);
     return status == BELAY_OK ? belay_disk_mkdir(k->target, "state", err) : status;
 }
 
@@ -115,6 +115,8 @@ static void run(struct belay_job *job)
 {
     struct keeper *k = BELAY_CONTAINER_OF(job, struct keeper, job);
     k->status = is_backup(k) ? backup(k, &k->err) : audit(k, &k->err);
+    if (k->status != BELAY_OK && k->target)
+        belay_backup_discard(k->target);
 }
 
 static void submit(struct keeper *k);
@@ -155,7 +157,7 @@ static void done(struct belay_job *job)
 static void submit(struct keeper *k)
 {
     k->at = KEEP_RUNNING;
-    k->job = (struct belay_job){ .lane = BELAY_JOB_KEEP, .run = run, .done = done };
+    k->job = (struct belay_job){ .lane = is_backup(k) ? BELAY_JOB_BACKUP : BELAY_JOB_KEEP, .run = run, .done = done };
     belay_list_init(&k->job.node);
     k->jobs->submit(k->jobs->self, &k->job);
 }
@@ -207,6 +209,18 @@ int keeper_backup(struct keeper *k, struct belay_engine *e, struct belay_str to,
     return BELAY_OK;
 }
 
+int keeper_end_work(struct keeper *k, struct belay_err *err)
+{
+    if (k->at != KEEP_WAITING && k->at != KEEP_RUNNING)
+        return belay_fail(err, BELAY_NOTFOUND, "nothing is under way");
+    atomic_store(&k->cancelled, true);
+    if (k->at == KEEP_WAITING) {
+        k->status = belay_fail(&k->err, BELAY_CANCELLED, "it was cancelled");
+        end(k);
+    }
+    return BELAY_OK;
+}
+
 /* Producers come first. One that waits has pinned the store already, and the checkpoint that it waits for may need the
  * very room that this keeps. */
 static void give_way(struct keeper *k)
@@ -239,19 +253,23 @@ void keeper_round(struct keeper *k, struct belay_engine *e, belay_time now)
 
 int belay_runtime_audit_start(struct belay_runtime *rt, belay_time now, struct belay_err *err)
 {
-    return keeper_audit(&rt->keeper, rt->engine, now, err);
+    return keeper_audit(&rt->audits, rt->engine, now, err);
 }
 
 int belay_runtime_backup_start(struct belay_runtime *rt, struct belay_str to, uint64_t rate, belay_time now,
                                struct belay_err *err)
 {
-    return keeper_backup(&rt->keeper, rt->engine, to, rate, now, err);
+    return keeper_backup(&rt->backups, rt->engine, to, rate, now, err);
 }
 
-void belay_runtime_keep_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats)
+int belay_runtime_backup_cancel(struct belay_runtime *rt, struct belay_err *err)
+{
+    return keeper_end_work(&rt->backups, err);
+}
+
+static void keep_stats(const struct keeper *k, struct belay_keep_stats *ret_stats)
 {
     static const char *const states[] = { "none", "waiting", "running", "done", "failed" };
-    const struct keeper *k = &rt->keeper;
     *ret_stats = (struct belay_keep_stats){
         .work = k->work,
         .state = states[k->at],
@@ -263,6 +281,17 @@ void belay_runtime_keep_stats(const struct belay_runtime *rt, struct belay_keep_
         .bytes_total = k->bytes_total,
         .position = k->at == KEEP_DONE ? k->wanted : 0,
         .report = k->at == KEEP_DONE ? belay_buf_view(&k->report) : BELAY_STR_NONE,
+        .status = k->at == KEEP_FAILED ? k->err.code : BELAY_OK,
         .error = k->at == KEEP_FAILED ? belay_str_c(k->err.msg) : BELAY_STR_NONE,
     };
+}
+
+void belay_runtime_audit_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats)
+{
+    keep_stats(&rt->audits, ret_stats);
+}
+
+void belay_runtime_backup_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats)
+{
+    keep_stats(&rt->backups, ret_stats);
 }

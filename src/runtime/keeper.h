@@ -1,9 +1,10 @@
-/* keeper.h - keeps the store: audits and backups in the background, while traffic goes on.
+/* keeper.h - keeps the store: audits or backups in the background, while traffic goes on.
  *
  *   start -> waiting: a checkpoint is asked for -> running: the job, over a snapshot of the state -> done | failed
  *            (a backup: the store is pinned)       a backup: state -> plan -> files; unpinned at the end, however
  *
- * One work at a time.  A backup gives way, waiting or running, where the journal runs out of room.  The job runs on a lane of its own (store/jobs.h) and touches only what is the job's; a
+ * One work at a time; the runtime has a keeper for audits and one for backups.  A backup gives way, waiting or running, where the journal runs out of room.  The job runs on
+ * a lane of its own for each kind (store/jobs.h) and touches only what is the job's; a
  * snapshot is the state as of one commit, so nothing moves while it is counted, and the engine does nothing more
  * than a checkpoint for it.
  * Uses: engine, platform/disk.h.  Thread: the engine's; keeper_cancel: any. */
@@ -63,6 +64,8 @@ int keeper_backup(struct keeper *k, struct belay_engine *e, struct belay_str to,
 bool keeper_idle(const struct keeper *k);
 /* Each turn of the engine thread: what waits for a checkpoint may begin. */
 void keeper_round(struct keeper *k, struct belay_engine *e, belay_time now);
+/* What is under way ends soon, as failed: of a backup what was copied goes. Errors: BELAY_NOTFOUND (nothing is). */
+int keeper_end_work(struct keeper *k, struct belay_err *err) BELAY_MUST_CHECK;
 /* What is under way ends soon; nothing new begins. */
 void keeper_cancel(struct keeper *k);
 

@@ -125,8 +125,10 @@ static int open_all(struct belay_runtime *rt, struct belay_definitions *d, struc
         status = certificates_init(&rt->certificates, err);
     if (status == BELAY_OK)
         status = open_engine(rt, d, err);
-    if (status == BELAY_OK)
-        keeper_init(&rt->keeper, rt->disk, &rt->state, &rt->jobs.port, rt->opt.clock);
+    if (status == BELAY_OK) {
+        keeper_init(&rt->audits, rt->disk, &rt->state, &rt->jobs.port, rt->opt.clock);
+        keeper_init(&rt->backups, rt->disk, &rt->state, &rt->jobs.port, rt->opt.clock);
+    }
     if (status == BELAY_OK)
         status = outside_set(&rt->outside, d, 0, err);
     if (status == BELAY_OK)
@@ -163,9 +165,15 @@ static bool listeners_are_closed(struct belay_runtime *rt)
     return listeners_closed(rt);
 }
 
-static bool keeper_is_idle(struct belay_runtime *rt)
+static bool keepers_are_idle(struct belay_runtime *rt)
 {
-    return keeper_idle(&rt->keeper);
+    return keeper_idle(&rt->audits) && keeper_idle(&rt->backups);
+}
+
+static void cancel_keepers(struct belay_runtime *rt)
+{
+    keeper_cancel(&rt->audits);
+    keeper_cancel(&rt->backups);
 }
 
 static bool store_is_idle(struct belay_runtime *rt)
@@ -188,7 +196,7 @@ static void last_checkpoint(struct belay_runtime *rt)
 /* The engine's thread has ended or never ran. */
 static void close_all(struct belay_runtime *rt)
 {
-    keeper_cancel(&rt->keeper);
+    cancel_keepers(rt);
     if (rt->mail)
         shard_turn_away(rt);
     outside_close(&rt->outside, 0);
@@ -199,7 +207,7 @@ static void close_all(struct belay_runtime *rt)
     }
     listeners_deinit(rt);
     if (rt->engine) {
-        wait_until(rt, keeper_is_idle);
+        wait_until(rt, keepers_are_idle);
         wait_until(rt, store_is_idle);
         last_checkpoint(rt);
         belay_engine_close(rt->engine);
@@ -208,7 +216,8 @@ static void close_all(struct belay_runtime *rt)
     alerts_deinit(&rt->alerts);
     certificates_deinit(&rt->certificates);
     jobs_close(&rt->jobs);
-    keeper_deinit(&rt->keeper);
+    keeper_deinit(&rt->audits);
+    keeper_deinit(&rt->backups);
     if (rt->state_open)
         rt->state.close(rt->state.self);
     if (rt->mail)
@@ -256,7 +265,7 @@ void belay_runtime_stop(struct belay_runtime *rt)
         return;
     }
     atomic_store(&rt->ready, false);
-    keeper_cancel(&rt->keeper);
+    cancel_keepers(rt);
     listeners_close(rt, rt->opt.drain_ms);
 }
 

@@ -110,7 +110,7 @@ int belay_runtime_unsilence(struct belay_runtime *rt, uint64_t number, struct be
 /* Errors: BELAY_NOTFOUND (channel), BELAY_NOSPACE, BELAY_BUSY. */
 int belay_runtime_alert_test(struct belay_runtime *rt, struct belay_str channel, struct belay_str who, belay_time now,
                              struct belay_err *err) BELAY_MUST_CHECK;
-/* ---- keeping the store: one work at a time, in the background; engine thread (within a visit) ---- */
+/* ---- keeping the store: one audit and one backup at a time, in the background; engine thread (within a visit) ---- */
 
 struct belay_keep_stats {
     const char *work;            /* "audit", "backup"; "": none was asked for yet */
@@ -121,19 +121,24 @@ struct belay_keep_stats {
     uint64_t bytes_done, bytes_total; /* of a backup; total 0: not known yet */
     uint64_t position;           /* of a backup that is done */
     struct belay_str report;     /* JSON of a work that is done; else empty. Until the next work begins */
+    int status;                  /* failed: with which one; else BELAY_OK */
     struct belay_str error;      /* failed: why */
 };
-/* The balance as of a commit from now on. Errors: BELAY_CONFLICT (something is under way), BELAY_CANCELLED (stopping). */
+/* The balance as of a commit from now on. Errors: BELAY_CONFLICT (one is under way), BELAY_CANCELLED (stopping). */
 int belay_runtime_audit_start(struct belay_runtime *rt, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
 /* A backup into a folder that does not exist or is empty, as of a commit from now on, at most so many bytes a second
  * (0: any). It gives way where the journal runs out of room. Errors: as above, BELAY_LIMIT. */
 int belay_runtime_backup_start(struct belay_runtime *rt, struct belay_str to, uint64_t rate, belay_time now,
                                struct belay_err *err) BELAY_MUST_CHECK;
+/* It ends soon, as failed with BELAY_CANCELLED. Errors: BELAY_NOTFOUND (none is under way). */
+int belay_runtime_backup_cancel(struct belay_runtime *rt, struct belay_err *err) BELAY_MUST_CHECK;
 /* Why nothing begins: the store was restored, and nobody has said resume; "": it runs. */
 struct belay_str belay_runtime_held(const struct belay_runtime *rt);
 /* A person has looked. Durable when it returns. Errors: BELAY_CONFLICT (it is not held), the disk's. */
 int belay_runtime_resume(struct belay_runtime *rt, struct belay_err *err) BELAY_MUST_CHECK;
-void belay_runtime_keep_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats);
+/* The last one that was asked for. */
+void belay_runtime_audit_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats);
+void belay_runtime_backup_stats(const struct belay_runtime *rt, struct belay_keep_stats *ret_stats);
 
 /* A line that says who did what and why. event: a literal, as in the log. */
 void belay_runtime_audit(struct belay_runtime *rt, belay_time now, const char *event, struct belay_str who,

@@ -321,7 +321,8 @@ void shard_run(void *runtime)
         more |= go_on_with_a_visit(rt);
         if (!rt->stop_seen)
             alerts_round(&rt->alerts, rt->engine, now_of(rt));
-        keeper_round(&rt->keeper, rt->engine, now_of(rt));
+        keeper_round(&rt->audits, rt->engine, now_of(rt));
+        keeper_round(&rt->backups, rt->engine, now_of(rt));
         more |= step(rt);
         rt->stats.loops++;
         if (belay_engine_failed(rt->engine, NULL) != BELAY_OK) {

@@ -185,6 +185,16 @@ static int put_witness(struct belay_disk *to, const struct belay_backup_plan *pl
     return status;
 }
 
+static int end_backup(struct belay_disk *to, struct belay_err *err)
+{
+    int status = belay_disk_unlink(to, BELAY_BACKING_UP_NAME, err);
+    if (status == BELAY_NOTFOUND) {
+        belay_err_clear(err);
+        status = BELAY_OK;
+    }
+    return status == BELAY_OK ? belay_disk_sync_dir(to, "", err) : status;
+}
+
 int belay_backup_copy(struct belay_disk *from, struct belay_disk *to, const struct belay_backup_plan *plan, belay_time now,
                       const struct belay_pace *pace, struct belay_err *err)
 {
@@ -197,21 +207,65 @@ int belay_backup_copy(struct belay_disk *from, struct belay_disk *to, const stru
         status = copy_archives(from, to, pace, err);
     if (status == BELAY_OK)
         status = put_witness(to, plan, err);
-    return status == BELAY_OK ? backup_put_manifest(to, plan->position, now, pace, err) : status;
+    if (status == BELAY_OK)
+        status = backup_put_manifest(to, plan->position, now, pace, err);
+    return status == BELAY_OK ? end_backup(to, err) : status;
 }
 
-int belay_backup_open_target(const char *to, struct belay_disk **ret_disk, struct belay_err *err)
+/* ---- the folder ---- */
+
+static bool holds(const struct belay_dir_entry *entries, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Of a backup that did not end: with a MANIFEST it is one, whatever else is there. */
+static int clear_target(struct belay_disk *disk, const char *to, struct belay_err *err)
 {
     struct belay_dir_entry *entries = NULL;
     size_t count = 0;
-    int status = belay_disk_open_posix(to, BELAY_DISK_CREATE | BELAY_DISK_NO_DIRECT, ret_disk, err);
-    if (status == BELAY_OK)
-        status = belay_disk_list(*ret_disk, "", &entries, &count, err);
-    for (size_t i = 0; i < count && status == BELAY_OK; i++)
-        if (strcmp(entries[i].name, "LOCK") != 0)
-            status = belay_fail(err, BELAY_EXISTS, "%s is not empty: it holds %s", to, entries[i].name);
+    int status = belay_disk_list(disk, "", &entries, &count, err);
+    bool ours = holds(entries, count, BELAY_BACKING_UP_NAME) && !holds(entries, count, MANIFEST_NAME);
+    for (size_t i = 0; i < count && status == BELAY_OK; i++) {
+        const char *name = entries[i].name;
+        if (strcmp(name, "LOCK") == 0)
+            continue;
+        if (!ours)
+            status = belay_fail(err, BELAY_EXISTS, "%s is not empty: it holds %s", to, name);
+        else if (backup_is_folder(name))
+            status = backup_empty_folder(disk, name, err);
+    }
     belay_free(entries);
     return status;
+}
+
+int belay_backup_open_target(const struct belay_disk *from, const char *to, struct belay_disk **ret_disk,
+                             struct belay_err *err)
+{
+    if (from->path && belay_path_within(to, from->path))
+        return belay_fail(err, BELAY_INVALID, "%s lies in the store's own directory: a backup needs a folder of its own", to);
+    int status = belay_disk_open_posix(to, BELAY_DISK_CREATE | BELAY_DISK_NO_DIRECT, ret_disk, err);
+    if (status == BELAY_OK)
+        status = clear_target(*ret_disk, to, err);
+    if (status == BELAY_OK)
+        status = backup_put_file(*ret_disk, BELAY_BACKING_UP_NAME,
+                                 BELAY_STR("a backup into this folder has begun and has not ended\n"), err);
+    return status;
+}
+
+void belay_backup_discard(struct belay_disk *to)
+{
+    struct belay_dir_entry *entries = NULL;
+    struct belay_err err;
+    size_t count = 0;
+    bool ours = belay_disk_list(to, "", &entries, &count, &err) == BELAY_OK
+                && holds(entries, count, BELAY_BACKING_UP_NAME) && !holds(entries, count, MANIFEST_NAME);
+    for (size_t i = 0; backup_folders[i] && ours; i++) /* where it cannot be, the next one into it tries again */
+        ours = !holds(entries, count, backup_folders[i]) || backup_empty_folder(to, backup_folders[i], &err) == BELAY_OK;
+    belay_free(entries);
 }
 
 int belay_backup_copy_state(const struct belay_state_backend *from, const char *to, const struct belay_pace *pace,

@@ -45,9 +45,15 @@ void belay_backup_plan_free(struct belay_backup_plan *plan);
 /* All rows of `from` (a snapshot) into the empty backend `to`, as of from's position. */
 int belay_state_copy(const struct belay_state_backend *from, const struct belay_state_backend *to,
                      const struct belay_pace *pace, struct belay_err *err) BELAY_MUST_CHECK;
-/* The folder of a backup that begins: made when it is not there. The caller closes *ret_disk, also after a failure where it
- * is not NULL any more. Errors: BELAY_EXISTS (something but a LOCK is in it), the disk's. */
-int belay_backup_open_target(const char *to, struct belay_disk **ret_disk, struct belay_err *err) BELAY_MUST_CHECK;
+/* A folder that a backup has begun to fill, and not ended. */
+#define BELAY_BACKING_UP_NAME "BACKING-UP"
+/* The folder of a backup of `from` that begins: made when it is not there; what a backup left that did not end goes. The
+ * caller closes *ret_disk, also after a failure where it is not NULL any more. Errors: BELAY_EXISTS (something else is in
+ * it), BELAY_INVALID (it lies in the directory of `from`), the disk's. */
+int belay_backup_open_target(const struct belay_disk *from, const char *to, struct belay_disk **ret_disk,
+                             struct belay_err *err) BELAY_MUST_CHECK;
+/* It failed, or was cancelled: what was copied goes, as far as that can be, and the folder still says what it is. */
+void belay_backup_discard(struct belay_disk *to);
 /* belay_state_copy into the folder `to`. Errors: also the backend's. */
 int belay_backup_copy_state(const struct belay_state_backend *from, const char *to, const struct belay_pace *pace,
                             struct belay_err *err) BELAY_MUST_CHECK;

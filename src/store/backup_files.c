@@ -77,6 +77,31 @@ int backup_put_file(struct belay_disk *to, const char *name, struct belay_str te
     return status == BELAY_OK ? belay_disk_sync_dir(to, "", err) : status;
 }
 
+/* ---- folders ---- */
+
+bool backup_is_folder(const char *name)
+{
+    for (size_t i = 0; backup_folders[i]; i++)
+        if (strcmp(backup_folders[i], name) == 0)
+            return true;
+    return false;
+}
+
+int backup_empty_folder(struct belay_disk *to, const char *folder, struct belay_err *err)
+{
+    struct belay_dir_entry *entries = NULL;
+    size_t count = 0;
+    int status = belay_disk_list(to, folder, &entries, &count, err);
+    for (size_t i = 0; i < count && status == BELAY_OK; i++) {
+        char name[BELAY_FILE_NAME_BYTES_MAX + 16];
+        snprintf(name, sizeof name, "%.8s/%s", folder, entries[i].name);
+        if (!entries[i].is_dir)
+            status = belay_disk_unlink(to, name, err);
+    }
+    belay_free(entries);
+    return status;
+}
+
 /* ---- MANIFEST ---- */
 
 int backup_sum_file(struct belay_disk *disk, const char *name, const struct belay_pace *pace, struct manifest_file *ret_sum,

@@ -20,5 +20,8 @@ int backup_put_file(struct belay_disk *to, const char *name, struct belay_str te
 
 /* The folders of a store that a backup holds: NULL at the end. */
 extern const char *const backup_folders[];
+bool backup_is_folder(const char *name);
+/* The files in it go. */
+int backup_empty_folder(struct belay_disk *to, const char *folder, struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

@@ -12,7 +12,8 @@ enum belay_job_lane {
     BELAY_JOB_CHECKPOINT, /* state */
     BELAY_JOB_BACKGROUND, /* segments ahead, archive */
     BELAY_JOB_FETCH,      /* reads */
-    BELAY_JOB_KEEP,       /* audits, backups: minutes */
+    BELAY_JOB_KEEP,       /* audits: minutes */
+    BELAY_JOB_BACKUP,     /* the same: an audit does not wait for one */
     BELAY_JOB_LANES
 };
 

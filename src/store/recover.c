@@ -165,7 +165,8 @@ static int check_witness(struct scan *s, struct belay_err *err)
     if (status == BELAY_OK && j->witness.valid)
         return belay_fail(err, BELAY_CORRUPT,
                           JOURNAL_DIR "/%08u.seg is missing, or is an older one: it took the commits from %llu on ("
-                          WITNESS_NAME " says so), and some of them may have been acknowledged",
+                          WITNESS_NAME " says so), and some of them may have been acknowledged; put the file back, or restore the last backup"
+                          " with `belay store restore`",
                           (unsigned)j->witness.id, (unsigned long long)j->witness.first);
     j->unwitnessed = commits;
     return status;

@@ -11,6 +11,16 @@
 #include "base/alloc.h"
 #include "store/backup_files.h"
 
+static int no_manifest(struct belay_disk *from, struct belay_err *err)
+{
+    struct belay_file *file = NULL;
+    int status = belay_file_open(from, BELAY_BACKING_UP_NAME, 0, &file, err);
+    belay_file_close(file);
+    return belay_fail(err, BELAY_NOTFOUND, status == BELAY_OK
+                      ? "the backup into this folder has not ended, or was cut off: make it again with `belay store backup`"
+                      : "there is no " MANIFEST_NAME ": this is no backup, or one that was cut off");
+}
+
 static int load_manifest(struct belay_disk *from, struct belay_arena *arena, struct manifest *ret_m, struct belay_err *err)
 {
     struct belay_file *file = NULL;
@@ -18,7 +28,7 @@ static int load_manifest(struct belay_disk *from, struct belay_arena *arena, str
     size_t n = 0;
     int status = belay_file_open(from, MANIFEST_NAME, 0, &file, err);
     if (status == BELAY_NOTFOUND)
-        return belay_fail(err, BELAY_NOTFOUND, "there is no " MANIFEST_NAME ": this is no backup, or one that was cut off");
+        return no_manifest(from, err);
     if (status == BELAY_OK)
         status = belay_file_size(file, &size, err);
     if (status == BELAY_OK && size > MANIFEST_BYTES_MAX)
@@ -70,29 +80,6 @@ int belay_backup_verify(struct belay_disk *from, const struct belay_pace *pace, 
 
 /* ---- the folder to restore into ---- */
 
-static bool is_folder(const char *name)
-{
-    for (size_t i = 0; backup_folders[i]; i++)
-        if (strcmp(backup_folders[i], name) == 0)
-            return true;
-    return false;
-}
-
-static int empty_folder(struct belay_disk *to, const char *folder, struct belay_err *err)
-{
-    struct belay_dir_entry *entries = NULL;
-    size_t count = 0;
-    int status = belay_disk_list(to, folder, &entries, &count, err);
-    for (size_t i = 0; i < count && status == BELAY_OK; i++) {
-        char name[BELAY_FILE_NAME_BYTES_MAX + 16];
-        snprintf(name, sizeof name, "%.8s/%s", folder, entries[i].name);
-        if (!entries[i].is_dir)
-            status = belay_disk_unlink(to, name, err);
-    }
-    belay_free(entries);
-    return status;
-}
-
 /* Nothing but the lock and what an earlier restore left. */
 static int begin(struct belay_disk *to, struct belay_err *err)
 {
@@ -108,8 +95,8 @@ static int begin(struct belay_disk *to, struct belay_err *err)
             continue;
         if (!ours)
             status = belay_fail(err, BELAY_EXISTS, "the directory is not empty: it holds %s", name);
-        else if (is_folder(name))
-            status = empty_folder(to, name, err);
+        else if (backup_is_folder(name))
+            status = backup_empty_folder(to, name, err);
     }
     belay_free(entries);
     if (status == BELAY_OK)

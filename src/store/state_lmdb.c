@@ -19,6 +19,7 @@
 #include "store/state_overlay.h"
 
 #define MAP_BYTES_DEFAULT ((uint64_t)256 << 30)
+#define PAGE_BYTES 4096 /* LMDB's, the system's */
 #define FULL_BYTES BELAY_MIB(1) /* LMDB writes up to 64 pages at once: less is no room for them */
 
 enum { CRC_BYTES = 4, READERS_MAX = 8 };
@@ -57,6 +58,33 @@ static int fail(struct belay_err *err, int code, const char *what)
     default: break;
     }
     return belay_fail(err, status, "checkpoint (LMDB): %s: %s", what, mdb_strerror(code));
+}
+
+/* LMDB takes any other number in the place of its format's version for another version, a flipped bit too. Both meta pages
+ * of a file that another version wrote have the same one, and there were few. */
+static bool other_version(const char *path)
+{
+    enum { META_AT = 16, META_BYTES = 8, VERSION_AT = 4, VERSION_MAX = 2, VERSION_DEVEL = 999 };
+    char name[4096], meta[2][META_BYTES];
+    snprintf(name, sizeof name, "%s/data.mdb", path);
+    FILE *file = fopen(name, "rb");
+    bool whole = file;
+    for (int i = 0; i < 2 && whole; i++)
+        whole = fseek(file, META_AT + (long)i * PAGE_BYTES, SEEK_SET) == 0 && fread(meta[i], META_BYTES, 1, file) == 1;
+    if (file)
+        fclose(file);
+    if (!whole || memcmp(meta[0], meta[1], META_BYTES) != 0)
+        return false;
+    uint32_t version = belay_load_u32(meta[0] + VERSION_AT);
+    return (version > 0 && version <= VERSION_MAX) || version == VERSION_DEVEL;
+}
+
+static int fail_to_open(struct belay_err *err, int code, const char *path)
+{
+    if (code == MDB_VERSION_MISMATCH && !other_version(path))
+        return belay_fail(err, BELAY_CORRUPT, "checkpoint: %s/data.mdb: a meta page is damaged (its version makes no sense)",
+                          path);
+    return fail(err, code, path);
 }
 
 static bool known(uint32_t table)
@@ -517,7 +545,7 @@ static int open_backend(const char *path, uint64_t map_bytes, uint32_t format, s
         return belay_fail(err, BELAY_NOMEM, "no memory for the checkpoint's backend");
     l->format = format;
     int rc = open_env(l, path, map_bytes);
-    int status = rc ? fail(err, rc, path) : check_length(l, err);
+    int status = rc ? fail_to_open(err, rc, path) : check_length(l, err);
     if (status == BELAY_OK)
         status = prepare(l, err);
     if (status == BELAY_OK) {
@@ -589,7 +617,7 @@ int belay_state_lmdb_format(const char *path, uint32_t *ret_format, struct belay
     if (rc == ENOENT || rc == MDB_NOTFOUND)
         return belay_fail(err, BELAY_NOTFOUND, "%s holds no checkpoint", path);
     if (rc)
-        return fail(err, rc, path);
+        return fail_to_open(err, rc, path);
     *ret_format = (uint32_t)format;
     return BELAY_OK;
 }

@@ -122,7 +122,9 @@ static int look_for_segments(struct belay_store *s, struct belay_err *err)
         for (; at < t->next && left && extent_find(s->state, id, at, &e); at = extent_last(&e) + 1, left--)
             if (!journal_segment(&s->journal, where_id(e.where)))
                 return belay_fail(err, BELAY_CORRUPT, JOURNAL_DIR "/%08u.seg is missing: messages from %llu on of topic"
-                                  " %u are in it", (unsigned)where_id(e.where), (unsigned long long)e.first, (unsigned)id);
+                                  " %u are in it; put the file back (from where the directory was copied or moved), or"
+                                  " restore the last backup with `belay store restore`", (unsigned)where_id(e.where),
+                                  (unsigned long long)e.first, (unsigned)id);
     }
     return belay_state_error(s->state, err);
 }

@@ -1,8 +1,10 @@
 """belay store backup and restore: while orders come in, over kill -9, and that a person looks first."""
+import http.client
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -163,13 +165,89 @@ def test_what_is_damaged_or_cut_off_is_no_backup(backup, tmp_path):
 def test_nothing_is_written_over(world, backup, tmp_path):
     folder, _, _ = backup
     code, _, err = belay("store", "backup", folder, data=store(world))
-    assert code == 74 and "not empty" in err
+    assert code == 1 and "not empty" in err
     full = tmp_path / "full"
     full.mkdir()
     (full / "x").write_text("x")
     code, _, err = belay("store", "restore", folder, str(full))
     assert code == 1 and "not empty" in err
     assert os.listdir(full) == ["LOCK", "x"] or sorted(os.listdir(full)) == ["LOCK", "x"]
+
+
+def admin(data, method, path, body=None):
+    """One question over the socket: (status, answer)."""
+    c = http.client.HTTPConnection("belay")
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.connect(os.path.join(data, "admin.sock"))
+    c.request(method, path, json.dumps(body) if body is not None else None, {"content-type": "application/json"})
+    answer = c.getresponse()
+    text = answer.read().decode()
+    c.close()
+    return answer.status, text
+
+
+def begin_backup(world, folder, *more):
+    """One that would take minutes."""
+    running = subprocess.Popen([BELAY, "store", "backup", folder, *more, "--rate", "20000"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True)
+    until(lambda: os.path.exists(os.path.join(folder, "state", "data.mdb")))
+    return running
+
+
+def test_a_backup_is_cancelled_and_the_next_goes_into_the_same_folder(world, tmp_path):
+    for i in range(30):
+        assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)
+    folder = str(tmp_path / "backup")
+    for by in ("ctrl-c", "route"):
+        running = begin_backup(world, folder, "--data", store(world))
+        if by == "ctrl-c":
+            running.send_signal(signal.SIGINT)
+        else:
+            assert admin(store(world), "POST", "/backup/cancel", {"reason": "too slow"})[0] < 300
+        _, err = running.communicate(timeout=60)
+        assert running.returncode == 1 and "cancelled" in err, (by, err)
+        assert sorted(os.listdir(folder)) == ["BACKING-UP", "LOCK", "state"] or \
+            sorted(os.listdir(folder)) == ["BACKING-UP", "LOCK", "archive", "journal", "state"]
+        assert not os.path.exists(os.path.join(folder, "state", "data.mdb"))  # what was copied holds no room
+        code, _, err = belay("store", "restore", folder, str(tmp_path / "x"))
+        assert code == 1 and "has not ended" in err
+    assert admin(store(world), "POST", "/backup/cancel", {})[0] == 404  # none is under way
+    assert admin(store(world), "GET", "/trail")[1].count('"cancel"') == 2
+    assert belay("store", "backup", folder, data=store(world))[0] == 0
+    assert sorted(os.listdir(folder)) == ["LOCK", "MANIFEST", "archive", "journal", "state"]
+    world.kill()  # of a directory it is the same
+    folder = str(tmp_path / "second")
+    running = begin_backup(world, folder, "--data", store(world))
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 1 and "cancelled" in err, err
+    assert belay("store", "backup", folder, data=store(world))[0] == 0
+    world.start()
+
+
+def test_an_audit_does_not_wait_for_a_backup(world, tmp_path):
+    for i in range(10):
+        assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)
+    running = begin_backup(world, str(tmp_path / "backup"), "--data", store(world))
+    assert belay_json("audit", data=store(world))["lost"] == 0
+    assert running.poll() is None
+    assert belay("store", "backup", str(tmp_path / "second"), data=store(world))[0] == 1  # one at a time
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+
+
+def test_no_backup_goes_into_the_store_itself(world, tmp_path):
+    link = str(tmp_path / "link")
+    os.symlink(store(world), link)
+    for stopped in (False, True):
+        for folder in (store(world), store(world) + "/backup", link + "/a", store(world) + "/journal"):
+            code, _, err = belay("store", "backup", folder, data=store(world))
+            assert code == 1 and "own directory" in err, (folder, code, err)
+            assert not os.path.exists(store(world) + "/backup") and not os.path.exists(link + "/a")
+        if not stopped:
+            world.kill()
+    world.start()
+    assert belay_json("audit", data=store(world))["sound"]
 
 
 def test_a_kill_during_a_backup_leaves_none_and_the_store_as_it_was(world, tmp_path):

@@ -274,6 +274,34 @@ static void a_name_that_leaves_the_directory_is_a_bug(void **state)
         assert_true(aborts(unlink_named, &bad[i]));
 }
 
+/* Whatever links lead there, and whether it is there or not. */
+static void a_path_within_a_directory_is_told(void **state)
+{
+    struct fixture *f = *state;
+    char path[200];
+    static const struct {
+        const char *name;
+        bool within;
+    } cases[] = { { "", true }, { "/", true }, { "/sub", true }, { "/sub/none/yet", true }, { "/sub/../sub", true },
+                  { "/../", false }, { "-beside", false }, { "/out", false }, { "/out/none", false } };
+    assert_ok(belay_disk_mkdir(f->disk, "sub", &f->err));
+    snprintf(path, sizeof path, "%s/out", f->path);
+    assert_int_equal(symlink("/", path), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", f->path, cases[i].name);
+        if (belay_path_within(path, f->path) != cases[i].within)
+            fail_msg("%s", path);
+    }
+    snprintf(path, sizeof path, "%s-in", f->path);
+    assert_int_equal(symlink(f->path, path), 0);
+    bool within = belay_path_within(path, f->path);
+    unlink(path);
+    assert_true(within);
+    assert_false(belay_path_within("none/at/all", f->path));
+    assert_false(belay_path_within("/", f->path));
+    assert_false(belay_path_within(f->path, "none/at/all"));
+}
+
 static void every_allocation_may_fail(void **state)
 {
     struct fixture *f = *state;
@@ -310,6 +338,7 @@ int main(void)
         TEST(no_direct_means_none),
         TEST(a_map_survives_its_process),
         cmocka_unit_test(a_name_that_leaves_the_directory_is_a_bug),
+        TEST(a_path_within_a_directory_is_told),
         TEST(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void submit(void *self, struct belay_job *job)
 {
     struct world *w = self;
     assert_null(w->job);
-    assert_int_equal(job->lane, BELAY_JOB_KEEP);
+    assert_int_equal(job->lane, strcmp(w->k.work, "backup") == 0 ? BELAY_JOB_BACKUP : BELAY_JOB_KEEP);
     w->job = job;
 }
 
@@ -227,6 +227,31 @@ static void who_stops_ends_what_is_under_way_and_begins_nothing(void **state)
     assert_false(pinned(w));
 }
 
+static void a_cancelled_backup_lets_the_store_go_and_another_may_begin(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(keeper_end_work(&w->k, &w->b.err), BELAY_NOTFOUND);
+    assert_ok(backup(w, "/backup"));
+    assert_ok(keeper_end_work(&w->k, &w->b.err)); /* while it waits: at once */
+    assert_int_equal(w->k.at, KEEP_FAILED);
+    assert_int_equal(w->k.err.code, BELAY_CANCELLED);
+    assert_false(pinned(w));
+    assert_int_equal(keeper_end_work(&w->k, &w->b.err), BELAY_NOTFOUND);
+    assert_ok(backup(w, "/backup"));
+    run_until_running(w);
+    assert_false(atomic_load(&w->k.cancelled));
+    assert_ok(keeper_end_work(&w->k, &w->b.err)); /* while it runs: its job sees it */
+    assert_true(atomic_load(&w->k.cancelled) && pinned(w));
+    job_ends(w, BELAY_CANCELLED);
+    assert_int_equal(w->k.at, KEEP_FAILED);
+    assert_false(pinned(w));
+    assert_ok(backup(w, "/backup"));
+    run_until_running(w);
+    job_ends(w, BELAY_OK);
+    job_ends(w, BELAY_OK);
+    assert_int_equal(w->k.at, KEEP_DONE);
+}
+
 static void a_backup_needs_the_path_of_a_folder(void **state)
 {
     struct world *w = *state;
@@ -254,6 +279,7 @@ int main(void)
         TEST(a_backup_gives_way_while_it_still_waits),
         TEST(a_running_backup_gives_way_and_an_audit_need_not),
         TEST(who_stops_ends_what_is_under_way_and_begins_nothing),
+        TEST(a_cancelled_backup_lets_the_store_go_and_another_may_begin),
         TEST(a_backup_needs_the_path_of_a_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

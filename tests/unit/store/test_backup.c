@@ -2,6 +2,7 @@
 #include "store/backup_files.h"
 #include "store/store_impl.h"
 #include "unit/store/store_fixture.h"
+#include "unit/tempdir.h"
 
 static bool go_on(void *arg, uint64_t bytes)
 {
@@ -239,6 +240,59 @@ static void a_manifest_names_nothing_outside(void **state)
     assert_int_equal(parse("belay backup 1\nposition 1\ntaken 1\n", &m), BELAY_CORRUPT);
 }
 
+/* A folder says what it is from its first moment to its last. */
+static void a_folder_says_that_its_backup_has_not_ended(void **state)
+{
+    struct fixture *f = lived();
+    struct belay_disk *from = NULL, *to = NULL;
+    struct belay_restored restored;
+    char dir[32], path[64];
+    (void)state;
+    assert_non_null(tempdir_make(dir));
+    assert_ok(belay_disk_open_posix(dir, BELAY_DISK_NO_DIRECT, &from, &f->err));
+    snprintf(path, sizeof path, "%s/x/y", dir);
+    assert_int_equal(belay_backup_open_target(from, path, &to, &f->err), BELAY_INVALID);
+    assert_null(to);
+    snprintf(path, sizeof path, "%s-to", dir);
+    for (int attempt = 0; attempt < 3; attempt++) { /* each finds what the one before left */
+        assert_ok(belay_backup_open_target(from, path, &to, &f->err));
+        assert_ok(belay_disk_mkdir(to, "state", &f->err));
+        assert_ok(backup_put_file(to, "state/data.mdb", BELAY_STR("half"), &f->err));
+        assert_int_equal(belay_backup_verify(to, &pace, &restored, &f->err), BELAY_NOTFOUND);
+        assert_non_null(strstr(f->err.msg, "has not ended"));
+        if (attempt == 1) {
+            struct belay_file *file = NULL;
+            belay_backup_discard(to);
+            assert_int_equal(belay_file_open(to, "state/data.mdb", 0, &file, &f->err), BELAY_NOTFOUND);
+            assert_ok(belay_file_open(to, BELAY_BACKING_UP_NAME, 0, &file, &f->err));
+            belay_file_close(file);
+        }
+        belay_disk_close(to);
+        to = NULL;
+    }
+    struct belay_backup_plan plan;
+    assert_ok(belay_backup_open_target(from, path, &to, &f->err));
+    assert_ok(belay_disk_mkdir(to, "state", &f->err));
+    assert_ok(belay_store_backup_plan(f->store, &plan, &f->err));
+    assert_ok(belay_backup_copy(f->disk, to, &plan, 1, &pace, &f->err));
+    belay_backup_plan_free(&plan);
+    assert_ok(belay_backup_verify(to, &pace, &restored, &f->err));
+    struct belay_file *file = NULL;
+    assert_int_equal(belay_file_open(to, BELAY_BACKING_UP_NAME, 0, &file, &f->err), BELAY_NOTFOUND);
+    belay_backup_discard(to); /* it is whole: nothing goes */
+    assert_ok(belay_backup_verify(to, &pace, &restored, &f->err));
+    belay_disk_close(to);
+    to = NULL;
+    assert_int_equal(belay_backup_open_target(from, path, &to, &f->err), BELAY_EXISTS);
+    belay_backup_discard(to);
+    assert_ok(belay_backup_verify(to, &pace, &restored, &f->err));
+    belay_disk_close(to);
+    belay_disk_close(from);
+    tempdir_remove(path);
+    tempdir_remove(dir);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_restore_that_is_cut_off_says_so_and_is_begun_again),
         cmocka_unit_test(a_backup_can_be_cancelled_at_each_piece),
         cmocka_unit_test(a_manifest_names_nothing_outside),
+        cmocka_unit_test(a_folder_says_that_its_backup_has_not_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

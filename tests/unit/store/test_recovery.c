@@ -346,6 +346,7 @@ static void a_segment_of_what_is_only_kept_is_missed_by_its_name(void **state)
     assert_ok(belay_disk_unlink(f->disk, "journal/00000003.seg", NULL));
     assert_int_equal(fixture_open(f), BELAY_CORRUPT);
     assert_non_null(strstr(f->err.msg, "journal/00000003.seg is missing: messages from "));
+    assert_non_null(strstr(f->err.msg, "put the file back"));
     fixture_free(f);
 }
 

@@ -285,6 +285,32 @@ static void a_file_that_is_none_is_refused(void **state)
     assert_true(status == BELAY_CORRUPT || status == BELAY_VERSION);
 }
 
+/* Bytes 20 to 23 of a meta page are its version: 1. */
+static void a_damaged_version_of_a_meta_page_is_no_other_version(void **state)
+{
+    (void)state;
+    struct belay_err err;
+    const uint8_t one = 1, two = 2, wild = 129;
+    lmdb.close(lmdb.self);
+    lmdb.self = NULL;
+    int fd = open(data, O_WRONLY);
+    for (off_t page = 0; page < 2; page++) {
+        assert_int_equal(pwrite(fd, &wild, 1, page * 4096 + 20), 1);
+        assert_int_equal(reopen(&err), BELAY_CORRUPT);
+        assert_non_null(strstr(err.msg, "damaged"));
+        assert_int_equal(pwrite(fd, &two, 1, page * 4096 + 20), 1); /* a version, but the other page has another */
+        assert_int_equal(reopen(&err), BELAY_CORRUPT);
+        assert_int_equal(pwrite(fd, &one, 1, page * 4096 + 20), 1);
+    }
+    assert_int_equal(pwrite(fd, &two, 1, 20), 1);
+    assert_int_equal(pwrite(fd, &two, 1, 4096 + 20), 1);
+    assert_int_equal(reopen(&err), BELAY_VERSION);
+    assert_int_equal(pwrite(fd, &one, 1, 20), 1);
+    assert_int_equal(pwrite(fd, &one, 1, 4096 + 20), 1);
+    close(fd);
+    assert_ok(reopen(&err));
+}
+
 static void another_format_is_refused(void **state)
 {
     (void)state;
@@ -321,6 +347,7 @@ int main(void)
         TEST(a_file_that_lost_its_end_is_refused),
         TEST(a_file_that_is_none_is_refused),
         TEST(another_format_is_refused),
+        TEST(a_damaged_version_of_a_meta_page_is_no_other_version),
         TEST(a_folder_that_is_not_there_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
