@@ -1,15 +1,19 @@
 /* broker.c - life of a broker; decide -> append -> apply in one place. */
 #include "base/alloc.h"
-#include "broker/background.h"
 #include "broker/cursor.h"
 #include "broker/deliver.h"
 #include "broker/exception.h"
 #include "broker/key_parts.h"
 #include "broker/lane_filter.h"
+#include "broker/poison.h"
 #include "broker/record.h"
+#include "broker/replay_impl.h"
+#include "broker/retention.h"
+#include "broker/schedule.h"
 #include "broker/subscription.h"
 #include "broker/sweep.h"
 #include "broker/topic.h"
+#include "broker/trail.h"
 
 int belay_broker_new(struct belay_store *store, struct belay_broker **ret_broker,
                      struct belay_err *err)

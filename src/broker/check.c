@@ -1,10 +1,12 @@
 /* check.c - the invariants of broker.h, over the whole state and the window.  Slow: for tests. */
-#include "broker/background.h"
 #include "broker/cursor.h"
 #include "broker/deliver.h"
 #include "broker/head.h"
 #include "broker/held.h"
 #include "broker/key_parts.h"
+#include "broker/letters.h"
+#include "broker/replay_impl.h"
+#include "broker/trail.h"
 
 #define MEMORY_SLACK READ_COUNT
 

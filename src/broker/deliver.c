@@ -5,13 +5,19 @@
  */
 #include "broker/deliver.h"
 
-#include "broker/background.h"
+#include "broker/idempotency.h"
 #include "broker/lane.h"
 #include "broker/lane_filter.h"
+#include "broker/letters.h"
 #include "broker/outcome.h"
+#include "broker/poison.h"
 #include "broker/record.h"
+#include "broker/replay_impl.h"
+#include "broker/retention.h"
+#include "broker/schedule.h"
 #include "broker/suspect.h"
 #include "broker/sweep.h"
+#include "broker/trail.h"
 
 #define READS_PER_TURN 4 /* batches of held or finished messages a turn may pass over */
 

@@ -29,6 +29,10 @@ struct exception {
 };
 
 bool exception_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct exception *ret_x);
+static inline bool exception_is_letter(const struct exception *x)
+{
+    return x->state == EXCEPTION_PARKED || x->state == EXCEPTION_DEAD;
+}
 /* The row of one that waited says nothing any more. */
 bool exception_is_over(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x);
 /* First at or above *sequence (set to it), one that is over as well. key is a view of the state. */

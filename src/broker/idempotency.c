@@ -19,8 +19,9 @@
  * newest first; scope and key are compared in full.  A part that is full keeps its filter's bits in rows of its own, so
  * that a start reads those and not the keys.
  */
+#include "broker/idempotency.h"
+
 #include "base/planted.h"
-#include "broker/background.h"
 #include "broker/key_parts.h"
 #include "broker/record.h"
 

@@ -1,6 +1,5 @@
 /* letter_check.c - invariant I7: letters, their index and their groups say the same.  Slow: for tests. */
 #include "base/alloc.h"
-#include "broker/background.h"
 #include "broker/letters.h"
 
 struct tally {

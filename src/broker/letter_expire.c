@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "base/planted.h"
-#include "broker/background.h"
 #include "broker/deliver.h"
 #include "broker/letters.h"
 #include "broker/outcome.h"

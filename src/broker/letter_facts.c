@@ -99,10 +99,14 @@ void facts_put(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct b
 void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
 {
     struct letter_facts f;
-    if (facts_get(b, sub->id, sequence, &f))
+    bool known = facts_get(b, sub->id, sequence, &f);
+    bool edited = !known || f.edits;
+    if (known)
         index_each(b, sub->id, sequence, &f, false);
     for (uint8_t part = LETTER_FACTS; part < LETTER_PARTS; part++) {
         struct row_key key = key_letter(sub->id, sequence, part);
+        if (part == LETTER_ORIGINAL && !edited)
+            continue; /* there is none: a deletion would be a change of the next checkpoint all the same */
         if (part == LETTER_MESSAGE && BELAY_PLANTED(38))
             continue;
         belay_state_del(b->state, BELAY_TABLE_LETTER, row_key_str(&key));

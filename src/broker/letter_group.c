@@ -1,6 +1,5 @@
 /* letter_group.c - letters that failed alike: one row for each kind of failure, kept by apply with the letters themselves. */
 #include "base/planted.h"
-#include "broker/background.h"
 #include "broker/letters.h"
 #include "broker/record.h"
 

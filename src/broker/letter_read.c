@@ -146,11 +146,6 @@ bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_
     return false;
 }
 
-bool exception_is_letter(const struct exception *x)
-{
-    return x->state == EXCEPTION_PARKED || x->state == EXCEPTION_DEAD;
-}
-
 bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscription *sub, uint32_t *sub_id,
                               uint64_t *sequence, struct belay_arena *arena, struct belay_letter *ret_letter)
 {

@@ -50,6 +50,18 @@ int groups_new_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_C
 /* A letter less. */
 void group_left(struct belay_broker *b, uint64_t fingerprint);
 #define GROUP_BYTES_MAX 1200
+/* Forgets groups that are empty and old, a bite. */
+void group_tick(struct belay_broker *b);
+/* I7: facts, index and groups tell of the same letters. */
+int letters_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- letter_expire.c: letters go as their flow says ---- */
+
+void letters_expire_tick(struct belay_broker *b);
+/* There are others than before. */
+void letters_expire_look(struct belay_broker *b);
+/* I9. */
+int letters_expire_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* What the exception's row, history, message and progress say; memory from arena. last_only: of the history. */
 int letter_take(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, const struct exception *x,
@@ -62,8 +74,6 @@ int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t
 /* What its last attempt failed of; false: it is not known. */
 bool exception_last_fault(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
                           struct belay_fault *ret_fault);
-/* Parked or dead. */
-bool exception_is_letter(const struct exception *x);
 /* The letter x waits from now on, replayed by job (0: a person). Called by apply. */
 void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *x,
                      bool from_start, uint32_t job, belay_time now);

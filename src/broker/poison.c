@@ -5,7 +5,6 @@
 #include "broker/poison.h"
 
 #include "base/planted.h"
-#include "broker/background.h"
 #include "broker/record.h"
 
 #define KEY_BYTES 21 /* kind, hash, subscription */

@@ -61,4 +61,11 @@ bool belay_poison_get(struct belay_broker *b, const struct belay_poison_key *key
 bool belay_poison_next(struct belay_broker *b, struct belay_poison_key *key, belay_time now, struct belay_arena *arena,
                        struct belay_poison *ret);
 
+/* ---- private to broker ---- */
+
+/* Counts the rows there are. */
+int poison_load(struct belay_broker *b);
+/* Rows whose window is over go, a bite. */
+void poison_tick(struct belay_broker *b);
+
 #endif

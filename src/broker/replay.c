@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/planted.h"
-#include "broker/background.h"
 #include "broker/record.h"
 #include "broker/replay_impl.h"
 #include "broker/window.h"

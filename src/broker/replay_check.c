@@ -1,5 +1,4 @@
 /* replay_check.c - J1-J4 of replay.h, over all rows.  Slow: for tests. */
-#include "broker/background.h"
 #include "broker/letters.h"
 #include "broker/replay_impl.h"
 #include "broker/window.h"

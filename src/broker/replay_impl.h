@@ -43,6 +43,20 @@ struct replay_job {
     belay_time not_before;
 };
 
+/* ---- all jobs (replay.c) ---- */
+
+int replays_load(struct belay_broker *b, struct belay_state *state);
+void replays_save(struct belay_broker *b, struct belay_state *state);
+void replays_recovered(struct belay_broker *b);
+void replays_free(struct belay_broker *b);
+/* A bite of whose turn it is. */
+void replays_tick(struct belay_broker *b);
+belay_time replays_wake_at(const struct belay_broker *b);
+/* J1-J4 (replay_check.c). */
+int replays_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
+
+/* ---- one ---- */
+
 struct replay_job *replay_find(struct belay_broker *b, uint32_t id);
 bool replay_is_over(const struct replay_job *j);
 

@@ -5,8 +5,9 @@
  * The low is not a record: it follows from the state and the time, and is told to the store again after
  * a restart.  An exception needs the log until its message is a letter's own.
  */
+#include "broker/retention.h"
+
 #include "base/planted.h"
-#include "broker/background.h"
 #include "broker/exception.h"
 #include "broker/topic.h"
 

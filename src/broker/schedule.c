@@ -4,8 +4,10 @@
  *
  * When one is due its message is appended and its row goes in the same commit: it appears once.
  */
-#include "broker/background.h"
+#include "broker/schedule.h"
+
 #include "broker/record.h"
+#include "broker/retention.h"
 #include "broker/topic.h"
 
 #define BITE 64 /* messages published a tick */

@@ -5,6 +5,7 @@
 #include "broker/deliver.h"
 #include "broker/key_parts.h"
 #include "broker/record.h"
+#include "broker/retention.h"
 
 struct topic *topic_find(struct belay_broker *b, struct belay_str name)
 {

@@ -25,7 +25,4 @@ void topic_limit_stats(struct belay_broker *b, struct topic *t, struct belay_top
 /* What the slowest subscription has yet to handle, but for what waits for a person. */
 uint64_t topic_length(struct belay_broker *b, struct topic *t);
 
-/* Makes room for bytes more in a topic with retain_bytes; false: it is full of unfinished messages. */
-bool retention_make_room(struct belay_broker *b, struct topic *t, size_t bytes);
-
 #endif

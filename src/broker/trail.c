@@ -2,7 +2,6 @@
 #include "broker/trail.h"
 
 #include "base/planted.h"
-#include "broker/background.h"
 #include "broker/exception.h"
 #include "broker/record.h"
 #include "broker/window.h"

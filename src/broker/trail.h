@@ -63,4 +63,13 @@ bool belay_trail_get(struct belay_broker *b, uint64_t number, struct belay_arena
 bool belay_trail_about(struct belay_broker *b, enum belay_trail_kind kind, struct belay_str owner, struct belay_str id,
                        uint64_t *number, struct belay_arena *arena, struct belay_trail_entry *ret_entry);
 
+/* ---- private to broker ---- */
+
+/* Errors: BELAY_VERSION, BELAY_CORRUPT. */
+int trail_load(struct belay_broker *b) BELAY_MUST_CHECK;
+/* Entries that are old, or too many, go, a bite. */
+void trail_tick(struct belay_broker *b);
+/* Every entry of the range is there, and found by what it is about. */
+int trail_check(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
+
 #endif

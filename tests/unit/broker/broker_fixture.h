@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/background.h"
 #include "broker/deliver.h"
 #include "broker/lane.h"
 #include "broker/letters.h"
