@@ -1,5 +1,6 @@
 /* list.h - intrusive doubly linked list with a sentinel.  Thread: one owner.
- * Invariant: a node is in at most one list; an unlinked node points at itself. */
+ * Invariant: a node is in at most one list; one that was taken out points at itself, so that it is empty and may be
+ * unlinked again.  One that never was in a list has to be told so (belay_list_init) before either: zeros are no list. */
 #ifndef BELAY_BASE_LIST_H
 #define BELAY_BASE_LIST_H
 

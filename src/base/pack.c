@@ -10,13 +10,6 @@ void belay_pack_u64(struct belay_buf *b, uint64_t v)
     belay_buf_put(b, &v, 8);
 }
 
-void belay_pack_be64(struct belay_buf *b, uint64_t v)
-{
-    uint8_t bytes[8];
-    belay_store_be64(bytes, v);
-    belay_buf_put(b, bytes, sizeof bytes);
-}
-
 void belay_pack_varint_long(struct belay_buf *b, uint64_t v)
 {
     uint8_t bytes[BELAY_VARINT_MAX];
@@ -75,12 +68,6 @@ uint64_t belay_unpack_u64(struct belay_unpack *u)
 {
     struct belay_str s = belay_unpack_bytes(u, 8);
     return s.n ? belay_load_u64(s.p) : 0;
-}
-
-uint64_t belay_unpack_be64(struct belay_unpack *u)
-{
-    struct belay_str s = belay_unpack_bytes(u, 8);
-    return s.n ? belay_load_be64(s.p) : 0;
 }
 
 uint64_t belay_unpack_varint(struct belay_unpack *u)

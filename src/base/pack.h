@@ -33,7 +33,6 @@ static inline void belay_pack_u8(struct belay_buf *b, uint8_t v)
 }
 void belay_pack_u32(struct belay_buf *b, uint32_t v);
 void belay_pack_u64(struct belay_buf *b, uint64_t v);
-void belay_pack_be64(struct belay_buf *b, uint64_t v);
 void belay_pack_varint_long(struct belay_buf *b, uint64_t v);
 static inline void belay_pack_varint(struct belay_buf *b, uint64_t v)
 {
@@ -56,7 +55,6 @@ struct belay_unpack belay_unpack_init(struct belay_str s);
 uint8_t belay_unpack_u8(struct belay_unpack *u);
 uint32_t belay_unpack_u32(struct belay_unpack *u);
 uint64_t belay_unpack_u64(struct belay_unpack *u);
-uint64_t belay_unpack_be64(struct belay_unpack *u);
 uint64_t belay_unpack_varint(struct belay_unpack *u);
 int64_t belay_unpack_svarint(struct belay_unpack *u);
 /* A view into what is unpacked. */

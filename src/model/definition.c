@@ -17,7 +17,6 @@ _Static_assert(offsetof(struct belay_policy_def, name) == 0, "find");
 _Static_assert(offsetof(struct belay_connection_def, name) == 0, "find");
 _Static_assert(offsetof(struct belay_topic_def, name) == 0, "find");
 _Static_assert(offsetof(struct belay_flow_def, name) == 0, "find");
-_Static_assert(offsetof(struct belay_saga_def, name) == 0, "find");
 
 const struct belay_policy_def *belay_definitions_policy(const struct belay_definitions *d,
                                                         struct belay_str name)
@@ -41,12 +40,6 @@ const struct belay_flow_def *belay_definitions_flow(const struct belay_definitio
                                                     struct belay_str name)
 {
     return find(d->flows, d->flow_count, sizeof *d->flows, name);
-}
-
-const struct belay_saga_def *belay_definitions_saga(const struct belay_definitions *d,
-                                                    struct belay_str name)
-{
-    return find(d->sagas, d->saga_count, sizeof *d->sagas, name);
 }
 
 const struct belay_flow_def *belay_definitions_operation(const struct belay_definitions *d,

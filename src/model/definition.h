@@ -441,7 +441,6 @@ const struct belay_policy_def *belay_definitions_policy(const struct belay_defin
 const struct belay_connection_def *belay_definitions_connection(const struct belay_definitions *d, struct belay_str name);
 const struct belay_topic_def *belay_definitions_topic(const struct belay_definitions *d, struct belay_str name);
 const struct belay_flow_def *belay_definitions_flow(const struct belay_definitions *d, struct belay_str name);
-const struct belay_saga_def *belay_definitions_saga(const struct belay_definitions *d, struct belay_str name);
 /* The flow that answers an operation of an API. */
 const struct belay_flow_def *belay_definitions_operation(const struct belay_definitions *d,
                                                          struct belay_str api, struct belay_str operation);

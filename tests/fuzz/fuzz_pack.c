@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         switch (belay_unpack_u8(&u) % 6) {
         case 0: belay_unpack_u32(&u); break;
         case 1: belay_unpack_u64(&u); break;
-        case 2: belay_unpack_be64(&u); break;
+        case 2: belay_unpack_bytes(&u, 8); break;
         case 3: belay_unpack_varint(&u); break;
         case 4: belay_unpack_svarint(&u); break;
         case 5: {

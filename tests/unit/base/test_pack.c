@@ -13,7 +13,6 @@ static void pack_all(struct belay_buf *b)
         belay_pack_u8(b, (uint8_t)numbers[i]);
         belay_pack_u32(b, (uint32_t)numbers[i]);
         belay_pack_u64(b, numbers[i]);
-        belay_pack_be64(b, numbers[i]);
         belay_pack_varint(b, numbers[i]);
         belay_pack_svarint(b, (int64_t)numbers[i]);
         belay_pack_svarint(b, -(int64_t)(numbers[i] >> 1));
@@ -33,7 +32,6 @@ static void what_is_packed_is_unpacked(void **state)
         assert_int_equal(belay_unpack_u8(&u), (uint8_t)numbers[i]);
         assert_int_equal(belay_unpack_u32(&u), (uint32_t)numbers[i]);
         assert_true(belay_unpack_u64(&u) == numbers[i]);
-        assert_true(belay_unpack_be64(&u) == numbers[i]);
         assert_true(belay_unpack_varint(&u) == numbers[i]);
         assert_true(belay_unpack_svarint(&u) == (int64_t)numbers[i]);
         assert_true(belay_unpack_svarint(&u) == -(int64_t)(numbers[i] >> 1));
@@ -49,12 +47,10 @@ static void the_bytes_are_these(void **state)
     struct belay_buf b;
     belay_buf_init(&b, 64);
     belay_pack_u32(&b, 0x01020304);
-    belay_pack_be64(&b, 0x0102030405060708);
     belay_pack_varint(&b, 300);
     belay_pack_svarint(&b, -1);
     belay_pack_str(&b, BELAY_STR("hi"));
     assert_str(belay_buf_view(&b), "\x04\x03\x02\x01"
-                                   "\x01\x02\x03\x04\x05\x06\x07\x08"
                                    "\xac\x02"
                                    "\x01"
                                    "\x02hi");

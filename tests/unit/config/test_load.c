@@ -182,7 +182,9 @@ static void a_saga_has_its_steps_words_and_what_undoes_them(void **state)
     struct mem_config m;
     (void)state;
     load_clean(&m, order_files);
-    const struct belay_saga_def *s = belay_definitions_saga(m.d, BELAY_STR("fulfil-order"));
+    assert_int_equal(m.d->saga_count, 1);
+    const struct belay_saga_def *s = &m.d->sagas[0];
+    assert_str(s->name, "fulfil-order");
     assert_int_equal(s->step_count, 2);
     assert_int_equal(s->deadline_ms, 900000);
     assert_str(s->word_started, "accepted");

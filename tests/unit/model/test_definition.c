@@ -50,11 +50,9 @@ static void definitions_are_found_by_name(void **state)
     assert_ptr_equal(belay_definitions_connection(&d, BELAY_STR("warehouse")), &connections[1]);
     assert_ptr_equal(belay_definitions_topic(&d, BELAY_STR("updates")), &topics[1]);
     assert_ptr_equal(belay_definitions_flow(&d, BELAY_STR("accept")), &flows[1]);
-    assert_ptr_equal(belay_definitions_saga(&d, BELAY_STR("fulfil")), &sagas[0]);
     assert_null(belay_definitions_connection(&d, BELAY_STR("ware")));
     assert_null(belay_definitions_topic(&d, BELAY_STR("")));
     assert_null(belay_definitions_flow(&d, BELAY_STR("fulfil")));
-    assert_null(belay_definitions_saga(&d, BELAY_STR("accept")));
 }
 
 static void an_operation_is_answered_by_a_flow_of_its_api(void **state)
