@@ -105,9 +105,9 @@ int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct 
     if (status == BELAY_OK)
         status = replays_load(b, state);
     if (status == BELAY_OK)
-        status = poison_load(b);
-    if (status == BELAY_OK)
         status = trail_load(b);
+    if (status == BELAY_OK)
+        poison_load(b);
     if (status != BELAY_OK)
         return belay_fail(err, status, "the broker's rows in the state: %s", belay_status_text(status));
     return BELAY_OK;

@@ -382,6 +382,9 @@ struct belay_expired {
     bool by_age;                /* else there were too many */
 };
 bool belay_broker_expired_news(struct belay_broker *b, struct belay_expired *ret_expired, struct belay_str *ret_named);
+/* Rows of the state that could not be read, once: what the first stands for (a view until the next call), and how many
+ * others there were. False: none. */
+bool belay_broker_unreadable_news(struct belay_broker *b, struct belay_str *ret_named, uint64_t *ret_more);
 /* Gone, with a reason (not empty) and who said so; its lane goes on. */
 int belay_broker_letter_discard(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                 struct belay_str reason, struct belay_str who, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;

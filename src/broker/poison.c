@@ -6,6 +6,7 @@
 
 #include "base/planted.h"
 #include "broker/record.h"
+#include "broker/unreadable.h"
 
 #define KEY_BYTES 21 /* kind, hash, subscription */
 #define IDS_KEPT 16
@@ -209,8 +210,8 @@ static bool next_row(struct belay_broker *b, struct row_key *k, struct row *ret_
     if (!belay_state_seek(b->state, BELAY_TABLE_POISON, row_key_str(k), true, row_key_str(&all), &key, &value))
         return false;
     *k = row_key_of(key);
-    if (!decode(value, ret_row))
-        *ret_row = (struct row){ 0 };
+    if (key.n != KEY_BYTES || !decode(value, ret_row))
+        *ret_row = (struct row){ 0 }; /* cannot be read: as one that is over */
     return true;
 }
 
@@ -221,22 +222,34 @@ bool belay_poison_next(struct belay_broker *b, struct belay_poison_key *key, bel
     struct row r;
     broker_advance(b, now);
     while (b->poison_count && next_row(b, &k, &r)) {
+        if (r.expires_at <= b->now)
+            continue;
         *key = key_take(row_key_str(&k));
-        if (r.expires_at > b->now)
-            return show(b, key, &r, arena, ret) == BELAY_OK;
+        return show(b, key, &r, arena, ret) == BELAY_OK;
     }
     return false;
 }
 
 /* ---- expiry ---- */
 
-int poison_load(struct belay_broker *b)
+/* Of what was counted by it nothing is known any more: it may fail as often again before somebody is told. */
+static void tell_unreadable(struct belay_broker *b, const struct row_key *k)
+{
+    struct belay_subscription *sub = k->n == KEY_BYTES ? belay_broker_find_id(b, belay_load_be32(k->bytes + 17)) : NULL;
+    unreadable_found(b, "the count of a %s that failed in %.*s: it begins anew",
+                     k->bytes[0] == BELAY_POISON_PAYLOAD ? "payload" : "signature",
+                     BELAY_STR_ARG(sub ? sub->name : BELAY_STR("an unknown flow")));
+}
+
+void poison_load(struct belay_broker *b)
 {
     struct row_key k = { .n = 0 };
     struct row r;
-    while (next_row(b, &k, &r))
+    while (next_row(b, &k, &r)) {
         b->poison_count++;
-    return BELAY_OK;
+        if (!r.count)
+            tell_unreadable(b, &k);
+    }
 }
 
 void poison_tick(struct belay_broker *b)

@@ -63,8 +63,8 @@ bool belay_poison_next(struct belay_broker *b, struct belay_poison_key *key, bel
 
 /* ---- private to broker ---- */
 
-/* Counts the rows there are. */
-int poison_load(struct belay_broker *b);
+/* Counts the rows there are; tells which cannot be read. */
+void poison_load(struct belay_broker *b);
 /* Rows whose window is over go, a bite. */
 void poison_tick(struct belay_broker *b);
 

@@ -247,6 +247,9 @@ struct belay_broker {
     belay_time spill_after_us;   /* SPILL_AFTER_US; less in tests */
     uint32_t fetches;
     belay_time scheduled_due;    /* of the first entry of SCHEDULED; NEVER none */
+    struct row_key scheduled_passed; /* what is left of it up to this one cannot be read; n == 0: nothing was passed over */
+    uint64_t unreadable;         /* rows found that cannot be read, until they were told (unreadable.c) */
+    char unreadable_named[200];  /* what the first of them stands for */
     struct lane_filter lane_filter;
     uint64_t lane_filter_worn;   /* LANE_FILTER_WORN; less in tests */
     uint32_t sweeping;           /* sweeps under way */

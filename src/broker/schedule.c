@@ -2,36 +2,60 @@
  *
  *   SCHEDULED due,number   version | varint topic | encoded message
  *
- * When one is due its message is appended and its row goes in the same commit: it appears once.
+ * When one is due its message is appended and its row goes in the same commit: it appears once.  One that cannot be read
+ * is told by name and passed over: it holds up nobody.
  */
 #include "broker/schedule.h"
 
 #include "broker/record.h"
 #include "broker/retention.h"
 #include "broker/topic.h"
+#include "broker/unreadable.h"
 
 #define BITE 64 /* messages published a tick */
+#define SCHEDULED_KEY_BYTES 16
 
 static struct row_key key_scheduled(belay_time due, uint64_t number)
 {
-    struct row_key k = { .n = 16 };
+    struct row_key k = { .n = SCHEDULED_KEY_BYTES };
     belay_store_be64(k.bytes, (uint64_t)due);
     belay_store_be64(k.bytes + 8, number);
     return k;
 }
 
-/* The first at or after `from`; false: none. */
-static bool first(struct belay_broker *b, belay_time *ret_due, uint64_t *ret_number, struct belay_str *ret_value)
+struct scheduled {
+    struct row_key key;
+    belay_time due;
+    uint64_t number;
+    struct topic *topic;      /* NULL: the row cannot be read */
+    struct belay_str encoded; /* a view of the state */
+};
+
+/* What the row says; topic NULL: it cannot be read. */
+static struct scheduled scheduled_read(struct belay_broker *b, struct belay_str key, struct belay_str value)
 {
-    struct row_key from = key_scheduled(0, 0);
-    struct belay_str key;
-    if (!b->scheduled_count
-        || !belay_state_seek(b->state, BELAY_TABLE_SCHEDULED, row_key_str(&from), false, BELAY_STR_NONE, &key,
-                             ret_value))
-        return false;
-    *ret_due = (belay_time)belay_load_be64(key.p);
-    *ret_number = belay_load_be64(key.p + 8);
-    return true;
+    struct scheduled s = { .key = row_key_of(key) };
+    struct belay_unpack u = belay_unpack_init(value);
+    bool known = belay_unpack_u8(&u) == ROW_VERSION && key.n == SCHEDULED_KEY_BYTES;
+    uint32_t topic = (uint32_t)belay_unpack_varint(&u);
+    s.encoded = belay_unpack_bytes(&u, belay_unpack_left(&u));
+    if (key.n == SCHEDULED_KEY_BYTES) {
+        s.due = (belay_time)belay_load_be64(key.p);
+        s.number = belay_load_be64(key.p + 8);
+    }
+    if (known && belay_unpack_ok(&u))
+        s.topic = topic_by_id(b, topic);
+    return s;
+}
+
+/* The row stays where it is, so that somebody may still read it; the others go on. */
+static void pass_over(struct belay_broker *b, const struct scheduled *s)
+{
+    char due[BELAY_TIME_TEXT_BYTES];
+    b->scheduled_passed = s->key;
+    belay_time_text(s->due, due);
+    unreadable_found(b, "scheduled message %llu of %.*s, due at %s: it stays in the store and is not published",
+                     (unsigned long long)s->number, BELAY_STR_ARG(s->topic ? s->topic->name : BELAY_STR("an unknown topic")), due);
 }
 
 int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const struct belay_message *m,
@@ -67,6 +91,8 @@ int apply_schedule(struct belay_broker *b, struct belay_unpack *u)
         return BELAY_CORRUPT;
     struct row_key key = key_scheduled(due, number);
     belay_state_put(b->state, BELAY_TABLE_SCHEDULED, row_key_str(&key), value);
+    if (belay_str_cmp(row_key_str(&key), row_key_str(&b->scheduled_passed)) < 0)
+        b->scheduled_passed.n = 0; /* it is before them: the walk begins anew, and tells them once more */
     b->scheduled_next = number + 1;
     b->scheduled_count++;
     b->dirty = true;
@@ -125,43 +151,51 @@ static int restamp(struct belay_broker *b, const struct topic *t, struct belay_s
     return status;
 }
 
-static int publish_due(struct belay_broker *b, belay_time due, uint64_t number, struct belay_str value)
+/* Errors: BELAY_CORRUPT: its message cannot be read; others: not now. */
+static int publish(struct belay_broker *b, const struct scheduled *s)
 {
-    struct belay_unpack u = belay_unpack_init(value);
-    BELAY_ASSERT(belay_unpack_u8(&u) == ROW_VERSION);
-    struct topic *t = topic_by_id(b, (uint32_t)belay_unpack_varint(&u));
-    struct belay_str encoded = belay_unpack_bytes(&u, belay_unpack_left(&u));
     struct belay_err err;
-    BELAY_ASSERT(t);
-    int status = restamp(b, t, encoded);
-    if (status == BELAY_OK && t->retain_bytes && !retention_make_room(b, t, encoded.n))
+    int status = restamp(b, s->topic, s->encoded);
+    if (status == BELAY_OK && s->topic->retain_bytes && !retention_make_room(b, s->topic, s->encoded.n))
         status = BELAY_NOSPACE;
     if (status == BELAY_OK)
         status = record_reserve(b, b->message.n + 64, 2, (struct cost){ 64, 2 }, false, &err);
     if (status != BELAY_OK)
         return status;
-    pack_unschedule(b, due, number);
+    pack_unschedule(b, s->due, s->number);
     record_append(b, RECORD_UNSCHEDULE);
-    topic_append(b, t, belay_buf_view(&b->message));
+    topic_append(b, s->topic, belay_buf_view(&b->message));
     return BELAY_OK;
+}
+
+/* The next one, where it is due. False: nothing more now; scheduled_due says when. */
+static bool publish_next(struct belay_broker *b)
+{
+    const struct row_key *from = &b->scheduled_passed;
+    struct belay_str key, value;
+    if (!b->scheduled_count
+        || !belay_state_seek(b->state, BELAY_TABLE_SCHEDULED, row_key_str(from), from->n > 0, BELAY_STR_NONE, &key, &value)) {
+        b->scheduled_due = BELAY_TIME_NEVER;
+        return false;
+    }
+    struct scheduled s = scheduled_read(b, key, value);
+    if (s.due > b->now) {
+        b->scheduled_due = s.due;
+        return false;
+    }
+    int status = s.topic ? publish(b, &s) : BELAY_CORRUPT;
+    if (status == BELAY_CORRUPT) {
+        pass_over(b, &s);
+    } else if (status != BELAY_OK) {
+        b->scheduled_due = b->now + BELAY_US_PER_MS; /* no room now: the topic or the disk is full */
+        return false;
+    }
+    return true;
 }
 
 void schedule_tick(struct belay_broker *b)
 {
-    for (uint32_t n = 0; b->scheduled_due <= b->now && n < BITE; n++) {
-        belay_time due;
-        uint64_t number;
-        struct belay_str value;
-        if (!first(b, &due, &number, &value)) {
-            b->scheduled_due = BELAY_TIME_NEVER;
+    for (uint32_t n = 0; b->scheduled_due <= b->now && n < BITE; n++)
+        if (!publish_next(b))
             return;
-        }
-        b->scheduled_due = due;
-        if (due > b->now)
-            return;
-        if (publish_due(b, due, number, value) != BELAY_OK) {
-            b->scheduled_due = b->now + BELAY_US_PER_MS; /* no room now: the topic or the disk is full */
-            return;
-        }
-    }
 }

@@ -20,6 +20,7 @@
 #include "engine/flight.h"
 #include "engine/isolate.h"
 #include "engine/letter_where.h"
+#include "engine/news.h"
 #include "engine/notes.h"
 #include "engine/record.h"
 #include "engine/runs.h"
@@ -34,7 +35,6 @@
 #define HELD_LOOK_MS 1000 /* commits and checkpoints go on by themselves */
 #define STEP_ARENA_BYTES BELAY_MIB(32)
 #define UNCOUNTED_MS 5000    /* for room to write a crash down */
-#define CRASHED_TOLD_MAX 16u /* events for a crash; who else was in flight a letter's story tells */
 
 void engine_fail(struct belay_engine *e, int status, const struct belay_err *err)
 {
@@ -191,34 +191,6 @@ static int make_rooms(struct belay_engine *e, struct belay_err *err)
     return belay_sagas_new(&sagas, &e->sagas, err);
 }
 
-/* The process ended while these were in flight: perhaps because of one of them. */
-static void tell_crash(struct belay_engine *e, const struct belay_crash *crash)
-{
-    char messages[16], others[16];
-    snprintf(messages, sizeof messages, "%u", crash->count);
-    snprintf(others, sizeof others, "%u", crash->others);
-    for (uint32_t i = 0; i < crash->count && i < CRASHED_TOLD_MAX; i++) {
-        const struct belay_crash_item *item = &crash->items[i];
-        struct belay_subscription *sub = belay_broker_find_id(e->broker, item->sub);
-        uint32_t attempts = 0;
-        enum belay_message_state state = sub ? belay_broker_state_of(e->broker, sub, item->sequence, &attempts)
-                                             : BELAY_MESSAGE_DONE;
-        if (state == BELAY_MESSAGE_DONE)
-            continue;
-        const struct belay_field fields[] = {
-            { BELAY_STR("state"), belay_str_c(belay_message_state_name(state)) },
-            { BELAY_STR("messages"), belay_str_c(messages) },
-            { BELAY_STR("others"), belay_str_c(others) },
-            { BELAY_STR("in_hand"), item->in_hand ? BELAY_STR("true") : BELAY_STR("false") },
-        };
-        const struct belay_action_event event = { .level = 3, .name = "message.crashed",
-                                                  .owner = belay_subscription_name(sub),
-                                                  .sequence = item->sequence, .attempt = attempts,
-                                                  .fields = fields, .field_count = 4 };
-        engine_hold_event(e, BELAY_ACTION_EVENT, &event, NULL);
-    }
-}
-
 /* Until now nobody called: those who wait for it are told when the suspects are through, or at once. */
 static void let_go(struct belay_engine *e)
 {
@@ -239,7 +211,7 @@ bool engine_crash_count(struct belay_engine *e)
     if (status != BELAY_OK && !engine_no_room(e, status, &err))
         return false;
     if (status == BELAY_OK && e->crash_position)
-        tell_crash(e, &e->uncounted);
+        engine_news_crash(e, &e->uncounted);
     if (status != BELAY_OK && e->now < e->uncounted_until)
         return false;
     let_go(e);
@@ -274,7 +246,7 @@ static int recover(struct belay_engine *e, struct belay_err *err)
         if (status == BELAY_OK)
             status = belay_broker_crashed(e->broker, &crash, e->now, &e->crash_position, err);
         if (status == BELAY_OK && e->crash_position)
-            tell_crash(e, &crash);
+            engine_news_crash(e, &crash);
         if (status == BELAY_BUSY || status == BELAY_NOSPACE)
             status = keep_uncounted(e, &crash, err);
     }
@@ -348,42 +320,6 @@ static bool look_for_failure(struct belay_engine *e)
     return e->failed;
 }
 
-/* Replay jobs that have ended. */
-static void tell_replays(struct belay_engine *e)
-{
-    struct belay_replay r;
-    while (belay_replay_news(e->broker, &r)) {
-        char numbers[4][24];
-        const uint64_t values[] = { r.id, r.done, r.failed, r.skipped };
-        struct belay_field fields[5] = { { BELAY_STR("job"), BELAY_STR_NONE }, { BELAY_STR("done"), BELAY_STR_NONE },
-                                         { BELAY_STR("failed"), BELAY_STR_NONE }, { BELAY_STR("skipped"), BELAY_STR_NONE },
-                                         { BELAY_STR("who"), r.opt.who } };
-        for (size_t i = 0; i < 4; i++) {
-            snprintf(numbers[i], sizeof numbers[i], "%llu", (unsigned long long)values[i]);
-            fields[i].value = belay_str_c(numbers[i]);
-        }
-        const struct belay_action_event event = {
-            .level = r.failed ? 2 : 1,
-            .name = r.state == BELAY_REPLAY_DONE ? "replay.done" : "replay.cancelled",
-            .owner = r.opt.flow, .fields = fields, .field_count = 5 };
-        engine_hold_event(e, BELAY_ACTION_EVENT, &event, NULL);
-    }
-}
-
-/* Letters that went by their flow's own policy. */
-static void tell_expired(struct belay_engine *e)
-{
-    struct belay_expired x;
-    struct belay_str named;
-    if (!belay_broker_expired_news(e->broker, &x, &named))
-        return;
-    const struct belay_field fields[] = { { BELAY_STR("letters"), named },
-                                          { BELAY_STR("why"), x.by_age ? BELAY_STR("expire_after") : BELAY_STR("max_letters") } };
-    engine_hold_event(e, BELAY_ACTION_EVENT,
-                      &(struct belay_action_event){ .level = 2, .name = "letter.expired", .fields = fields, .field_count = 2,
-                                                    .owner = belay_subscription_name(x.sub) }, NULL);
-}
-
 bool belay_engine_step(struct belay_engine *e, belay_time now)
 {
     bool more = false;
@@ -393,8 +329,7 @@ bool belay_engine_step(struct belay_engine *e, belay_time now)
     engine_clock_tick(e, now);
     e->stats.steps++;
     belay_broker_tick(e->broker, e->now);
-    tell_replays(e);
-    tell_expired(e);
+    engine_news_tell(e);
     engine_runs_due(e);
     uint32_t settled = e->stalled_count ? engine_runs_unstall(e) : 0;
     if (e->blocked_count)

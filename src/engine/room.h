@@ -7,7 +7,7 @@
  *   effects.h       what a verdict publishes and logs              actions.h      what leaves, once it is durable
  *   idempotency.h   who works under a key                          poison.h       what fails again and again
  *   flight.h        what is in flight, should the process die      isolate.h      what was, one by one
- *   timers.h  notes.h  clock.h  sagas.h  record.h
+ *   timers.h  notes.h  clock.h  sagas.h  news.h  record.h
  *
  * Invariants (belay_engine_check): a run is in the list its state names; a BLOCKED run publishes to a limited queue;
  * a connection's in_flight is the number of its calls; positions in the ring never go down; an idempotency key has

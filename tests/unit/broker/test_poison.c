@@ -48,6 +48,33 @@ static void the_third_message_trips_and_a_message_counts_once(void **state)
     belay_arena_deinit(&arena);
 }
 
+static void a_count_that_cannot_be_read_is_told_at_the_start_and_begins_anew(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_str named;
+    uint64_t more;
+    uint8_t row[21] = { BELAY_POISON_PAYLOAD };
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    struct belay_poison_key key = key_of(w, BELAY_POISON_PAYLOAD, 1);
+    fails(w, key, "a", 3, &arena);
+    fails(w, key, "b", 3, &arena);
+    fails(w, key_of(w, BELAY_POISON_PAYLOAD, 2), "a", 3, &arena);
+    belay_store_be64(row + 1, key.hash.hi);
+    belay_store_be64(row + 9, key.hash.lo);
+    belay_store_be32(row + 17, key.sub);
+    world_ok(w, belay_state_reserve(w->b->state, 256, 1, &w->err));
+    belay_state_put(w->b->state, BELAY_TABLE_POISON, belay_str((const char *)row, sizeof row), BELAY_STR("nonsense"));
+    w->b->poison_count = 0;
+    poison_load(w->b); /* as at a start */
+    assert_true(belay_broker_unreadable_news(w->b, &named, &more));
+    assert_str(named, "the count of a payload that failed in billing: it begins anew");
+    assert_int_equal(more, 0);
+    assert_false(belay_broker_unreadable_news(w->b, &named, &more));
+    assert_int_equal(fails(w, key, "c", 3, &arena).p.count, 1);
+    belay_arena_deinit(&arena);
+}
+
 static void the_window_is_over_and_it_begins_anew(void **state)
 {
     struct world *w = *state;
@@ -176,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(the_third_message_trips_and_a_message_counts_once),
+        WORLD_TEST(a_count_that_cannot_be_read_is_told_at_the_start_and_begins_anew),
         WORLD_TEST(the_window_is_over_and_it_begins_anew),
         WORLD_TEST(what_is_cleared_is_gone),
         WORLD_TEST(rows_are_listed_in_order),

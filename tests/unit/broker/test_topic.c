@@ -165,6 +165,56 @@ static void a_scheduled_message_appears_once_when_it_is_due(void **state)
     world_settle(w);
 }
 
+/* Another program, or the disk, changes a row. */
+static void damage(struct world *w, uint32_t table, uint64_t due, uint64_t number, struct belay_str value)
+{
+    uint8_t key[16];
+    belay_store_be64(key, due);
+    belay_store_be64(key + 8, number);
+    world_ok(w, belay_state_reserve(w->b->state, 256, 1, &w->err));
+    belay_state_put(w->b->state, table, belay_str((const char *)key, sizeof key), value);
+}
+
+static bool is_told(struct world *w, const char *text, uint64_t more)
+{
+    struct belay_str named;
+    uint64_t others;
+    if (!belay_broker_unreadable_news(w->b, &named, &others))
+        return false;
+    assert_int_equal(others, more);
+    assert_non_null(memmem(named.p, named.n, text, strlen(text)));
+    return true;
+}
+
+static void a_scheduled_message_that_cannot_be_read_is_told_and_holds_up_no_other(void **state)
+{
+    struct world *w = *state;
+    uint64_t numbers[4];
+    belay_time due = w->now + 3000 * MS;
+    for (int i = 0; i < 4; i++) {
+        struct belay_message m = { .id = BELAY_STR_INIT("s"), .body = BELAY_STR_INIT("later"), .time = w->now };
+        world_ok(w, belay_broker_schedule(w->b, BELAY_STR("orders"), &m, due + i, &numbers[i], &w->err));
+    }
+    damage(w, BELAY_TABLE_SCHEDULED, (uint64_t)due, numbers[0], BELAY_STR("\x7f of a later version"));
+    damage(w, BELAY_TABLE_SCHEDULED, (uint64_t)due + 1, numbers[1], BELAY_STR("\x01\x01nonsense"));
+    damage(w, BELAY_TABLE_SCHEDULED, (uint64_t)due + 2, numbers[2], BELAY_STR("\x01\x63 of a topic that there is not"));
+    pass_ms(w, 2000);
+    assert_false(is_told(w, "", 0)); /* it is not looked at before it is due */
+    pass_ms(w, 2000);
+    ack(w, take_one(w, 1));
+    assert_null(take(w));
+    assert_true(is_told(w, "scheduled message 1 of an unknown topic, due at 2023-11-14T22:13:23.000Z", 2));
+    pass_ms(w, 2000);
+    assert_null(take(w));
+    assert_false(is_told(w, "", 0));
+    struct belay_message m = { .id = BELAY_STR_INIT("s"), .body = BELAY_STR_INIT("overdue"), .time = w->now };
+    world_ok(w, belay_broker_schedule(w->b, BELAY_STR("orders"), &m, due - 1, NULL, &w->err)); /* before them all */
+    struct belay_delivery *d = take_one(w, 2);
+    assert_str(d->message.body, "overdue");
+    ack(w, d);
+    world_settle(w);
+}
+
 static void seeking_forward_discards_what_is_queued_and_back_requeues_what_is_done(void **state)
 {
     struct world *w = *state;
@@ -243,6 +293,7 @@ int main(void)
         WORLD_TEST(retention_never_takes_what_a_subscription_has_not_finished),
         WORLD_TEST(a_topic_full_of_unsettled_messages_refuses_producers),
         WORLD_TEST(a_scheduled_message_appears_once_when_it_is_due),
+        WORLD_TEST(a_scheduled_message_that_cannot_be_read_is_told_and_holds_up_no_other),
         WORLD_TEST(seeking_forward_discards_what_is_queued_and_back_requeues_what_is_done),
         WORLD_TEST(a_message_that_is_not_in_flight_can_be_cancelled),
         WORLD_TEST(a_subscription_without_its_flow_stays_and_takes_up_where_it_was),

@@ -1,0 +1,24 @@
+#include "broker/unreadable.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void unreadable_found(struct belay_broker *b, const char *fmt, ...)
+{
+    va_list args;
+    if (b->unreadable++)
+        return; /* the first names itself, the others are counted */
+    va_start(args, fmt);
+    vsnprintf(b->unreadable_named, sizeof b->unreadable_named, fmt, args);
+    va_end(args);
+}
+
+bool belay_broker_unreadable_news(struct belay_broker *b, struct belay_str *ret_named, uint64_t *ret_more)
+{
+    if (!b->unreadable)
+        return false;
+    *ret_named = belay_str_c(b->unreadable_named);
+    *ret_more = b->unreadable - 1;
+    b->unreadable = 0;
+    return true;
+}
