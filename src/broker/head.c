@@ -11,22 +11,30 @@
 
 enum { HEAD_KEYED = 1, HEAD_LONER = 2 };
 
+struct head_told head_of(const struct entry *e, struct belay_hash128 definition)
+{
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT);
+    return (struct head_told){ .sub = e->d.sub, .sequence = e->d.sequence, .attempt = e->d.attempt,
+                               .keyed = e->keyed, .loner = e->loner,
+                               .first_attempt_at = e->d.first_attempt_at, .accepted_at = e->d.message.accepted_at,
+                               .definition = definition, .lane = e->hash, .key = e->d.lane_key };
+}
+
 /* sub | sequence | flags | attempt | first_attempt_at | accepted_at | definition | [lane, key] */
-struct belay_buf *head_pack(struct belay_broker *b, struct entry *e, struct belay_hash128 definition)
+struct belay_buf *head_pack(struct belay_broker *b, const struct head_told *t)
 {
     struct belay_buf *r = record_begin(b);
-    bool keyed = e->keyed;
-    BELAY_ASSERT(e->where == ENTRY_FLIGHT && e->d.attempt);
-    belay_pack_varint(r, e->d.sub->id);
-    belay_pack_varint(r, e->d.sequence);
-    belay_pack_u8(r, (uint8_t)((keyed ? HEAD_KEYED : 0) | (e->loner ? HEAD_LONER : 0)));
-    belay_pack_varint(r, e->d.attempt);
-    belay_pack_svarint(r, e->d.first_attempt_at);
-    belay_pack_svarint(r, e->d.message.accepted_at);
-    pack_hash(r, definition);
-    if (keyed) {
-        pack_hash(r, e->hash);
-        belay_pack_str(r, e->d.lane_key);
+    BELAY_ASSERT(t->sequence && t->attempt && (!t->keyed || t->key.n));
+    belay_pack_varint(r, t->sub->id);
+    belay_pack_varint(r, t->sequence);
+    belay_pack_u8(r, (uint8_t)((t->keyed ? HEAD_KEYED : 0) | (t->loner ? HEAD_LONER : 0)));
+    belay_pack_varint(r, t->attempt);
+    belay_pack_svarint(r, t->first_attempt_at);
+    belay_pack_svarint(r, t->accepted_at);
+    pack_hash(r, t->definition);
+    if (t->keyed) {
+        pack_hash(r, t->lane);
+        belay_pack_str(r, t->key);
     }
     return r;
 }
@@ -85,22 +93,28 @@ void became_exception(struct entry *e)
 
 /* ---- progress and failure ---- */
 
-void head_pack_progress(struct belay_broker *b, struct belay_buf *r, struct entry *e,
-                          struct belay_hash128 definition, struct belay_str progress)
+void head_pack_first_progress(struct belay_buf *r, struct belay_hash128 definition, belay_time first_attempt_at,
+                              struct belay_str progress)
+{
+    belay_pack_u8(r, progress.n ? PROGRESS_NEW : PROGRESS_NONE);
+    if (progress.n)
+        progress_pack(r, definition, first_attempt_at, progress);
+}
+
+void head_pack_progress(struct belay_broker *b, struct belay_buf *r, struct entry *e, struct belay_hash128 definition,
+                        struct belay_str progress)
 {
     struct belay_hash128 old_definition;
     belay_time old_first;
     struct belay_str old;
     bool same = e->progress && progress_get(b, e->d.sub->id, e->d.sequence, e->exception, &old_definition, &old_first, &old)
                 && belay_str_eq(old, progress) && belay_hash128_eq(old_definition, definition);
-    if (same) {
+    if (same)
         belay_pack_u8(r, PROGRESS_SAME);
-    } else if (progress.n) {
-        belay_pack_u8(r, PROGRESS_NEW);
-        progress_pack(r, definition, e->d.first_attempt_at, progress);
-    } else {
-        belay_pack_u8(r, e->progress ? PROGRESS_GONE : PROGRESS_NONE);
-    }
+    else if (e->progress && !progress.n)
+        belay_pack_u8(r, PROGRESS_GONE);
+    else
+        head_pack_first_progress(r, definition, e->d.first_attempt_at, progress);
 }
 
 struct told_progress head_unpack_progress(struct belay_unpack *u)

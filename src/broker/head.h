@@ -19,8 +19,20 @@ struct head {
     bool is_new;
 };
 
+/* What a record says of it. */
+struct head_told {
+    const struct belay_subscription *sub;
+    uint64_t sequence;
+    uint32_t attempt; /* from 1 */
+    bool keyed, loner;
+    belay_time first_attempt_at, accepted_at;
+    struct belay_hash128 definition, lane; /* lane, key: where it is keyed */
+    struct belay_str key;
+};
+/* Of a message in flight. */
+struct head_told head_of(const struct entry *e, struct belay_hash128 definition);
 /* Begins the record. */
-struct belay_buf *head_pack(struct belay_broker *b, struct entry *e, struct belay_hash128 definition);
+struct belay_buf *head_pack(struct belay_broker *b, const struct head_told *t);
 /* The exception the record is about: as it is, with the attempt and definition of the record; or a new one.
  * Errors: BELAY_CORRUPT, BELAY_NOMEM. */
 int head_unpack(struct belay_broker *b, struct belay_unpack *u, struct head *h) BELAY_MUST_CHECK;
@@ -31,6 +43,9 @@ void head_enter(struct head *h);
 
 void head_pack_progress(struct belay_broker *b, struct belay_buf *r, struct entry *e, struct belay_hash128 definition,
                         struct belay_str progress);
+/* The same of a message that has none yet. */
+void head_pack_first_progress(struct belay_buf *r, struct belay_hash128 definition, belay_time first_attempt_at,
+                              struct belay_str progress);
 struct told_progress {
     enum progress_now now;
     struct belay_str packed; /* of a new one: a view of the record */

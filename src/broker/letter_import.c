@@ -57,14 +57,12 @@ static void discard_elsewhere(struct belay_broker *b, const struct belay_subscri
 static void pack(struct belay_broker *b, const struct belay_subscription *sub, uint64_t sequence, const struct belay_letter *l,
                  const struct letter_facts *facts, struct belay_str encoded)
 {
-    struct belay_hash128 lane = belay_hash128(l->lane_key);
-    /* As one that was tried: head_pack wants that. */
-    struct entry e = { .keyed = sub->opt.ordered && l->lane_key.n, .hash = lane, .where = ENTRY_FLIGHT };
-    e.d = (struct belay_delivery){ .sub = (struct belay_subscription *)(uintptr_t)sub, .sequence = sequence, .lane_key = l->lane_key, .attempt = 1,
-                                   .first_attempt_at = l->first_attempt_at, .message = { .accepted_at = b->now } };
-    struct belay_buf *r = head_pack(b, &e, l->definition);
+    const struct head_told told = { .sub = sub, .sequence = sequence, .attempt = 1, .keyed = sub->opt.ordered && l->lane_key.n,
+                                    .first_attempt_at = l->first_attempt_at, .accepted_at = b->now,
+                                    .definition = l->definition, .lane = belay_hash128(l->lane_key), .key = l->lane_key };
+    struct belay_buf *r = head_pack(b, &told);
     belay_pack_varint(r, l->attempts);
-    head_pack_progress(b, r, &e, l->definition, l->progress);
+    head_pack_first_progress(r, l->definition, l->first_attempt_at, l->progress);
     belay_pack_varint(r, l->history_count);
     for (uint32_t i = 0; i < l->history_count; i++)
         head_pack_failure(b, r, l->history[i].attempt, &l->history[i].fault);

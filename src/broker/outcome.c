@@ -29,7 +29,8 @@ int belay_broker_retry(struct belay_broker *b, struct belay_delivery *d, belay_t
     int status = delivery_prepare(b, d->sub, err);
     if (status != BELAY_OK)
         return status;
-    struct belay_buf *r = head_pack(b, e, definition);
+    const struct head_told told = head_of(e, definition);
+    struct belay_buf *r = head_pack(b, &told);
     belay_pack_svarint(r, due);
     head_pack_progress(b, r, e, definition, progress);
     head_pack_failure(b, r, e->d.attempt, fault);
@@ -104,7 +105,8 @@ int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault
     if (status != BELAY_OK)
         return status;
     park = park && e->keyed && !e->loner;
-    struct belay_buf *r = head_pack(b, e, definition);
+    const struct head_told told = head_of(e, definition);
+    struct belay_buf *r = head_pack(b, &told);
     belay_pack_u8(r, (uint8_t)((park ? LETTER_PARK : 0) | (e->letter ? 0 : LETTER_WITH_MESSAGE)));
     head_pack_progress(b, r, e, definition, progress);
     head_pack_failure(b, r, e->d.attempt, fault);
