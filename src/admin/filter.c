@@ -120,7 +120,7 @@ bool filter_place(struct belay_str text, struct belay_letter_cursor *ret_cursor)
     for (int i = 0; i < 5; i++)
         if (!belay_str_to_u64(belay_str_split(&text, '-'), &numbers[i]))
             return false;
-    if (text.n || numbers[0] > UINT32_MAX || numbers[2] > INT64_MAX || numbers[4] > 1)
+    if (text.p || numbers[0] > UINT32_MAX || numbers[2] > INT64_MAX || numbers[4] > 1)
         return false;
     *ret_cursor = (struct belay_letter_cursor){ .sub = (uint32_t)numbers[0], .sequence = numbers[1],
                                                 .at = (belay_time)numbers[2], .group = numbers[3],
