@@ -179,6 +179,7 @@ static bool grant(struct belay_engine *e, struct engine_connection *connection, 
     engine_run_move(e, r, RUN_CALLING);
     engine_turn_taken(connection, retry);
     r->call = c;
+    r->called = true;
     c->run = r;
     if (r->kind == RUN_REQUEST)
         note(e, c);

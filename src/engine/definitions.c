@@ -290,6 +290,7 @@ static int subscribe_saga(struct belay_engine *e, struct consumers *list,
         .start_time = s->from.start_time,
         .concurrency = UINT32_MAX,
         .on_exhausted = BELAY_EXHAUSTED_SKIP,
+        .letters = { s->letters.expire_ms, s->letters.count_max, s->letters.reason },
         .ordered = true,
     };
     struct engine_consumer consumer = { .kind = CONSUMER_SAGA, .saga = s };

@@ -219,22 +219,41 @@ static void refuse(struct belay_engine *e, struct engine_run *r, const struct be
     r->reply.letter = letter;
 }
 
-bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r)
+/* Has this payload tripped for somebody who reads what it would be put into? p: what is published; NULL: what came, as it is. */
+static bool refuses(struct belay_engine *e, struct engine_run *r, struct belay_hash128 hash, const struct belay_publication *p)
 {
-    struct belay_poison p;
-    if (!belay_poison_any(e->broker) || r->interrupted) /* what was begun is ended */
-        return false;
+    struct belay_poison row;
     struct belay_arena_mark mark = belay_arena_mark(&e->arena);
-    struct belay_poison_key key = { BELAY_POISON_PAYLOAD, payload_of(e, r->request->body, r->request->body_json), 0 };
-    const struct belay_hash128 hash = key.hash;
+    struct belay_poison_key key = { BELAY_POISON_PAYLOAD, hash, 0 };
     bool refused = false;
-    while (!refused && belay_poison_next(e->broker, &key, e->now, &e->arena, &p)
+    while (!refused && belay_poison_next(e->broker, &key, e->now, &e->arena, &row)
            && key.kind == BELAY_POISON_PAYLOAD && belay_hash128_eq(key.hash, hash)) {
         struct belay_subscription *sub = belay_broker_find_id(e->broker, key.sub);
-        refused = p.refused && sub && publishes_to(e, r->def, belay_subscription_topic(sub));
+        struct belay_str topic = sub ? belay_subscription_topic(sub) : BELAY_STR_NONE;
+        refused = row.refused && sub && (p ? belay_str_eq(p->target, topic) : publishes_to(e, r->def, topic));
         if (refused)
-            refuse(e, r, &p);
+            refuse(e, r, &row);
     }
     belay_arena_rewind(&e->arena, mark);
     return refused;
+}
+
+bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r)
+{
+    if (!belay_poison_any(e->broker) || r->interrupted) /* what was begun is ended */
+        return false;
+    return refuses(e, r, payload_of(e, r->request->body, r->request->body_json), NULL);
+}
+
+bool engine_poison_refuses_effects(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_flow_effects *fx = belay_flow_effects(r->flow);
+    if (!belay_poison_any(e->broker) || r->interrupted || r->called)
+        return false;
+    for (uint32_t i = 0; i < fx->publication_count; i++) {
+        const struct belay_publication *p = &fx->publications[i];
+        if (refuses(e, r, payload_of(e, p->message.body, NULL), p))
+            return true;
+    }
+    return false;
 }

@@ -19,5 +19,8 @@ void engine_poison_quarantined(struct belay_engine *e, const struct belay_delive
                                const struct belay_fault *fault);
 /* True: the request's payload is known to be poison where it goes, and it was answered so. */
 bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r);
+/* The same of what its flow made of it: into another payload, or for a topic that an expression chose. Not where it has made
+ * calls by now: what they did would be told as if nothing had happened. */
+bool engine_poison_refuses_effects(struct belay_engine *e, struct engine_run *r);
 
 #endif

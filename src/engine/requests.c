@@ -210,6 +210,8 @@ static void let_flow_go(struct engine_run *r)
 static int enact_done(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_fault fault;
+    if (engine_poison_refuses_effects(e, r)) /* nothing was begun, so its key is as if it had never come */
+        return BELAY_OK;
     if (!shape_reply(r, belay_flow_effects(r->flow)))
         return BELAY_BUSY;
     int status = commit(e, r, true, &fault);

@@ -170,7 +170,7 @@ void engine_run_free(struct belay_engine *e, struct engine_run *r)
     r->connection = NULL;
     r->call = NULL;
     r->key_waits = false;
-    r->started = r->begun = r->interrupted = r->cancelled = r->kept = false;
+    r->started = r->begun = r->called = r->interrupted = r->cancelled = r->kept = false;
     r->waits_until = 0;
 }
 

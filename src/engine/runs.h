@@ -66,6 +66,7 @@ struct engine_run {
     struct engine_turn *turn;             /* QUEUED */
     bool retry;                           /* QUEUED: among the retries */
     struct engine_call *call;             /* CALLING */
+    bool called;                          /* there was one */
     /* of a request */
     const struct belay_engine_request *request;
     struct engine_api *api;

@@ -36,6 +36,27 @@ static const char telling[] = HEAD "poison: { same_payload: 2, action: alert }\n
 static const char stalling[] = HEAD "poison: { same_payload: 2, same_signature: 25, window: 10m }\n" FLOWS
                                     "    lanes: { concurrency: 64 }\n";
 
+/* What comes is not what is published, nor does the flow say where before it has looked. */
+static const char mapping[] = HEAD
+    "poison: { same_payload: 2, same_signature: 30, window: 10m }\n"
+    "flows:\n"
+    "  post:\n"
+    "    from: { api: api, operation: a }\n"
+    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 1h, required: false }\n"
+    "    steps:\n"
+    "      - publish: { topic: '{% to %}', body: '{% { \"a\": a } %}' }\n"
+    "    reply: { status: 202 }\n"
+    "  check:\n"
+    "    from: { api: api, operation: b }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: '/check' }\n"
+    "      - publish: { topic: things, body: '{% { \"a\": a } %}' }\n"
+    "    reply: { status: 202 }\n"
+    "  handle:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: '/x' }\n";
+
 static void post(struct bench *b, const char *body)
 {
     struct bench_request r;
@@ -207,6 +228,38 @@ static void a_quarantined_payload_is_refused_as_well(void **state)
     bench_deinit(&b);
 }
 
+static void what_a_flow_makes_of_a_request_is_refused_too(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    bench_init(&b, mapping);
+    for (int i = 0; i < 2; i++) {
+        post(&b, i ? "{\"a\":1,\"to\":\"things\",\"n\":2}" : "{\"a\":1,\"to\":\"things\",\"n\":1}");
+        fails(&b, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    }
+    assert_true(bench_saw_event(&b, "poison.payload"));
+    post(&b, "{\"a\":1,\"to\":\"things\",\"n\":3}");
+    assert_int_equal(bench_reply_last(&b)->status, 422);
+    assert_string_equal(bench_reply_last(&b)->type, "poison");
+    assert_int_equal(b.call_count, 2);
+    for (int i = 0; i < 2; i++) { /* the key is not used up by it: the payload is what is wrong, until somebody clears it */
+        assert_ok(bench_ask(&b, &r, "a", "\"k1\"", i ? "{\"a\":2,\"to\":\"things\"}" : "{\"a\":1,\"to\":\"things\"}"));
+        bench_go(&b);
+        bench_request_free(&r);
+        assert_int_equal(bench_reply_last(&b)->status, i ? 202 : 422);
+    }
+    unsigned calls = b.call_count;
+    assert_ok(bench_ask(&b, &r, "b", NULL, "{\"a\":1,\"n\":9}")); /* it has made a call by then: that stands */
+    bench_go(&b);
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    bench_go(&b);
+    assert_int_equal(bench_reply_last(&b)->status, 202);
+    assert_true(b.call_count > calls);
+    bench_request_free(&r);
+    bench_deinit(&b);
+}
+
 /* So many that each is forgotten among those counted last before it is tried again. */
 #define STALLED 24
 
@@ -258,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_payload_that_failed_under_two_ids_is_refused_at_the_edge),
+        cmocka_unit_test(what_a_flow_makes_of_a_request_is_refused_too),
         cmocka_unit_test(an_outage_is_no_poison),
         cmocka_unit_test(a_payload_that_a_healthy_partner_cannot_take_has_no_retries_left),
         cmocka_unit_test(success_forgets_what_was_held_against_a_payload),
