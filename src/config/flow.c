@@ -75,7 +75,7 @@ static void finish_letters(struct config *c, const struct config_node *node, voi
         config_error(c->problems, config_place(node), "limit", "a reason has at most %d bytes", BELAY_LANE_REASON_BYTES_MAX);
 }
 
-static const struct config_kind kind_letters = {
+const struct config_kind config_kind_letters = {
     "flow-dead-letters", "When letters go by themselves, with nobody looking; without it none does.", letters_keys,
     sizeof(struct belay_letters_def), .short_key = NULL, .finish = finish_letters,
 };
@@ -108,7 +108,7 @@ static const struct config_key flow_keys[] = {
     { "lanes", CONFIG_SUB, "Order and concurrency.", CONFIG_FIELD(struct flow_raw, def.lanes),
       .kind = &kind_lanes },
     { "dead_letters", CONFIG_SUB, "When letters go by themselves; without it they wait for a person.",
-      CONFIG_FIELD(struct flow_raw, def.letters), .kind = &kind_letters },
+      CONFIG_FIELD(struct flow_raw, def.letters), .kind = &config_kind_letters },
     { "retry", CONFIG_SUB_NODE, "How failed attempts are repeated.",
       CONFIG_FIELD(struct flow_raw, retry), .kind = &config_kind_retry },
     { "crash_loop", CONFIG_SUB, "When a message that kills the process is quarantined.",

@@ -111,6 +111,6 @@ size_t config_kinds(const struct config_kind **ret_kinds, size_t max);
 extern const struct config_kind config_kind_file, config_kind_policy, config_kind_connection, config_kind_topic,
     config_kind_queue, config_kind_api, config_kind_flow, config_kind_saga, config_kind_retry,
     config_kind_alerts, config_kind_source, config_kind_env, config_kind_table, config_kind_call,
-    config_kind_publish, config_kind_step, config_kind_crash_loop, config_kind_poison;
+    config_kind_publish, config_kind_step, config_kind_crash_loop, config_kind_poison, config_kind_letters;
 
 #endif

@@ -142,18 +142,32 @@ static bool tells_of_expiry(const struct belay_alert_def *a, struct belay_str fl
     return looks && fits && a->to_count > 0;
 }
 
-static void check_letters(struct config *c, const struct belay_definitions *d, const struct belay_flow_def *f)
+/* name: of the subscription, whose letters the alert's figure is about. */
+static void check_letters(struct config *c, const struct belay_definitions *d, struct belay_str name,
+                          const struct belay_letters_def *letters, struct belay_place place)
 {
-    if (!f->letters.expire_ms && !f->letters.count_max)
+    if (!letters->expire_ms && !letters->count_max)
         return;
     for (uint32_t i = 0; i < d->alert_count; i++)
-        if (tells_of_expiry(&d->alerts[i], f->name))
+        if (tells_of_expiry(&d->alerts[i], name))
             return;
-    struct belay_problem *p = config_error(c->problems, f->place, "expires-unseen",
+    struct belay_problem *p = config_error(c->problems, place, "expires-unseen",
                                            "letters of '%.*s' expire, and no alert tells anybody before they go",
-                                           BELAY_STR_ARG(f->name));
+                                           BELAY_STR_ARG(name));
     config_suggest(c->problems, p,
                    "name a channel: alerts: { to: ops, channels: { ops: ... } }; the rule letters-expiring is built in");
+}
+
+static void check_saga_letters(struct config *c, const struct belay_definitions *d, const struct belay_saga_def *s)
+{
+    check_letters(c, d, s->name, &s->letters, s->place);
+    for (uint32_t i = 0; i < s->step_count; i++) {
+        struct belay_str name = belay_arena_printf(&c->scratch, "%.*s/%.*s", BELAY_STR_ARG(s->name), BELAY_STR_ARG(s->steps[i].name));
+        if (!name.p)
+            config_no_memory(c);
+        else if (s->steps[i].await)
+            check_letters(c, d, name, &s->letters, s->steps[i].place);
+    }
 }
 
 static void check_topics(struct config *c, const struct belay_definitions *d)
@@ -193,7 +207,9 @@ void config_vanish(struct config *c)
         if (c->sound[i])
             check_rules(c, &d->flows[i]);
     for (uint32_t i = 0; sound && i < d->flow_count; i++)
-        check_letters(c, d, &d->flows[i]);
+        check_letters(c, d, d->flows[i].name, &d->flows[i].letters, d->flows[i].place);
+    for (uint32_t i = 0; sound && i < d->saga_count; i++)
+        check_saga_letters(c, d, &d->sagas[i]);
     if (sound)
         check_topics(c, d);
 }

@@ -121,6 +121,10 @@ static const struct config_key saga_keys[] = {
       CONFIG_FIELD(struct saga_raw, def.id) },
     { "deadline", CONFIG_DURATION, "It fails, and is undone, when it takes longer; 0: never.",
       .default_ = "0", CONFIG_FIELD(struct saga_raw, def.deadline_ms) },
+    { "dead_letters", CONFIG_SUB,
+      "When letters go by themselves: messages that could start none, and events that none came for; of each step by itself. "
+      "Instances that wait for a person never do.",
+      CONFIG_FIELD(struct saga_raw, def.letters), .kind = &config_kind_letters },
     { "words", CONFIG_SUB_NODE, "Names of its states for $saga() and status.",
       CONFIG_FIELD(struct saga_raw, words), .kind = &kind_words },
     { "retry", CONFIG_SUB_NODE, "How its steps are repeated where they do not say.",

@@ -262,7 +262,7 @@ struct belay_lanes_def {
     enum belay_exhausted on_exhausted;
 };
 
-/* When a flow's letters go by themselves; 0, 0: never. */
+/* When a flow's or saga's letters go by themselves; 0, 0: never. */
 struct belay_letters_def {
     uint64_t expire_ms, count_max;
     struct belay_str reason;
@@ -342,6 +342,7 @@ struct belay_saga_def {
     struct belay_source_def from;             /* a topic or queue */
     const struct belay_template *id;
     uint64_t deadline_ms;                     /* 0: none */
+    struct belay_letters_def letters;         /* of messages that started none, and of events that none came for */
     const struct belay_saga_step_def *steps;
     uint32_t step_count;
     /* words for the saga's states; empty: the state's own name */

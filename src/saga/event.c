@@ -253,9 +253,10 @@ static enum arrival arrival_at(const struct saga_turn *t, struct belay_str step)
     return ARRIVES_LATE; /* its definition does not wait for such an event */
 }
 
-/* It waits in its subscription as for a retry, with a copy where the saga will look for it. */
+/* It waits in its subscription as for a retry, with a copy where the saga will look for it.  Where there is one (is_there) it
+ * waits for as long as that one may still come to the step, also through the hands of a person: its letter could expire. */
 static int keep(struct belay_sagas *s, const struct belay_saga_def *def, struct saga_kind *kind,
-                struct belay_str id, struct belay_str step, struct belay_delivery *d,
+                struct belay_str id, struct belay_str step, struct belay_delivery *d, bool is_there,
                 belay_time now, struct belay_err *err)
 {
     struct belay_fault fault;
@@ -286,9 +287,11 @@ static int keep(struct belay_sagas *s, const struct belay_saga_def *def, struct 
     }
     belay_fault_init(&fault, "SAGA:NOT_THERE_YET", BELAY_CLASS_TRANSIENT,
                      "the saga it is for has not come to this step");
-    if (now < kept.expires)
-        return belay_broker_retry(s->opt.broker, d, kept.expires, &fault, BELAY_STR_NONE, def->hash,
-                                  err);
+    belay_time again = kept.expires;
+    if (now >= again && is_there)
+        again = belay_time_add_ms(now, BELAY_SAGA_KEEP_MS);
+    if (now < again)
+        return belay_broker_retry(s->opt.broker, d, again, &fault, BELAY_STR_NONE, def->hash, err);
     const struct saga_cost cost = { 64 + id.n + step.n, 1, EVENT_KEY_BYTES_MAX, 1 };
     int status = saga_room_reserve(s, &cost, true, err);
     if (status != BELAY_OK)
@@ -343,7 +346,7 @@ int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, u
         if (d->attempt > 1 && !saga_kept_find(s, kind, id, name, &kept))
             return belay_broker_ack(s->opt.broker, d,
                                     err); /* it waited, and its saga came and went */
-        return keep(s, def, kind, id, name, d, now, err);
+        return keep(s, def, kind, id, name, d, false, now, err);
     }
     if (status != BELAY_OK)
         return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event")
@@ -356,7 +359,7 @@ int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, u
                            .def = s->opt.definition(s->opt.arg, kind->name, i->definition) };
     switch (arrival_at(&t, name)) {
     case ARRIVES_NOW: return deliver(&t, d, err);
-    case ARRIVES_EARLY: return keep(s, def, kind, id, name, d, now, err);
+    case ARRIVES_EARLY: return keep(s, def, kind, id, name, d, true, now, err);
     default: return belay_broker_ack(s->opt.broker, d, err);
     }
 }

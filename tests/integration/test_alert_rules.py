@@ -232,3 +232,34 @@ def test_letters_go_only_as_the_flow_says_and_somebody_is_told_before(rules):
     rules.start()
     code, out, err = belay("audit", data=rules.data)
     assert code == 0 and "lost 0" in out, out + err
+
+
+def test_letters_of_a_saga_go_as_it_says_and_who_waits_for_a_person_stays(rules):
+    rules.put("", "saga")               # no id: it can start none
+    [letter] = until(rules.letters)
+    assert letter["flow"] == "order" and letter["error"] == "SAGA:ID"
+    path = os.path.join(rules.config, "belay.yaml")
+    with open(path) as f:
+        text = f.read()
+    with_policy = text.replace("  order:\n    from: { queue: orders }\n", "  order:\n    from: { queue: orders }\n" + EXPIRING.format())
+    assert with_policy != text
+    with open(path, "w") as f:
+        f.write(with_policy)
+    code, out, err = belay("lint", rules.config)
+    assert code != 0 and "letters of 'order' expire" in out + err and "letters of 'order/paid' expire" in out + err
+    with open(path, "w") as f:
+        f.write(with_policy.replace("alerts:\n", "alerts:\n  to: quiet\n  channels: { quiet: { log: {} } }\n"))
+    code, out, err = belay("lint", rules.config)
+    assert code == 0, out + err
+    rules.put("waits-1", "saga")
+    until(lambda: belay_json("saga", "ls", "order", data=rules.data)["instances"])
+    rules.belay.send_signal(signal.SIGHUP)
+    until(lambda: not rules.letters())
+    subs = {s["name"]: s for s in belay_json("status", data=rules.data)["subscriptions"]}
+    assert subs["order"]["expired"] == 1 and subs["order"]["discarded"] == 0 and subs["order/paid"]["expired"] == 0
+    with open(os.path.join(rules.folder, "belay.log")) as log:
+        [line] = [json.loads(line) for line in log if '"letter.expired"' in line]
+    assert line["letters"] == "1 letter: 1" and line["flow"] == "order"
+    assert [i["id"] for i in belay_json("saga", "ls", "order", data=rules.data)["instances"]] == ["waits-1"]
+    code, out, err = belay("audit", data=rules.data)
+    assert code == 0 and "lost 0" in out, out + err

@@ -160,6 +160,7 @@ static const char app_text[] =
     "    from: { topic: orders, start: earliest }\n"
     "    id: '{% order_id %}'\n"
     "    deadline: 30m\n"
+    "    dead_letters: { expire_after: 2s, max_letters: 2, reason: no order comes of it }\n"
     "    retry: { max_attempts: 4, initial: 200ms, multiplier: 2, max: 10s }\n"
     "    steps:\n"
     "      - name: reserve\n"

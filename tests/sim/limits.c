@@ -138,7 +138,8 @@ static uint64_t expired(struct sim_world *w)
     struct belay_subscription_stats s;
     uint64_t n = 0;
     for (uint32_t i = 0; belay_broker_subscription_stats(belay_engine_broker(w->engine), i, &s); i++) {
-        bool see = belay_str_eq(s.name, BELAY_STR("see")), says = see || belay_str_eq(s.name, BELAY_STR("ship"));
+        bool see = belay_str_eq(s.name, BELAY_STR("see")), says = see || belay_str_eq(s.name, BELAY_STR("ship"))
+            || belay_str_eq(s.name, BELAY_STR("fulfil")) || belay_str_eq(s.name, BELAY_STR("fulfil/ship"));
         n += see ? s.expired : 0;
         if (!says && s.expired)
             sim_violation(w, "G1", "%" PRIu64 " letters of %.*s expired, and nobody said so", s.expired, BELAY_STR_ARG(s.name));

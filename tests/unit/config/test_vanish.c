@@ -114,6 +114,24 @@ static void what_failed_may_not_expire_unseen(void **state)
     CHECK_ALL(ways);
 }
 
+static void letters_of_sagas_may_not_expire_unseen_either(void **state)
+{
+#define SAGA(alerts) HEAD CALLS "topics: { t: {}, u: {} }\n" alerts "sagas:\n  s:\n    from: { topic: t }\n    id: '{% id %}'\n" \
+    "    dead_letters: { expire_after: 7d, reason: x }\n    steps:\n"                                                     \
+    "      - { name: a, call: { connection: c, method: PUT, path: / }, compensate: {} }\n"                             \
+    "      - { name: b, await: { topic: u, match: '{% id %}', timeout: 1d } }\n"
+#define TO "alerts: { to: ops, channels: { ops: { log: {} } }, rules: { letters-expiring: { on: letters_limit, above: 50, of: "
+    static const struct way ways[] = {
+        { SAGA("alerts: {}\n"), "8:3: expires-unseen\n14:9: expires-unseen\n" },
+        { SAGA("alerts: { to: ops, channels: { ops: { log: {} } } }\n"), "" },
+        { SAGA(TO "'s*' }, dead-letters: { off: true }, letters-old: { off: true }, letters-many: { off: true } } }\n"), "" },
+        { SAGA(TO "s }, dead-letters: { off: true }, letters-old: { off: true }, letters-many: { off: true } } }\n"),
+          "14:9: expires-unseen\n" },
+    };
+    (void)state;
+    CHECK_ALL(ways);
+}
+
 static void an_else_is_a_way_of_its_own(void **state)
 {
     struct mem_config m;
@@ -139,6 +157,7 @@ int main(void)
         cmocka_unit_test(a_202_is_refused_where_nothing_was_kept),
         cmocka_unit_test(a_filter_says_what_becomes_of_the_others),
         cmocka_unit_test(what_failed_may_not_expire_unseen),
+        cmocka_unit_test(letters_of_sagas_may_not_expire_unseen_either),
         cmocka_unit_test(an_else_is_a_way_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,6 +364,41 @@ static void an_event_whose_saga_never_comes_becomes_a_letter(void **state)
     world_free(w);
 }
 
+static struct belay_subscription_stats events_of(struct world *w)
+{
+    struct belay_subscription_stats s;
+    for (uint32_t n = 0; belay_broker_subscription_stats(w->broker, n, &s); n++)
+        if (belay_str_eq(s.name, BELAY_STR("trip/1")))
+            return s;
+    fail_msg("nobody reads the events");
+    return s;
+}
+
+/* However long: a letter of it might expire, and its saga would wait for what nobody has any more. */
+static void an_event_waits_as_long_as_its_saga_waits_for_a_person(void **state)
+{
+    (void)state;
+    struct belay_saga_def *def = charge_and_ship();
+    ((struct belay_saga_step_def *)def->steps)[0] = three_calls()->steps[2]; /* whose outcome nobody can tell */
+    struct world *w = scripted_world(def, "do", 2, ANSWER_LOST, 1);
+    assert_ok(belay_broker_pause(w->broker, belay_broker_find(w->broker, BELAY_STR("worker")), BELAY_STR("closed"), &w->err));
+    world_order(w, 1);
+    world_run(w, w->now + 60 * (belay_time)BELAY_US_PER_S);
+    assert_member(w, 1, "/status", "needs_attention");
+    world_result(w, 1, false);
+    for (int day = 0; day < 16; day++) { /* the deadline is two hours, and two weeks go by, with a crash in the middle */
+        world_run(w, w->now + 24 * 3600 * (belay_time)BELAY_US_PER_S);
+        if (day == 8)
+            world_die(w, SIM_POWER);
+        assert_int_equal(events_of(w).dead, 0);
+        assert_int_equal(events_of(w).waiting, 1);
+    }
+    settle(w, BELAY_SAGA_SETTLE_DONE);
+    assert_member(w, 1, "/status", "fulfilled");
+    assert_int_equal(events_of(w).waiting, 0);
+    world_free(w);
+}
+
 static void a_message_nobody_began_to_handle_is_taken_back(void **state)
 {
     (void)state;
@@ -582,6 +617,7 @@ int main(void)
         cmocka_unit_test(an_event_may_say_that_it_failed),
         cmocka_unit_test(an_event_that_comes_first_waits),
         cmocka_unit_test(an_event_whose_saga_never_comes_becomes_a_letter),
+        cmocka_unit_test(an_event_waits_as_long_as_its_saga_waits_for_a_person),
         cmocka_unit_test(a_message_nobody_began_to_handle_is_taken_back),
         cmocka_unit_test(the_instance_that_has_not_moved_for_longest_is_known),
         cmocka_unit_test(a_message_somebody_had_begun_to_handle_is_undone_as_well),
