@@ -22,14 +22,17 @@
 #define BELAY_SCHEMA_DEPTH_MAX 200              /* schemas for one value, one within the other */
 #define BELAY_SCHEMA_STEPS_MIN 2000000           /* schemas asked in one validation, and so many more ... */
 #define BELAY_SCHEMA_STEPS_PER_VALUE 100         /* ... for each value in the instance */
-#define BELAY_SCHEMA_COSTLY_MAX 64               /* patterns that are tried in vain in one validation */
+#define BELAY_SCHEMA_COSTLY_MAX 8               /* patterns that are tried in vain in one validation */
 #define BELAY_SCHEMA_KEYWORDS_MAX 10000          /* members of one schema */
 #define BELAY_SCHEMA_RESOURCES_MAX 4096          /* documents, $ids and anchors of one compiled schema */
 #define BELAY_SCHEMA_STACK_MAX BELAY_KIB(512)    /* that a validation may use */
 #define BELAY_SCHEMA_NAMES_MAX 1024             /* members that one schema names */
 #define BELAY_SCHEMA_FAULTS_DEFAULT 100
 #define BELAY_PATTERN_BYTES_MAX BELAY_KIB(16)
-#define BELAY_PATTERN_MATCH_MAX 1000000         /* steps of one match */
+#define BELAY_PATTERN_SHORT_BYTES 512           /* a longer text is matched with each step counted */
+#define BELAY_PATTERN_MATCH_MAX 100000          /* steps of one match, as PCRE2 counts them; counted: so many ... */
+#define BELAY_PATTERN_STEPS_PER_BYTE 4          /* ... and these */
+#define BELAY_PATTERN_STACK_MAX BELAY_MIB(32)   /* of one match: a megabyte in groups of four */
 #define BELAY_REDACT_SEGMENTS_MAX 512           /* names in the paths of what is redacted */
 #define BELAY_REDACT_WORDS_MAX 4096             /* values hidden in texts; beyond it every text is hidden whole */
 #define BELAY_REDACT_WORD_MIN 6                 /* bytes; a shorter one only where it stands alone */
@@ -40,7 +43,9 @@
 #define BELAY_EXPR_DEPTH_MAX 4096     /* what a thread's stack is sure to hold */
 #define BELAY_EXPR_NESTING_MAX 500    /* of an expression's syntax */
 #define BELAY_EXPR_PATTERN_BYTES_MAX 4096
-#define BELAY_EXPR_MATCH_STEPS_MAX 2000000 /* of one match of a regular expression, ... */
+#define BELAY_EXPR_MATCH_STEPS_DEFAULT 100000 /* of all regular expressions of an evaluation: 4 ms or so, ... */
+#define BELAY_EXPR_MATCH_STEPS_PER_CALL 32 /* ... and so many more with each call, and one for each byte of its text */
+#define BELAY_EXPR_MATCH_STEPS_MAX 2000000 /* of one match, ... */
 #define BELAY_EXPR_MATCH_STEPS_PER_STEP 4  /* ... of which so many cost a step: what is left bounds the match too */
 #define BELAY_EXPR_MATCH_DEPTH_MAX 100000
 #define BELAY_EXPR_MATCH_KIB_MAX 8192

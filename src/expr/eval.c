@@ -429,6 +429,7 @@ int belay_expr_eval(const struct belay_expr *e, struct belay_value input,
     run.data = e->data ? e->data : env->data;
     run.random = env->random ? env->random : &run.own_random;
     run.steps_left = env->steps_max ? env->steps_max : BELAY_EXPR_STEPS_DEFAULT;
+    run.match_left = BELAY_EXPR_MATCH_STEPS_DEFAULT;
     run.depth_max = env->depth_max ? env->depth_max : BELAY_EXPR_DEPTH_DEFAULT;
     if (run.depth_max > BELAY_EXPR_DEPTH_MAX)
         run.depth_max = BELAY_EXPR_DEPTH_MAX;

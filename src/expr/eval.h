@@ -35,6 +35,7 @@ struct run {
     const struct belay_expr *expr;
     const struct belay_expr_env *env;
     uint64_t steps_left;
+    uint64_t match_left; /* steps that regular expressions may take, of all matches together */
     uint32_t depth, depth_max;
     struct belay_value input; /* $$ */
     struct belay_random *random, own_random;

@@ -25,17 +25,27 @@ static struct belay_value regex_failed(struct run *run, int status)
                                  : run_fail(run, "D3140", NO_POSITION, BELAY_STR_NONE);
 }
 
+/* That a match may take: what is left of the evaluation's own, and of its steps. */
+static uint64_t match_steps(const struct run *run)
+{
+    uint64_t most = run->match_left < BELAY_EXPR_MATCH_STEPS_MAX ? run->match_left : BELAY_EXPR_MATCH_STEPS_MAX;
+    uint64_t of_steps = run->steps_left < BELAY_EXPR_MATCH_STEPS_MAX / BELAY_EXPR_MATCH_STEPS_PER_STEP
+                            ? run->steps_left * BELAY_EXPR_MATCH_STEPS_PER_STEP : BELAY_EXPR_MATCH_STEPS_MAX;
+    return most < of_steps ? most : of_steps;
+}
+
 /* false: no match, or failed (run->status tells). */
 static bool first_match(struct run *run, const struct regex *re, struct belay_str text, size_t from,
                         struct regex_match *m)
 {
-    /* The check that the text is UTF-8 reads all of it. */
-    if (!run_charge(run, 1 + text.n / 256))
+    /* The check that the text is UTF-8 reads all of it, once. */
+    if (!run_charge(run, 1 + (from ? 0 : text.n / 256)))
         return false;
-    uint64_t most = run->steps_left < BELAY_EXPR_MATCH_STEPS_MAX / BELAY_EXPR_MATCH_STEPS_PER_STEP
-                        ? run->steps_left * BELAY_EXPR_MATCH_STEPS_PER_STEP : BELAY_EXPR_MATCH_STEPS_MAX;
-    uint64_t left = most;
+    if (from == 0)
+        run->match_left += BELAY_EXPR_MATCH_STEPS_PER_CALL + text.n;
+    uint64_t most = match_steps(run), left = most;
     int status = from > text.n ? BELAY_NOTFOUND : regex_match(re, run->arena, text, from, &left, m);
+    run->match_left -= most - left;
     if (!run_charge(run, (most - left) / BELAY_EXPR_MATCH_STEPS_PER_STEP))
         return false;
     if (status == BELAY_OK && m->start == m->end) {

@@ -1,9 +1,7 @@
 #include "expr/regex.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/limits.h"
+#include "json/match_meter.h"
 
 struct regex {
     pcre2_code *code;
@@ -63,25 +61,6 @@ static int status_of(int result)
     }
 }
 
-/* PCRE2's own match limit starts anew at each place of the text where a match may begin, and does
- * not see how far one item reads; so the work is counted here, before each item. */
-struct meter {
-    uint64_t left;
-    PCRE2_SIZE at;
-};
-
-static int count(pcre2_callout_block *block, void *data)
-{
-    struct meter *m = data;
-    PCRE2_SIZE at = block->current_position;
-    uint64_t cost = 1 + (at > m->at ? at - m->at : m->at - at) / 16;
-    m->at = at;
-    if (m->left < cost)
-        return PCRE2_ERROR_CALLOUT;
-    m->left -= cost;
-    return 0;
-}
-
 static void fill(const struct regex *re, struct belay_str text, pcre2_match_data *data,
                  struct regex_match *m)
 {
@@ -100,7 +79,7 @@ static void fill(const struct regex *re, struct belay_str text, pcre2_match_data
 int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_str text,
                 size_t from, uint64_t *work, struct regex_match *ret_match)
 {
-    struct meter meter = { *work, from };
+    struct belay_match_meter meter = { *work, from };
     struct belay_arena_mark mark = belay_arena_mark(arena);
     pcre2_general_context *general = pcre2_general_context_create(take, give_back, arena);
     pcre2_match_context *context = general ? pcre2_match_context_create(general) : NULL;
@@ -108,12 +87,12 @@ int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_
         = general ? pcre2_match_data_create_from_pattern(re->code, general) : NULL;
     int status = BELAY_NOMEM;
     if (context && data) {
-        pcre2_set_callout(context, count, &meter);
+        pcre2_set_callout(context, belay_match_count, &meter);
         pcre2_set_match_limit(context, (uint32_t)meter.left);
         pcre2_set_depth_limit(context, BELAY_EXPR_MATCH_DEPTH_MAX);
         pcre2_set_heap_limit(context, BELAY_EXPR_MATCH_KIB_MAX);
-        int result = pcre2_match(re->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from, 0,
-                                 data, context);
+        int result = pcre2_match(re->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from,
+                                 from ? PCRE2_NO_UTF_CHECK : 0, data, context);
         status = result > 0 ? BELAY_OK : status_of(result);
         if (status == BELAY_OK)
             fill(re, text, data, ret_match);

@@ -24,7 +24,8 @@ struct regex_match {
     struct belay_str groups[REGEX_GROUPS_MAX]; /* p NULL: took no part */
 };
 
-/* The first match at or after from. *work: what the match may cost at most (about one for each item
+/* The first match at or after from; beyond 0 it goes on where a match in the same text ended (that it is UTF-8 was seen
+ * then). *work: what the match may cost at most (about one for each item
  * tried and for 16 bytes passed over), less what it did cost afterwards. Errors: BELAY_NOTFOUND,
  * BELAY_LIMIT (work or PCRE2's own limits), BELAY_INVALID (text is not UTF-8), BELAY_NOMEM. */
 int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_str text,

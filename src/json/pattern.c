@@ -1,14 +1,16 @@
 /* Where the two languages differ, the text is translated: \s and . mean other characters, \u and \p
  * are written differently, $ is the very end, and what PCRE2 alone knows (possessive quantifiers,
  * verbs, POSIX classes, \A, \Z, \Q, ...) is refused or taken literally as ECMA-262 says. */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "json/match_meter.h"
 #include "json/pattern.h"
+
+#define HEAP_KIB 4096              /* of a match without the JIT */
+#define STACK_BYTES BELAY_KIB(64) /* the JIT's, to begin with */
 
 /* ---- memory ---- */
 
@@ -350,7 +352,7 @@ static int translate(struct translation *t, struct belay_str text, struct belay_
 
 /* ---- compilation ---- */
 
-static int compile(struct belay_str text, pcre2_general_context *general, pcre2_code **ret_code,
+static int compile(struct belay_str text, uint32_t options, pcre2_general_context *general, pcre2_code **ret_code,
                    struct belay_err *err)
 {
     struct translation t;
@@ -363,7 +365,7 @@ static int compile(struct belay_str text, pcre2_general_context *general, pcre2_
     if (status == BELAY_OK) {
         pcre2_set_parens_nest_limit(context, 100);
         *ret_code = pcre2_compile((PCRE2_SPTR)(t.out.p ? t.out.p : ""), t.out.n,
-                                  PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY
+                                  options | PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY
                                       | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF
                                       | PCRE2_NEVER_BACKSLASH_C,
                                   &number, &at, context);
@@ -383,11 +385,15 @@ int pattern_new(struct belay_str text, struct pattern **ret_pattern, struct bela
 {
     struct pattern *p = belay_calloc(1, sizeof *p);
     pcre2_general_context *general = p ? pcre2_general_context_create(take, give, NULL) : NULL;
-    pcre2_code *code = NULL;
-    int status = general ? compile(text, general, &code, err)
+    pcre2_code *code = NULL, *counted = NULL;
+    int status = general ? compile(text, 0, general, &code, err)
                          : belay_fail(err, BELAY_NOMEM, "no memory for a pattern");
     if (status == BELAY_OK) {
         p->code = code;
+        status = compile(text, PCRE2_AUTO_CALLOUT, general, &counted, err);
+    }
+    if (status == BELAY_OK) {
+        p->counted = counted;
         p->context = pcre2_match_context_create(general);
         if (!p->context)
             status = belay_fail(err, BELAY_NOMEM, "no memory for a pattern");
@@ -398,8 +404,9 @@ int pattern_new(struct belay_str text, struct pattern **ret_pattern, struct bela
         return status;
     }
     pcre2_set_match_limit(p->context, BELAY_PATTERN_MATCH_MAX);
-    pcre2_set_heap_limit(p->context, 4096); /* KiB */
+    pcre2_set_heap_limit(p->context, HEAP_KIB);
     (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without it matching is slower */
+    (void)pcre2_jit_compile(counted, PCRE2_JIT_COMPLETE);
     *ret_pattern = p;
     return BELAY_OK;
 }
@@ -409,6 +416,7 @@ void pattern_free(struct pattern *p)
     if (!p)
         return;
     pcre2_code_free(p->code);
+    pcre2_code_free(p->counted);
     pcre2_match_context_free(p->context);
     belay_free(p);
 }
@@ -422,6 +430,47 @@ int pattern_check(struct belay_str text)
     return status;
 }
 
+static int match(const void *code, struct belay_str s, uint32_t options, pcre2_match_data *data, pcre2_match_context *context)
+{
+    return pcre2_match(code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, PCRE2_NO_UTF_CHECK | options, data, context);
+}
+
+/* The JIT's own 32 KiB are a few thousand turns of a group; where they do not do, it gets more for this match. */
+static int match_on_stack(const void *code, struct belay_str s, pcre2_match_data *data, pcre2_match_context *context,
+                          pcre2_general_context *general)
+{
+    pcre2_jit_stack *stack = pcre2_jit_stack_create(STACK_BYTES, BELAY_PATTERN_STACK_MAX, general);
+    if (!stack)
+        return PCRE2_ERROR_NOMEMORY;
+    pcre2_jit_stack_assign(context, NULL, stack);
+    int found = match(code, s, 0, data, context);
+    pcre2_jit_stack_free(stack);
+    return found;
+}
+
+static int match_short(const struct pattern *p, struct belay_str s, pcre2_match_data *data)
+{
+    int found = match(p->code, s, 0, data, p->context);
+    return found == PCRE2_ERROR_JIT_STACKLIMIT ? match(p->code, s, PCRE2_NO_JIT, data, p->context) : found;
+}
+
+static int match_counted(const struct pattern *p, struct belay_str s, pcre2_match_data *data,
+                         pcre2_general_context *general)
+{
+    struct belay_match_meter meter = { BELAY_PATTERN_MATCH_MAX + BELAY_PATTERN_STEPS_PER_BYTE * s.n, 0 };
+    pcre2_match_context *context = pcre2_match_context_create(general);
+    if (!context)
+        return PCRE2_ERROR_NOMEMORY;
+    pcre2_set_callout(context, belay_match_count, &meter);
+    pcre2_set_match_limit(context, UINT32_MAX); /* the meter's matter */
+    pcre2_set_heap_limit(context, HEAP_KIB);
+    int found = match(p->counted, s, 0, data, context);
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+        found = match_on_stack(p->counted, s, data, context, general);
+    pcre2_match_context_free(context);
+    return found;
+}
+
 int pattern_match(const struct pattern *p, struct belay_str s)
 {
     struct scratch scratch;
@@ -431,10 +480,7 @@ int pattern_match(const struct pattern *p, struct belay_str s)
     pcre2_match_data *data = general ? pcre2_match_data_create(1, general) : NULL;
     if (!data)
         return BELAY_LIMIT;
-    PCRE2_SPTR subject = (PCRE2_SPTR)(s.p ? s.p : "");
-    int found = pcre2_match(p->code, subject, s.n, 0, PCRE2_NO_UTF_CHECK, data, p->context);
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-        found = pcre2_match(p->code, subject, s.n, 0, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, p->context);
+    int found = s.n > BELAY_PATTERN_SHORT_BYTES ? match_counted(p, s, data, general) : match_short(p, s, data);
     pcre2_match_data_free(data);
     pcre2_general_context_free(general);
     if (found >= 0)

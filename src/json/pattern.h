@@ -8,14 +8,15 @@
 
 struct pattern {
     struct pattern *next; /* of whoever owns it */
-    void *code, *context; /* PCRE2's */
+    void *code, *context; /* PCRE2's: for short texts */
+    void *counted;        /* the same, each of its steps counted */
 };
 
 /* Errors: BELAY_INVALID (err says what and where), BELAY_LIMIT (too long), BELAY_NOMEM. */
 int pattern_new(struct belay_str text, struct pattern **ret_pattern, struct belay_err *err) BELAY_MUST_CHECK;
 void pattern_free(struct pattern *p);
 /* Whether it matches anywhere in s (well-formed UTF-8): BELAY_OK, BELAY_NOTFOUND, or BELAY_LIMIT
- * where that would take too long to find out. Takes no heap memory where PCRE2 has its JIT. */
+ * where that would take too long to find out: a few milliseconds, and tens of them for a megabyte. Takes no heap memory where PCRE2 has its JIT. */
 int pattern_match(const struct pattern *p, struct belay_str s);
 /* BELAY_OK or as pattern_new: whether text is a regular expression. */
 int pattern_check(struct belay_str text);

@@ -145,6 +145,24 @@ static void a_regex_cannot_scan_a_long_text_again_and_again(void **state)
     ends_with("$count($match($pad('', 3000, 'ab '), /\\w+/))", NULL, "1000", BELAY_OK);
 }
 
+/* Where a match goes on in the same text, the text is not read anew: it would be the square of its length. */
+static void many_matches_in_a_long_text_are_no_hostility(void **state)
+{
+    (void)state;
+    ends_with("$length($replace($pad('', 400000, 'ab '), /\\w+/, 'x'))", NULL, "266667", BELAY_OK);
+    ends_with("$count($split($pad('', 600000, 'abcde\\n'), /\\n/))", NULL, "100001", BELAY_OK);
+    ends_with("$count($filter([1..20000], function($i) { $contains('2024-01-31', /^(\\d{4})-(\\d\\d)-(\\d\\d)$/) }))", NULL,
+              "20000", BELAY_OK);
+}
+
+/* All matches of an evaluation have one purse. */
+static void hostile_matches_are_stopped_together(void **state)
+{
+    (void)state;
+    ends_with("$count($filter([1..100], function($i) { $contains($pad('', 14, 'a') & 'b', /^(a|aa)+$/) }))", NULL, "U1005",
+              BELAY_LIMIT);
+}
+
 /* A match costs steps, it does not come on top of them. */
 static void a_match_may_take_what_is_left_of_the_steps(void **state)
 {
@@ -286,6 +304,8 @@ int main(void)
         cmocka_unit_test(a_regex_that_backtracks_without_end_is_stopped),
         cmocka_unit_test(walking_is_counted_too),
         cmocka_unit_test(a_regex_cannot_scan_a_long_text_again_and_again),
+        cmocka_unit_test(many_matches_in_a_long_text_are_no_hostility),
+        cmocka_unit_test(hostile_matches_are_stopped_together),
         cmocka_unit_test(a_match_may_take_what_is_left_of_the_steps),
         cmocka_unit_test(signatures_cannot_be_made_to_search_for_ever),
         cmocka_unit_test(the_deepest_evaluation_fits_the_stack),

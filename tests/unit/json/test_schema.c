@@ -196,6 +196,19 @@ static void a_pattern_that_takes_too_long_is_a_fault_and_not_a_hang(void **state
     assert_non_null(strstr(text, "too costly"));
 }
 
+/* Each place of the text is a beginning, and none needs a step back: PCRE2 sees no cost in that. */
+static void the_square_of_a_long_text_is_too_costly_and_once_through_it_is_not(void **state)
+{
+    static char text[100000];
+    (void)state;
+    memset(text, 'a', sizeof text - 1);
+    text[0] = text[sizeof text - 2] = '"';
+    assert_non_null(strstr(faults_of("{\"pattern\":\"[a-z]*[a-y]*\\\\d\"}", text), "too costly"));
+    assert_true(valid("{\"pattern\":\"^[a-z]+$\"}", text));
+    assert_true(valid("{\"pattern\":\"^(?:a|b)+$\"}", text));
+    assert_false(valid("{\"pattern\":\"^[b-z]\"}", text));
+}
+
 /* ---- refused schemas ---- */
 
 static void a_wrong_schema_is_refused_with_its_place(void **state)
@@ -614,6 +627,7 @@ int main(void)
         TEST(a_value_too_deep_for_the_stack_is_a_fault),
         TEST(work_that_doubles_has_an_end),
         TEST(too_many_names_or_members_are_refused),
+        TEST(the_square_of_a_long_text_is_too_costly_and_once_through_it_is_not),
         TEST(what_a_costly_pattern_leaves_open_is_not_valid),
         TEST(a_schema_within_an_openapi_document_finds_its_components),
         TEST(what_no_schema_names_is_told_beside_other_faults),
