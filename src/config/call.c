@@ -14,6 +14,9 @@ struct call_raw {
     const struct belay_connector *connector;
 };
 
+static const struct config_word answer_words[]
+    = { { "auto", BELAY_ANSWER_AUTO }, { "text", BELAY_ANSWER_TEXT }, { 0 } };
+
 static const struct config_key call_keys[] = {
     { "connection", CONFIG_TEXT_NODE, .shape = "name", .help = "Name of the connection.",
       .required = true, CONFIG_FIELD(struct call_raw, connection) },
@@ -24,6 +27,10 @@ static const struct config_key call_keys[] = {
       CONFIG_FIELD(struct call_raw, def.body) },
     { "timeout", CONFIG_DURATION, "How long this call may take; without it the connection's.",
       .min = 1, CONFIG_FIELD(struct call_raw, def.timeout_ms) },
+    { "answer", CONFIG_WORD,
+      "What the answer's body is: as its content type says (auto; one that says JSON and is none is HTTP:INVALID_BODY, of "
+      "unknown outcome, where the result is kept), or a string whatever it says (text).",
+      .default_ = "auto", CONFIG_FIELD(struct call_raw, def.answer), .words = answer_words },
     { 0 },
 };
 

@@ -72,6 +72,8 @@ static uint32_t status_of(const struct belay_fault *f)
 {
     if (starts(f->type, "VALIDATION:"))
         return 422;
+    if (strstr(f->type, ":INVALID_BODY"))
+        return 502; /* a partner answered, and nobody can read it */
     if (strstr(f->type, ":TIMEOUT") || f->class_ == BELAY_CLASS_UNKNOWN_OUTCOME)
         return 504;
     if (f->class_ == BELAY_CLASS_TRANSIENT)

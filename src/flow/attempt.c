@@ -199,7 +199,7 @@ static enum move take_result(struct belay_flow_run *run, const struct belay_step
 {
     struct belay_value v = { .type = BELAY_VALUE_UNDEFINED };
     if (step->as.n) {
-        v = belay_outcome_value(outcome, &run->arena);
+        v = belay_outcome_value(&step->u.call.call, outcome, &run->arena);
         if (v.type == BELAY_VALUE_UNDEFINED)
             return run_no_memory(run);
     }
@@ -238,7 +238,12 @@ enum move call_ended(struct belay_flow_run *run, const struct belay_call_outcome
 {
     const struct belay_step_def *step = run_step_def(run);
     enum move move;
+    struct belay_call_outcome misread;
     BELAY_ASSERT(step->kind == BELAY_STEP_CALL);
+    const bool asked = run->m.at->phase == PHASE_RESOLVE;
+    if (step->as.n
+        && belay_call_misread(asked ? step->u.call.resolve : &step->u.call.call, outcome, &run->arena, &misread))
+        outcome = &misread;
     if (outcome->ok) {
         move = take_result(run, step, outcome);
         return move == MOVE_FAILED ? no_room_for_result(run) : move;

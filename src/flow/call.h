@@ -71,9 +71,14 @@ int belay_fields_value(const struct belay_field *fields, uint32_t count, struct 
 int belay_fault_value(const struct belay_fault *f, struct belay_arena *arena,
                       struct belay_value *ret_value) BELAY_MUST_CHECK;
 /* { "status", "headers", "body" } of an outcome: what `as:` names. body is parsed when the answer
- * is JSON. The outcome's bytes are copied. UNDEFINED: no memory. */
-struct belay_value belay_outcome_value(const struct belay_call_outcome *o,
+ * is JSON (def NULL: a call that says nothing about it). The outcome's bytes are copied. UNDEFINED: no memory. */
+struct belay_value belay_outcome_value(const struct belay_call_def *def, const struct belay_call_outcome *o,
                                        struct belay_arena *arena);
+/* A success whose body says it is JSON and is none, of a call whose result is wanted. True: *ret_outcome is what it is
+ * instead, HTTP:INVALID_BODY of unknown outcome: the call was made, and nobody knows what it came to. Its description lies in
+ * arena, its body is o's. */
+bool belay_call_misread(const struct belay_call_def *def, const struct belay_call_outcome *o, struct belay_arena *arena,
+                        struct belay_call_outcome *ret_outcome);
 
 /* May the call be repeated without asking? */
 bool belay_call_repeatable(const struct belay_call_def *def,

@@ -71,7 +71,7 @@ static bool result_value(struct belay_flow_run *run, struct belay_str result, st
         .headers = (const struct belay_field[]){ { BELAY_STR("content-type"), BELAY_STR("application/json") } },
         .header_count = result.n ? 1 : 0,
     };
-    *ret_value = belay_outcome_value(&outcome, &run->arena);
+    *ret_value = belay_outcome_value(NULL, &outcome, &run->arena);
     return ret_value->type != BELAY_VALUE_UNDEFINED;
 }
 

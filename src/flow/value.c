@@ -101,9 +101,8 @@ static bool put_headers(struct belay_value_object *o, struct belay_arena *arena,
     return true;
 }
 
-/* An answer that says it is JSON and is none is a string: the call was done, and its status counts.
- */
-static bool body_value(const struct belay_call_outcome *o, struct belay_arena *arena,
+/* Where nobody wants its result, an answer that says it is JSON and is none is a string. */
+static bool body_value(const struct belay_call_def *def, const struct belay_call_outcome *o, struct belay_arena *arena,
                        struct belay_value *ret)
 {
     const struct belay_str type
@@ -116,7 +115,7 @@ static bool body_value(const struct belay_call_outcome *o, struct belay_arena *a
     if (!text.p)
         return false;
     int status = BELAY_SYNTAX;
-    if (!type.n || body_is_json(type))
+    if ((!def || def->answer != BELAY_ANSWER_TEXT) && (!type.n || body_is_json(type)))
         status = belay_json_parse(text, NULL, arena, &root, NULL, NULL);
     if (status == BELAY_NOMEM)
         return false;
@@ -124,13 +123,37 @@ static bool body_value(const struct belay_call_outcome *o, struct belay_arena *a
     return true;
 }
 
-struct belay_value belay_outcome_value(const struct belay_call_outcome *o,
+bool belay_call_misread(const struct belay_call_def *def, const struct belay_call_outcome *o, struct belay_arena *arena,
+                        struct belay_call_outcome *ret_outcome)
+{
+    const struct belay_str type = field_value(o->headers, o->header_count, BELAY_STR("content-type"));
+    struct belay_json_place place;
+    struct belay_err why;
+    const belay_json *root;
+    if (!o->ok || !o->body.n || !body_is_json(type) || def->answer == BELAY_ANSWER_TEXT)
+        return false;
+    struct belay_arena_mark mark = belay_arena_mark(arena);
+    int status = belay_json_parse(o->body, NULL, arena, &root, &place, &why);
+    belay_arena_rewind(arena, mark);
+    if (status == BELAY_OK || status == BELAY_NOMEM)
+        return false;
+    *ret_outcome = *o;
+    ret_outcome->ok = false;
+    ret_outcome->class_ = BELAY_CLASS_UNKNOWN_OUTCOME;
+    ret_outcome->type = BELAY_STR("HTTP:INVALID_BODY");
+    ret_outcome->description = belay_arena_printf(
+        arena, "answered %u, and the body that says it is %.*s is none: %s (line %u, column %u)", o->status,
+        BELAY_STR_ARG(type), why.msg, place.line, place.column);
+    return true;
+}
+
+struct belay_value belay_outcome_value(const struct belay_call_def *def, const struct belay_call_outcome *o,
                                        struct belay_arena *arena)
 {
     struct belay_value_object *result = belay_value_object_new(arena),
                               *headers = belay_value_object_new(arena);
     struct belay_value body;
-    bool ok = result && headers && put_headers(headers, arena, o) && body_value(o, arena, &body)
+    bool ok = result && headers && put_headers(headers, arena, o) && body_value(def, o, arena, &body)
               && put(result, arena, "status", belay_value_int(o->status))
               && put(result, arena, "headers", belay_value_object(headers))
               && (body.type == BELAY_VALUE_UNDEFINED || put(result, arena, "body", body));

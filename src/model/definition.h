@@ -178,6 +178,8 @@ enum belay_step_kind {
 
 #define BELAY_STEP_END UINT16_MAX /* `next` of the last step */
 
+enum belay_answer_kind { BELAY_ANSWER_AUTO, BELAY_ANSWER_TEXT }; /* what its body is: as its type says, or a string */
+
 struct belay_call_def {
     const struct belay_connection_def *connection;
     const struct belay_named_template *params;  /* method, path, ... */
@@ -186,6 +188,7 @@ struct belay_call_def {
     uint32_t header_count;
     const struct belay_template *body;          /* NULL: the body as it is (none for GET, DELETE) */
     uint32_t timeout_ms;                        /* 0: the connection's */
+    enum belay_answer_kind answer;
 };
 
 struct belay_publish_def {

@@ -65,7 +65,7 @@ static bool keep_result(struct saga_turn *t, struct saga_move *m,
 {
     struct belay_sagas *s = t->room;
     belay_buf_clear(&s->json);
-    belay_value_write(&s->json, belay_outcome_value(o, &s->arena));
+    belay_value_write(&s->json, belay_outcome_value(t->def->steps[m->step].call, o, &s->arena));
     if (belay_buf_status(&s->json) != BELAY_OK
         || s->json.n + t->saga->data.n > BELAY_SAGA_DATA_BYTES_MAX) {
         belay_buf_clear(&s->json);
@@ -222,13 +222,24 @@ static void no_definition(struct saga_turn *t, struct saga_move *m, enum flight 
     park(t, m, purpose == FLIGHT_UNDO ? STEP_UNDOING : STEP_UNKNOWN, &fault);
 }
 
+/* What a step came to is wanted; what its undoing said is not. */
+static bool is_misread(struct saga_turn *t, const struct belay_saga_step_def *step, enum flight purpose,
+                       const struct belay_call_outcome *o, struct belay_call_outcome *ret_outcome)
+{
+    const struct belay_call_def *call = purpose == FLIGHT_RESOLVE ? step->resolve : step->call;
+    return purpose != FLIGHT_UNDO && call && belay_call_misread(call, o, &t->room->arena, ret_outcome);
+}
+
 int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
                  const struct belay_call_outcome *o, struct belay_err *err)
 {
     struct saga_move m;
     struct belay_fault fault;
+    struct belay_call_outcome misread;
     BELAY_ASSERT(t->saga->at < t->saga->step_count);
     saga_move_init(&m, t->saga, t->now, SAGA_EVENT_DONE);
+    if (o && t->def && is_misread(t, &t->def->steps[m.step], purpose, o, &misread))
+        o = &misread;
     if (o && purpose != FLIGHT_RESOLVE) /* a question is not what it may have died of: that comes now */
         m.flags = saga_answered(m.flags, o->ok);
     if (!o)

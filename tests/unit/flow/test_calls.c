@@ -21,10 +21,32 @@ static void the_result_of_a_call_is_known_by_its_name(void **state)
         ok("{\"id\":\"ch-1\"}"));
 }
 
-static void an_answer_that_is_no_json_is_a_string(void **state)
+static void what_is_wrong_with_an_answer_is_said(void **state)
 {
     struct fixture *f = *state;
     add_charge(f);
+    struct drive d;
+    const struct belay_call_outcome outcomes[] = { ok("{\"id\": 1,}") };
+    drive_init(&d, f, outcomes, 1);
+    drive(f, &d);
+    assert_int_equal(d.fault.class_, BELAY_CLASS_UNKNOWN_OUTCOME);
+    assert_int_equal(d.fault.status, 200);
+    assert_non_null(strstr(d.fault.description, "application/json"));
+    assert_non_null(strstr(d.fault.description, "line 1, column 10"));
+    drive_deinit(&d);
+}
+
+static void an_answer_whose_result_nobody_keeps_need_not_be_read(void **state)
+{
+    struct fixture *f = *state;
+    add_charge(f)->as = BELAY_STR_NONE;
+    RUN(f, CHARGE "done\n", ok("<p>"));
+}
+
+static void an_answer_that_is_no_json_is_a_string(void **state)
+{
+    struct fixture *f = *state;
+    add_charge(f)->u.call.call.answer = BELAY_ANSWER_TEXT;
     add_publish(f, "p", "t", NULL, "{% { 'b': $charge.body } %}");
     RUN(f, CHARGE "publish t key=k {\"b\":\"<p>\"}\ndone\n", ok("<p>"));
     RUN(f, CHARGE "publish t key=k {}\ndone\n", ok(""));
@@ -249,6 +271,7 @@ static void case_of(const char *method, bool honours, enum how how, const char *
 #define GET "call GET /charges {\"amount\":12}\n"
 #define PAID "publish t key=k \"paid\"\ndone\n"
 #define TIMEOUT "retry HTTP:TIMEOUT\n"
+#define INVALID "retry HTTP:INVALID_BODY\n"
 #define ERROR "retry HTTP:SERVER_ERROR\n"
 
 static void what_may_be_repeated_is(void **state)
@@ -261,6 +284,16 @@ static void what_may_be_repeated_is(void **state)
          unknown(), unknown(), unknown());
     CASE("POST", true, NO_RESOLVE, CHARGE "crash\n" CHARGE PAID, crash(), ok("\"paid\""));
     CASE("POST", true, RESOLVE, CHARGE "crash\n" CHARGE PAID, crash(), ok("\"paid\""));
+}
+
+/* The call was made: what may be repeated is, what may not is asked about, or somebody's matter. */
+static void an_answer_that_says_json_and_is_none_is_an_unknown_outcome(void **state)
+{
+    (void)state;
+    CASE("GET", false, NO_RESOLVE, GET INVALID GET PAID, ok("<p>"), ok("\"paid\""));
+    CASE("POST", true, NO_RESOLVE, CHARGE INVALID CHARGE PAID, ok("{\"id\":"), ok("\"paid\""));
+    CASE("POST", false, NO_RESOLVE, CHARGE "letter HTTP:INVALID_BODY\n", ok("<p>"));
+    CASE("POST", false, RESOLVE, CHARGE ASK PAID, ok("<p>"), ok("\"paid\""));
 }
 
 static void what_nobody_can_tell_is_a_letter(void **state)
@@ -369,6 +402,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_result_of_a_call_is_known_by_its_name),
         TEST(an_answer_that_is_no_json_is_a_string),
+        TEST(what_is_wrong_with_an_answer_is_said),
+        TEST(an_answer_whose_result_nobody_keeps_need_not_be_read),
+        cmocka_unit_test(an_answer_that_says_json_and_is_none_is_an_unknown_outcome),
         TEST(a_request_carries_a_key_that_stays_and_ids),
         TEST(a_body_that_is_no_json_says_its_type),
         TEST(get_and_delete_send_no_body_unless_told),

@@ -240,13 +240,13 @@ static void wrong(struct world *w, unsigned saga, const char *what)
     world_fail(w, "seed %llu, saga %u: %s", (unsigned long long)w->seed, saga, what);
 }
 
-/* Once its pivot is done nothing leads back, by its own history. */
+/* Once its pivot is done nothing leads back, by its own history. (On the way back a person settles the undoing.) */
 static void check_pivot(struct world *w, unsigned saga)
 {
     static const char *const back[]
         = { "compensation_begun", "compensated", "deadline", "aborted" };
     char at[40], event[64], step[64];
-    bool past = false;
+    bool past = false, undoing = false;
     for (unsigned n = 0; w->def->steps[1].pivot; n++) {
         snprintf(at, sizeof at, "/history/%u/event", n);
         world_text(w, saga, at, event, sizeof event);
@@ -254,7 +254,8 @@ static void check_pivot(struct world *w, unsigned saga)
         world_text(w, saga, at, step, sizeof step);
         if (!event[0])
             return;
-        past |= strcmp(step, "reserve") == 0
+        undoing |= strcmp(event, "compensation_begun") == 0;
+        past |= !undoing && strcmp(step, "reserve") == 0
                 && (strcmp(event, "done") == 0 || strcmp(event, "settled_done") == 0);
         for (size_t b = 0; past && b < sizeof back / sizeof *back; b++)
             if (strcmp(event, back[b]) == 0)

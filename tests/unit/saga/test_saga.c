@@ -190,6 +190,38 @@ static void an_unknown_outcome_is_asked_about(void **state)
     world_free(w);
 }
 
+/* The call was made, and what it came to cannot be read: neither done nor refused. */
+static void an_answer_that_cannot_be_read_is_asked_about(void **state)
+{
+    (void)state;
+    struct world *w = scripted_world(three_calls(), "do", 0, ANSWER_GARBLED, 1);
+    world_order(w, 1);
+    world_run(w, A_WHILE(w));
+    assert_member(w, 1, "/status", "fulfilled");
+    assert_int_equal(w->ledger[1][0].do_calls, 1);
+    world_free(w);
+
+    w = scripted_world(three_calls(), "do", 2, ANSWER_GARBLED, 1); /* nobody to ask, and not to be repeated */
+    world_order(w, 1);
+    world_run(w, A_WHILE(w));
+    assert_member(w, 1, "/status", "needs_attention");
+    assert_member(w, 1, "/error/type", "HTTP:INVALID_BODY");
+    assert_int_equal(w->ledger[1][2].do_calls, 1);
+    world_free(w);
+}
+
+static void what_an_undoing_says_need_not_be_read(void **state)
+{
+    (void)state;
+    scripts[1] = (struct script){ "undo", 1, ANSWER_GARBLED, 1 };
+    struct world *w = scripted_world(three_calls(), "do", 2, ANSWER_REFUSED, 1);
+    world_order(w, 1);
+    world_run(w, A_WHILE(w));
+    assert_int_equal(w->ledger[1][1].undo_calls, 1);
+    assert_member(w, 1, "/status", "refunded");
+    world_free(w);
+}
+
 static void one_that_may_be_repeated_is_repeated(void **state)
 {
     (void)state;
@@ -608,6 +640,8 @@ int main(void)
         cmocka_unit_test(refused_at_the_end_all_before_is_undone_backwards),
         cmocka_unit_test(a_compensation_that_gives_up_is_parked_for_a_person),
         cmocka_unit_test(a_compensation_of_unknown_outcome_is_parked),
+        cmocka_unit_test(an_answer_that_cannot_be_read_is_asked_about),
+        cmocka_unit_test(what_an_undoing_says_need_not_be_read),
         cmocka_unit_test(an_unknown_outcome_is_asked_about),
         cmocka_unit_test(one_that_may_be_repeated_is_repeated),
         cmocka_unit_test(one_that_nobody_can_tell_waits_for_a_person),

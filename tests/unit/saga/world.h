@@ -28,6 +28,7 @@ enum answer {
     ANSWER_REFUSED,     /* 422 */
     ANSWER_LOST,        /* done, and the answer was lost */
     ANSWER_LOST_BEFORE, /* not done, and nobody can tell */
+    ANSWER_GARBLED,     /* done, and the answer says it is JSON and is none */
     ANSWER_KINDS
 };
 
@@ -473,6 +474,7 @@ world_outcome(struct world *w, const char *verb, unsigned step, unsigned saga, e
                                     .type = BELAY_STR("HTTP:SERVER_ERROR"),
                                     .description = BELAY_STR("scripted"),
                                     .endpoint = BELAY_STR("POST test") };
+    static const struct belay_field says_json = { BELAY_STR_INIT("content-type"), BELAY_STR_INIT("application/json") };
     bool resolve = strcmp(verb, "resolve") == 0;
     bool missing = resolve && !w->ledger[saga][step].done;
     switch (answer) {
@@ -483,6 +485,13 @@ world_outcome(struct world *w, const char *verb, unsigned step, unsigned saga, e
         o.body = BELAY_STR("{\"fine\":true}");
         o.type = o.ok ? BELAY_STR_NONE : BELAY_STR("HTTP:CONNECTIVITY");
         o.class_ = answer == ANSWER_LOST ? BELAY_CLASS_UNKNOWN_OUTCOME : BELAY_CLASS_PERMANENT;
+        break;
+    case ANSWER_GARBLED:
+        o.ok = true;
+        o.status = 200;
+        o.headers = &says_json;
+        o.header_count = 1;
+        o.body = BELAY_STR("<html>");
         break;
     case ANSWER_LOST_BEFORE: o.class_ = BELAY_CLASS_UNKNOWN_OUTCOME; break;
     case ANSWER_REFUSED:
@@ -505,7 +514,7 @@ static inline void world_answer(struct world *w, unsigned n, bool lost)
     if (sscanf(c.path, "/%15[a-z]/%u/o-%u", verb, &step, &saga) != 3)
         fail_msg("call to %s", c.path);
     enum answer answer = w->answer(w, verb, step, saga);
-    world_ledger(w, verb, step, saga, answer == ANSWER_OK || answer == ANSWER_LOST);
+    world_ledger(w, verb, step, saga, answer == ANSWER_OK || answer == ANSWER_LOST || answer == ANSWER_GARBLED);
     note(w, "%s %u of %u: %d%s\n", verb, step, saga, answer, lost ? " lost" : "");
     w->called++;
     if (lost)
