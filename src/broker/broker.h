@@ -210,8 +210,11 @@ void belay_broker_defer(struct belay_broker *b, struct belay_delivery *d, belay_
 /* A delivery that waited for its retry waits longer, durably; its attempt has not begun. Ends the delivery.
  * Errors: BELAY_BUSY, BELAY_NOSPACE (nothing happened), BELAY_CONFLICT (it waited for no retry). */
 int belay_broker_postpone(struct belay_broker *b, struct belay_delivery *d, belay_time due, struct belay_err *err) BELAY_MUST_CHECK;
-/* Earliest time at which next() may have something that it has not now; BELAY_TIME_NEVER. */
+/* Earliest time at which next() may have something that it has not now, or a tick something to do; what is due at a time
+ * is looked for on whole milliseconds. BELAY_TIME_NEVER. */
 belay_time belay_broker_wake_at(const struct belay_broker *b);
+/* The same of ticks alone: where nothing could be delivered. */
+belay_time belay_broker_tick_at(const struct belay_broker *b);
 /* Due schedule entries are published, retention and idempotency expiry done, in bites; call each step. */
 void belay_broker_tick(struct belay_broker *b, belay_time now);
 

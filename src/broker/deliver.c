@@ -176,12 +176,21 @@ struct belay_delivery *belay_broker_next(struct belay_broker *b, belay_time now)
     return NULL;
 }
 
-belay_time belay_broker_wake_at(const struct belay_broker *b)
+/* What waits is looked at once a millisecond, not once for each: a step and its commit are the same for one and for a
+ * hundred. */
+static belay_time next_delivery_at(const struct belay_broker *b)
 {
     struct belay_heap_node *node = belay_heap_min(&b->wakes);
-    belay_time at = node ? node->key : BELAY_TIME_NEVER;
     if (b->ring_count)
         return b->now;
+    if (!node || node->key > BELAY_TIME_NEVER - BELAY_US_PER_MS)
+        return node ? node->key : BELAY_TIME_NEVER;
+    return (node->key + BELAY_US_PER_MS - 1) / BELAY_US_PER_MS * BELAY_US_PER_MS;
+}
+
+belay_time belay_broker_tick_at(const struct belay_broker *b)
+{
+    belay_time at = BELAY_TIME_NEVER;
     if (b->sweeping && b->now + SWEEP_PERIOD_US < at)
         at = b->now + SWEEP_PERIOD_US;
     at = b->scheduled_due < at ? b->scheduled_due : at;
@@ -192,6 +201,12 @@ belay_time belay_broker_wake_at(const struct belay_broker *b)
     if (b->expires && b->expire_at < at)
         at = b->expire_at;
     return b->retention_at < at ? b->retention_at : at;
+}
+
+belay_time belay_broker_wake_at(const struct belay_broker *b)
+{
+    belay_time at = next_delivery_at(b), tick = belay_broker_tick_at(b);
+    return at < tick ? at : tick;
 }
 
 void belay_broker_defer(struct belay_broker *b, struct belay_delivery *d, belay_time not_before)

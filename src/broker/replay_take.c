@@ -12,8 +12,8 @@
 #include "broker/replay_impl.h"
 #include "broker/subscription.h"
 
-#define TAKES_MAX 64 /* of a bite: as many as a step delivers */
-#define LOOKS_MAX 128
+#define TAKES_MAX 32 /* of a bite: half of what a step delivers */
+#define LOOKS_MAX 64
 #define WHERE_LOOKS_MAX 16 /* of one that evaluates an expression for each */
 #define NO_ROOM_US (2 * BELAY_US_PER_MS) /* until it is tried again */
 

@@ -18,6 +18,7 @@
 #include "policy/gate.h"
 
 #define REFUSED_AGAIN_MS 50 /* after a connector said BUSY */
+#define NO_ROOM_AGAIN_MS 10 /* in the store */
 #define CALL_ARENA_CHUNK 2048
 
 /* ---- the table of calls ---- */
@@ -171,8 +172,12 @@ static bool grant(struct belay_engine *e, struct engine_connection *connection, 
     int status = c ? record_intent(e, r, &err) : BELAY_BUSY;
     if (status != BELAY_OK) {
         engine_no_room(e, status, &err);
-        if (c)
+        if (c) {
+            belay_time at = connection->wake_at;
             call_undo(e, c);
+            at = at < belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS) ? at : belay_time_add_ms(e->now, NO_ROOM_AGAIN_MS);
+            connection->wake_at = at; /* room comes with a commit, and a step with that */
+        }
         return false;
     }
     engine_call_unwant(e, r);

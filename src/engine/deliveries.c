@@ -251,7 +251,9 @@ bool engine_deliver(struct belay_engine *e, uint32_t count_max, size_t bytes_max
             return false;
         bytes += d->message.body.n;
         i += d->attempt > 1 || d->replayed; /* its rows are read and deleted: twice the work */
+        uint64_t letters = e->stats.letters;
         engine_deliver_one(e, d);
+        i += e->stats.letters != letters; /* many rows are written */
     }
     return true;
 }

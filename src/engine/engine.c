@@ -366,7 +366,10 @@ belay_time belay_engine_wake_at(const struct belay_engine *e)
         return BELAY_TIME_NEVER;
     if (e->held) /* what is due waits */
         return engine_clock_wall(e, belay_time_add_ms(e->now, HELD_LOOK_MS));
-    belay_time at = e->isolating ? engine_isolate_wake_at(e) : belay_broker_wake_at(e->broker);
+    /* What there is to deliver waits until something ends (a commit, a call): nobody looks again and again meanwhile. */
+    belay_time at = e->isolating            ? engine_isolate_wake_at(e)
+                    : engine_may_deliver(e) ? belay_broker_wake_at(e->broker)
+                                            : belay_broker_tick_at(e->broker);
     if (!e->stopping && !e->isolating)
         at = earlier(at, belay_sagas_wake_at(e->sagas));
     if (!e->stopping)

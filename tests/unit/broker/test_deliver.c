@@ -136,6 +136,24 @@ static void a_retry_comes_again_when_due_with_its_attempt_and_progress(void **st
     assert_int_equal(stats_of(w).waiting, 0);
 }
 
+static void what_waits_is_looked_at_on_whole_milliseconds(void **state)
+{
+    struct world *w = *state;
+    publish(w, "a", "1");
+    publish(w, "b", "2");
+    struct belay_delivery *first = take_one(w, 1), *second = take_one(w, 2);
+    world_ok(w, belay_broker_retry(w->b, first, w->now + 5 * MS + 1, &w->fault, BELAY_STR_NONE,
+                                   (struct belay_hash128){ 7, 8 }, &w->err));
+    world_ok(w, belay_broker_retry(w->b, second, w->now + 6 * MS, &w->fault, BELAY_STR_NONE,
+                                   (struct belay_hash128){ 7, 8 }, &w->err));
+    assert_null(take(w));
+    assert_int_equal(belay_broker_wake_at(w->b), w->now + 6 * MS);
+    assert_true(belay_broker_tick_at(w->b) > w->now + 6 * MS);
+    pass_ms(w, 6);
+    ack(w, take_one(w, 1));
+    ack(w, take_one(w, 2));
+}
+
 static void later_messages_of_a_waiting_key_are_held_in_order(void **state)
 {
     struct world *w = *state;
@@ -291,6 +309,7 @@ int main(void)
         WORLD_TEST(messages_of_a_key_wait_for_each_other_and_other_keys_go_on),
         WORLD_TEST(concurrency_bounds_what_is_in_flight),
         WORLD_TEST(a_retry_comes_again_when_due_with_its_attempt_and_progress),
+        WORLD_TEST(what_waits_is_looked_at_on_whole_milliseconds),
         WORLD_TEST(later_messages_of_a_waiting_key_are_held_in_order),
         WORLD_TEST(a_started_attempt_without_an_outcome_is_an_interrupted_one),
         WORLD_TEST(a_deferred_delivery_comes_again_and_used_no_attempt_up),

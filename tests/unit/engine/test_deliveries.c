@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "unit/engine/bench.h"
 
 #define HEAD                                                                                        \
@@ -46,6 +47,19 @@ static const char ticking[] = HEAD
     "    from: { timer: 10s }\n"
     "    steps:\n"
     "      - publish: { topic: copies }\n";
+
+static const char many_calls[] =
+    "belay: 1\n"
+    "name: t\n"
+    "connections:\n"
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: K }, concurrency: 8192 }\n"
+    "topics: { things: { retain: 1d } }\n"
+    "flows:\n"
+    "  handle:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    lanes: { concurrency: 8192 }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /one }\n";
 
 static const char bounded[] =
     "belay: 1\n"
@@ -316,6 +330,44 @@ static void a_page_that_was_torn_says_nothing(void **state)
     bench_deinit(&b);
 }
 
+#define HELD BELAY_ACTIONS_MAX / 8 /* from so many on nothing more is delivered */
+
+/* Calls wait for a commit that takes its time: the backlog behind them is no reason to step again and again. */
+static void an_engine_that_may_not_deliver_sleeps_until_something_ends(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, many_calls);
+    bench_go(&b);
+    struct belay_broker *broker = belay_engine_broker(b.engine);
+    struct belay_subscription *sub = belay_broker_find(broker, BELAY_STR("handle"));
+    assert_ok(belay_broker_pause(broker, sub, BELAY_STR("test"), &b.err));
+    struct belay_message m = { .id = BELAY_STR("m"), .source = BELAY_STR("/t"), .body = BELAY_STR("{}"),
+                               .datacontenttype = BELAY_STR("application/json"), .time = b.now };
+    for (uint32_t i = 0; i < HELD + 500; i++) {
+        assert_ok(belay_broker_publish(broker, BELAY_STR("things"), &m, b.now, NULL, &b.err));
+        if (i % 500 == 0)
+            bench_go(&b);
+    }
+    bench_go(&b);
+    assert_ok(belay_broker_resume(broker, sub, &b.err));
+    for (int i = 0; i < 200; i++) { /* what is read of the log is read, what is written is not */
+        belay_engine_step(b.engine, b.now);
+        while (sim_jobs_can_run(&b.jobs, BELAY_JOB_FETCH))
+            sim_jobs_run(&b.jobs, BELAY_JOB_FETCH);
+        while (sim_jobs_can_tell(&b.jobs, BELAY_JOB_FETCH))
+            sim_jobs_tell(&b.jobs, BELAY_JOB_FETCH);
+    }
+    assert_int_equal(b.call_count, 0);
+    uint64_t in_flight = bench_stats(&b, "handle").in_flight;
+    assert_true(in_flight >= HELD && in_flight < HELD + 500);
+    assert_true(belay_engine_wake_at(b.engine) > b.now);
+    for (int i = 0; i < 20; i++)
+        bench_go(&b);
+    assert_int_equal(b.call_count, HELD + 500);
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +383,7 @@ int main(void)
         cmocka_unit_test(engine_time_does_not_go_back_when_the_clock_does),
         cmocka_unit_test(a_topic_that_is_full_makes_its_publishers_wait),
         cmocka_unit_test(a_page_that_was_torn_says_nothing),
+        cmocka_unit_test(an_engine_that_may_not_deliver_sleeps_until_something_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
