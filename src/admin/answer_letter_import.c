@@ -11,6 +11,7 @@
 #include "admin/question.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "base/planted.h"
 #include "json/redact.h"
 
 #define KEPT_MS (90 * 86400000ull) /* as long as the trail */
@@ -303,7 +304,7 @@ bool answer_letter_import(struct question *q, struct belay_engine *e, belay_time
         return answer(q, "there", l.sequence);
     identify(&l, key);
     belay_broker_idempotency_get(b, SCOPE, belay_str(key, 32), &before);
-    if (before.state == BELAY_IDEMPOTENCY_DONE && belay_str_to_u64(before.answer, &sequence))
+    if (before.state == BELAY_IDEMPOTENCY_DONE && !BELAY_PLANTED(114) && belay_str_to_u64(before.answer, &sequence))
         return answer(q, "there", sequence);
     if (question_flag(q, "dry"))
         return answer(q, "would be imported", 0);

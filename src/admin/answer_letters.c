@@ -253,6 +253,21 @@ static int settle(struct question *q, struct belay_engine *e, struct belay_subsc
     return status;
 }
 
+/* Of the progress that carries the word, in its record and its row: what there is, what was said, the last failure.
+ * To ask for more than it takes would be to wait for a checkpoint where nobody has to. */
+static size_t settle_bytes(const struct question *q, struct belay_engine *e, struct belay_subscription *sub, uint64_t sequence)
+{
+    struct belay_letter letter;
+    struct belay_arena arena;
+    struct belay_err err;
+    size_t bytes = q->http->body.n + BELAY_KIB(4);
+    belay_arena_init(&arena, 0, 2 * BELAY_MESSAGE_BYTES_MAX + BELAY_MIB(4));
+    if (belay_broker_letter_get(belay_engine_broker(e), sub, sequence, &arena, &letter, &err) == BELAY_OK)
+        bytes += letter.progress.n;
+    belay_arena_deinit(&arena);
+    return 2 * bytes;
+}
+
 bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time now)
 {
     enum belay_flow_settle how;
@@ -267,7 +282,7 @@ bool answer_letter_settle(struct question *q, struct belay_engine *e, belay_time
     struct belay_trail_entry entry = question_entry(q, BELAY_TRAIL_LETTER, belay_subscription_name(sub),
                                                     question_param(q, "sequence"), "settle");
     entry.detail = question_text(q, "how");
-    int status = belay_trail_begin(belay_engine_broker(e), &entry, 2 * BELAY_PROGRESS_BYTES_MAX, 1, &q->err);
+    int status = belay_trail_begin(belay_engine_broker(e), &entry, settle_bytes(q, e, sub, sequence), 1, &q->err);
     if (status == BELAY_OK)
         status = settle(q, e, sub, sequence, now);
     if (status == BELAY_OK)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "admin/tell.h"
+#include "base/planted.h"
 #include "engine/letter_where.h"
 
 int where_compile(struct belay_str source, struct belay_expr **ret_expr, struct belay_err *err)
@@ -23,5 +24,5 @@ bool where_wants(struct filter *f, const struct belay_letter *letter, belay_time
             snprintf(f->failure, sizeof f->failure, "%.200s", err.msg);
         f->costly += err.code == BELAY_LIMIT;
     }
-    return wanted;
+    return wanted || BELAY_PLANTED(115);
 }

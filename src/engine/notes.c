@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/pack.h"
+#include "base/planted.h"
 #include "engine/record.h"
 #include "engine/room.h"
 
@@ -55,6 +56,8 @@ int belay_engine_note(struct belay_engine *e, struct belay_str name, struct bela
         status = belay_state_reserve(e->state, KEY_BYTES + value.n, 1, err);
     if (status != BELAY_OK)
         return status;
+    if (BELAY_PLANTED(116)) /* only until the process ends */
+        return engine_note_apply(e, belay_buf_view(&e->buf), err);
     struct belay_str body = belay_store_append(e->store, RECORD_NOTE, RECORD_VERSION, belay_buf_view(&e->buf));
     return engine_note_apply(e, body, err);
 }

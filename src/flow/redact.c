@@ -1,6 +1,7 @@
 /* redact.c - texts that leave a run, without what may not be told (redact.h). */
 #include "flow/redact.h"
 
+#include "base/planted.h"
 #include "flow/run.h"
 
 /* ---- faults ---- */
@@ -96,7 +97,7 @@ static void gather_run(struct belay_flow_run *run, struct belay_redact_words *wo
 void run_redact_fault(struct belay_flow_run *run, struct belay_fault *f)
 {
     struct belay_redact_words words;
-    if (!rules(run))
+    if (!rules(run) || BELAY_PLANTED(118))
         return;
     gather_run(run, &words);
     belay_fault_redact(f, rules(run), &words, &run->arena);
@@ -106,7 +107,7 @@ void run_redact_log(struct belay_flow_run *run, struct belay_flow_log *log, stru
 {
     const struct belay_redact *r = rules(run);
     struct belay_redact_words words;
-    if (!r || !run->m.sees) /* no expression: what the file says is told, but for secrets, which the log hides */
+    if (!r || !run->m.sees || BELAY_PLANTED(117)) /* no expression: what the file says is told, but for secrets, which the log hides */
         return;
     gather_run(run, &words);
     log->message = belay_redact_words_in(r, &words, log->message, &run->arena);

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/pack.h"
+#include "base/planted.h"
 #include "flow/run.h"
 
 void settled_pack(struct belay_buf *out, const struct flow_settled *s)
@@ -98,7 +99,7 @@ enum move settled_move(struct belay_flow_run *run, const struct belay_step_def *
     run->m.at->phase = PHASE_DO;
     run->m.at->unknown = NULL;
     run->m.worth_keeping = true;
-    switch (s->how) {
+    switch (BELAY_PLANTED(113) ? BELAY_FLOW_SETTLE_RETRY : s->how) {
     case BELAY_FLOW_SETTLE_DONE:
         if (step->as.n && !result_value(run, s->result, &v))
             return run_no_memory(run);

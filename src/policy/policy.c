@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 /* Beyond any schedule a person means, and far from overflow in sums of milliseconds. */
 #define DELAY_MS_MAX (UINT64_C(1) << 46)
@@ -101,7 +102,7 @@ enum belay_retry_verdict belay_retry_decide(const struct belay_retry_question *q
     BELAY_ASSERT(q->attempt >= 1);
     if (class_ == BELAY_CLASS_PERMANENT || class_ == BELAY_CLASS_FATAL)
         return BELAY_RETRY_NO;
-    if (class_ == BELAY_CLASS_UNKNOWN_OUTCOME && !q->repeatable)
+    if (class_ == BELAY_CLASS_UNKNOWN_OUTCOME && !q->repeatable && !BELAY_PLANTED(111))
         return BELAY_RETRY_RESOLVE;
     const struct belay_retry_def *def = belay_retry_for(q->def, q->fault);
     uint32_t at_once = q->def->immediate;

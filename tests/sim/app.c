@@ -12,8 +12,9 @@
  *                         `-> flow read   -> reads, kept for 20 s -> flow count -> counts
  *                             (people make `read` seek, and pause `count` beyond the retention)
  *                         `-> flow hint   -> brief (four at most, three seconds to live, rejects)
- *                             -> flow see -> seen; what is rejected -> turned; what is late: a letter
+ *                             -> flow see -> seen; what is rejected -> turned; what is late, or unseemly: a letter
  *                             (people pause `echo` and `see`, so that copies and brief fill)
+ *  orders         -> flow mail -> mailed (two calls that nobody may repeat blindly)
  *  api quote      -> a synchronous call
  *  api peek       -> $saga
  *  timer tick     -> ticks */
@@ -21,7 +22,12 @@ static const char app_text[] =
     "belay: 1\n"
     "name: sim\n"
     "poison: { same_payload: 2, same_signature: 3, window: 1h }\n"
+    "redact: { paths: [ card ] }\n"
+    "policies:\n"
+    "  gentle: { max_attempts: 3, initial: 200ms, multiplier: 2, max: 5s,"
+    " rules: [ { when: 'HTTP:SERVER_ERROR', max_attempts: 5, initial: 100ms } ] }\n"
     "connections:\n"
+    "  post: { http: { base_url: 'http://127.0.0.1:4' }, timeout: 2s, concurrency: 3, retry: gentle }\n"
     "  payments: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: Idempotency-Key },"
     " timeout: 2s, concurrency: 4, rate: { per_second: 8, burst: 2 },"
     " retry_budget: { share: 0.3, floor: 3 },"
@@ -41,6 +47,7 @@ static const char app_text[] =
     "  reads: { retain: 20s }\n"
     "  counts: { retain: 30d }\n"
     "  seen: { retain: 30d }\n"
+    "  mailed: { retain: 30d, discard: { reason: counted at the end } }\n"
     "  turned: { retain: 30d, discard: { reason: counted at the end } }\n"
     "queues:\n"
     "  work: { max_messages: 3 }\n"
@@ -129,7 +136,30 @@ static const char app_text[] =
     "    dead_letters: { expire_after: 2s, max_letters: 2, reason: a hint is worth nothing later }\n"
     "    lanes: { concurrency: 2 }\n"
     "    steps:\n"
+    "      - map: '{% n % 4 = 3 ? $error(\"unseemly\") : $ %}'\n"
     "      - publish: { topic: seen }\n"
+    "  mail:\n"
+    "    from: { topic: orders, start: earliest }\n"
+    "    lanes: { concurrency: 4, on_exhausted: skip }\n"
+    "    retry: gentle\n"
+    "    steps:\n"
+    "      - call: { connection: post, method: POST, path: /mails,"
+    " body: '{% { \"order\": order_id, \"card\": card } %}' }\n"
+    "        name: mail\n"
+    "        as: mail\n"
+    "      - log: { message: 'mailed {% order_id %} about {% card %}' }\n"
+    "      - call: { connection: post, method: POST, path: /texts,"
+    " body: '{% { \"order\": order_id, \"card\": card } %}' }\n"
+    "        resolve: { connection: post, method: GET, path: '/texts/{% order_id %}' }\n"
+    "        name: text\n"
+    "        as: text\n"
+    "      - publish: { topic: mailed, key: '{% order_id %}', body: '{% { \"order_id\": order_id,"
+    " \"mail\": $exists($mail), \"text\": $exists($text) } %}' }\n"
+    "    on_error:\n"
+    "      - when: [ 'HTTP:*', 'FLOW:INTERRUPTED' ]\n"
+    "        steps:\n"
+    "          - publish: { topic: mailed, key: '{% order_id %}', body: '{% { \"order_id\": order_id,"
+    " \"mail\": $exists($mail), \"text\": $exists($text) } %}' }\n"
     "  ship:\n"
     "    from: { queue: work }\n"
     "    dead_letters: { expire_after: 2s, max_letters: 2, reason: the saga knows }\n"

@@ -74,15 +74,19 @@ static bool sagas_ended(struct sim_world *w, bool explain)
     return true;
 }
 
-/* What waits for its time is in no subscription: the echoes are counted. */
-static bool echoes_there(struct sim_world *w)
+static bool are_there(struct sim_world *w, const char *topic, uint64_t count)
 {
     struct belay_engine *e = w->engine;
-    uint32_t topic = belay_broker_topic_id(belay_engine_broker(e), BELAY_STR("echoes"));
+    return belay_store_next_sequence(belay_engine_store(e), belay_broker_topic_id(belay_engine_broker(e), belay_str_c(topic))) > count;
+}
+
+/* What waits for its time is in no subscription, and neither is a letter: the echoes and what is mailed are counted. */
+static bool late_ones_there(struct sim_world *w)
+{
     uint64_t events = 0;
     for (uint32_t i = 0; i < w->lane_count; i++)
         events += w->lanes[i].count;
-    return belay_store_next_sequence(belay_engine_store(e), topic) > events;
+    return are_there(w, "echoes", events) && are_there(w, "mailed", w->order_count);
 }
 
 bool sim_drained(struct sim_world *w)
@@ -92,7 +96,7 @@ bool sim_drained(struct sim_world *w)
         return false;
     belay_engine_stats(w->engine, &stats);
     return stats.runs_in_flight == 0 && stats.calls_in_flight == 0 && subscriptions_empty(w, false)
-           && sagas_ended(w, false) && echoes_there(w) && sim_replays_ended(w);
+           && sagas_ended(w, false) && late_ones_there(w) && sim_replays_ended(w) && sim_imports_done(w);
 }
 
 /* Counts what a topic holds: once for each order, or for each event in the order of its lane. */
@@ -119,6 +123,8 @@ static void tally_message(struct sim_world *w, const char *topic, struct tally *
         struct sim_order *o = sim_order_by_id(w, belay_json_str(id));
         if (o)
             t->orders[o - w->orders]++;
+        if (o && strcmp(topic, "mailed") == 0)
+            sim_mails_told(w, o, m);
         return;
     }
     const belay_json *n = belay_json_get(root, BELAY_STR("n"));
@@ -194,8 +200,9 @@ void sim_count_topic(struct sim_world *w, const char *topic, struct sim_count *r
 
 static void check_topics(struct sim_world *w)
 {
-    struct tally orders = { 0 }, events = { 0 }, copies = { 0 }, echoes = { 0 };
+    struct tally orders = { 0 }, mailed = { 0 }, events = { 0 }, copies = { 0 }, echoes = { 0 };
     tally_topic(w, "orders", false, &orders);
+    tally_topic(w, "mailed", false, &mailed);
     tally_topic(w, "events", false, &events);
     tally_topic(w, "copies", false, &copies);
     tally_topic(w, "echoes", false, &echoes);
@@ -203,6 +210,9 @@ static void check_topics(struct sim_world *w)
         if (orders.orders[i] != 1)
             sim_violation(w, orders.orders[i] ? "G3" : "G1", "%s is %u times in orders",
                           w->orders[i].id, orders.orders[i]);
+    for (uint32_t i = 0; i < w->order_count; i++)
+        if (mailed.orders[i] != 1)
+            sim_violation(w, mailed.orders[i] ? "G3" : "G1", "%s is %u times in mailed", w->orders[i].id, mailed.orders[i]);
     for (uint32_t i = 0; i < w->lane_count; i++)
         for (uint32_t n = 0; n < w->lanes[i].count; n++) {
             if (events.events[i][n] != 1)
@@ -274,5 +284,6 @@ void sim_check_end(struct sim_world *w)
     check_topics(w);
     sim_limits_check(w);
     sim_seeks_check(w);
+    sim_notes_look(w);
     sim_audit(w, w->engine);
 }

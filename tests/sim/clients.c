@@ -26,7 +26,8 @@ static void order_init(struct sim_world *w, uint32_t i)
     o->unshippable = !o->declined && sim_chance(w, 200);
     o->unbookable = sim_chance(w, 100);
     o->stuck = sim_chance(w, 100);
-    snprintf(body, sizeof body, "{\"order_id\":\"%s\",\"amount\":%u}", o->id, 10 + i);
+    o->unmailable = sim_chance(w, 100);
+    snprintf(body, sizeof body, "{\"order_id\":\"%s\",\"amount\":%u,\"card\":\"" SIM_CANARY "-%u\"}", o->id, 10 + i, i);
     wish_init(&o->wish, "placeOrder", key, body);
 }
 

@@ -111,14 +111,21 @@ static void note_death(struct sim_world *w, uint32_t sub, uint64_t sequence)
     w->died_noted = true;
 }
 
-/* Any other death; the one in hand was noted when it came. Pages that lost power may show an earlier death again. */
+/* Pages that lost power may show an earlier death again, or the last one without all who were there. */
+void sim_crashes_power(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < w->accused_count; i++)
+        w->accused[i].maybe++;
+}
+
+/* Any other death; the one in hand was noted when it came. */
 void sim_crashes_died(struct sim_world *w, bool power)
 {
     if (!w->died_noted)
         note_death(w, 0, 0);
     w->died_noted = false;
-    for (uint32_t i = 0; power && i < w->accused_count; i++)
-        w->accused[i].maybe++;
+    if (power)
+        sim_crashes_power(w);
 }
 
 /* Nobody is quarantined but who died alone so often. */
@@ -254,7 +261,9 @@ void sim_crashes_init(struct sim_world *w)
 {
     world = w;
     w->poison = sim_chance(w, 300) ? 1 + sim_below(w, 12) : 0;
-    if (sim_chance(w, 300))
+    if (sim_chance(w, 150)) /* a mail, or a text message */
+        snprintf(w->killer, sizeof w->killer, "{\"order\":\"o%u\",\"card\":", (unsigned)sim_below(w, 4));
+    else if (sim_chance(w, 300))
         snprintf(w->killer, sizeof w->killer, "\"lane\":\"l%u\",\"n\":%u}", (unsigned)sim_below(w, SIM_LANES_MAX),
                  (unsigned)sim_below(w, 3));
     if (sim_chance(w, 300))
@@ -275,6 +284,6 @@ void sim_crashes_check(struct sim_world *w)
 {
     uint64_t excused = w->crashes + w->stumbles - w->poison_deaths - w->killer_deaths - w->saga_killer_deaths;
     check(w, "the poison of pipe", w->poison_deaths, w->pipe_replays, excused);
-    check(w, w->killer, w->killer_deaths, w->handle_replays, excused);
+    check(w, w->killer, w->killer_deaths, w->killer_words, excused);
     check(w, w->saga_killer, w->saga_killer_deaths, w->saga_killer_words, excused);
 }

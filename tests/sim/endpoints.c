@@ -68,6 +68,8 @@ static void unship(struct sim_order *o)
 static void order_effect(struct sim_world *w, struct sim_call *c, struct sim_order *o)
 {
     bool deleting = strcmp(c->method, "DELETE") == 0;
+    if (sim_mails_effect(w, c->method, c->path, o))
+        return;
     if (o->book_asked && (deleting || strstr(c->path, "/refund")))
         sim_violation(w, "G5", "%s goes back over its pivot", o->id);
     if (strncmp(c->path, "/bookings/", 10) == 0)
@@ -204,6 +206,7 @@ static bool refused_for_good(struct sim_world *w, const struct sim_call *c, cons
         return false;
     bool put = strcmp(c->method, "PUT") == 0;
     return (s->order->declined && strcmp(c->path, "/charges") == 0)
+           || (s->order->unmailable && strcmp(c->path, "/mails") == 0)
            || (s->order->unbookable && strncmp(c->path, "/bookings/", 10) == 0)
            || (s->order->unshippable && put && strncmp(c->path, "/shipments/", 11) == 0);
 }
@@ -218,6 +221,12 @@ static void set(struct sim_call *c, enum belay_class class_, const char *type, u
     c->works = false;
 }
 
+/* What a `resolve` asks for. */
+static bool is_there(const struct sim_call *c, const struct sim_order *o)
+{
+    return strncmp(c->path, "/texts/", 7) == 0 ? o->texts > 0 : o->charged;
+}
+
 /* Decides what will become of the call. */
 static void plan(struct sim_world *w, struct sim_call *c, const struct subject *s)
 {
@@ -225,7 +234,7 @@ static void plan(struct sim_world *w, struct sim_call *c, const struct subject *
     c->works = true;
     c->outcome.ok = true;
     c->outcome.status = 200;
-    if (strcmp(c->method, "GET") == 0 && s->order && !s->order->charged) {
+    if (strcmp(c->method, "GET") == 0 && s->order && !is_there(c, s->order)) {
         set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 404);
     } else if (refused_for_good(w, c, s)) {
         if (s->event)
@@ -248,6 +257,10 @@ static void shape(struct sim_world *w, struct sim_call *c)
 {
     c->outcome.id = c->id;
     c->outcome.endpoint = belay_str_c(c->path);
+    if (!c->outcome.ok && strstr(c->body, SIM_CANARY)) { /* whoever refuses quotes what he was sent */
+        snprintf(c->answer, sizeof c->answer, "refused: %.50s", strstr(c->body, "\"card\""));
+        c->outcome.description = c->outcome.body = belay_str_c(c->answer);
+    }
     if (!c->outcome.ok)
         return;
     int n = snprintf(c->answer, sizeof c->answer, "{\"n\":%u}", ++w->quotes_made);

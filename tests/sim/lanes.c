@@ -105,7 +105,7 @@ static void retry(struct sim_world *w, struct belay_subscription *sub, struct si
 {
     struct belay_err err;
     sim_trace(w, "retry lane %s", lane->name);
-    w->handle_replays++; /* its head may be the letter of what kills */
+    w->killer_words++; /* its head may be the letter of what kills */
     int status = belay_broker_lane_retry(belay_engine_broker(w->engine), sub, belay_str_c(lane->name), sim_clock(w), &err);
     check_status(w, status, "retry", &err);
 }

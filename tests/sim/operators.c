@@ -79,7 +79,7 @@ static int act(struct sim_world *w, const struct found *f, uint64_t how, struct 
                                            BELAY_STR("sim"), now, err);
     }
     w->pipe_replays += strcmp(f->name, "pipe") == 0;
-    w->handle_replays += strcmp(f->name, "handle") == 0;
+    w->killer_words += strcmp(f->name, "handle") == 0;
     sim_limits_replayed(w, f->name, f->lane, f->n);
     sim_trace(w, "replay %s/%llu", f->name, (unsigned long long)f->sequence);
     int status = belay_broker_letter_replay(b, f->sub, f->sequence, false, now, err);
@@ -173,6 +173,8 @@ void sim_operators_act(struct sim_world *w)
         sim_lanes_act(w);
     } else if (find_letter(w, sim_below(w, 4), &f)) {
         uint64_t how = sim_below(w, 4);
+        if (strcmp(f.name, "mail") == 0) /* mails.c */
+            return;
         if (sim_chance(w, 300))
             edit(w, &f);
         if (strcmp(f.name, "pipe") == 0 || strcmp(f.name, "see") == 0 || strcmp(f.name, "hint") == 0)
@@ -187,13 +189,29 @@ void sim_operators_act(struct sim_world *w)
     }
 }
 
+/* Who sits at the desk asks the admin API. */
+void sim_desk_act(struct sim_world *w)
+{
+    uint64_t n = sim_below(w, 10);
+    w->limits.loose = true;
+    if (w->imports_due || n < 2)
+        sim_imports_act(w);
+    else if (n < 4)
+        sim_notes_act(w);
+    else
+        sim_mails_act(w);
+}
+
 bool sim_operators_clear(struct sim_world *w)
 {
     struct found f;
     bool any = false;
     w->limits.loose = true;
+    sim_mails_act(w);
+    sim_imports_clear(w);
     for (uint64_t skip = 0; find_letter(w, skip, &f);) {
-        settle_letter(w, &f, replayable(&f) ? 2 : 1);
+        if (strcmp(f.name, "mail") != 0)
+            settle_letter(w, &f, replayable(&f) ? 2 : 1);
         any = true;
         skip += 1; /* what could not be settled now is passed by */
         if (skip > 200)

@@ -64,6 +64,15 @@ set(planted
   "63:a_message_that_counts_twice_as_poison"
   "64:a_filter_that_does_not_know_its_keys"
   "110:a_stop_that_waits_for_room"
+  "111:an_unknown_outcome_that_is_repeated_silently"
+  "112:a_restart_that_repeats_what_it_interrupted"
+  "113:a_call_that_was_done_and_is_made_again"
+  "114:an_import_of_one_letter_that_makes_two"
+  "115:a_discard_that_takes_what_its_filter_does_not_name"
+  "116:a_silence_that_a_crash_forgets"
+  "117:a_log_step_that_tells_what_is_redacted"
+  "118:a_letter_that_tells_what_is_redacted"
+  "119:an_answer_that_tells_what_is_redacted"
   "76:a_key_of_an_earlier_run_that_nobody_looks_for"
   "77:a_request_at_the_door_that_nobody_ever_tells")
 foreach(bug IN LISTS planted)

@@ -36,7 +36,7 @@ static void begin(struct sim_world *w)
     struct belay_err err;
     uint32_t id = 0;
     w->pipe_replays += strcmp(flow, "pipe") == 0; /* the letter of what kills may be among them */
-    w->handle_replays += strcmp(flow, "handle") == 0;
+    w->killer_words += strcmp(flow, "handle") == 0;
     int status = belay_replay_start(broker_of(w), &opt, sim_clock(w), &id, &err);
     sim_trace(w, "replay job %u over %s begins: %d", id, flow, status);
     if (!sim_may_fail(w, status) && status != BELAY_LIMIT)

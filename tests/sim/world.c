@@ -133,6 +133,7 @@ static void start(struct sim_world *w)
             sim_disk_stop_after(w->disk, UINT64_MAX);
             sim_trace(w, "started");
             sim_audit(w, w->engine);
+            sim_notes_look(w);
             return;
         }
         sim_trace(w, "start failed: %s", status == BELAY_OK ? "disk" : err.msg);
@@ -146,7 +147,10 @@ static void start(struct sim_world *w)
         } else {
             sim_disk_stop(w->disk);
             sim_jobs_finish(&w->jobs);
-            sim_disk_restart(w->disk, some_death(w));
+            enum sim_death death = some_death(w);
+            if (death == SIM_POWER)
+                sim_crashes_power(w);
+            sim_disk_restart(w->disk, death);
         }
     }
 }
@@ -172,7 +176,7 @@ static void look_for_end(struct sim_world *w)
         w->life = SIM_DEAD;
         sim_endpoints_cut_off(w);
         sim_gates_cut_off(w);
-    sim_backups_cut_off(w);
+        sim_backups_cut_off(w);
         sim_disk_restart(w->disk, SIM_KILL);
     }
 }
@@ -190,6 +194,8 @@ static void take_actions(struct sim_world *w)
         switch (a.kind) {
         case BELAY_ACTION_CALL:
             if (!a.u.call.cancel && sim_crashes_call(w, a.u.call.request)) {
+                if (sim_chance(w, 400)) /* it was sent all the same */
+                    sim_endpoint_call(w, a.u.call.connection, a.u.call.request);
                 die(w, SIM_KILL);
                 sim_crashes_check(w);
                 return;
@@ -202,15 +208,18 @@ static void take_actions(struct sim_world *w)
         case BELAY_ACTION_REPLY: sim_clients_reply(w, &a.u.reply); break;
         case BELAY_ACTION_LOG:
             sim_trace(w, "log %.*s", BELAY_STR_ARG(a.u.log.fields[0].value));
+            sim_no_canary_event(w, &a.u.log);
             break;
         case BELAY_ACTION_EVENT:
             sim_trace(w, "event %s %.*s %.*s", a.u.event.name, BELAY_STR_ARG(a.u.event.owner),
                       BELAY_STR_ARG(a.u.event.key));
+            sim_no_canary_event(w, &a.u.event);
             if (strcmp(a.u.event.name, "poison.quarantined") == 0)
                 sim_crashes_quarantined(w, a.u.event.owner, a.u.event.sequence);
             if (strcmp(a.u.event.name, "saga.parked") == 0)
                 sim_crashes_saga_parked(w, a.u.event.key, a.u.event.fields[3].value); /* why */
             sim_poison_event(w, &a.u.event);
+            sim_imports_event(w, &a.u.event);
             break;
         }
     }
@@ -359,7 +368,9 @@ static void tick(struct sim_world *w)
         sim_backups_act(w);
     else if (n < 735 && w->life == SIM_ALIVE && !w->calm)
         sim_operators_act(w);
-    else if (n < 735 + w->faults / 6 && !w->calm)
+    else if (n < 743 && w->life == SIM_ALIVE && !w->calm)
+        sim_desk_act(w);
+    else if (n < 743 + w->faults / 6 && !w->calm)
         something_bad(w);
     else
         step(w);

@@ -6,6 +6,10 @@
  *   clients.c    callers of the APIs with idempotency keys, who ask again until they are answered
  *   operators.c  people: letters, reloads
  *   persons.c    people: what they say about sagas
+ *   questions.c  people ask the admin API; what may not be told
+ *   mails.c      calls that nobody may repeat blindly, and people who know what became of them
+ *   imports.c    letters by the handful: discarded by a filter, exported, imported
+ *   notes.c      silences
  *   crashes.c    the process dies with a message in hand
  *   poison.c     what trips, against what was refused for good
  *   backups.c    somebody backs up the store
@@ -37,6 +41,7 @@
 #define SIM_TRACE_LINES 400
 
 #define SIM_ACCUSED_MAX 4096
+#define SIM_CANARY "canary-4711" /* in what may not be told */
 #define SIM_COMPANY 2 /* deaths of a killer that had company, before it ran alone */
 
 enum { SIM_MS = 1000, SIM_S = 1000000 };
@@ -80,6 +85,8 @@ struct sim_order {
     bool left_reserved, left_charged, left_shipped;
     bool undoing;              /* a compensation was seen */
     char charge_key[80];
+    uint32_t mails, texts;     /* that it was sent */
+    bool unmailable;           /* refused for good */
 };
 
 struct sim_event {
@@ -93,6 +100,9 @@ struct sim_event {
     bool bad;                  /* the sink refuses it for good, while faults are on */
     bool see_replayed;         /* a person wanted `see` to handle it, late or not */
     bool refused;              /* it did */
+    bool hint_gone;            /* its letter was discarded by a person, for sure */
+    bool hint_open;            /* that, or not */
+    bool imported;             /* it has all the time of the world */
 };
 
 struct sim_lane {
@@ -125,6 +135,20 @@ struct sim_key {
     uint64_t number;   /* its answer; 0: none that is certain */
     belay_time until;
     uint64_t position; /* the commit it is in */
+};
+
+/* A letter that somebody exported, and discarded for sure. */
+struct sim_file {
+    char text[4096];         /* what an import asks; "" none */
+    struct sim_event *event; /* whose hint it is; NULL: none */
+    bool sure;               /* it was imported for sure */
+};
+
+#define SIM_SILENCES_MAX 4
+#define SIM_NAME_BYTES 40
+struct sim_silence {
+    bool there, open; /* for sure; nobody knows */
+    belay_time until;
 };
 
 #define SIM_TOPICS_MAX 32
@@ -211,6 +235,9 @@ struct sim_world {
     uint32_t quotes_made;
     struct sim_seeks seeks;
     struct sim_replay replays[SIM_REPLAYS_MAX];
+    struct sim_file file;
+    bool imports_due;          /* there are letters to look at */
+    struct sim_silence silences[SIM_SILENCES_MAX];
     bool hoards;               /* people let letters lie, and replay many at once */
     struct sim_limits limits;
     bool dying;                /* inside of a step: dead when it returns */
@@ -223,7 +250,7 @@ struct sim_world {
     struct belay_state_backend backup; /* the state of one that is under way; self NULL: none */
     uint32_t newest;           /* segment that took a durable commit last, when the process died; 0: none */
     char killer[40];           /* of the body of a call that kills; "": none */
-    uint64_t killer_deaths, handle_replays;
+    uint64_t killer_deaths, killer_words;
     char saga_killer[48];      /* the same of a saga's charge or booking; "": none */
     uint64_t saga_killer_deaths, saga_killer_words;
     struct sim_accused accused[SIM_ACCUSED_MAX];
@@ -285,6 +312,32 @@ bool sim_endpoints_answer(struct sim_world *w);
 belay_time sim_endpoints_wake_at(const struct sim_world *w);
 void sim_endpoints_cut_off(struct sim_world *w);
 
+/* ---- questions.c ---- */
+/* As a command asks the admin API: params "flow=see&sequence=7", body JSON or "". Returns what it failed with.
+ * ret_answer may be NULL. */
+int sim_ask(struct sim_world *w, const char *operation, const char *params, struct belay_str body, bool reveal,
+            struct belay_buf *ret_answer, struct belay_err *err);
+void sim_no_canary(struct sim_world *w, const char *where, struct belay_str text);
+void sim_no_canary_event(struct sim_world *w, const struct belay_action_event *e);
+/* ---- mails.c ---- */
+/* False: the call is none to `post`. */
+bool sim_mails_effect(struct sim_world *w, const char *method, const char *path, struct sim_order *o);
+/* A word on some letter of `mail`. False: there is none. */
+bool sim_mails_act(struct sim_world *w);
+/* What `mailed` says of an order. */
+void sim_mails_told(struct sim_world *w, const struct sim_order *o, const struct belay_message *m);
+
+/* ---- imports.c ---- */
+void sim_imports_act(struct sim_world *w);
+void sim_imports_event(struct sim_world *w, const struct belay_action_event *e);
+/* In the calm: what is in a file and nowhere else is imported. */
+void sim_imports_clear(struct sim_world *w);
+bool sim_imports_done(const struct sim_world *w);
+/* ---- notes.c ---- */
+void sim_notes_act(struct sim_world *w);
+/* After each start, and at the end. */
+void sim_notes_look(struct sim_world *w);
+
 /* A word on some saga; calm: what is parked must come to its end. False: nothing is parked. */
 bool sim_persons_act(struct sim_world *w);
 
@@ -327,6 +380,8 @@ bool sim_crashes_call(struct sim_world *w, const struct belay_call_request *requ
 void sim_small_parts(struct sim_world *w);
 void sim_poison_event(struct sim_world *w, const struct belay_action_event *event);
 void sim_crashes_died(struct sim_world *w, bool power);
+/* While it starts. */
+void sim_crashes_power(struct sim_world *w);
 void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64_t sequence);
 void sim_crashes_saga_parked(struct sim_world *w, struct belay_str id, struct belay_str why);
 /* A person says something about it: then it may kill again. */
@@ -354,6 +409,7 @@ void sim_gates_cut_off(struct sim_world *w);
 void sim_gate_check_letter(struct sim_world *w, const struct belay_letter *letter, struct belay_str lane, int64_t n);
 
 void sim_operators_act(struct sim_world *w);
+void sim_desk_act(struct sim_world *w);
 /* In the calm: everything that waits for a person is settled. True: something was. */
 bool sim_operators_clear(struct sim_world *w);
 
