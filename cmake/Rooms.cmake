@@ -32,7 +32,7 @@ function(belay_embed room name definition)
 endfunction()
 
 # Rooms whose tests also run under the thread sanitizer (tsan preset, target thread_tests).
-set(BELAY_THREADED_ROOMS platform obs connector/http runtime)
+set(BELAY_THREADED_ROOMS platform obs connector/http connector/smtp connector/command runtime)
 
 # One program for each tests/unit/ROOM/test_X.c, named unit.ROOM.X, linked with its room.
 function(belay_room_tests)
