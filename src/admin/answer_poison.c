@@ -13,16 +13,17 @@
 
 static const char *kind_name(const struct belay_poison *p)
 {
-    return p->key.kind == BELAY_POISON_PAYLOAD ? "payload" : "signature";
+    static const char *const names[] = { [BELAY_POISON_PAYLOAD] = "payload", [BELAY_POISON_SIGNATURE] = "signature",
+                                         [BELAY_POISON_REQUEST] = "request" };
+    return names[p->key.kind];
 }
 
-/* A payload by 32 hex digits, a signature by 16. */
+/* A payload by 32 hex digits, a signature or a request by 16. */
 static void name_of(const struct belay_poison *p, char ret_name[33])
 {
     char all[33];
     belay_hash128_hex(p->key.hash, all);
-    bool signature = p->key.kind == BELAY_POISON_SIGNATURE;
-    snprintf(ret_name, 33, "%s", signature ? all + 16 : all);
+    snprintf(ret_name, 33, "%s", p->key.kind == BELAY_POISON_PAYLOAD ? all : all + 16);
 }
 
 static void show_poison(struct belay_json_out *o, const struct belay_poison *p)
@@ -48,14 +49,14 @@ static void show_poison(struct belay_json_out *o, const struct belay_poison *p)
     belay_json_end_object(o);
 }
 
-/* Filters: flow, hash (of a payload), signature. */
+/* Filters: flow, hash (of a payload or a request), signature. */
 static bool wanted(const struct question *q, const struct belay_poison *p, bool body)
 {
     char name[33];
     struct belay_str flow = body ? question_text(q, "flow") : question_param(q, "flow");
     struct belay_str hash = body ? question_text(q, "hash") : question_param(q, "hash");
     struct belay_str signature = body ? question_text(q, "signature") : question_param(q, "signature");
-    bool payload = p->key.kind == BELAY_POISON_PAYLOAD;
+    bool payload = p->key.kind != BELAY_POISON_SIGNATURE;
     name_of(p, name);
     return (!flow.n || belay_str_eq(flow, p->flow)) && (!hash.n || (payload && belay_str_eq(hash, belay_str_c(name))))
            && (!signature.n || (!payload && belay_str_eq(signature, belay_str_c(name))));

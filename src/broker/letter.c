@@ -102,8 +102,10 @@ void letter_replayed(struct belay_broker *b, struct belay_subscription *sub, uin
     if (x->state == EXCEPTION_DEAD)
         x->loner = true; /* it left its lane: it waits for its turn there, and holds nobody */
     x->job = job;
-    x->total += x->begun;
-    x->begun = x->ended = 0;
+    bool interrupted = x->begun > x->ended && !from_start; /* nobody knows what its last call did: that stays known */
+    x->total += x->begun - interrupted;
+    x->begun = interrupted;
+    x->ended = 0;
     x->first_attempt_at = 0;
     x->definition = (struct belay_hash128){ 0 }; /* the current one: often what was mended */
     exception_wait(b, sub, sequence, x, now);

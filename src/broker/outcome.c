@@ -4,6 +4,8 @@
  */
 #include "broker/outcome.h"
 
+#include <string.h>
+
 #include "broker/head.h"
 #include "broker/held.h"
 #include "broker/record.h"
@@ -73,7 +75,13 @@ int apply_retry(struct belay_broker *b, struct belay_unpack *u)
 
 /* ---- letter ---- */
 
-enum { LETTER_PARK = 1, LETTER_WITH_MESSAGE = 2 };
+enum { LETTER_PARK = 1, LETTER_WITH_MESSAGE = 2, LETTER_INTERRUPTED = 4 };
+
+/* Put away because it kills: how its attempt ended nobody knows, and a replay has to know that. */
+static uint8_t interrupted(const struct entry *e, const struct belay_fault *fault)
+{
+    return e->d.interrupted && strcmp(fault->type, BELAY_FAULT_CRASH) == 0 ? LETTER_INTERRUPTED : 0;
+}
 
 /* 0 is none. */
 uint64_t letter_fingerprint(const struct belay_fault *fault, struct belay_str owner)
@@ -107,7 +115,7 @@ int letter_now(struct belay_broker *b, struct entry *e, const struct belay_fault
     park = park && e->keyed && !e->loner;
     const struct head_told told = head_of(e, definition);
     struct belay_buf *r = head_pack(b, &told);
-    belay_pack_u8(r, (uint8_t)((park ? LETTER_PARK : 0) | (e->letter ? 0 : LETTER_WITH_MESSAGE)));
+    belay_pack_u8(r, (uint8_t)((park ? LETTER_PARK : 0) | (e->letter ? 0 : LETTER_WITH_MESSAGE) | interrupted(e, fault)));
     head_pack_progress(b, r, e, definition, progress);
     head_pack_failure(b, r, e->d.attempt, fault);
     struct letter_facts facts = { .created_at = b->now, .fingerprint = letter_fingerprint(fault, sub->name),
@@ -187,6 +195,8 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
     if (!h.is_new && h.x.job)
         replay_outcome(b, h.sub, &h.x, REPLAYED_FAILED);
     attempt_ended(&h);
+    if (flags & LETTER_INTERRUPTED)
+        h.x.ended--; /* it began, and did not end */
     letter_put(b, h.sub, h.sequence, &h.x, facts, message);
     group_arrived(b, h.sub->id, &f, failure);
     exception_set_state(b, h.sub, &h.x, parks ? EXCEPTION_PARKED : EXCEPTION_DEAD);

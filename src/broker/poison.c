@@ -109,7 +109,7 @@ static int show(struct belay_broker *b, const struct belay_poison_key *key, cons
                 struct belay_arena *arena, struct belay_poison *ret)
 {
     struct belay_subscription *sub = belay_broker_find_id(b, key->sub);
-    struct belay_str flow = sub ? sub->name : BELAY_STR("?");
+    struct belay_str flow = sub ? sub->name : key->kind == BELAY_POISON_REQUEST ? BELAY_STR("") : BELAY_STR("?");
     *ret = (struct belay_poison){ .key = *key, .count = r->count, .first_at = r->first_at, .last_at = r->last_at,
                                   .expires_at = r->expires_at, .tripped_at = r->tripped_at, .refused = r->refused,
                                   .sequence = r->sequence, .flow = belay_arena_str(arena, flow),

@@ -17,17 +17,17 @@
 #include "broker/broker.h"
 
 /* On the disk: a kind keeps its number. */
-enum belay_poison_kind { BELAY_POISON_PAYLOAD = 1, BELAY_POISON_SIGNATURE };
+enum belay_poison_kind { BELAY_POISON_PAYLOAD = 1, BELAY_POISON_SIGNATURE, BELAY_POISON_REQUEST };
 
 struct belay_poison_key {
     enum belay_poison_kind kind;
-    struct belay_hash128 hash; /* of the canonical payload, or hi 0 and lo the fingerprint */
-    uint32_t sub;
+    struct belay_hash128 hash; /* of the canonical payload, or hi 0 and lo the fingerprint; of a request likewise what it asks for */
+    uint32_t sub;              /* 0: of a request */
 };
 
 struct belay_poison {
     struct belay_poison_key key;
-    struct belay_str flow;     /* the subscription's name */
+    struct belay_str flow;     /* the subscription's name; "" of a request */
     uint32_t count;            /* distinct messages */
     belay_time first_at, last_at, expires_at;
     belay_time tripped_at;     /* 0: it has not */

@@ -1,8 +1,9 @@
 /* What is in flight, noted in pages of memory that outlive the process: what is found there when the store is opened
  * is what the process died of, or died with.
  *
- *   at_work   the message whose flow is being stepped; FLIGHT_OTHER: a request's flow, or a saga
+ *   at_work   the message whose flow is being stepped; FLIGHT_REQUEST: a request's flow; FLIGHT_OTHER: a saga
  *   notes     every message between its delivery and its outcome, at the place of its run
+ *             requests that are not answered: by what they ask for, so that they are known when they come again
  *   others    calls of sagas and requests under way: a message beside them did not run alone
  *   sagas     which of these calls are of which saga, at the place of the call: the first SAGA_NOTES, ids of SAGA_KEY_BYTES
  *   saga_at_work  the one whose turn it is, or that is told an answer
@@ -18,13 +19,15 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/planted.h"
 #include "engine/calls.h"
 #include "engine/isolate.h"
+#include "engine/requests.h"
 #include "engine/room.h"
 #include "engine/runs.h"
 #include "platform/disk.h"
 
-#define FLIGHT_MAGIC 0x3254474c46594c42u /* "BLYFLGT2" */
+#define FLIGHT_MAGIC 0x3354474c46594c42u /* "BLYFLGT3" */
 #define SAGA_NOTES 1024u
 #define SAGA_KEY_BYTES 250 /* the sagas' own keys are shorter */
 
@@ -148,21 +151,29 @@ static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
     crash.items = items;
     if (!items)
         return BELAY_NOMEM;
-    bool named = !hand || hand->sub == FLIGHT_OTHER, beside;
-    if (gather_sagas(e, hand && hand->sub == FLIGHT_OTHER, &beside) != BELAY_OK)
+    bool saga = hand && hand->sub == FLIGHT_OTHER, request = hand && hand->sub == FLIGHT_REQUEST, beside;
+    bool named = !hand || saga || request;
+    if (gather_sagas(e, saga, &beside) != BELAY_OK)
         return BELAY_NOMEM;
-    crash.others += beside;
+    crash.others += beside || request;
     for (uint32_t i = 0; i < e->run_max; i++) {
         const struct note *n = &h->notes[i];
         if (!says(n))
             continue;
+        if (n->sub == FLIGHT_REQUEST) {
+            e->accused.request = n->sequence;
+            e->accused.requests++;
+            continue;
+        }
         bool in_hand = hand && n->sub == hand->sub && n->sequence == hand->sequence;
         named |= in_hand;
         items[crash.count++] = (struct belay_crash_item){ n->sub, n->sequence, in_hand };
     }
     if (!named)
         items[crash.count++] = (struct belay_crash_item){ hand->sub, hand->sequence, true };
-    crash.others_named = e->accused.count > 0;
+    e->accused.request_alone = crash.count == 0 && !saga && e->accused.count == 0
+                               && (e->accused.requests == 1 || (BELAY_PLANTED(52) && e->accused.requests)) && crash.others <= 1;
+    crash.others_named = e->accused.count > 0 || e->accused.request_alone;
     if (crash.others < e->accused.count) /* pages of different moments, after a power failure */
         crash.others = e->accused.count;
     e->accused.alone = crash.count == 0 && crash.others == 1;
@@ -197,6 +208,15 @@ void engine_flight_clear(struct belay_engine *e)
         if (c->used && c->noted && c->saga && !e->failed && !e->stopping) /* else it ends in order */
             engine_flight_saga(e, c, belay_sagas_key_of(e->sagas, c->token));
     }
+    for (uint32_t i = 0; i < e->run_count && !e->failed && !e->stopping; i++)
+        if (engine_request_is_open(e->runs[i]))
+            engine_flight_request(e, e->runs[i], engine_request_id(e->runs[i]));
+}
+
+void engine_flight_request(struct belay_engine *e, const struct engine_run *r, uint64_t id)
+{
+    BELAY_ASSERT(!r->delivery && r->index < e->run_max);
+    take(&e->flight->notes[r->index], FLIGHT_REQUEST, id);
 }
 
 void engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key)

@@ -10,13 +10,16 @@ struct engine_run;
 
 /* What is found there; items from e->arena. */
 int engine_flight_open(struct belay_engine *e, struct belay_crash *ret_crash, struct belay_err *err);
-/* A message's flow is about to be stepped; FLIGHT_OTHER: something that is no message. */
+/* A message's flow is about to be stepped; FLIGHT_REQUEST: that of a request, by its engine_request_id; FLIGHT_OTHER: a saga. */
 #define FLIGHT_OTHER UINT32_MAX
+#define FLIGHT_REQUEST (UINT32_MAX - 1)
 void engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence);
 void engine_flight_idle(struct belay_engine *e);
 /* A message is in flight from here on, and no more. */
 void engine_flight_note(struct belay_engine *e, const struct engine_run *r);
 void engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
+/* A request has begun; engine_flight_unnote: it is answered. */
+void engine_flight_request(struct belay_engine *e, const struct engine_run *r, uint64_t id);
 /* Whose call it is: of which saga; no more. */
 void engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key);
 void engine_flight_saga_ended(struct belay_engine *e, const struct engine_call *c);

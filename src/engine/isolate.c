@@ -57,6 +57,10 @@ int engine_accuse(struct belay_engine *e, const struct belay_crash *crash, struc
     for (; status == BELAY_OK && a->told < a->count; a->told += status == BELAY_OK)
         if (!counted)
             status = belay_sagas_accuse(e->sagas, a->keys[a->told], a->alone, belay_str(story, (size_t)n), e->now, err);
+    if (status == BELAY_OK && !counted && a->request_alone && !a->request_told && !BELAY_PLANTED(59)) {
+        status = engine_poison_died_of(e, a->request, crash->number, err);
+        a->request_told = status == BELAY_OK;
+    }
     return status;
 }
 
@@ -166,7 +170,7 @@ bool engine_quarantine(struct belay_engine *e, struct belay_delivery *d, const s
     struct belay_err err;
     if (d->deaths < engine_deaths_allowed(e, flow))
         return false;
-    belay_fault_init(&fault, "POISON:CRASH", BELAY_CLASS_PERMANENT,
+    belay_fault_init(&fault, BELAY_FAULT_CRASH, BELAY_CLASS_PERMANENT,
                      "the process died %u times while only this message was at work: it is not run again "
                      "until it is replayed", d->deaths);
     fault.at = e->now;

@@ -13,10 +13,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "base/planted.h"
 #include "broker/poison.h"
 #include "engine/actions.h"
 #include "engine/connections.h"
+#include "engine/isolate.h"
 #include "engine/requests.h"
 #include "engine/room.h"
 #include "engine/runs.h"
@@ -182,6 +184,55 @@ void engine_poison_quarantined(struct belay_engine *e, const struct belay_delive
     belay_arena_rewind(&e->arena, mark);
 }
 
+/* ---- requests that kill ---- */
+
+static struct belay_poison_key request_key(uint64_t request)
+{
+    return (struct belay_poison_key){ BELAY_POISON_REQUEST, { 0, request }, 0 };
+}
+
+int engine_poison_died_of(struct belay_engine *e, uint64_t request, uint64_t number, struct belay_err *err)
+{
+    const struct belay_poison_key key = request_key(request);
+    struct belay_arena_mark mark = belay_arena_mark(&e->arena);
+    struct belay_str id = belay_arena_printf(&e->arena, "crash %" PRIu64, number);
+    const struct belay_poison_failure failure = { .id = id, .threshold = BELAY_CRASH_AFTER_DEFAULT, .refuse = true,
+                                                  .sample = BELAY_STR("the process died while this request alone was at work"),
+                                                  .window_ms = BELAY_POISON_DEFAULT.window_ms };
+    struct belay_poison p;
+    bool trips;
+    int status = belay_poison_failed(e->broker, &key, &failure, e->now, &e->arena, &p, &trips, err);
+    belay_arena_rewind(&e->arena, mark);
+    return status == BELAY_LIMIT ? BELAY_OK : status;
+}
+
+void engine_poison_request_succeeded(struct belay_engine *e, struct engine_run *r)
+{
+    struct belay_err err;
+    if (!belay_poison_any(e->broker))
+        return;
+    const struct belay_poison_key key = request_key(engine_request_id(r));
+    int status = belay_poison_clear(e->broker, &key, &err);
+    if (status != BELAY_OK)
+        engine_no_room(e, status, &err); /* it expires by itself */
+}
+
+/* Whatever it had begun: to go on with it is what kills. */
+static bool refuses_killer(struct belay_engine *e, struct engine_run *r)
+{
+    const struct belay_poison_key key = request_key(engine_request_id(r));
+    struct belay_poison p;
+    if (!belay_poison_get(e->broker, &key, e->now, &r->arena, &p) || p.count < engine_deaths_allowed(e, r->def))
+        return false;
+    struct belay_str detail = belay_arena_printf(
+        &r->arena, "the process died %u times while this request alone was at work; it is let in again by: belay poison clear "
+        "--hash %016" PRIx64, p.count, p.key.hash.lo);
+    engine_hold_event(e, BELAY_ACTION_EVENT,
+                      &(struct belay_action_event){ .level = 2, .name = "request.poisoned", .owner = r->def->name }, &r->message);
+    engine_request_refuse(e, r, 422, "poison", detail, 0);
+    return true;
+}
+
 /* ---- at the edge ---- */
 
 static bool names(struct belay_engine *e, const struct belay_template *target, struct belay_str topic)
@@ -240,7 +291,11 @@ static bool refuses(struct belay_engine *e, struct engine_run *r, struct belay_h
 
 bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r)
 {
-    if (!belay_poison_any(e->broker) || r->interrupted) /* what was begun is ended */
+    if (!belay_poison_any(e->broker))
+        return false;
+    if (refuses_killer(e, r))
+        return true;
+    if (r->interrupted) /* what was begun is ended */
         return false;
     return refuses(e, r, payload_of(e, r->request->body, r->request->body_json), NULL);
 }

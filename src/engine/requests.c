@@ -18,6 +18,7 @@
 #include "engine/connections.h"
 #include "engine/door.h"
 #include "engine/effects.h"
+#include "engine/flight.h"
 #include "engine/idempotency.h"
 #include "engine/poison.h"
 #include "engine/room.h"
@@ -36,6 +37,7 @@ static void answer(struct belay_engine *e, struct engine_run *r)
     if (r->state != RUN_AT_WORK)
         engine_run_move(e, r, RUN_AT_WORK);
     engine_key_release(e, r);
+    engine_flight_unnote(e, r);
     engine_run_timer(e, r, BELAY_TIME_NEVER);
     r->reply.user = r->request->user;
     engine_run_move(e, r, RUN_ANSWERED);
@@ -222,6 +224,7 @@ static int enact_done(struct belay_engine *e, struct engine_run *r)
     else if (status != BELAY_OK)
         return no_room(e, r, status);
     else if (!e->failed) {
+        engine_poison_request_succeeded(e, r);
         if (r->reply.body.n <= KEPT_ANSWER_BYTES)
             let_flow_go(r);
         answer(e, r);
@@ -328,9 +331,20 @@ static const struct belay_api_def *api_of(const struct engine_run *r)
     return NULL;
 }
 
+uint64_t engine_request_id(const struct engine_run *r)
+{
+    return r->payload.lo ^ belay_hash64(r->def->name);
+}
+
+bool engine_request_is_open(const struct engine_run *r)
+{
+    return r->kind == RUN_REQUEST && r->flow && r->state != RUN_FREE && r->state != RUN_ANSWERED;
+}
+
 void engine_request_begin(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
+    engine_flight_request(e, r, engine_request_id(r));
     int status = engine_run_begin(e, r, &err);
     if (status == BELAY_OK) {
         engine_run_go(e, r, NULL);

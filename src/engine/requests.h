@@ -11,6 +11,10 @@ int engine_request_enact(struct belay_engine *e, struct engine_run *r);
 void engine_request_again(struct belay_engine *e, struct engine_run *r);
 /* What it wants to call is not called now: 503, and when to ask again. */
 void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c);
+/* The same flow asked for the same: so a request is known when it comes again. */
+uint64_t engine_request_id(const struct engine_run *r);
+/* Begun, and not answered. */
+bool engine_request_is_open(const struct engine_run *r);
 void engine_request_begin(struct belay_engine *e, struct engine_run *r);
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r);
 /* It waits for room in a queue, as long as its API lets it; and has waited so long. */

@@ -39,6 +39,9 @@ struct engine_accused {
     uint32_t count;
     uint32_t told, next;        /* how many are written down; whose turn it is alone */
     bool alone;
+    uint64_t request;           /* the last that was noted, and how many were */
+    uint32_t requests;
+    bool request_alone, request_told; /* nothing else was at work; it is written down */
 };
 
 struct belay_engine {

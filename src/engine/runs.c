@@ -231,7 +231,7 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
         engine_run_move(e, r, RUN_AT_WORK);
     const struct belay_delivery *d = r->delivery;
     BELAY_ASSERT(r->flow && !r->call);
-    engine_flight_at_work(e, d ? belay_subscription_id(d->sub) : FLIGHT_OTHER, d ? d->sequence : 0);
+    engine_flight_at_work(e, d ? belay_subscription_id(d->sub) : FLIGHT_REQUEST, d ? d->sequence : engine_request_id(r));
     r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
     engine_run_enact(e, r);
     engine_flight_idle(e);

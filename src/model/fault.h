@@ -12,6 +12,7 @@
 #include "base/time.h"
 
 #define BELAY_FAULT_EXCERPT_MAX 1024
+#define BELAY_FAULT_CRASH "POISON:CRASH" /* the process died of it */
 
 struct belay_fault {
     enum belay_class class_;

@@ -72,7 +72,7 @@ enum saga_act saga_quarantine(struct saga_turn *t)
     struct saga *i = t->saga;
     struct saga_move m;
     struct belay_fault fault;
-    belay_fault_init(&fault, "POISON:CRASH", BELAY_CLASS_PERMANENT,
+    belay_fault_init(&fault, BELAY_FAULT_CRASH, BELAY_CLASS_PERMANENT,
                      "the process died %u times while only this saga was at work: it goes on when a person says so",
                      SAGA_DEATHS(i->flags));
     saga_move_init(&m, i, t->now, SAGA_EVENT_PARKED);

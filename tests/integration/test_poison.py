@@ -1,6 +1,8 @@
 """Messages that kill, payloads that fail again and again: through the real binary, kills and a partner that refuses."""
+import http.client
 import json
 import os
+import threading
 import time
 
 import pytest
@@ -144,3 +146,80 @@ def test_errors_that_are_alike_trip_and_an_outage_does_not(small):
     assert belay("poison", "clear", "--flow", "nothing", data=small.data, check=True)[1] == "0 forgotten\n"
     code, _, err = belay("poison", "forget", data=small.data)
     assert code == 64 and "say ls, or clear" in err
+
+
+SYNC = """
+belay: 1
+name: small
+connections:
+  warehouse:
+    http: {{ base_url: "http://127.0.0.1:{warehouse}" }}
+    timeout: 60s
+apis:
+  door: {{ listen: "127.0.0.1:{api}", openapi: door.yaml }}
+flows:
+  take:
+    from: {{ api: door, operation: put }}
+    timeout: 60s
+    steps:
+      - call: {{ connection: warehouse, method: PUT, path: "/shipments/{{% id %}}" }}
+    reply: {{ status: 202, headers: {{ x-version: "{version}" }} }}
+"""
+
+
+class Synchronous(Poisoned):
+    flow = SYNC
+
+
+def ask_and_die(world, item):
+    """The client of a process that dies meanwhile: no answer comes."""
+    try:
+        ask(world.api, "POST", "/work", {"id": item, "key": "k"})
+    except (OSError, http.client.HTTPException):
+        pass
+
+
+def test_a_request_that_was_alone_at_two_deaths_is_refused_until_it_is_cleared(tmp_path):
+    world = Synchronous(str(tmp_path))
+    try:
+        world.start()
+        world.faults(warehouse={"timeout": 1.0})
+        for _ in range(2):
+            client = threading.Thread(target=ask_and_die, args=(world, "deadly"), daemon=True)
+            client.start()
+            until(lambda: world.in_flight() == 1, 60)
+            world.kill()
+            client.join()
+            world.start()
+        world.faults(warehouse={"timeout": 0})
+        status, problem = ask(world.api, "POST", "/work", {"id": "deadly", "key": "k"})
+        assert status == 422 and problem["error"] == "poison" and "died 2 times" in problem["detail"], problem
+        row = world.poison()[0]
+        assert row["kind"] == "request" and row["messages"] == 2 and row["refused"]
+        assert f"belay poison clear --hash {row['name']}" in problem["detail"]
+        assert ask(world.api, "POST", "/work", {"id": "fine", "key": "k"})[0] == 202  # another one is nobody's fault
+        assert belay("poison", "clear", "--hash", row["name"], data=world.data, check=True)[1] == "1 forgotten\n"
+        assert ask(world.api, "POST", "/work", {"id": "deadly", "key": "k"})[0] == 202
+    finally:
+        world.stop()
+
+
+def test_requests_that_had_company_at_a_death_are_innocent(tmp_path):
+    world = Synchronous(str(tmp_path))
+    try:
+        world.start()
+        for _ in range(2):
+            world.faults(warehouse={"timeout": 1.0})
+            clients = [threading.Thread(target=ask_and_die, args=(world, f"i-{i}"), daemon=True) for i in range(3)]
+            for c in clients:
+                c.start()
+            until(lambda: world.in_flight() == 3, 60)
+            world.kill()
+            for c in clients:
+                c.join()
+            world.start()
+        world.faults(warehouse={"timeout": 0})
+        assert all(ask(world.api, "POST", "/work", {"id": f"i-{i}", "key": "k"})[0] == 202 for i in range(3))
+        assert world.poison("--all") == []
+    finally:
+        world.stop()

@@ -50,6 +50,7 @@ void sim_clients_init(struct sim_world *w)
     w->order_count = 1 + (uint32_t)sim_below(w, SIM_ORDERS_MAX);
     w->lane_count = 1 + (uint32_t)sim_below(w, SIM_LANES_MAX);
     w->quote_count = (uint32_t)sim_below(w, SIM_QUOTES_MAX + 1);
+    w->quote_count += w->request_killer[0] && !w->quote_count;
     for (uint32_t i = 0; i < w->order_count; i++)
         order_init(w, i);
     for (uint32_t i = 0; i < w->lane_count; i++)
@@ -163,6 +164,8 @@ static struct sim_wish *lane_wish(struct sim_world *w, struct sim_lane *lane)
 
 static struct sim_wish *pick(struct sim_world *w)
 {
+    if (w->request_killer[0] && sim_chance(w, 300))
+        return &w->quotes[0].wish;
     uint64_t n = sim_below(w, 10);
     if (n < 4)
         return &w->orders[sim_below(w, w->order_count)].wish;
@@ -221,6 +224,11 @@ static void answered(struct sim_world *w, struct sim_wish *wish, const struct be
         wish->state = SIM_ANSWERED;
         wish->answer_status = r->status;
         wish->answer_hash = hash;
+        return;
+    }
+    if (r->status == 422 && belay_str_eq(r->type, BELAY_STR("poison"))) {
+        sim_crashes_refused(w, r->detail);
+        wish->state = wish->state == SIM_ASKED ? SIM_IDLE : wish->state;
         return;
     }
     if (wish->state == SIM_ANSWERED && r->status != 503)

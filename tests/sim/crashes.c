@@ -6,11 +6,14 @@
  * Beside it a ledger of our own: who was in flight at each death, and whether alone.  It is read from the engine's
  * runs and calls, not from the pages. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/limits.h"
 #include "engine/calls.h"
 #include "engine/flight.h"
+#include "engine/requests.h"
 #include "engine/room.h"
 #include "engine/runs.h"
 #include "sim/world.h"
@@ -20,6 +23,8 @@ static struct sim_world *world;
 void __real_engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t sequence);
 void __real_engine_flight_idle(struct belay_engine *e);
 void __real_engine_flight_note(struct belay_engine *e, const struct engine_run *r);
+void __real_engine_flight_request(struct belay_engine *e, const struct engine_run *r, uint64_t id);
+void __wrap_engine_flight_request(struct belay_engine *e, const struct engine_run *r, uint64_t id);
 void __real_engine_flight_unnote(struct belay_engine *e, const struct engine_run *r);
 void __real_engine_flight_other(struct belay_engine *e, bool begins);
 void __real_engine_flight_saga(struct belay_engine *e, const struct engine_call *c, struct belay_str key);
@@ -49,8 +54,9 @@ static struct sim_accused *accused(struct sim_world *w, uint32_t sub, uint64_t s
     return &w->accused[w->accused_count++];
 }
 
-/* Of a saga: under the hash of its id. A key is a byte, the number of its kind, the id. */
+/* Of a saga: under the hash of its id. A key is a byte, the number of its kind, the id. Of a request: under what it asks for. */
 #define SAGA_LEDGER UINT32_MAX
+#define REQUEST_LEDGER (UINT32_MAX - 1)
 
 static struct sim_accused *accused_saga(struct sim_world *w, struct belay_str id)
 {
@@ -82,13 +88,28 @@ static uint32_t others_out(const struct belay_engine *e)
     return n;
 }
 
+/* Those that have begun; the last of them. */
+static uint32_t requests_out(struct sim_world *w, struct sim_accused **ret_last)
+{
+    const struct belay_engine *e = w->engine;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < e->run_count; i++) {
+        if (!engine_request_is_open(e->runs[i]))
+            continue;
+        *ret_last = accused(w, REQUEST_LEDGER, engine_request_id(e->runs[i]));
+        n++;
+    }
+    return n;
+}
+
 /* It dies now, perhaps with this message in hand. */
 static void note_death(struct sim_world *w, uint32_t sub, uint64_t sequence)
 {
     const struct belay_engine *e = w->engine;
-    uint32_t messages = 0, others = others_out(e) + (sub == FLIGHT_OTHER);
-    struct sim_accused *last = NULL;
-    bool named = sub == 0 || sub == FLIGHT_OTHER;
+    bool no_message = sub == FLIGHT_OTHER || sub == FLIGHT_REQUEST;
+    uint32_t messages = 0, others = others_out(e) + no_message;
+    struct sim_accused *last = NULL, *request = NULL;
+    bool named = sub == 0 || no_message;
     for (uint32_t i = 0; i < e->run_count; i++) {
         const struct engine_run *r = e->runs[i];
         if (r->state == RUN_FREE || !r->delivery)
@@ -106,8 +127,13 @@ static void note_death(struct sim_world *w, uint32_t sub, uint64_t sequence)
     if (messages == 1 && others == 0 && last)
         last->alone++;
     struct sim_accused *saga = saga_out(w);
-    if (saga && messages == 0 && others == 1 && sub != FLIGHT_OTHER)
+    if (saga && messages == 0 && others == 1 && !no_message)
         saga->alone++;
+    bool only = requests_out(w, &request) == 1 && messages == 0 && !saga && sub != FLIGHT_OTHER && others <= 1;
+    if (only && request)
+        request->alone++;
+    w->request_alone += only && w->request_dies;
+    w->request_dies = false;
     w->died_noted = true;
 }
 
@@ -144,6 +170,26 @@ void sim_crashes_saga_parked(struct sim_world *w, struct belay_str id, struct be
     if (a && a->alone + a->maybe < BELAY_CRASH_AFTER_DEFAULT)
         sim_violation(w, "POISON", "saga %.*s is parked after %u deaths alone, and perhaps %u", BELAY_STR_ARG(id), a->alone,
                       a->maybe);
+}
+
+/* No request is refused but one that was all that was at work so often; a person lets it in again. */
+void sim_crashes_refused(struct sim_world *w, struct belay_str detail)
+{
+    char body[48], hash[17];
+    struct belay_err err;
+    BELAY_ASSERT(detail.n > 16);
+    snprintf(hash, sizeof hash, "%.16s", detail.p + detail.n - 16);
+    const struct sim_accused *a = accused(w, REQUEST_LEDGER, strtoull(hash, NULL, 16));
+    if (a && a->alone + a->maybe < BELAY_CRASH_AFTER_DEFAULT)
+        sim_violation(w, "POISON", "a request is refused after %u deaths alone, and perhaps %u: %.*s", a->alone, a->maybe,
+                      BELAY_STR_ARG(detail));
+    if (!w->calm && !sim_chance(w, 100))
+        return;
+    w->request_words++;
+    snprintf(body, sizeof body, "{\"hash\":\"%s\"}", hash);
+    int status = sim_ask(w, "poisonClear", "", belay_str_c(body), false, NULL, &err);
+    if (!sim_may_fail(w, status))
+        sim_violation(w, "POISON", "clear: %s", err.msg);
 }
 
 void sim_crashes_word(struct sim_world *w, const char *id)
@@ -187,6 +233,12 @@ void __wrap_engine_flight_note(struct belay_engine *e, const struct engine_run *
 {
     if (!world->dying)
         __real_engine_flight_note(e, r);
+}
+
+void __wrap_engine_flight_request(struct belay_engine *e, const struct engine_run *r, uint64_t id)
+{
+    if (!world->dying)
+        __real_engine_flight_request(e, r, id);
 }
 
 void __wrap_engine_flight_unnote(struct belay_engine *e, const struct engine_run *r)
@@ -249,6 +301,11 @@ static bool has(const struct belay_call_request *request, const char *text)
 /* A thread of a connector dies of what it is to send. */
 bool sim_crashes_call(struct sim_world *w, const struct belay_call_request *request)
 {
+    if (!w->calm && has(request, w->request_killer)) {
+        sim_trace(w, "it dies of %s", w->request_killer);
+        w->request_dies = true;
+        return true;
+    }
     bool message = !w->calm && has(request, w->killer), saga = !w->calm && has(request, w->saga_killer);
     if (message || saga)
         sim_trace(w, "it dies of %s", message ? w->killer : w->saga_killer);
@@ -270,6 +327,8 @@ void sim_crashes_init(struct sim_world *w)
         snprintf(w->saga_killer, sizeof w->saga_killer, sim_chance(w, 500) ? "/bookings/o%u" : "{\"order\":\"o%u\",\"amount\":",
                  (unsigned)sim_below(w, 4));
     w->power_fails = sim_chance(w, 700);
+    if (w->seed % 8 == 5)
+        snprintf(w->request_killer, sizeof w->request_killer, "{\"order\":\"q0\"}");
 }
 
 /* A crash that is written down counts: the message becomes a letter, and kills nobody until it is replayed. The first
@@ -282,8 +341,9 @@ static void check(struct sim_world *w, const char *who, uint64_t deaths, uint64_
 
 void sim_crashes_check(struct sim_world *w)
 {
-    uint64_t excused = w->crashes + w->stumbles - w->poison_deaths - w->killer_deaths - w->saga_killer_deaths;
+    uint64_t excused = w->crashes + w->stumbles - w->poison_deaths - w->killer_deaths - w->saga_killer_deaths - w->request_alone;
     check(w, "the poison of pipe", w->poison_deaths, w->pipe_replays, excused);
     check(w, w->killer, w->killer_deaths, w->killer_words, excused);
     check(w, w->saga_killer, w->saga_killer_deaths, w->saga_killer_words, excused);
+    check(w, w->request_killer, w->request_alone, w->request_words, excused);
 }

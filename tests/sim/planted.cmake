@@ -50,6 +50,8 @@ set(planted
   "86:a_part_of_keys_in_a_table_that_is_to_be_dropped"
   "38:a_letter_that_leaves_its_message_behind"
   "39:a_backup_whose_segments_are_used_again_meanwhile"
+  "52:a_death_in_company_that_counts_against_a_request"
+  "59:a_request_that_kills_for_ever"
   "60:a_death_in_company_that_counts_against_all"
   "61:suspects_that_never_run_alone"
   "56:a_death_in_company_that_counts_against_all_sagas"

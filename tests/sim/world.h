@@ -253,6 +253,9 @@ struct sim_world {
     uint64_t killer_deaths, killer_words;
     char saga_killer[48];      /* the same of a saga's charge or booking; "": none */
     uint64_t saga_killer_deaths, saga_killer_words;
+    char request_killer[24];   /* the same of a quote; "": none */
+    bool request_dies;         /* it does just now */
+    uint64_t request_alone, request_words; /* deaths of it while it was all that was at work */
     struct sim_accused accused[SIM_ACCUSED_MAX];
     uint32_t accused_count;
     bool died_noted, power_fails;
@@ -383,6 +386,8 @@ void sim_crashes_died(struct sim_world *w, bool power);
 /* While it starts. */
 void sim_crashes_power(struct sim_world *w);
 void sim_crashes_quarantined(struct sim_world *w, struct belay_str owner, uint64_t sequence);
+/* A request was answered 422: it kills. */
+void sim_crashes_refused(struct sim_world *w, struct belay_str detail);
 void sim_crashes_saga_parked(struct sim_world *w, struct belay_str id, struct belay_str why);
 /* A person says something about it: then it may kill again. */
 void sim_crashes_word(struct sim_world *w, const char *id);

@@ -60,6 +60,12 @@ static const char sagas[] = HEAD POST_ONLY TWO_STEPS;
 static const char plain[] = HEAD FLOWS;
 static const char with_saga[] = HEAD FLOWS SAGA;
 static const char once[] = HEAD "crash_loop: { after: 1 }\n" FLOWS;
+static const char blind[] = "belay: 1\n"
+                            "name: t\n"
+                            "connections: { out: { http: { base_url: 'http://127.0.0.1:1' }, concurrency: 8 } }\n"
+                            "topics: { things: { retain: 1d }, copies: { retain: 1d } }\n"
+                            "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+                            "crash_loop: { after: 1 }\n" FLOWS;
 static const char thrice[] = HEAD "crash_loop: { after: 1 }\n" FLOWS "    crash_loop: { after: 3 }\n";
 
 static void post(struct bench *b, const char *id)
@@ -385,6 +391,105 @@ static void requests_go_on_but_for_their_calls(void **state)
     bench_deinit(&b);
 }
 
+/* The client of a process that died asks again, and is answered what it may be. */
+static const struct bench_reply *ask_again(struct bench *b, struct bench_request *r, const char *body)
+{
+    assert_ok(bench_ask(b, r, "b", NULL, body));
+    bench_go(b);
+    return b->reply_count ? bench_reply_last(b) : NULL;
+}
+
+static void a_request_that_was_alone_at_two_deaths_is_refused(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    bench_init(&b, plain);
+    for (int i = 0; i < 2; i++) {
+        (void)ask_again(&b, &r, "{\"id\":\"deadly\"}");
+        assert_int_equal(b.call_count, 1);
+        dies(&b);
+        bench_request_free(&r);
+    }
+    const struct bench_reply *reply = ask_again(&b, &r, "{\"id\":\"deadly\"}");
+    assert_int_equal(b.call_count, 0);
+    assert_int_equal(reply->status, 422);
+    assert_true(bench_saw_event(&b, "request.poisoned"));
+    bench_request_free(&r);
+    (void)ask_again(&b, &r, "{\"id\":\"fine\"}"); /* asks for something else */
+    assert_int_equal(b.call_count, 1);
+    bench_answer(&b, bench_call_last(&b)->id, "{}");
+    assert_int_equal(bench_reply_last(&b)->status, 200);
+    bench_request_free(&r);
+    bench_deinit(&b);
+}
+
+static void success_forgets_the_death_of_a_request(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    bench_init(&b, plain);
+    for (int i = 0; i < 3; i++) { /* dies, succeeds; three times */
+        (void)ask_again(&b, &r, "{}");
+        dies(&b);
+        bench_request_free(&r);
+        (void)ask_again(&b, &r, "{}");
+        assert_int_equal(b.call_count, 1);
+        bench_answer(&b, bench_call_last(&b)->id, "{}");
+        assert_int_equal(bench_reply_last(&b)->status, 200);
+        bench_request_free(&r);
+    }
+    bench_deinit(&b);
+}
+
+static void a_request_that_had_company_is_innocent(void **state)
+{
+    struct bench b;
+    struct bench_request r, beside;
+    (void)state;
+    bench_init(&b, once); /* one death would do */
+    (void)ask_again(&b, &r, "{}");
+    assert_ok(bench_ask(&b, &beside, "b", NULL, "{\"id\":2}"));
+    bench_go(&b);
+    assert_int_equal(b.call_count, 2);
+    dies(&b);
+    bench_request_free(&beside);
+    bench_request_free(&r);
+    (void)ask_again(&b, &r, "{}");
+    assert_int_equal(b.call_count, 1);
+    bench_request_free(&r);
+    bench_deinit(&b);
+}
+
+/* Quarantined while nobody knows what its call did: a replay must not repeat it. */
+static void what_kills_and_may_not_be_repeated_is_a_question_when_it_is_replayed(void **state)
+{
+    struct bench b;
+    struct belay_arena arena;
+    (void)state;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    bench_init(&b, blind);
+    post(&b, "a");
+    assert_int_equal(b.call_count, 1);
+    dies(&b); /* one death is enough here */
+    assert_int_equal(b.call_count, 0);
+    struct belay_letter l = letter_of(&b, 1, &arena);
+    assert_string_equal(l.history[l.history_count - 1].fault.type, "POISON:CRASH");
+    struct belay_broker *broker = belay_engine_broker(b.engine);
+    assert_ok(belay_broker_letter_replay(broker, belay_broker_find(broker, BELAY_STR("handle")), 1, false, b.now, &b.err));
+    bench_go(&b);
+    assert_int_equal(b.call_count, 0);
+    l = letter_of(&b, 1, &arena);
+    assert_int_equal(l.history[l.history_count - 1].fault.class_, BELAY_CLASS_UNKNOWN_OUTCOME);
+    assert_ok(belay_engine_letter_settle(b.engine, belay_broker_find(broker, BELAY_STR("handle")), 1, BELAY_FLOW_SETTLE_RETRY,
+                                         BELAY_STR_NONE, b.now, &b.err));
+    bench_go(&b);
+    assert_int_equal(b.call_count, 1);
+    belay_arena_deinit(&arena);
+    bench_deinit(&b);
+}
+
 static void a_suspect_that_hangs_lets_the_next_one_go(void **state)
 {
     struct bench b;
@@ -437,7 +542,7 @@ struct page {
     uint64_t magic, crash, sequence;
     uint32_t sub, check, others, unused;
 };
-#define MAGIC 0x3254474c46594c42u
+#define MAGIC 0x3354474c46594c42u
 
 static void read_page(struct bench *b, struct page *ret_page)
 {
@@ -545,6 +650,10 @@ int main(void)
         cmocka_unit_test(a_word_of_a_person_gives_as_many_deaths_again_and_success_forgets_them),
         cmocka_unit_test(a_saga_beside_a_message_was_not_alone),
         cmocka_unit_test(requests_go_on_but_for_their_calls),
+        cmocka_unit_test(a_request_that_was_alone_at_two_deaths_is_refused),
+        cmocka_unit_test(success_forgets_the_death_of_a_request),
+        cmocka_unit_test(a_request_that_had_company_is_innocent),
+        cmocka_unit_test(what_kills_and_may_not_be_repeated_is_a_question_when_it_is_replayed),
         cmocka_unit_test(a_suspect_that_hangs_lets_the_next_one_go),
         cmocka_unit_test(a_stop_and_a_failure_leave_nobody_suspected),
         cmocka_unit_test(a_crash_is_remembered_until_it_is_counted_durably),
