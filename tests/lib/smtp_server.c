@@ -27,6 +27,7 @@ static bool take_mail(FILE *f, const char *to)
     say(f, "354 go on");
     while (fgets(line, sizeof line, f) && strcmp(line, ".\r\n") != 0)
         ;
+    atomic_fetch_add(&attempts, 1);
     if (strstr(to, "lost"))
         return false;
     while (strstr(to, "never") && fgets(line, sizeof line, f)) /* until the client is gone */
@@ -45,7 +46,8 @@ static void *serve(void *arg)
     while (fgets(line, sizeof line, f)) {
         if (strncasecmp(line, "RCPT", 4) == 0) {
             snprintf(to, sizeof to, "%.200s", line);
-            atomic_fetch_add(&attempts, 1);
+            if (strstr(to, "refused") || strstr(to, "busy"))
+                atomic_fetch_add(&attempts, 1);
             say(f, strstr(to, "refused") ? "550 no such user" : strstr(to, "busy") ? "451 later" : "250 ok");
         } else if (strncasecmp(line, "DATA", 4) == 0) {
             if (!take_mail(f, to))

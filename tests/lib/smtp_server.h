@@ -6,6 +6,6 @@
 #include <stdint.h>
 
 uint16_t smtp_server_start(void);
-uint32_t smtp_server_attempts(void); /* recipients that were named */
+uint32_t smtp_server_attempts(void); /* mails that came whole, and recipients that were refused */
 
 #endif
