@@ -67,9 +67,9 @@ def ctest(preset, labels):
     return passed, failed
 
 
-def pytest(folder):
+def pytest(folder, preset="release"):
     result = command(sys.executable, "-m", "pytest", "-q", folder, capture=True,
-                     env={"BELAY_CRASH_CYCLES": os.environ.get("CYCLES", "50")})
+                     env={"BELAY_CRASH_CYCLES": os.environ.get("CYCLES", "50"), "BELAY_BIN": f"{ROOT}/build/{preset}"})
     lines = result.stdout.strip().splitlines() or ["no output"]
     print(result.stdout if result.returncode else lines[-1])
     counts = {"passed": 0, "failed": 0}
@@ -87,7 +87,9 @@ def unit():
 
 def asan():
     build("asan")
-    return ctest("asan", "unit|corpus")
+    unit_tests = ctest("asan", "unit|corpus")
+    binary = pytest("tests/integration/test_operations.py", "asan")
+    return tuple(map(sum, zip(unit_tests, binary)))
 
 
 def tsan():
@@ -119,7 +121,7 @@ def crash():
 # name, what must be there, how it runs, what it proves
 STAGES = (
     ("unit", "tests/unit", unit, "unit tests and style checks, debug build"),
-    ("asan", "tests/unit", asan, "unit tests and fuzz corpora under ASan and UBSan"),
+    ("asan", "tests/unit", asan, "unit tests, fuzz corpora and a part of the integration under ASan and UBSan"),
     ("tsan", "tests/unit", tsan, "what threads share, under TSan"),
     ("sim", "tests/sim/CMakeLists.txt", sim, "the simulation"),
     ("planted", "tests/sim/planted.cmake", planted, "the planted bugs are found"),

@@ -171,8 +171,8 @@ static int gather(struct belay_engine *e, struct belay_crash *ret_crash)
     }
     if (!named)
         items[crash.count++] = (struct belay_crash_item){ hand->sub, hand->sequence, true };
-    e->accused.request_alone = crash.count == 0 && !saga && e->accused.count == 0
-                               && (e->accused.requests == 1 || (BELAY_PLANTED(52) && e->accused.requests)) && crash.others <= 1;
+    bool alone = crash.count == 0 && !saga && e->accused.count == 0 && crash.others <= 1;
+    e->accused.request_alone = alone ? e->accused.requests == 1 : BELAY_PLANTED(52) && e->accused.requests;
     crash.others_named = e->accused.count > 0 || e->accused.request_alone;
     if (crash.others < e->accused.count) /* pages of different moments, after a power failure */
         crash.others = e->accused.count;
