@@ -29,10 +29,10 @@ bool belay_str_ends(struct belay_str s, struct belay_str suffix)
     return s.n >= suffix.n && belay_str_eq(belay_str_sub(s, s.n - suffix.n, suffix.n), suffix);
 }
 
-bool belay_str_eq_nocase(struct belay_str a, struct belay_str b)
+bool belay_str_same_nocase(struct belay_str a, struct belay_str b)
 {
-    if (a.n != b.n)
-        return false;
+    if (a.n == 0 || memcmp(a.p, b.p, a.n) == 0) /* as most who write a header write it */
+        return true;
     for (size_t i = 0; i < a.n; i++)
         if (lower(a.p[i]) != lower(b.p[i]))
             return false;

@@ -51,8 +51,13 @@ static inline int belay_str_cmp(struct belay_str a, struct belay_str b)
 struct belay_str belay_str_sub(struct belay_str s, size_t offset, size_t n);
 bool belay_str_starts(struct belay_str s, struct belay_str prefix);
 bool belay_str_ends(struct belay_str s, struct belay_str suffix);
+/* Of two of one length. */
+bool belay_str_same_nocase(struct belay_str a, struct belay_str b);
 /* ASCII letters only (HTTP header names, media types). */
-bool belay_str_eq_nocase(struct belay_str a, struct belay_str b);
+static inline bool belay_str_eq_nocase(struct belay_str a, struct belay_str b)
+{
+    return a.n == b.n && belay_str_same_nocase(a, b);
+}
 /* Offset of the first c, or s.n. */
 size_t belay_str_find(struct belay_str s, char c);
 /* Without leading and trailing space, tab, CR, LF. */

@@ -190,6 +190,8 @@ int belay_template_compile(struct belay_str text, struct belay_template_opt opt,
 void belay_template_free(struct belay_template *t);
 bool belay_template_is_literal(const struct belay_template *t);
 bool belay_template_uses(const struct belay_template *t, struct belay_str variable);
+/* False: it uses none, whatever its name. */
+bool belay_template_uses_variables(const struct belay_template *t);
 /* As belay_expr_free_variable, over all of its expressions (a name may come more than once). */
 bool belay_template_free_variable(const struct belay_template *t, uint32_t index,
                                   struct belay_str *ret_name);

@@ -134,6 +134,11 @@ bool belay_template_is_literal(const struct belay_template *t)
     return t->literal;
 }
 
+bool belay_template_uses_variables(const struct belay_template *t)
+{
+    return t->variables;
+}
+
 bool belay_template_uses(const struct belay_template *t, struct belay_str variable)
 {
     for (const struct part *part = t->first; part && t->variables; part = part->next)

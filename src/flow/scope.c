@@ -82,6 +82,8 @@ void scope_sees(struct belay_flow_run *run, const struct belay_template *t)
     if (!t || belay_template_is_literal(t))
         return;
     run->m.sees |= SEES_BODY;
+    if (!belay_template_uses_variables(t))
+        return;
     for (unsigned i = 0; i < SPECIALS; i++)
         if (!(run->m.sees & 1u << i) && belay_template_uses(t, names[i]))
             run->m.sees |= 1u << i;

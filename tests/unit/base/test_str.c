@@ -13,6 +13,9 @@ static void comparing(void **state)
     assert_int_equal(belay_str_cmp(BELAY_STR("x"), BELAY_STR("x")), 0);
     assert_true(belay_str_eq_nocase(BELAY_STR("Content-TYPE"), BELAY_STR("content-type")));
     assert_false(belay_str_eq_nocase(BELAY_STR("a["), BELAY_STR("a{")));
+    assert_true(belay_str_eq_nocase(BELAY_STR("text/json"), BELAY_STR("text/json")));
+    assert_false(belay_str_eq_nocase(BELAY_STR("text/json"), BELAY_STR("text/jso")));
+    assert_true(belay_str_eq_nocase(BELAY_STR_NONE, BELAY_STR("")));
     assert_true(belay_str_starts(BELAY_STR("abc"), BELAY_STR("ab")));
     assert_true(belay_str_starts(BELAY_STR("abc"), BELAY_STR_NONE));
     assert_false(belay_str_starts(BELAY_STR("ab"), BELAY_STR("abc")));

@@ -83,8 +83,22 @@ static void a_template_knows_its_variables(void **state)
                                      (struct belay_template_opt){ 0 }, &t, NULL, NULL));
     assert_true(belay_template_uses(t, BELAY_STR("message")));
     assert_false(belay_template_uses(t, BELAY_STR("headers")));
+    assert_true(belay_template_uses_variables(t));
     assert_false(belay_template_is_literal(t));
     belay_template_free(t);
+}
+
+static void what_reads_no_variable_uses_none_of_any_name(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "plain", "{% id %}", "/orders/{% id %}", "{% { 'id': id } %}" };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct belay_template *t;
+        assert_ok(belay_template_compile(belay_str_c(texts[i]), (struct belay_template_opt){ 0 }, &t, NULL, NULL));
+        assert_false(belay_template_uses_variables(t));
+        assert_false(belay_template_uses(t, BELAY_STR("message")));
+        belay_template_free(t);
+    }
 }
 
 static void a_template_names_what_the_host_must_know(void **state)
@@ -115,6 +129,7 @@ int main(void)
         cmocka_unit_test(what_has_no_text_is_an_error_never_empty),
         cmocka_unit_test(mistakes_are_told_with_their_place_in_the_text),
         cmocka_unit_test(a_template_knows_its_variables),
+        cmocka_unit_test(what_reads_no_variable_uses_none_of_any_name),
         cmocka_unit_test(a_template_names_what_the_host_must_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
