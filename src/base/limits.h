@@ -188,6 +188,7 @@
 #define BELAY_HTTP_BODY_BYTES_PER_S BELAY_KIB(16) /* a slower body runs into its timeout */
 #define BELAY_HTTP_IDLE_TIMEOUT_MS 60000
 #define BELAY_HTTP_WRITE_TIMEOUT_MS 30000
+#define BELAY_STOP_ANSWERS_MS 2000       /* connections stay open for the last answers, once the drain is over */
 #define BELAY_HTTP_LINGER_MS 2000        /* reading on after a refusal, so that it is not reset away */
 
 /* connectors */

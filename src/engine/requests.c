@@ -388,6 +388,21 @@ void engine_request_deadline(struct belay_engine *e, struct engine_run *r)
     engine_request_refuse(e, r, 504, "timeout", BELAY_STR("the flow did not end in time"), 0);
 }
 
+/* The drain is over and its call is out: what became of that is not known, so its key stays RUNNING, and who asks again
+ * with it resumes it. */
+void engine_request_cut(struct belay_engine *e, struct engine_run *r)
+{
+    BELAY_ASSERT(e->stopping && r->state == RUN_CALLING);
+    bool out = r->call->out;
+    engine_call_cancel(e, r, true);
+    if (!out)
+        forget_key(e, r);
+    engine_request_refuse(e, r, 503, "stopping",
+                          out ? BELAY_STR("the server is stopping, and what became of it is not known yet")
+                              : BELAY_STR("the server is stopping"),
+                          RETRY_AFTER_MS);
+}
+
 /* Nothing was asked for: the key is free, but where it is not known what an earlier call did. */
 void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c)
 {

@@ -16,6 +16,8 @@ uint64_t engine_request_id(const struct engine_run *r);
 /* Begun, and not answered. */
 bool engine_request_is_open(const struct engine_run *r);
 void engine_request_begin(struct belay_engine *e, struct engine_run *r);
+/* The process ends before its call does. */
+void engine_request_cut(struct belay_engine *e, struct engine_run *r);
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r);
 /* It waits for room in a queue, as long as its API lets it; and has waited so long. */
 void engine_request_block(struct belay_engine *e, struct engine_run *r);

@@ -416,4 +416,7 @@ void engine_runs_stop(struct belay_engine *e)
 void engine_runs_cut(struct belay_engine *e)
 {
     leave_those_in(e, BELAY_PLANTED(110) ? WITHOUT_A_CALL : WITHOUT_A_CALL | BELAY_SM_TO(RUN_STALLED));
+    for (uint32_t i = 0; i < e->run_count && !e->failed; i++)
+        if (e->runs[i]->state == RUN_CALLING && e->runs[i]->kind == RUN_REQUEST)
+            engine_request_cut(e, e->runs[i]);
 }

@@ -266,7 +266,8 @@ void belay_runtime_stop(struct belay_runtime *rt)
     }
     atomic_store(&rt->ready, false);
     cancel_keepers(rt);
-    listeners_close(rt, rt->opt.drain_ms);
+    /* Who waits for a flow that does not end in the drain is told so at its end: the connections last longer. */
+    listeners_close(rt, rt->opt.drain_ms + BELAY_STOP_ANSWERS_MS);
 }
 
 void belay_runtime_close(struct belay_runtime *rt)

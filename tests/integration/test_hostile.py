@@ -2,6 +2,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -290,3 +291,65 @@ def test_kill_at_any_moment_of_start_reload_and_stop(world):
 def test_an_id_that_is_no_segment_of_a_path_is_refused_at_the_door(world, name):
     status, body = ask(world.api, "POST", "/orders", order(name), {"Idempotency-Key": "k"})
     assert status == 422 and body["errors"][0]["pointer"] == "/order_id"
+
+
+# ---- a stop that does not wait for a slow partner ----
+
+SLOW = """
+belay: 1
+name: slow
+connections:
+  partner: {{ http: {{ base_url: "http://127.0.0.1:{out}" }}, timeout: 300s }}
+apis:
+  front: {{ listen: "127.0.0.1:{port}", openapi: api.yaml }}
+flows:
+  ask:
+    from: {{ api: front, operation: ask }}
+    timeout: 300s
+    steps:
+      - call: {{ connection: partner, method: GET, path: / }}
+        as: answer
+      - map: "{{% $answer.body %}}"
+    reply: {{ status: 200 }}
+"""
+
+SLOW_API = """
+openapi: 3.1.0
+info: { title: slow, version: "1" }
+paths: { /ask: { get: { operationId: ask, responses: { "200": { description: ok } } } } }
+"""
+
+
+def test_a_caller_whose_flow_does_not_end_in_the_drain_is_told(tmp_path):
+    """The partner takes the request and says nothing; a stop that waits for a second says 503."""
+    port, partner = demo.free_port(), socket.create_server(("127.0.0.1", 0))
+    (tmp_path / "slow.belay.yaml").write_text(SLOW.format(port=port, out=partner.getsockname()[1]))
+    (tmp_path / "api.yaml").write_text(SLOW_API)
+    with open(tmp_path / "log", "ab") as log:
+        process = subprocess.Popen([BELAY, "run", "--drain", "1", "--data", str(tmp_path / "data"), str(tmp_path)],
+                                   stderr=log, stdout=log)
+
+    def connect():
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=120)
+        except OSError:
+            return None
+    try:
+        client = until(connect, 60)
+        client.sendall(b"GET /ask HTTP/1.1\r\nHost: x\r\n\r\n")
+        taken, _ = partner.accept()  # its call is out
+        process.send_signal(signal.SIGTERM)
+        answer = b""
+        while chunk := client.recv(65536):
+            answer += chunk
+        head, _, body = answer.partition(b"\r\n\r\n")
+        head = head.decode().lower()
+        assert head.startswith("http/1.1 503 ") and "\r\nretry-after: " in head and "\r\nconnection: close" in head, answer
+        assert "application/problem+json" in head and b"stopping" in body, answer
+        assert process.wait(120) == 0
+        taken.close()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        partner.close()

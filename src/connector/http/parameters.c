@@ -253,12 +253,23 @@ static int parse_query(struct params *p, struct belay_str query)
     return status;
 }
 
+/* CloudEvents in binary mode: a message lives as long as this says, so one that says nothing readable is told. */
+static void check_expirytime(struct params *p)
+{
+    belay_time at;
+    for (uint32_t i = 0; p->op && i < p->r->header_count; i++)
+        if (belay_str_eq(p->r->headers[i].name, BELAY_STR("ce-expirytime"))
+            && (!belay_time_parse(belay_str_trim(p->r->headers[i].value), &at) || at <= 0))
+            fault(p, BELAY_HTTP_IN_HEADER, BELAY_STR("ce-expirytime"), "no time as RFC 3339 writes it, such as 2026-12-24T18:00:00Z");
+}
+
 int http_validate_params(struct belay_http_request *r, const struct http_operation *op,
                          const struct http_match *match, struct belay_str query,
                          struct belay_buf *errors)
 {
     struct params p = { .r = r, .op = op, .match = match, .errors = errors };
     int status = query.n ? parse_query(&p, query) : BELAY_OK;
+    check_expirytime(&p);
     p.cap = match->value_count + (op ? op->param_count : 0) + p.query.count;
     if (status || p.cap == 0)
         return status ? status : p.invalid ? BELAY_INVALID : BELAY_OK;

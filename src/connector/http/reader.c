@@ -164,6 +164,10 @@ static int check_framing(struct http_session *s, llhttp_t *parser)
         return refuse(s, 400, "exactly one Host field is needed");
     if (count_fields(r, BELAY_STR("content-length")) > 1)
         return refuse(s, 400, "Content-Length is there twice");
+    if (count_fields(r, BELAY_STR("authorization")) > 1) /* whose right counts, each on the way may see otherwise */
+        return refuse(s, 400, "Authorization is there twice");
+    if (count_fields(r, BELAY_STR_NONE))
+        return refuse(s, 400, "a header field has no name");
     if (parser->flags & F_TRANSFER_ENCODING) {
         struct belay_str coding = belay_http_header(r, BELAY_STR("transfer-encoding"));
         if (s->x->old_client || (parser->flags & F_CONTENT_LENGTH))
