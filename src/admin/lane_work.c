@@ -236,9 +236,11 @@ static enum next move_bite(struct work *w, struct belay_engine *e, const struct 
     if (read_more(w, e, lane))
         return WAITS;
     w->reading = false;
-    if (!w->read) { /* nothing (more) is to be moved */
-        w->passed_by += !w->moved_any;
+    if (!w->read && w->moved_any)
         return NEXT_LANE;
+    if (!w->read) {
+        (void)belay_fail(&w->q->err, BELAY_CONFLICT, "nothing it holds can be moved: what was ever attempted stays (skip, release)");
+        return passed_by(w);
     }
     uint32_t n = w->read;
     int status = act_on_record(w, e, lane, now);

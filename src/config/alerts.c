@@ -138,7 +138,7 @@ static const struct {
       "the process died while messages of this flow were in flight", "belay dlq ls --flow {subject}" },
     { "poison", NULL, "poison.*", "0", NULL, "0s", "1h", "error",
       "messages of this flow are quarantined: they kill, or fail again and again", "belay dlq ls --flow {subject}" },
-    { "clock-jumped", NULL, "clock.jumped", "0", NULL, "0s", "10m", "warn", "the machine's clock was set back", NULL },
+    { "clock-jumped", NULL, "clock.jumped", "0", NULL, "0s", "10m", "warn", "the machine's clock was set, or it slept", NULL },
     { "reload-failed", NULL, "config.reload_failed", "0", NULL, "0s", "10m", "warn",
       "a changed configuration is wrong and was not taken up", "belay lint" },
 };

@@ -10,6 +10,7 @@
 #include "platform/disk.h"
 #include "platform/mailbox.h"
 #include "platform/thread.h"
+#include "runtime/clock_watch.h"
 #include "runtime/alerts.h"
 #include "runtime/certificates.h"
 #include "runtime/jobs.h"
@@ -48,6 +49,7 @@ struct belay_runtime {
     uint32_t again;                    /* of them: want another turn */
     struct belay_list requests;        /* the engine has and has not answered; engine thread */
     struct belay_runtime_stats stats;  /* engine thread */
+    struct clock_watch clock_watch;    /* engine thread */
     _Atomic bool ready, stopping, hurry, closing;
     belay_time stop_by;                /* engine thread */
     bool stop_seen;                    /* engine thread */

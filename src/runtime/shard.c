@@ -5,9 +5,12 @@
  * Stop: `stopping` is seen -> engine_stop, visits still served -> engine idle and every outside connection
  * closed -> ended() is told; until the runtime is closed who still comes is turned away: the admin API, which
  * closes only then, waits for each of its answers. */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "runtime/impl.h"
 
+#define TOLD_BY_ENGINE_US (60 * (int64_t)BELAY_US_PER_S)
 #define WAIT_MS_MAX 1000   /* the log's tick, and a look at the clock */
 #define WAIT_MS_STOPPING 5 /* connections close on their own threads, and post nothing then */
 
@@ -208,6 +211,21 @@ static void finish_visits(struct belay_runtime *rt)
 
 /* ---- the loop ---- */
 
+/* Far back the engine has told itself (engine/clock.c). */
+static void look_at_clock(struct belay_runtime *rt)
+{
+    belay_time wall = now_of(rt);
+    int64_t jump = clock_watch_jump(&rt->clock_watch, wall, belay_clock_monotonic(rt->opt.clock));
+    if (jump == 0 || jump < -TOLD_BY_ENGINE_US)
+        return;
+    char ms[32];
+    int n = snprintf(ms, sizeof ms, "%lld", (long long)(jump / BELAY_US_PER_MS));
+    const struct belay_field field = { BELAY_STR("jump_ms"), belay_str(ms, (size_t)n) };
+    const struct belay_action_event event = { .level = 2, .name = "clock.jumped", .fields = &field, .field_count = 1 };
+    record_event(&rt->record, &event, false, wall);
+    alerts_event(&rt->alerts, &event, wall);
+}
+
 static bool step(struct belay_runtime *rt)
 {
     belay_time began = belay_clock_monotonic(rt->opt.clock);
@@ -316,6 +334,7 @@ void shard_run(void *runtime)
     bool closing = false;
     belay_time ticked = 0;
     for (;;) {
+        look_at_clock(rt);
         bool more = take_some(rt);
         see_stop(rt);
         more |= go_on_with_a_visit(rt);

@@ -116,6 +116,8 @@ def test_what_a_lane_holds_is_moved_once_and_in_order(small):
     assert [m["message"]["body"]["id"] for m in moved] == [f"m-{i}" for i in range(150)]
     assert all(m["message"]["key"] == "m" for m in moved)
     assert lane(small, "m")["state"] == "hand" and lane(small, "m")["held"] == 0
+    code, _, err = do(small, "move", "work", "m", "--to", "quiet", "--force")
+    assert code == 1 and "nothing it holds can be moved" in err
     status = belay_json("status", data=small.data)
     work = [s for s in status["subscriptions"] if s["name"] == "work"][0]
     assert work["discarded"] == 150 and work["lost"] == 0
