@@ -14,11 +14,11 @@ struct expansion {
     bool failed;
 };
 
-static void fail(struct expansion *x, size_t at, const char *what, struct belay_str name)
+static struct belay_problem *fail(struct expansion *x, size_t at, const char *what, struct belay_str name)
 {
-    config_error(x->c->problems, config_place_at(x->node, at), "environment", "%s '%.*s'", what,
-                 BELAY_STR_ARG(name));
     x->failed = true;
+    return config_error(x->c->problems, config_place_at(x->node, at), "environment", "%s '%.*s'", what,
+                        BELAY_STR_ARG(name));
 }
 
 static bool is_variable_name(struct belay_str s)
@@ -96,7 +96,8 @@ static void put_reference(struct expansion *x, size_t at, struct belay_str inner
     else if (rest.p)
         put_value(x, at, name, rest);
     else
-        fail(x, at, "the environment has no variable", name);
+        config_suggest(x->c->problems, fail(x, at, "the environment has no variable", name),
+                       "set it, or give it a default: ${%.*s:value}", BELAY_STR_ARG(name));
 }
 
 /* Offset behind the first `end` after at, or text.n. */

@@ -371,10 +371,12 @@ static void check_keys(struct config *c, const struct config_kind *kind,
 {
     for (const struct config_key *key = kind->keys; key->name; key++) {
         const struct config_node *at = key_node(node, key->name);
-        if (!at && key->required)
-            config_error(c->problems, config_place(node), "missing-key", "%s %s needs '%s'",
-                         article(kind), kind->name, key->name);
-        else if (!at && key->default_)
+        if (!at && key->required) {
+            struct belay_problem *p = config_error(c->problems, config_place(node), "missing-key", "%s %s needs '%s'",
+                                                   article(kind), kind->name, key->name);
+            if (key->max > 0 && key->min == key->max) /* it has one value */
+                config_suggest(c->problems, p, "write '%s: %g'", key->name, (double)key->max);
+        } else if (!at && key->default_)
             take_default(c, key, node, target);
         if (at && key->with && !key_node(node, key->with))
             config_error(c->problems, config_place(at), "goes-with", "'%s' goes with '%s'",

@@ -261,8 +261,9 @@ static void on_alias(struct reader *r, struct fy_token *token)
     while (a && !belay_str_eq(a->name, name))
         a = a->next;
     if (!a) {
-        config_error(r->problems, place_of(r, token), "yaml", "there is no anchor '&%.*s' above",
-                     BELAY_STR_ARG(name));
+        struct belay_problem *p = config_error(r->problems, place_of(r, token), "yaml", "there is no anchor '&%.*s' above",
+                                               BELAY_STR_ARG(name));
+        config_suggest(r->problems, p, "a text that begins with '*' needs quotes");
         r->failed = true;
     } else if (a->open) {
         give_up(r, place_of(r, token), "yaml", "an alias within its own anchor would have no end");
@@ -357,6 +358,18 @@ static uint32_t line_with_tab(struct belay_str source)
     return 0;
 }
 
+/* What libfyaml says, and what was most probably done. */
+static const struct {
+    const char *says, *tip;
+} tips[] = {
+    { "invalid indentation", "keys that belong together begin in the same column" },
+    { "could not find expected ':'", "a key is followed by a colon and a space: 'name: value'" },
+    { "invalid value after mapping", "a key is followed by a colon and a space: 'name: value'" },
+    { "quoted scalar", "is the closing quote missing?" },
+    { "missing comma in flow mapping", "is a '}' or a comma missing before?" },
+    { "missing comma in flow sequence", "is a ']' or a comma missing before?" },
+};
+
 static void report_syntax(struct reader *r, struct fy_diag *diag)
 {
     void *at = NULL;
@@ -371,6 +384,9 @@ static void report_syntax(struct reader *r, struct fy_diag *diag)
     uint32_t tab = line_with_tab(r->file->source);
     if (tab)
         config_suggest(r->problems, p, "line %u is indented with a tab; YAML wants spaces", tab);
+    for (size_t i = 0; !tab && error && error->msg && i < sizeof tips / sizeof *tips; i++)
+        if (strstr(error->msg, tips[i].says))
+            config_suggest(r->problems, p, "%s", tips[i].tip);
     r->failed = true;
 }
 

@@ -25,8 +25,8 @@ struct mistake {
                                                                                              */
 
 static const struct mistake yaml_mistakes[] = {
-    { "an empty file", "", "1:1: error: a file needs 'belay' [missing-key]\n" },
-    { "a file of comments", "# nothing\n", "1:1: error: a file needs 'belay' [missing-key]\n" },
+    { "an empty file", "", "1:1: error: a file needs 'belay'; write 'belay: 1' [missing-key]\n" },
+    { "a file of comments", "# nothing\n", "1:1: error: a file needs 'belay'; write 'belay: 1' [missing-key]\n" },
     { "a binary file", "belay: 1\nname: \x01\x02\n",
       "2:7: error: a control character: this is no text file [yaml]\n" },
     { "bytes that are no UTF-8", "belay: 1\nname: \xff\n",
@@ -42,7 +42,13 @@ static const struct mistake yaml_mistakes[] = {
       "3:1: error: tab character may not be used as indentation; line 3 is indented with a tab; "
       "YAML wants spaces [yaml]\n" },
     { "an open bracket", "belay: 1\ntopics: { a: {}\n",
-      "3:1: error: missing comma in flow mapping [yaml]\n" },
+      "3:1: error: missing comma in flow mapping; is a '}' or a comma missing before? [yaml]\n" },
+    { "a key without its space", "belay: 1\nname:a\n",
+      "2:1: error: invalid value after mapping; a key is followed by a colon and a space: 'name: value' [yaml]\n" },
+    { "an open quote", "belay: 1\nname: a\ntopics: { \"t: {} }\nqueues: {}\n",
+      "3:11: error: wrongly indented double-quoted scalar; is the closing quote missing? [yaml]\n" },
+    { "keys in two columns", HEAD "topics:\n  t: {}\n u: {}\n",
+      "5:2: error: invalid indentation in mapping; keys that belong together begin in the same column [yaml]\n" },
     { "two documents", HEAD "---\nbelay: 1\n",
       "3:1: error: one document a file: remove the '---' or split the file [yaml]\n" },
     { "a duplicate key", HEAD "name: b\n",
@@ -62,7 +68,7 @@ static const struct mistake yaml_mistakes[] = {
     { "a mapping as a name", HEAD "topics:\n  ? { a: b }\n  : {}\n",
       "4:5: error: a name must be a string, not a list or a mapping [yaml]\n" },
     { "an unknown anchor", HEAD "topics: *none\n",
-      "3:10: error: there is no anchor '&none' above [yaml]\n" },
+      "3:10: error: there is no anchor '&none' above; a text that begins with '*' needs quotes [yaml]\n" },
     { "an endless alias", HEAD "topics: &a { t: *a }\n",
       "3:18: error: an alias within its own anchor would have no end [yaml]\n" },
 };
@@ -140,7 +146,7 @@ static const struct mistake value_mistakes[] = {
       "wanted here, not "
       "'headers'; message, headers, params, request, vars, error, steps and saga are taken [name]\n" },
     { "an unset variable", HEAD "topics: { t: { retain: \"${NOPE}\" } }\n",
-      "3:25: error: the environment has no variable 'NOPE' [environment]\n" },
+      "3:25: error: the environment has no variable 'NOPE'; set it, or give it a default: ${NOPE:value} [environment]\n" },
     { "a malformed variable", HEAD "topics: { t: { retain: \"a ${no way}\" } }\n",
       "3:27: error: not ${NAME}, ${NAME:default} or ${file:/path}: 'no way' [environment]\n" },
     { "an open variable", HEAD "topics: { t: { retain: \"${NOPE\" } }\n",
