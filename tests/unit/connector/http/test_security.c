@@ -290,7 +290,6 @@ static void schemes_open_and_close_the_door(void **state)
         { "/token", "", "401", "www-authenticate: Bearer realm=\"test\"\r\n" },
         { "/token", "Authorization: Bearer x.y\r\n", "401", "error=\"invalid_token\", error_description=\"the token does not have three parts\"" },
         { "/token", "Authorization: Bearer TOKEN\r\n", "ann", NULL },
-        { "/token", "Authorization: Bearer TOKEN\r\nAuthorization: Bearer TOKEN\r\n", "401", "Bearer" },
         { "/admin", "Authorization: Bearer TOKEN\r\n", "403", "error=\"insufficient_scope\", scope=\"admin\"" },
         { "/any", "X-Key: s3cret\r\n", "partner", NULL }, { "/any", "", "401", "Bearer realm=\"test\", ApiKey realm" },
         { "/cert", "", "403", NULL },
