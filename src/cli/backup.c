@@ -65,8 +65,12 @@ static void keep_pace(const struct progress *p)
     belay_time took = belay_clock_monotonic(belay_clock_posix()) - p->began;
     uint64_t may_ms = p->bytes_per_s ? (uint64_t)((double)p->done * 1000 / (double)p->bytes_per_s) : 0;
     uint64_t took_ms = took > 0 ? (uint64_t)took / BELAY_US_PER_MS : 0;
-    if (may_ms > took_ms)
-        belay_thread_sleep_ms((uint32_t)(may_ms - took_ms < PACE_MS_MAX ? may_ms - took_ms : PACE_MS_MAX));
+    uint64_t left_ms = may_ms > took_ms ? may_ms - took_ms : 0;
+    for (left_ms = left_ms < PACE_MS_MAX ? left_ms : PACE_MS_MAX; left_ms && !interrupted;) {
+        uint64_t ms = left_ms < POLL_MS ? left_ms : POLL_MS;
+        belay_thread_sleep_ms((uint32_t)ms);
+        left_ms -= ms;
+    }
 }
 
 static bool on_piece(void *arg, uint64_t bytes)

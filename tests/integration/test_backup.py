@@ -188,7 +188,7 @@ def admin(data, method, path, body=None):
 
 def begin_backup(world, folder, *more):
     """One that would take minutes."""
-    running = subprocess.Popen([BELAY, "store", "backup", folder, *more, "--rate", "20000"], stdout=subprocess.DEVNULL,
+    running = subprocess.Popen([BELAY, "store", "backup", folder, *more, "--rate", "1000"], stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True)
     until(lambda: os.path.exists(os.path.join(folder, "state", "data.mdb")))
     return running
