@@ -3,6 +3,7 @@
  * An ack of a message that is no exception is gathered (cursor.c); every other end is a record of its own.
  */
 #include "broker/cursor.h"
+#include "base/assert.h"
 #include "broker/head.h"
 #include "broker/held.h"
 #include "broker/outcome.h"
@@ -84,6 +85,7 @@ int belay_broker_ack(struct belay_broker *b, struct belay_delivery *d, struct be
 int belay_broker_discard(struct belay_broker *b, struct belay_delivery *d, struct belay_str reason,
                          struct belay_err *err)
 {
+    BELAY_ASSERT(entry_of(d)->where == ENTRY_FLIGHT && reason.n); /* before the record: half of it must not be durable */
     int status = finish_commit(b, d->sub, d->sequence, FINISH_DISCARDED, NULL, reason, BELAY_STR_NONE, err);
     if (status == BELAY_OK)
         delivery_end(b, entry_of(d));

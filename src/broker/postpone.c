@@ -3,6 +3,7 @@
  * It stays what it is (an exception that waits, the head of its lane); only its time moves.  No attempt begins or
  * ends with it, so that however long a breaker is open, none is used up. */
 #include "base/planted.h"
+#include "base/assert.h"
 #include "broker/deliver.h"
 #include "broker/exception.h"
 #include "broker/record.h"
@@ -10,8 +11,9 @@
 
 int belay_broker_postpone(struct belay_broker *b, struct belay_delivery *d, belay_time due, struct belay_err *err)
 {
-    struct entry *e = BELAY_CONTAINER_OF(d, struct entry, d);
+    struct entry *e = entry_of(d);
     struct belay_subscription *sub = d->sub;
+    BELAY_ASSERT(e->where == ENTRY_FLIGHT);
     if (!e->exception)
         return belay_fail(err, BELAY_CONFLICT, "it does not wait for a retry");
     struct belay_buf *r = record_begin(b);

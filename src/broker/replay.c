@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/planted.h"
 #include "broker/record.h"
 #include "broker/replay_impl.h"
@@ -382,11 +383,13 @@ int apply_replay_state(struct belay_broker *b, struct belay_unpack *u)
 
 int replay_end(struct belay_broker *b, struct replay_job *j, struct belay_err *err)
 {
+    BELAY_ASSERT(!replay_is_over(j) && !j->under_way && !j->aside);
     return commit_state(b, j, BELAY_REPLAY_DONE, BELAY_STR_NONE, err);
 }
 
 int replay_give_up(struct belay_broker *b, struct replay_job *j, struct belay_err *err)
 {
+    BELAY_ASSERT(!replay_is_over(j));
     return commit_state(b, j, BELAY_REPLAY_CANCELLED, BELAY_STR("belay: its where does not compile any more"), err);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/planted.h"
 #include "broker/deliver.h"
 #include "broker/record.h"
@@ -243,6 +244,7 @@ static void pack_pause(struct belay_broker *b, struct belay_subscription *sub, s
 
 void subscription_pause_append(struct belay_broker *b, struct belay_subscription *sub, struct belay_str reason)
 {
+    BELAY_ASSERT(reason.n); /* without one it would be resumed */
     pack_pause(b, sub, reason);
     record_append(b, RECORD_PAUSE);
 }

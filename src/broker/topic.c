@@ -2,6 +2,7 @@
 #include "broker/topic.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "broker/deliver.h"
 #include "broker/key_parts.h"
 #include "broker/record.h"
@@ -236,6 +237,7 @@ static void topic_kick(struct belay_broker *b, struct topic *t)
 
 uint64_t topic_append(struct belay_broker *b, struct topic *t, struct belay_str encoded)
 {
+    BELAY_ASSERT(t == topic_by_id(b, t->id) && encoded.n);
     uint64_t sequence = belay_store_append_message(b->store, t->id, b->now, encoded);
     topic_kick(b, t);
     return sequence;

@@ -56,6 +56,7 @@ static struct engine_held *hold(struct belay_engine *e, enum belay_action_kind k
 void engine_hold_call(struct belay_engine *e, struct engine_call *c, bool cancel)
 {
     struct engine_held *h = hold(e, BELAY_ACTION_CALL);
+    BELAY_ASSERT(c->used && !c->ended && c->connection);
     h->cancel = cancel;
     h->generation = c->generation;
     h->u.call = c;
@@ -137,6 +138,7 @@ static void event_copy(struct engine_event *to, const struct belay_action_event 
 void engine_hold_event(struct belay_engine *e, enum belay_action_kind kind,
                        const struct belay_action_event *from, const struct belay_message *m)
 {
+    BELAY_ASSERT(kind == BELAY_ACTION_LOG || (kind == BELAY_ACTION_EVENT && from->name));
     struct engine_event *event = room_for_events(e) ? event_new(e) : NULL;
     if (!event) {
         e->events_dropped++;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/pack.h"
 #include "base/planted.h"
 #include "engine/actions.h"
@@ -35,6 +36,7 @@ static void tell_jump(struct belay_engine *e, int64_t delta_us)
 void engine_clock_tick(struct belay_engine *e, belay_time wall)
 {
     int64_t delta = wall - e->wall;
+    belay_time before = e->now;
     if (delta < -JUMP_US)
         tell_jump(e, delta);
     e->wall = wall;
@@ -46,6 +48,7 @@ void engine_clock_tick(struct belay_engine *e, belay_time wall)
     } else {
         e->now = wall;
     }
+    BELAY_ASSERT(e->now >= before);
 }
 
 belay_time engine_clock_wall(const struct belay_engine *e, belay_time engine_time)

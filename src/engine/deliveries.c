@@ -329,6 +329,7 @@ int engine_delivery_postpone(struct belay_engine *e, struct engine_run *r, struc
 {
     struct belay_err err;
     belay_time at, due;
+    BELAY_ASSERT(r->kind == RUN_DELIVERY && r->delivery && !r->call);
     (void)belay_gate_ask(&c->gate, &c->def, true, e->now, &at);
     due = belay_gate_postpone(&c->gate, &c->def, at, e->now, &e->random);
     int status = belay_broker_postpone(e->broker, r->delivery, due, &err);
@@ -343,6 +344,7 @@ int engine_delivery_postpone(struct belay_engine *e, struct engine_run *r, struc
 
 void engine_delivery_give_back(struct belay_engine *e, struct engine_run *r)
 {
+    BELAY_ASSERT(r->kind == RUN_DELIVERY && r->delivery && !r->call);
     belay_broker_defer(e->broker, r->delivery, belay_time_add_ms(e->now, TURNS_FULL_AGAIN_MS));
     ended(e, r);
 }

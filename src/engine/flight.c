@@ -256,6 +256,7 @@ void engine_flight_note(struct belay_engine *e, const struct engine_run *r)
 
 void engine_flight_unnote(struct belay_engine *e, const struct engine_run *r)
 {
+    BELAY_ASSERT(r->index < e->run_max);
     drop(&e->flight->notes[r->index]);
 }
 

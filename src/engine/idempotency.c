@@ -46,8 +46,10 @@ int engine_key_claim(struct belay_engine *e, struct engine_run *r)
 
 void engine_key_release(struct belay_engine *e, struct engine_run *r)
 {
-    if (r->keyed)
-        belay_map_del(&e->keys, r->map_key);
+    if (!r->keyed)
+        return;
+    BELAY_ASSERT(belay_map_get(&e->keys, r->map_key) == r); /* nobody lets another one's key go */
+    belay_map_del(&e->keys, r->map_key);
     r->keyed = false;
 }
 

@@ -58,6 +58,7 @@ static void forget_key(struct belay_engine *e, struct engine_run *r)
 void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_t status,
                            const char *type, struct belay_str detail, uint32_t retry_after_ms)
 {
+    BELAY_ASSERT(r->kind == RUN_REQUEST && status >= 400);
     r->reply = (struct belay_action_reply){ .status = status, .problem = true,
                                             .type = belay_str_c(type),
                                             .detail = belay_arena_str(&r->arena, detail),

@@ -137,6 +137,7 @@ static void apply_move(struct belay_sagas *s, struct saga *i, const struct saga_
 
 void saga_move_append(struct belay_sagas *s, struct saga *i, struct saga_move *m)
 {
+    BELAY_ASSERT(m->kind == i->kind->number && m->step <= i->step_count && m->at <= i->step_count);
     m->id = saga_id(i); /* reserving may have moved it */
     belay_buf_clear(&s->record);
     saga_move_pack(&s->record, m);
@@ -275,6 +276,11 @@ static int recover_start(struct belay_sagas *s, struct belay_str body, struct be
     struct saga_kind *kind;
     if (!saga_start_unpack(body, &r) || !(kind = saga_kind_at(s, r.kind)))
         return belay_fail(err, BELAY_CORRUPT, "record of a saga's start makes no sense");
+    struct saga_key key;
+    struct belay_str row;
+    saga_key_init(&key, r.kind, r.id);
+    if (belay_map_get(&s->sagas, saga_key_str(&key)) || belay_state_get(s->state, BELAY_TABLE_SAGA, saga_key_str(&key), &row))
+        return belay_fail(err, BELAY_CORRUPT, "record starts saga %.*s, which there is already", BELAY_STR_ARG(r.id));
     int status = room_to_recover(s, r.id.n + r.message.n + 64u * (r.step_count + 4u) + 1024, err);
     if (status == BELAY_OK)
         status = new_instance(s, kind, &r, &i, err);
@@ -324,6 +330,8 @@ static int recover_forget(struct belay_sagas *s, struct belay_str body, struct b
     if (!belay_unpack_done(&u))
         return belay_fail(err, BELAY_CORRUPT, "record of a saga's end makes no sense");
     int status = find(s, kind, id, &i, err);
+    if (status == BELAY_OK && !saga_ended(i->state))
+        status = belay_fail(err, BELAY_CORRUPT, "record forgets saga %.*s, which has not ended", BELAY_STR_ARG(id));
     if (status == BELAY_OK)
         status = room_to_recover(s, 0, err);
     if (status == BELAY_OK)

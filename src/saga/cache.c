@@ -56,6 +56,7 @@ void saga_cache_write(struct belay_sagas *s, const struct saga *i)
 
 void saga_cache_erase(struct belay_sagas *s, struct saga *i)
 {
+    BELAY_ASSERT(saga_ended(i->state));
     if (i->entry != BELAY_TIME_NEVER)
         put_entry(s, i, BELAY_TIME_NEVER);
     belay_state_del(s->state, BELAY_TABLE_SAGA, saga_key_str(&i->key));
@@ -119,7 +120,9 @@ static void account(struct belay_sagas *s, struct saga *i)
 
 int saga_cache_add(struct belay_sagas *s, struct saga *i)
 {
-    int status = belay_map_put(&s->sagas, saga_key_str(&i->key), i, NULL);
+    void *twin = NULL;
+    int status = belay_map_put(&s->sagas, saga_key_str(&i->key), i, &twin);
+    BELAY_ASSERT(!twin); /* of two in memory each would run its steps */
     if (status == BELAY_OK)
         account(s, i);
     return status;

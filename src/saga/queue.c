@@ -167,7 +167,7 @@ int saga_gate_wait(struct belay_sagas *s, struct belay_str connection, struct sa
     struct gate *gate = find_gate(s, connection);
     if (!gate && !(gate = new_gate(s, connection)))
         return BELAY_NOMEM;
-    BELAY_ASSERT(i->flight == FLIGHT_NONE);
+    BELAY_ASSERT(i->flight == FLIGHT_NONE && connection.n);
     saga_cache_take(s, i);
     belay_list_insert_before(first ? gate->waiting.next : &gate->waiting, &i->node);
     i->gated = true;

@@ -231,12 +231,39 @@ static void a_room_that_cannot_be_made_leaves_nothing_behind(void **state)
     belay_sagas_free(NULL);
 }
 
+/* A journal is read back, so a record that cannot be true is the disk's fault, and ends the start with its name. */
+static void a_record_that_starts_or_forgets_a_running_saga_is_refused(void **state)
+{
+    (void)state;
+    struct world *w = world_new(1, one_step());
+    struct belay_buf body;
+    world_order(w, 1);
+    world_deliver(w);
+    assert_int_equal(stats_of(w).running, 1);
+    belay_buf_init(&body, 1024);
+    saga_start_pack(&body, &(struct saga_start){ .kind = 1, .id = BELAY_STR("o-1"), .at = w->now, .deadline = BELAY_TIME_NEVER,
+                                                 .step_count = 1, .message = BELAY_STR("m") });
+    struct belay_record record = { .type = SAGA_RECORD_START, .version = SAGA_RECORD_VERSION, .body = belay_buf_view(&body) };
+    assert_int_equal(belay_sagas_apply(w->sagas, 1, &record, &w->err), BELAY_CORRUPT);
+    assert_string_equal(w->err.msg, "record starts saga o-1, which there is already");
+    belay_buf_clear(&body);
+    belay_pack_varint(&body, 1);
+    belay_pack_str(&body, BELAY_STR("o-1"));
+    record = (struct belay_record){ .type = SAGA_RECORD_FORGET, .version = SAGA_RECORD_VERSION, .body = belay_buf_view(&body) };
+    assert_int_equal(belay_sagas_apply(w->sagas, 1, &record, &w->err), BELAY_CORRUPT);
+    assert_string_equal(w->err.msg, "record forgets saga o-1, which has not ended");
+    assert_int_equal(stats_of(w).running, 1);
+    belay_buf_deinit(&body);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_sagas_than_memory_holds_wait_as_rows),
         cmocka_unit_test(a_full_connection_does_not_hold_up_another),
         cmocka_unit_test(waiting_takes_no_memory),
+        cmocka_unit_test(a_record_that_starts_or_forgets_a_running_saga_is_refused),
         cmocka_unit_test(without_memory_it_goes_on_when_there_is_some),
         cmocka_unit_test(a_room_that_cannot_be_made_leaves_nothing_behind),
     };
