@@ -35,7 +35,7 @@ static void lane_init(struct sim_world *w, uint32_t i)
 {
     struct sim_lane *lane = &w->lanes[i];
     snprintf(lane->name, sizeof lane->name, "l%u", i % 100000);
-    lane->count = 1 + (uint32_t)sim_below(w, SIM_EVENTS_MAX);
+    lane->count = 1 + (uint32_t)sim_below(w, w->request_killer[0] ? 3 : SIM_EVENTS_MAX);
     for (uint32_t n = 0; n < lane->count; n++) {
         char key[40], body[96];
         snprintf(key, sizeof key, "key-%s-%u", lane->name, n);
@@ -50,7 +50,10 @@ void sim_clients_init(struct sim_world *w)
     w->order_count = 1 + (uint32_t)sim_below(w, SIM_ORDERS_MAX);
     w->lane_count = 1 + (uint32_t)sim_below(w, SIM_LANES_MAX);
     w->quote_count = (uint32_t)sim_below(w, SIM_QUOTES_MAX + 1);
-    w->quote_count += w->request_killer[0] && !w->quote_count;
+    if (w->request_killer[0]) { /* a quiet world, so that it is alone now and then */
+        w->quote_count += !w->quote_count;
+        w->order_count = w->lane_count = 1;
+    }
     for (uint32_t i = 0; i < w->order_count; i++)
         order_init(w, i);
     for (uint32_t i = 0; i < w->lane_count; i++)
