@@ -134,6 +134,7 @@ struct belay_connector {
     const struct belay_option *options;   /* of a connection; ends with name NULL */
     const struct belay_option *call_params; /* of a call step: method, path, ...; ends with NULL */
     const char *namespace_;               /* of its error types: "HTTP" */
+    const char *const *errors;            /* those types but for statuses: "HTTP:TIMEOUT", ..., NULL; or NULL: not listed */
     /* True where repeating the call cannot do harm by itself (an idempotent method). */
     bool (*idempotent)(const struct belay_call_request *request);
     /* Is something wrong with an option (of a connection) or parameter (of a call) of that name, that can be told by

@@ -1,9 +1,11 @@
 /* What on_error's `when` may say (belay_fault_matches). */
+#include <string.h>
+
 #include "config/parts.h"
 #include "connector/registry.h"
 
 static const char *const own_namespaces[]
-    = { "VALIDATION", "EXPRESSION", "SAGA", "FLOW", "CONNECTOR", NULL };
+    = { "VALIDATION", "EXPRESSION", "SAGA", "FLOW", "CONNECTOR", "BROKER", "TOPIC", NULL };
 static const char *const class_names[]
     = { "class:transient", "class:permanent", "class:fatal", "class:unknown_outcome", NULL };
 
@@ -14,6 +16,20 @@ static bool one_of(const char *const *names, struct belay_str text, struct confi
             return true;
         config_guess_name(g, belay_str_c(*names));
     }
+    return false;
+}
+
+/* A connector's, beside the statuses of its answers; of one that does not list them any will do. */
+static bool known_to_connector(const struct belay_connector *connector, struct belay_str name, struct config_guess *g)
+{
+    uint64_t status;
+    if (!connector->errors || !name.p || belay_str_eq(name, BELAY_STR("*")) || belay_str_to_u64(name, &status))
+        return true;
+    for (const char *const *at = connector->errors; *at; at++)
+        if (belay_str_eq(belay_str_c(*at + strlen(connector->namespace_) + 1), name))
+            return true;
+        else
+            config_guess_name(g, belay_str_c(*at));
     return false;
 }
 
@@ -33,6 +49,9 @@ static bool known_name(struct belay_str namespace_, struct belay_str name, struc
     static const char *const expression_names[] = { "EXPRESSION:ERROR", "EXPRESSION:UNDEFINED", "EXPRESSION:LIMIT",
                                                     "EXPRESSION:*", NULL };
     uint64_t number;
+    for (const struct belay_connector *const *at = belay_connector_list(); *at; at++)
+        if (belay_str_eq(belay_str_c((*at)->namespace_), namespace_))
+            return known_to_connector(*at, name, g);
     if (!belay_str_eq(namespace_, BELAY_STR("EXPRESSION")) || !name.p)
         return true;
     return (name.n == 5 && memchr("STDU", name.p[0], 4) && belay_str_to_u64(belay_str_sub(name, 1, 4), &number))

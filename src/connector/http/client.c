@@ -644,12 +644,17 @@ static void http_close(struct belay_connection *c, uint32_t drain_ms, void (*clo
     http_loop_post(&c->loop, &c->close_job);
 }
 
+static const char *const errors[] = { "HTTP:TIMEOUT", "HTTP:CONNECTIVITY", "HTTP:TLS", "HTTP:PROTOCOL", "HTTP:CLIENT_ERROR",
+                                      "HTTP:SERVER_ERROR", "HTTP:TOO_MANY_REQUESTS", "HTTP:TOO_EARLY", "HTTP:REDIRECT",
+                                      "HTTP:RESPONSE_TOO_LARGE", "HTTP:CANCELLED", NULL };
+
 const struct belay_connector belay_connector_http = {
     .name = "http",
     .help = "Calls an HTTP server (HTTP/1.1 and HTTP/2, TLS, proxies).",
     .options = http_client_option_table,
     .call_params = http_client_param_table,
     .namespace_ = "HTTP",
+    .errors = errors,
     .idempotent = http_idempotent,
     .check = http_check,
     .open = http_open,

@@ -238,6 +238,17 @@ static void an_operation_without_a_flow_and_a_flow_without_a_reply_are_named(voi
     END;
 }
 
+static void a_mistyped_error_of_a_connector_is_named(void **state)
+{
+    BEGIN;
+    assert_string_equal(
+        said(HEAD "connections: { c: { http: { base_url: http://h }, retry: { rules: [ { when: [ HTTP, 'HTTP:*', 'HTTP:503', 'HTTP:TLS',\n"
+                  "  'BROKER:QUEUE_FULL', 'TOPIC:LIMIT', 'HTTP:TIMEUT', 'COMMAND:ODD' ], max_attempts: 2 } ] } } }\n", NULL, &out),
+        "3:16: nothing calls the connection 'c' [unused-connection]\n"
+        "4:39: no error is called 'HTTP:TIMEUT' [unknown-error]\n");
+    END;
+}
+
 static void a_rate_limit_by_caller_wants_callers_who_are_known(void **state)
 {
     BEGIN;
@@ -276,6 +287,7 @@ static void what_a_pivot_makes_of_compensations_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mistyped_error_of_a_connector_is_named),
         cmocka_unit_test(a_rate_limit_by_caller_wants_callers_who_are_known),
         cmocka_unit_test(what_a_pivot_makes_of_compensations_is_named),
         cmocka_unit_test(what_nobody_reads_is_named),
