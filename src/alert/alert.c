@@ -314,6 +314,18 @@ void belay_alerts_event(struct belay_alerts *a, struct belay_str name, struct be
     }
 }
 
+void belay_alerts_event_over(struct belay_alerts *a, struct belay_str name)
+{
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
+        struct alert *x = alert_of(n);
+        n = n->next;
+        if (x->def->on != BELAY_ALERT_EVENT || !belay_str_eq(x->def->event, name))
+            continue;
+        memset(x->slices, 0, sizeof x->slices);
+        fine(a, x);
+    }
+}
+
 /* Events are over when their window has become quiet. */
 static void look_at_window(struct belay_alerts *a, struct alert *x, belay_time now)
 {

@@ -58,6 +58,8 @@ void belay_alerts_sample(struct belay_alerts *a, enum belay_alert_on on, struct 
 void belay_alerts_sampled(struct belay_alerts *a, belay_time now);
 /* Something was written to the log. */
 void belay_alerts_event(struct belay_alerts *a, struct belay_str name, struct belay_str owner, belay_time now);
+/* What that told of is known to be over: rules of exactly this event need not wait until their window is quiet. */
+void belay_alerts_event_over(struct belay_alerts *a, struct belay_str name);
 
 /* What has to be told now: of one rule all subjects with news of one kind. */
 struct belay_alert_notice {

@@ -114,6 +114,25 @@ static belay_time now(void)
     return belay_clock_wall(belay_clock_posix());
 }
 
+/* The mistakes, for whom the log finds and standard error does not: as many lines as one field holds. */
+static void mistakes_of(const struct belay_problems *problems, struct belay_buf *out)
+{
+    for (uint32_t i = 0; i < problems->count; i++)
+        if (problems->items[i].level == BELAY_PROBLEM_ERROR)
+            belay_problem_write(out, &problems->items[i]);
+}
+
+static void log_failed_reload(struct process *p, const struct belay_problems *problems, const struct belay_err *err)
+{
+    struct belay_buf text;
+    belay_buf_init(&text, BELAY_MIB(4));
+    mistakes_of(problems, &text);
+    BELAY_LOG(&p->log, BELAY_LOG_ERROR, now(), "config.reload_failed", belay_f_err(err),
+              belay_f_c("message", "the configuration before stays in force"),
+              belay_f_str("mistakes", belay_str_trim(belay_buf_view(&text))));
+    belay_buf_deinit(&text);
+}
+
 static void reload(struct process *p)
 {
     struct belay_problems problems;
@@ -126,8 +145,7 @@ static void reload(struct process *p)
         BELAY_LOG(&p->log, BELAY_LOG_INFO, now(), "config.reloaded",
                   belay_f_uint("warnings", problems.warning_count));
     else
-        BELAY_LOG(&p->log, BELAY_LOG_ERROR, now(), "config.reload_failed", belay_f_err(&err),
-                  belay_f_c("message", "the configuration before stays in force"));
+        log_failed_reload(p, &problems, &err);
     belay_problems_deinit(&problems);
 }
 

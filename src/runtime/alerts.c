@@ -48,9 +48,24 @@ void alerts_configure(struct alerts *a, struct belay_definitions *d)
         belay_definitions_unref(before);
 }
 
-void alerts_reload_failed(struct alerts *a)
+/* The order of the two is read the other way round: a failure after a success outlives it. */
+void alerts_reload(struct alerts *a, bool failed)
 {
-    atomic_fetch_add(&a->reloads_failed, 1);
+    if (failed) {
+        atomic_fetch_add(&a->reloads_failed, 1);
+        return;
+    }
+    atomic_store(&a->reloads_failed, 0);
+    atomic_store(&a->reloaded, true);
+}
+
+static void look_at_reloads(struct alerts *a, belay_time now)
+{
+    const struct belay_str failed = BELAY_STR("config.reload_failed");
+    if (atomic_exchange(&a->reloaded, false))
+        belay_alerts_event_over(a->rules, failed);
+    for (uint32_t n = atomic_exchange(&a->reloads_failed, 0); n > 0; n--)
+        belay_alerts_event(a->rules, failed, BELAY_STR_NONE, now);
 }
 
 static belay_time forward(struct alerts *a, belay_time now)
@@ -350,8 +365,7 @@ void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
     belay_engine_watch(e, wall);
     forget_silences(a, e, now);
     alerts_look(a->rules, e, a->listeners, a->certificates, now);
-    for (uint32_t n = atomic_exchange(&a->reloads_failed, 0); n > 0; n--)
-        belay_alerts_event(a->rules, BELAY_STR("config.reload_failed"), BELAY_STR_NONE, now);
+    look_at_reloads(a, now);
     belay_alerts_sampled(a->rules, now);
     for (int i = 0; i < TELL_MAX && belay_alerts_next(a->rules, now, &x); i++)
         if (!tell(a, e, &x, now))

@@ -1,6 +1,6 @@
 /* alerts.h - the shard's figures and events go through the alert rules; what they say becomes durable messages
  * (queue alerts.CHANNEL, whose flow config made) and lines of the log.
- * Uses: alert, engine, obs.  Thread: the engine's, but for alerts_reload_failed (any). */
+ * Uses: alert, engine, obs.  Thread: the engine's, but for alerts_reload (any). */
 #ifndef BELAY_RUNTIME_ALERTS_H
 #define BELAY_RUNTIME_ALERTS_H
 
@@ -21,7 +21,8 @@ struct alerts {
     struct belay_counter *told;
     struct belay_definitions *definitions; /* lends the rules; a reference */
     belay_time now, round_at;              /* never back */
-    _Atomic uint32_t reloads_failed;
+    _Atomic uint32_t reloads_failed;       /* since the last that did not */
+    _Atomic bool reloaded;
     bool waits;                            /* a notice found no room: it was said once */
 };
 
@@ -36,7 +37,8 @@ int alerts_silence(struct alerts *a, struct belay_engine *e, const struct belay_
                    struct belay_err *err) BELAY_MUST_CHECK;
 /* Errors: BELAY_NOTFOUND, BELAY_NOSPACE, BELAY_BUSY. */
 int alerts_unsilence(struct alerts *a, struct belay_engine *e, uint64_t number, struct belay_err *err) BELAY_MUST_CHECK;
-void alerts_reload_failed(struct alerts *a);
+/* Of two reloads at most one is under way. */
+void alerts_reload(struct alerts *a, bool failed);
 /* An event of the engine, on its way to the log. */
 void alerts_event(struct alerts *a, const struct belay_action_event *event, belay_time now);
 /* About once a second: looks at the figures and tells what has to be told. Before a step, which makes it durable. */

@@ -376,8 +376,7 @@ int belay_runtime_reload(struct belay_runtime *rt, struct belay_problems *proble
     if (atomic_load(&rt->stopping)) /* it would listen again */
         return belay_fail(err, BELAY_CANCELLED, "it is stopping");
     int status = reload(rt, problems, err);
-    if (status != BELAY_OK)
-        alerts_reload_failed(&rt->alerts);
+    alerts_reload(&rt->alerts, status != BELAY_OK);
     return status;
 }
 

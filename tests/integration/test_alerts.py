@@ -1,6 +1,7 @@
 """Alerts through real webhooks: told, told that it is over, the next channel, silence, a restart."""
 import http.server
 import json
+import os
 import signal
 import threading
 import time
@@ -174,7 +175,18 @@ def test_a_channel_can_be_tried(small, sinks):
 def test_a_bad_reload_alerts(small, sinks):
     small.write("1", ALERTS.format(port=sinks[0].port, chat=sinks[1].port) + "nonsense: 1\n")
     small.belay.send_signal(signal.SIGHUP)
-    assert until(lambda: [n for _, n in sinks[0].posts if n["rule"] == "reload-failed"])
+    assert until(lambda: told(sinks[0], "reload-failed"))
+    record = [json.loads(x) for x in open(os.path.join(small.folder, "belay.log")) if '"config.reload_failed"' in x][0]
+    assert "nonsense" in record["mistakes"] and "belay.yaml:" in record["mistakes"], record
+
+
+def test_a_good_reload_ends_the_alert_of_a_bad_one(small, sinks):
+    small.write("1", ALERTS.format(port=sinks[0].port, chat=sinks[1].port) + "nonsense: 1\n")
+    small.belay.send_signal(signal.SIGHUP)
+    until(lambda: told(sinks[0], "reload-failed"))
+    small.write("1", ALERTS.format(port=sinks[0].port, chat=sinks[1].port))
+    small.belay.send_signal(signal.SIGHUP)  # its window is ten minutes
+    until(lambda: told(sinks[0], "reload-failed", "resolved"))
 
 
 MANY = """

@@ -166,6 +166,23 @@ static void events_are_counted_within_their_window(void **state)
     assert_string_equal(told(6 * MINUTE), "resolved");
 }
 
+static void an_event_known_to_be_over_need_not_wait_for_its_window(void **state)
+{
+    (void)state;
+    crash(MINUTE);
+    crash(MINUTE);
+    assert_string_equal(told(MINUTE), "firing");
+    belay_alerts_event_over(a, BELAY_STR("message.retry"));
+    assert_string_equal(told(MINUTE + SECOND), "");
+    belay_alerts_event_over(a, BELAY_STR("message.crashed"));
+    assert_string_equal(told(MINUTE + SECOND), "resolved");
+    crash(MINUTE + 2 * SECOND); /* counted anew */
+    belay_alerts_event_over(a, BELAY_STR("message.crashed"));
+    assert_false(belay_alerts_look(a, 0, 0, &seen)); /* nobody was told of it: nobody hears that it is over */
+    crash(MINUTE + 3 * SECOND);
+    assert_string_equal(told(MINUTE + 3 * SECOND), "");
+}
+
 static void a_rule_is_about_the_subjects_it_names(void **state)
 {
     (void)state;
@@ -278,6 +295,7 @@ int main(void)
         T(a_subject_that_is_gone_is_fine),
         T(below_a_bound_counts_where_the_rule_says_so),
         T(events_are_counted_within_their_window),
+        T(an_event_known_to_be_over_need_not_wait_for_its_window),
         T(a_rule_is_about_the_subjects_it_names),
         T(a_silenced_alert_is_known_and_not_told),
         T(new_groups_are_told_as_they_come_together_once_in_a_while),
