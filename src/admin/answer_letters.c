@@ -10,6 +10,7 @@
 #include "admin/question.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "flow/flow.h"
 #include "flow/redact.h"
 #include "json/redact.h"
 
@@ -133,6 +134,17 @@ static int show_original(struct question *q, struct belay_engine *e, struct bela
     return BELAY_OK;
 }
 
+/* Would the flow go on with what it had made of the message, and never see what a person wrote? */
+static bool is_unseen(struct question *q, struct belay_broker *b, struct belay_subscription *sub, const struct belay_letter *l)
+{
+    struct belay_message original;
+    struct belay_err err;
+    if (!l->edits || !belay_flow_carries(l->progress))
+        return false;
+    return belay_broker_letter_original(b, sub, l->sequence, &q->arena, &original, &err) != BELAY_OK
+           || !belay_str_eq(original.body, l->message.body);
+}
+
 bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
@@ -155,6 +167,8 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
         status = show_original(q, e, sub, sequence, &o);
     if (status != BELAY_OK)
         return question_failed(q, status);
+    belay_json_key(&o, "carries");
+    belay_json_put_bool(&o, belay_flow_carries(letter.progress));
     show_history(&o, &letter);
     show_trail(&o, e, BELAY_TRAIL_LETTER, letter.subscription, question_param(q, "sequence"), &q->arena);
     belay_json_end_object(&o);
@@ -182,18 +196,34 @@ static bool do_to_letter(struct question *q, struct belay_engine *e, belay_time 
 }
 
 /* To go on at a call that may have been done is to repeat it: a person says so by settling it. */
-static int refuse_unknown(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+static int refuse_unknown(struct question *q, struct belay_subscription *sub, const struct belay_letter *l)
+{
+    if (!l->history_count || l->history[l->history_count - 1].fault.class_ != BELAY_CLASS_UNKNOWN_OUTCOME)
+        return BELAY_OK;
+    return belay_fail(&q->err, BELAY_CONFLICT, "nobody knows whether its call was done: ask the other system, then "
+                      "belay dlq settle %.*s %llu --done, --not-done or --retry",
+                      BELAY_STR_ARG(belay_subscription_name(sub)), (unsigned long long)l->sequence);
+}
+
+/* Who edited a message wants it sent: that something else would be, he has to want too. */
+static int refuse_unseen(struct question *q, struct belay_broker *b, struct belay_subscription *sub, const struct belay_letter *l)
+{
+    if (question_member(q, "from_start") || !is_unseen(q, b, sub, l))
+        return BELAY_OK;
+    return belay_fail(&q->err, BELAY_CONFLICT, "it was edited, and at its failed step the flow goes on with what it had made of "
+                      "the message before: belay dlq replay %.*s %llu --from-start begins anew with the edited one, --from-step "
+                      "goes on without it", BELAY_STR_ARG(belay_subscription_name(sub)), (unsigned long long)l->sequence);
+}
+
+static int refuse_to_go_on(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
 {
     struct belay_letter l;
     int status = belay_broker_letter_get(b, sub, sequence, &q->arena, &l, &q->err);
     if (status == BELAY_NOTFOUND)
         return BELAY_OK; /* the replay itself says what became of it */
-    if (status != BELAY_OK || !l.history_count
-        || l.history[l.history_count - 1].fault.class_ != BELAY_CLASS_UNKNOWN_OUTCOME)
-        return status;
-    return belay_fail(&q->err, BELAY_CONFLICT, "nobody knows whether its call was done: ask the other system, then "
-                      "belay dlq settle %.*s %llu --done, --not-done or --retry",
-                      BELAY_STR_ARG(belay_subscription_name(sub)), (unsigned long long)sequence);
+    if (status == BELAY_OK)
+        status = refuse_unknown(q, sub, &l);
+    return status == BELAY_OK ? refuse_unseen(q, b, sub, &l) : status;
 }
 
 static int replay(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -201,7 +231,7 @@ static int replay(struct question *q, struct belay_broker *b, struct belay_subsc
 {
     bool anew = question_flag(q, "from_start");
     if (!anew) {
-        int status = refuse_unknown(q, b, sub, sequence);
+        int status = refuse_to_go_on(q, b, sub, sequence);
         if (status != BELAY_OK)
             return status;
     }

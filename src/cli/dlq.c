@@ -18,7 +18,7 @@ static const char help[] =
     "       belay dlq export [FILTER...] > letters.ndjson\n"
     "       belay dlq import [FILE] [--dry-run] [--reason TEXT]   what export wrote; standard input without FILE\n"
     "       belay dlq watch [FILTER...]           new letters as they come\n"
-    "       belay dlq replay FLOW SEQUENCE [--from-start]\n"
+    "       belay dlq replay FLOW SEQUENCE [--from-start | --from-step]\n"
     "       belay dlq replay --all [FILTER...] [--from-start]\n"
     "                        [--rate N/s] [--concurrency N] [--any-order] [--detach]\n"
     "       belay dlq replay (FLOW SEQUENCE | --all [FILTER...]) --dry-run [--from-start] [--answers FILE]\n"
@@ -34,7 +34,8 @@ static const char help[] =
     "HTTP:*, class:permanent.\n\n"
     "edit opens $EDITOR with the body, or applies JSONata to it, or a JSON Patch (RFC 6902). The original is kept: show has\n"
     "it, --restore puts it back. Who edits what somebody else edited meanwhile is told. What a map of the flow had made of\n"
-    "the message before is not made anew by a replay: --from-start does that.\n\n"
+    "the message before is not made anew by a replay: --from-start does that. A replay that would not see the edit says so\n"
+    "and does nothing; --from-step goes on at the failed step all the same.\n\n"
     "settle is for letters of class unknown_outcome: nobody can tell whether the call was done, but you can find out. --done\n"
     "goes on at the next step (the result is the call's answer), --not-done takes the way of an error, --retry calls again.\n\n"
     "What is redacted (docs/redaction.md) is shown by show, export, edit and --dry-run with --reveal; who saw it, and his\n"
@@ -63,7 +64,7 @@ struct options {
     const char *data, *flow, *error, *key, *count, *reason, *rate, *concurrency, *answers;
     const char *group, *since, *until, *where, *after, *sort;
     const char *result, *transform, *patch;
-    bool json, all, from_start, any_order, detach, dry_run, yes, restore, done, not_done, retry, reveal;
+    bool json, all, from_start, from_step, any_order, detach, dry_run, yes, restore, done, not_done, retry, reveal;
 };
 
 static int show(const struct options *o, char **names)
@@ -152,7 +153,7 @@ static int settle(const struct options *o, char **names)
 
 static const char *replay_body(const struct options *o)
 {
-    return o->from_start ? "{\"from_start\":true}" : "{}";
+    return o->from_start ? "{\"from_start\":true}" : o->from_step ? "{\"from_start\":false}" : "{}";
 }
 
 static struct letters_options options_of(const struct options *o)
@@ -249,6 +250,8 @@ static int dispatch(const struct options *o, char **operands, int count)
     char **names = operands + 1;
     if (strcmp(verb, "import") == 0)
         return import(o, names, count - 1);
+    if (o->from_step && (o->from_start || o->all || strcmp(verb, "replay")))
+        return usage_error("dlq", "--from-step is of replay FLOW SEQUENCE, in place of --from-start");
     if (o->dry_run && strcmp(verb, "replay"))
         return usage_error("dlq", "--dry-run is of replay and import: %s would do it", verb);
     if (o->all && count != 1)
@@ -293,7 +296,7 @@ static int run(int argc, char **argv)
         { "data", &o.data, NULL },     { "flow", &o.flow, NULL },   { "error", &o.error, NULL },
         { "key", &o.key, NULL },       { "count", &o.count, NULL }, { "reason", &o.reason, NULL },
         { "json", NULL, &o.json },     { "all", NULL, &o.all },     { "from-start", NULL, &o.from_start },
-        { "rate", &o.rate, NULL },     { "concurrency", &o.concurrency, NULL },
+        { "from-step", NULL, &o.from_step }, { "rate", &o.rate, NULL },     { "concurrency", &o.concurrency, NULL },
         { "group", &o.group, NULL },   { "since", &o.since, NULL }, { "until", &o.until, NULL },
         { "older", &o.until, NULL },   { "where", &o.where, NULL }, { "after", &o.after, NULL },
         { "sort", &o.sort, NULL },     { "done", NULL, &o.done },   { "not-done", NULL, &o.not_done },

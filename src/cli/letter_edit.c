@@ -156,7 +156,24 @@ static void put_reason(struct belay_buf *body, const struct letter_edit *o, cons
     belay_buf_put(body, "}", 2);
 }
 
-static int post(const struct letter_edit *o, const struct belay_buf *body)
+/* The line that sends what was written. letter: as it was shown; NULL: it is as it came. */
+static void say_next(const struct letter_edit *o, const belay_json *letter)
+{
+    const belay_json *carries = belay_json_get(letter, BELAY_STR("carries"));
+    const char *how = "";
+    printf("%s %s: %s\n", o->flow, o->sequence, letter ? "edited; the original is kept" : "as it came");
+    if (!letter)
+        return;
+    if (carries && carries->type == BELAY_JSON_TRUE)
+        how = " --from-start";
+    else if (belay_str_eq(json_text(letter, "class"), BELAY_STR("unknown_outcome")))
+        return; /* a person settles it */
+    printf("  belay dlq replay %s %s%s%s%s\n", o->flow, o->sequence, how, o->data ? " --data " : "", o->data ? o->data : "");
+    if (*how)
+        printf("      from the failed step its flow would go on with what it had made of the message before\n");
+}
+
+static int post(const struct letter_edit *o, const belay_json *letter, const struct belay_buf *body)
 {
     struct answer a;
     int code = belay_buf_status(body) == BELAY_OK ? ask(o, "/edit", body->p, &a) : say("the message is too large", NULL);
@@ -165,7 +182,7 @@ static int post(const struct letter_edit *o, const struct belay_buf *body)
     if (o->json)
         printf("%.*s\n", (int)a.body.n, a.body.p);
     else
-        printf("%s %s: %s\n", o->flow, o->sequence, o->restore ? "as it came" : "edited; the original is kept");
+        say_next(o, letter);
     answer_free(&a);
     return EXIT_OK;
 }
@@ -190,7 +207,7 @@ static int edit(const struct letter_edit *o, const belay_json *letter, struct be
         belay_buf_printf(&request, "{\"version\":%llu,\"body\":", (unsigned long long)json_number(letter, "edits"));
         belay_buf_put_str(&request, belay_buf_view(&changed));
         put_reason(&request, o, o->transform ? o->transform : o->patch ? "patch" : "editor");
-        code = post(o, &request);
+        code = post(o, letter, &request);
     }
     belay_buf_deinit(&changed);
     belay_buf_deinit(&request);
@@ -207,7 +224,7 @@ int letter_edit(const struct letter_edit *o)
         belay_buf_init(&request, BELAY_KIB(16));
         belay_buf_printf(&request, "{\"restore\":true");
         put_reason(&request, o, "restore");
-        code = post(o, &request);
+        code = post(o, NULL, &request);
         belay_buf_deinit(&request);
         return code;
     }

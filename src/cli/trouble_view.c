@@ -179,9 +179,13 @@ static void print_letter_advice(const belay_json *letter, const char *data)
     const struct advice a = { letter, data };
     struct belay_str class_ = json_text(letter, "class"), error = json_text(letter, "error");
     bool unknown = belay_str_eq(class_, BELAY_STR("unknown_outcome"));
+    const belay_json *carries = belay_json_get(letter, BELAY_STR("carries"));
+    bool unseen = json_number(letter, "edits") && carries && carries->type == BELAY_JSON_TRUE;
     bool permanent = belay_str_eq(class_, BELAY_STR("permanent"));
     printf("\nwhat helps:\n");
-    if (unknown) {
+    if (unseen && !unknown) {
+        command(&a, "replay", "--from-start", "with the edited message: at the failed step the flow goes on with what it had made before");
+    } else if (unknown) {
         command(&a, "settle", "--done [--result JSON]", "ask the other system first: it was done, go on at the next step");
         command(&a, "settle", "--not-done", "it was not: as if it had been refused");
         command(&a, "settle", "--retry", "the call again, whatever becomes of it");

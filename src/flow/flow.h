@@ -81,6 +81,10 @@ bool belay_flow_recorded(const struct belay_flow_run *run, struct belay_str step
  * BELAY_PROGRESS_BYTES_MAX: the verdict is a LETTER (FLOW:PROGRESS_TOO_LARGE). */
 struct belay_str belay_flow_progress(struct belay_flow_run *run);
 
+/* Does a run that begins with it go on with what was made of the message before - a mapped body, variables, publications -
+ * whatever the message says by now? */
+bool belay_flow_carries(struct belay_str progress);
+
 /* A person's word on a letter whose last call has an unknown outcome (its fault says which step): the progress that its
  * replay begins with, into out.  result: JSON, the call's answer for DONE; "" none.  Errors: BELAY_CONFLICT (what it
  * achieved is lost), BELAY_LIMIT (out's), BELAY_VERSION, BELAY_CORRUPT, BELAY_NOMEM. */

@@ -389,3 +389,58 @@ int progress_decode(struct belay_flow_run *run, struct belay_str bytes, enum res
     *ret_rest = r.found ? REST_WHOLE : REST_STEP_GONE;
     return BELAY_OK;
 }
+
+/* ---- without a definition ---- */
+
+static void skip_pairs(struct belay_unpack *u)
+{
+    uint64_t count = belay_unpack_varint(u);
+    for (uint64_t i = 0; i < count && !u->failed; i++) {
+        (void)belay_unpack_str(u);
+        (void)belay_unpack_str(u);
+    }
+}
+
+static void skip_reply(struct belay_unpack *u)
+{
+    if (belay_unpack_u8(u) != 1)
+        return;
+    (void)belay_unpack_varint(u);
+    skip_pairs(u);
+    (void)belay_unpack_str(u);
+    (void)belay_unpack_str(u);
+}
+
+/* As take_state and take_publications; of the main state, which is what a letter keeps. */
+static bool state_carries(struct belay_unpack *u)
+{
+    struct belay_fault unknown;
+    (void)belay_unpack_str(u);
+    if (belay_unpack_u8(u) == PHASE_RESOLVE)
+        belay_fault_unpack(u, &unknown);
+    (void)belay_unpack_varint(u);
+    (void)belay_unpack_svarint(u);
+    (void)belay_unpack_varint(u);
+    if (belay_unpack_u8(u) != BODY_OWN)
+        return true;
+    struct belay_unpack vars = *u;
+    skip_pairs(u);
+    if (belay_unpack_varint(&vars))
+        return true;
+    skip_pairs(u);
+    skip_reply(u);
+    return belay_unpack_varint(u) > 0;
+}
+
+bool belay_flow_carries(struct belay_str progress)
+{
+    struct belay_unpack u = belay_unpack_init(progress);
+    struct flow_settled settled;
+    uint8_t version = belay_unpack_u8(&u), flags = belay_unpack_u8(&u);
+    if (u.failed || version != PROGRESS_VERSION || flags & PROGRESS_LOST)
+        return false; /* its replay says so itself */
+    if (flags & PROGRESS_SETTLED)
+        settled_unpack(&u, &settled);
+    bool carries = !(flags & PROGRESS_NOTHING) && state_carries(&u);
+    return carries && !u.failed;
+}

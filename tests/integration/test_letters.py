@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from test_operations import Small, shipped
+from test_operations import FLOW, Small, shipped
 from world import belay, belay_json, until
 
 
@@ -300,6 +300,44 @@ def test_a_letter_is_edited_and_goes_on(many):
     assert code == 1 and "stays as it is" in err
     belay("dlq", "replay", *name, "--from-start", data=many.data, check=True)
     until(lambda: shipped(many, "by-hand"))
+
+
+class Mapped(Small):
+    """Its flow makes a body of its own of each message, and fails behind a call that succeeds."""
+    flow = FLOW.replace("      - call: {{ connection: warehouse", """\
+      - map: "{{% {{ 'id': id, 'note': 'for ' & key }} %}}"
+      - call: {{ connection: warehouse, method: PUT, path: "/shipments/first-{{% key %}}" }}
+      - name: second
+        call: {{ connection: warehouse""".replace("{% key %}", "{% $replace(id, 'unshippable', 'ok') %}"))
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    w = Mapped(str(tmp_path))
+    w.start()
+    yield w
+    w.stop()
+
+
+def test_a_replay_that_would_not_see_the_edit_says_so(mapped):
+    mapped.put("unshippable-1", "k")
+    letter = until(mapped.letters)[0]
+    name = ("work", str(letter["sequence"]))
+    assert letter["step"] == "second" and belay_json("dlq", "show", *name, data=mapped.data)["carries"] is True
+    out = belay("dlq", "edit", *name, "--transform", "$merge([$, { 'id': 'mended-1' }])", data=mapped.data, check=True)[1]
+    assert f"belay dlq replay work {name[1]} --from-start" in out
+    assert f"belay dlq replay work {name[1]} --from-start" in belay("dlq", "show", *name, data=mapped.data)[1]
+    code, _, err = belay("dlq", "replay", *name, data=mapped.data)
+    assert code == 1 and "--from-start" in err and "--from-step" in err
+    assert mapped.letters()[0]["attempts"] == letter["attempts"], "nothing was done"
+    code, _, err = belay("dlq", "replay", *name, "--from-start", "--from-step", data=mapped.data)
+    assert code == 64
+    belay("dlq", "edit", *name, "--restore", data=mapped.data, check=True)
+    belay("dlq", "replay", *name, data=mapped.data)  # there is no edit to be seen
+    until(lambda: [x for x in mapped.letters() if x["attempts"] > letter["attempts"]])
+    belay("dlq", "edit", *name, "--transform", "$merge([$, { 'id': 'mended-1' }])", data=mapped.data, check=True)
+    belay("dlq", "replay", *name, "--from-start", data=mapped.data, check=True)
+    until(lambda: shipped(mapped, "mended-1"))
 
 
 def test_letters_are_discarded_by_filter_with_a_reason(many):

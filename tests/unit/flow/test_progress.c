@@ -351,6 +351,56 @@ static void what_was_too_large_is_not_done_again_by_a_replay(void **state)
     free(large);
 }
 
+/* The progress of a letter whose call `b` failed behind what the caller added; a is a call that succeeds. */
+static bool carries_after(struct fixture *f, bool settled)
+{
+    const struct belay_call_outcome outcomes[] = { ok("5"), refused() };
+    struct belay_buf said;
+    struct belay_err err;
+    struct drive d;
+    add_call(f, "a", "POST", "/a", NULL);
+    add_call(f, "b", "POST", "/b", NULL);
+    drive_init(&d, f, outcomes, 2);
+    assert_false(attempt(f, &d));
+    assert_true(d.progress.n > 0);
+    belay_buf_init(&said, BELAY_PROGRESS_BYTES_MAX);
+    if (settled)
+        assert_ok(belay_flow_settle(belay_buf_view(&d.progress), BELAY_FLOW_SETTLE_RETRY, &d.fault, BELAY_STR_NONE, &said, &err));
+    bool carries = belay_flow_carries(settled ? belay_buf_view(&said) : belay_buf_view(&d.progress));
+    for (size_t n = 0; n < d.progress.n; n++) /* whatever it says: it ends */
+        (void)belay_flow_carries(belay_str(d.progress.p, n));
+    belay_buf_deinit(&said);
+    drive_deinit(&d);
+    belay_buf_clear(&f->trace);
+    return carries;
+}
+
+static void what_calls_answered_carries_nothing_of_the_message(void **state)
+{
+    assert_false(belay_flow_carries(BELAY_STR_NONE));
+    assert_false(carries_after(*state, false));
+}
+
+static void a_mapped_body_is_carried(void **state)
+{
+    add_map(*state, "m", "{% { 'id': order_id } %}");
+    assert_true(carries_after(*state, false));
+}
+
+static void variables_are_carried(void **state)
+{
+    struct fixture *f = *state;
+    struct belay_step_def *step = add(f, BELAY_STEP_SET, "s");
+    step->u.set.vars = NAMED(f, &step->u.set.count, "v", "{% total %}");
+    assert_true(carries_after(f, true));
+}
+
+static void publications_are_carried(void **state)
+{
+    add_publish(*state, "p", "t", NULL, NULL);
+    assert_true(carries_after(*state, false));
+}
+
 static void a_body_of_no_type_stays_of_no_type(void **state)
 {
     struct fixture *f = *state;
@@ -378,6 +428,10 @@ int main(void)
         TEST(damaged_progress_is_refused),
         TEST(progress_round_trips),
         TEST(the_callers_bytes_may_go_after_begin),
+        TEST(what_calls_answered_carries_nothing_of_the_message),
+        TEST(a_mapped_body_is_carried),
+        TEST(variables_are_carried),
+        TEST(publications_are_carried),
         TEST(a_done_that_could_not_be_committed_resumes_at_its_end),
         TEST(the_flows_own_letter_remembers_its_calls),
         TEST(what_was_too_large_is_not_done_again_by_a_replay),
