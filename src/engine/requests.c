@@ -2,8 +2,9 @@
  *
  * Idempotency (IETF httpapi draft): the row of a key goes NONE -> RUNNING (before the first outside
  * call; a flow without calls skips it) -> DONE with the answer, in one commit with what the flow
- * publishes.  Errors do not keep their key, but for an unknown outcome: that one stays RUNNING, and
- * whoever asks again resumes it as interrupted. */
+ * publishes.  Errors do not keep their key, but for an unknown outcome: while it is not known what a call
+ * did (r->in_doubt) the key stays RUNNING whatever is answered, and whoever asks again resumes it as
+ * interrupted. */
 #include "engine/requests.h"
 
 #include <string.h>
@@ -44,10 +45,11 @@ static void answer(struct belay_engine *e, struct engine_run *r)
     engine_hold_reply(e, r);
 }
 
+/* Only what is known to have been done, or not, lets go of the key: else the next one would call a second time. */
 static void forget_key(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
-    if (!r->begun)
+    if (!r->begun || r->in_doubt)
         return;
     int status = belay_broker_idempotency_forget(e->broker, r->scope, r->key, &err);
     if (status != BELAY_OK)
@@ -99,8 +101,8 @@ static void refuse_fault(struct belay_engine *e, struct engine_run *r, const str
     uint32_t after = f->retry_after_ms ? f->retry_after_ms : RETRY_AFTER_MS;
     struct belay_str type = belay_arena_str(&r->arena, belay_str_c(f->type));
     tell_failed(e, r, f);
-    if (f->class_ != BELAY_CLASS_UNKNOWN_OUTCOME)
-        forget_key(e, r);
+    BELAY_ASSERT(f->class_ != BELAY_CLASS_UNKNOWN_OUTCOME || r->in_doubt);
+    forget_key(e, r);
     engine_request_refuse(e, r, status, type.p ? type.p : "error", belay_str_c(f->description),
                           status == 503 ? after : 0);
 }
@@ -236,7 +238,7 @@ static int enact_done(struct belay_engine *e, struct engine_run *r)
 /* The same request is refused again whenever it comes: what it asks for is wrong. All others may go well next time. */
 static bool is_final(const struct engine_run *r, const struct belay_fault *f)
 {
-    return r->keyed && r->verdict == BELAY_FLOW_LETTER && status_of(f) == 422 && f->class_ == BELAY_CLASS_PERMANENT;
+    return r->keyed && !r->in_doubt && r->verdict == BELAY_FLOW_LETTER && status_of(f) == 422 && f->class_ == BELAY_CLASS_PERMANENT;
 }
 
 /* As the connector writes a problem, with the correlation id of this first request: who asks again gets the same bytes.
@@ -303,6 +305,17 @@ static int enact_retry(struct belay_engine *e, struct engine_run *r)
     engine_run_move(e, r, RUN_WAITING);
     engine_run_timer(e, r, due);
     return BELAY_OK;
+}
+
+/* What passes by itself tells of its own call alone, not of one before it. */
+void engine_request_learn(struct engine_run *r, const struct belay_call_outcome *outcome)
+{
+    const struct belay_fault *fault = belay_flow_fault(r->flow);
+    bool tells = outcome && (outcome->ok || outcome->class_ == BELAY_CLASS_PERMANENT || outcome->class_ == BELAY_CLASS_FATAL);
+    bool unknown = outcome && !outcome->ok && outcome->class_ == BELAY_CLASS_UNKNOWN_OUTCOME;
+    bool failed = r->verdict == BELAY_FLOW_RETRY || r->verdict == BELAY_FLOW_LETTER;
+    r->in_doubt = (r->in_doubt && !tells) || unknown || belay_flow_asks(r->flow)
+                  || (failed && fault->class_ == BELAY_CLASS_UNKNOWN_OUTCOME);
 }
 
 int engine_request_enact(struct belay_engine *e, struct engine_run *r)
@@ -375,31 +388,34 @@ void engine_request_blocked(struct belay_engine *e, struct engine_run *r)
     engine_request_refuse(e, r, 503, "BROKER:QUEUE_FULL", BELAY_STR("what it is published to is full"), r->full_after_ms);
 }
 
+/* Nobody waits for its outcome any more: if it was made, what it did is not known. */
+static void give_up_call(struct belay_engine *e, struct engine_run *r)
+{
+    r->in_doubt |= r->call->out;
+    engine_call_cancel(e, r, true);
+}
+
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r)
 {
-    bool out = r->state == RUN_CALLING && r->call->out;
     if (r->key_waits) {
         refuse_in_use(e, r);
         return;
     }
     if (r->state == RUN_CALLING)
-        engine_call_cancel(e, r, true);
-    if (!out)
-        forget_key(e, r); /* else what became of the call is not known: it stays RUNNING */
+        give_up_call(e, r);
+    forget_key(e, r);
     engine_request_refuse(e, r, 504, "timeout", BELAY_STR("the flow did not end in time"), 0);
 }
 
-/* The drain is over and its call is out: what became of that is not known, so its key stays RUNNING, and who asks again
- * with it resumes it. */
+/* The drain is over: where what became of its call is not known its key stays RUNNING, and who asks again with it resumes
+ * it. */
 void engine_request_cut(struct belay_engine *e, struct engine_run *r)
 {
     BELAY_ASSERT(e->stopping && r->state == RUN_CALLING);
-    bool out = r->call->out;
-    engine_call_cancel(e, r, true);
-    if (!out)
-        forget_key(e, r);
+    give_up_call(e, r);
+    forget_key(e, r);
     engine_request_refuse(e, r, 503, "stopping",
-                          out ? BELAY_STR("the server is stopping, and what became of it is not known yet")
+                          r->in_doubt ? BELAY_STR("the server is stopping, and what became of it is not known yet")
                               : BELAY_STR("the server is stopping"),
                           RETRY_AFTER_MS);
 }
@@ -568,7 +584,7 @@ static bool check_key(struct belay_engine *e, struct engine_run *r)
     } else if (engine_key_claim(e, r) != BELAY_OK) {
         engine_request_refuse(e, r, 503, "no-memory", BELAY_STR("out of memory"), RETRY_AFTER_MS);
     } else {
-        r->begun = r->interrupted = idem.state == BELAY_IDEMPOTENCY_RUNNING;
+        r->begun = r->interrupted = r->in_doubt = idem.state == BELAY_IDEMPOTENCY_RUNNING;
         return true;
     }
     return false;
@@ -590,7 +606,7 @@ void engine_request_again(struct belay_engine *e, struct engine_run *r)
         proceed(e, r);
         return;
     }
-    r->interrupted = false;
+    r->interrupted &= !r->called; /* the flow knows by now which call was in doubt */
     engine_request_begin(e, r);
 }
 

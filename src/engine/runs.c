@@ -170,7 +170,7 @@ void engine_run_free(struct belay_engine *e, struct engine_run *r)
     r->connection = NULL;
     r->call = NULL;
     r->key_waits = false;
-    r->started = r->begun = r->called = r->interrupted = r->cancelled = r->kept = false;
+    r->started = r->begun = r->called = r->interrupted = r->in_doubt = r->cancelled = r->kept = false;
     r->waits_until = 0;
 }
 
@@ -233,6 +233,8 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
     BELAY_ASSERT(r->flow && !r->call);
     engine_flight_at_work(e, d ? belay_subscription_id(d->sub) : FLIGHT_REQUEST, d ? d->sequence : engine_request_id(r));
     r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
+    if (r->kind == RUN_REQUEST)
+        engine_request_learn(r, outcome);
     engine_run_enact(e, r);
     engine_flight_idle(e);
 }

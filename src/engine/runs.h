@@ -55,6 +55,7 @@ struct engine_run {
     bool keyed;                   /* it is in e->keys */
     bool key_waits;               /* WAITING: for another run with its key */
     bool interrupted;
+    bool in_doubt;                /* request: it is not known what a call with its key did, so the key stays RUNNING */
     bool cancelled;               /* its deadline passed, the call was told to end */
     bool found_full;              /* what it publishes to, when its verdict was to be made true last */
     bool kept;                    /* BLOCKED: what it achieved is durable */
