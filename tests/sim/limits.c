@@ -17,22 +17,36 @@
 #define HINTS_AT_ONCE 4               /* runs of `hint` */
 #define READ_SLACK 64                 /* messages of one read */
 
-/* What waits for a person; a replay makes it work again. */
-static uint64_t aside(struct sim_world *w, struct belay_str topic)
+#define SUBS_MAX 64
+
+/* Of all subscriptions, asked for once after an event: that costs more than anything else here. */
+struct figures {
+    struct belay_subscription_stats subs[SUBS_MAX];
+    uint32_t count;
+};
+
+static void gather(struct sim_world *w, struct figures *f)
 {
-    struct belay_subscription_stats s;
+    struct belay_broker *b = belay_engine_broker(w->engine);
+    for (f->count = 0; belay_broker_subscription_stats(b, f->count, &f->subs[f->count]); f->count++)
+        BELAY_ASSERT(f->count + 1 < SUBS_MAX);
+}
+
+/* What waits for a person; a replay makes it work again. */
+static uint64_t aside(const struct figures *f, struct belay_str topic)
+{
     uint64_t n = 0;
-    for (uint32_t i = 0; belay_broker_subscription_stats(belay_engine_broker(w->engine), i, &s); i++)
-        n += belay_str_eq(s.topic, topic) ? s.parked + s.dead + s.stuck : 0;
+    for (uint32_t i = 0; i < f->count; i++)
+        n += belay_str_eq(f->subs[i].topic, topic) ? f->subs[i].parked + f->subs[i].dead + f->subs[i].stuck : 0;
     return n;
 }
 
-static void look_at_topic(struct sim_world *w, uint32_t i, const struct belay_topic_stats *s)
+static void look_at_topic(struct sim_world *w, uint32_t i, const struct belay_topic_stats *s, const struct figures *f)
 {
     struct sim_limits *l = &w->limits;
     bool grew = !l->loose && s->next > l->next[i];
     uint64_t most = l->length[i] > s->max_messages ? l->length[i] : s->max_messages;
-    uint64_t apart = s->max_messages ? aside(w, s->name) : 0;
+    uint64_t apart = s->max_messages ? aside(f, s->name) : 0;
     most += l->aside[i] > apart ? l->aside[i] - apart : 0; /* replay jobs */
     l->aside[i] = apart;
     if (s->rejects)
@@ -52,19 +66,19 @@ static uint64_t concurrency_of(const struct belay_definitions *d, struct belay_s
 }
 
 /* G6 */
-static void look_at_memory(struct sim_world *w)
+static void look_at_memory(struct sim_world *w, const struct figures *f)
 {
     struct belay_broker *b = belay_engine_broker(w->engine);
     const struct belay_definitions *d = belay_engine_definitions(w->engine);
-    struct belay_subscription_stats s;
     struct belay_broker_memory memory;
     struct belay_engine_stats engine;
     uint64_t flight = 0, ahead = 0;
-    for (uint32_t i = 0; d && belay_broker_subscription_stats(b, i, &s); i++) {
-        uint64_t prefetch, most = concurrency_of(d, s.name, &prefetch);
-        if (s.in_flight > most)
-            sim_violation(w, "G6", "%.*s has %" PRIu64 " in flight, of %" PRIu64, BELAY_STR_ARG(s.name), s.in_flight, most);
-        flight += s.in_flight;
+    for (uint32_t i = 0; d && i < f->count; i++) {
+        const struct belay_subscription_stats *s = &f->subs[i];
+        uint64_t prefetch, most = concurrency_of(d, s->name, &prefetch);
+        if (s->in_flight > most)
+            sim_violation(w, "G6", "%.*s has %" PRIu64 " in flight, of %" PRIu64, BELAY_STR_ARG(s->name), s->in_flight, most);
+        flight += s->in_flight;
         ahead += 3 * prefetch + READ_SLACK;
     }
     belay_broker_memory(b, &memory);
@@ -80,12 +94,14 @@ void sim_limits_look(struct sim_world *w)
 {
     struct belay_broker *b = belay_engine_broker(w->engine);
     struct belay_topic_stats s;
+    struct figures figures;
+    gather(w, &figures);
     for (uint32_t i = 0; belay_broker_topic_stats(b, i, &s); i++) {
         BELAY_ASSERT(i < SIM_TOPICS_MAX);
-        look_at_topic(w, i, &s);
+        look_at_topic(w, i, &s, &figures);
     }
     w->limits.loose = false;
-    look_at_memory(w);
+    look_at_memory(w, &figures);
 }
 
 /* ---- hints ---- */
