@@ -222,7 +222,7 @@ static const struct config_key publish_keys[] = {
       .help = "Name of the queue; an expression may choose it.", .one_of = 1,
       CONFIG_FIELD(struct publish_raw, queue) },
     { "key", CONFIG_TEMPLATE, "Key of the new message; without it the one of the message in hand.",
-      CONFIG_FIELD(struct publish_raw, def.key) },
+      .purpose = CONFIG_IDENTITY, CONFIG_FIELD(struct publish_raw, def.key) },
     { "body", CONFIG_VALUE, "Body of the new message; without it the body as it is.",
       CONFIG_FIELD(struct publish_raw, def.body) },
     { "type", CONFIG_TEMPLATE, "CloudEvents type of the new message.",

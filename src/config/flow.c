@@ -14,7 +14,7 @@ static const struct config_word concurrent_words[] = { { "conflict", BELAY_CONCU
                                                        { 0 } };
 static const struct config_key flow_idempotency_keys[] = {
     { "key", CONFIG_TEMPLATE, "What makes two messages the same, usually a header.",
-      .required = true, CONFIG_FIELD(struct belay_idempotency_def, key) },
+      .required = true, .purpose = CONFIG_IDENTITY, CONFIG_FIELD(struct belay_idempotency_def, key) },
     { "window", CONFIG_DURATION, "How long it is remembered.", .default_ = "24h", .min = 1,
       CONFIG_FIELD(struct belay_idempotency_def, window_ms) },
     { "required", CONFIG_BOOL, "Refuse a request without it (400).", .default_ = "true",
@@ -39,7 +39,7 @@ static const struct config_word exhausted_words[] = { { "park_key", BELAY_EXHAUS
 static const struct config_key lanes_keys[] = {
     { "key", CONFIG_TEMPLATE,
       "Messages of one key are handled in order; without it the message's own key.",
-      CONFIG_FIELD(struct belay_lanes_def, key) },
+      .purpose = CONFIG_IDENTITY, CONFIG_FIELD(struct belay_lanes_def, key) },
     { "concurrency", CONFIG_INT, "Messages of different keys at the same time.", .default_ = "32",
       .min = 1, .max = 65536, CONFIG_FIELD(struct belay_lanes_def, concurrency) },
     { "prefetch", CONFIG_INT,

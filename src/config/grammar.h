@@ -45,6 +45,13 @@ struct config_word {
     int value;
 };
 
+/* What a TEMPLATE or VALUE is for, where text without {% %} is hardly meant (forgotten.c). */
+enum config_purpose {
+    CONFIG_ANY_PURPOSE,
+    CONFIG_CONDITION, /* true or false */
+    CONFIG_IDENTITY   /* tells messages apart: a key, an id */
+};
+
 struct config_key {
     const char *name; /* NULL ends the table */
     enum config_type type;
@@ -58,6 +65,7 @@ struct config_key {
     const struct config_kind *kind;
     const struct config_word *words;
     double min, max;
+    enum config_purpose purpose; /* TEMPLATE, VALUE */
     const char *shape; /* TEXT_NODE, ANY_NODE: what it is, for people */
 };
 
@@ -102,6 +110,9 @@ bool config_texts(struct config *c, const struct config_node *node,
 /* A mapping of names to templates into a row's field (CONFIG_TEMPLATES, CONFIG_VALUES). */
 void config_templates(struct config *c, const struct config_key *key,
                       const struct config_node *node, void *base);
+/* Says where {% %} was forgotten in a key's value; t: what it compiled to (forgotten.c). */
+void config_check_purpose(struct config *c, const struct config_key *key, const struct config_node *node,
+                          const struct belay_template *t);
 /* True when node is a list; says so where not. NULL is an empty one. */
 bool config_is_list(struct config *c, const struct config_node *node, const char *what);
 

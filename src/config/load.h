@@ -125,6 +125,8 @@ enum config_template_use {
 };
 bool config_template(struct config *c, const struct config_node *node, enum config_template_use use,
                      const struct belay_template **ret_template);
+/* Warns of {name} and {{ name }} in a text: they stand for nothing here (forgotten.c). */
+void config_check_braces(struct config *c, const struct config_node *node);
 /* A template for a text of our own (a default). */
 bool config_template_of(struct config *c, const char *text, const struct config_node *node,
                         const struct belay_template **ret_template);

@@ -224,8 +224,10 @@ static void take_template(struct config *c, const struct config_key *key,
 {
     const struct belay_template *t;
     if (config_template(c, node, key->type == CONFIG_VALUE ? CONFIG_USE_VALUE : CONFIG_USE_TEXT,
-                        &t))
+                        &t)) {
         put(key, base, &t, sizeof t);
+        config_check_purpose(c, key, node, t);
+    }
 }
 
 static void take_empty(struct config *c, const struct config_key *key,

@@ -31,7 +31,7 @@ struct branch_raw {
 };
 static const struct config_key branch_keys[] = {
     { "when", CONFIG_VALUE, "The branch is taken where this is true and no earlier one was.",
-      .with = "steps", CONFIG_FIELD(struct branch_raw, when) },
+      .with = "steps", .purpose = CONFIG_CONDITION, CONFIG_FIELD(struct branch_raw, when) },
     { "steps", CONFIG_LIST_NODE, "What the branch does.", .one_of = 1, .with = "when",
       CONFIG_FIELD(struct branch_raw, steps), .kind = &config_kind_step },
     { "otherwise", CONFIG_LIST_NODE, "The steps where no branch was taken; the last of the list.",

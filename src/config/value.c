@@ -186,7 +186,11 @@ bool config_template(struct config *c, const struct config_node *node, enum conf
     }
     if (use == CONFIG_USE_VALUE && typed_text(c, node, &text))
         return compile(c, text, use, node, ret_template);
-    return config_text(c, node, &text) && compile(c, text, use, node, ret_template);
+    if (!config_text(c, node, &text) || !compile(c, text, use, node, ret_template))
+        return false;
+    if (use != CONFIG_USE_VALUE)
+        config_check_braces(c, node);
+    return true;
 }
 
 bool config_template_of(struct config *c, const char *text, const struct config_node *node,

@@ -127,7 +127,7 @@ const struct config_kind config_kind_discard
 
 static const struct config_key filter_keys[] = {
     { "when", CONFIG_VALUE, "The message goes on where this is true.", .required = true,
-      CONFIG_FIELD(struct filter_raw, when) },
+      .purpose = CONFIG_CONDITION, CONFIG_FIELD(struct filter_raw, when) },
     { "reason", CONFIG_STRING, "Why the others are discarded: short for discard.", .one_of = 1,
       CONFIG_FIELD(struct filter_raw, reason) },
     { "discard", CONFIG_SUB, "The others are discarded, with this reason.", .one_of = 1,

@@ -189,6 +189,8 @@ int belay_template_compile(struct belay_str text, struct belay_template_opt opt,
                            struct belay_err *err) BELAY_MUST_CHECK;
 void belay_template_free(struct belay_template *t);
 bool belay_template_is_literal(const struct belay_template *t);
+/* It yields a string whatever its expressions do: it is literal, or has text beside them. */
+bool belay_template_is_text(const struct belay_template *t);
 bool belay_template_uses(const struct belay_template *t, struct belay_str variable);
 /* False: it uses none, whatever its name. */
 bool belay_template_uses_variables(const struct belay_template *t);

@@ -134,6 +134,11 @@ bool belay_template_is_literal(const struct belay_template *t)
     return t->literal;
 }
 
+bool belay_template_is_text(const struct belay_template *t)
+{
+    return !t->first->expr || t->first->next;
+}
+
 bool belay_template_uses_variables(const struct belay_template *t)
 {
     return t->variables;

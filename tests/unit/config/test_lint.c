@@ -50,8 +50,8 @@ static void an_awaited_topic_is_read(void **state)
     BEGIN;
     assert_string_equal(
         said(HEAD
-             "topics: { t: {}, u: {} }\nsagas:\n  s:\n    from: { topic: t }\n    id: x\n"
-             "    steps:\n      - name: w\n        await: { topic: u, match: x, timeout: 1s }\n",
+             "topics: { t: {}, u: {} }\nsagas:\n  s:\n    from: { topic: t }\n    id: \"{% x %}\"\n"
+             "    steps:\n      - name: w\n        await: { topic: u, match: '{% x %}', timeout: 1s }\n",
              NULL, &out),
         "");
     END;
@@ -104,7 +104,7 @@ static void a_call_that_may_not_be_repeated_asks_for_resolve(void **state)
     HEAD "connections:\n  c: { http: { base_url: http://h }, idempotency: { header: k } }\n"       \
          "topics: { t: {}, e: {} }\nflows: { f: { from: { topic: e }, steps: [ { call: { "         \
          "connection: c, path: / } } ] } }\n"                                                      \
-         "sagas:\n  s:\n    from: { topic: t }\n    id: x\n    deadline: 5m\n    steps:\n" steps
+         "sagas:\n  s:\n    from: { topic: t }\n    id: \"{% x %}\"\n    deadline: 5m\n    steps:\n" steps
 
 static void a_saga_s_message_that_nothing_undoes_is_named(void **state)
 {
@@ -135,7 +135,7 @@ static void waiting_beyond_the_deadline_is_named(void **state)
 {
     BEGIN;
     assert_string_equal(
-        said(SAGA("      - name: w\n        await: { topic: e, match: x, timeout: 6m }\n"), NULL,
+        said(SAGA("      - name: w\n        await: { topic: e, match: '{% x %}', timeout: 6m }\n"), NULL,
              &out),
         "13:9: 'w' may wait longer than the whole saga's deadline [deadline]\n");
     END;
@@ -278,15 +278,53 @@ static void what_a_pivot_makes_of_compensations_is_named(void **state)
         "13:9: 'a' may take longer than the whole saga's deadline [deadline]\n");
     assert_string_equal(
         said(SAGA("      - name: a\n        timeout: 1m\n"
-                  "        await: { topic: e, match: x, timeout: 2m }\n"),
+                  "        await: { topic: e, match: '{% x %}', timeout: 2m }\n"),
              NULL, &out),
         "13:9: 'a' may wait longer for its event than the step may take [deadline]\n");
+    END;
+}
+
+static void a_key_that_is_no_expression_is_named(void **state)
+{
+    BEGIN;
+    assert_string_equal(
+        said(HEAD "topics: { t: {}, u: {} }\nflows:\n  f:\n    from: { topic: t }\n    idempotency: id\n"
+                  "    lanes: { key: customer }\n    steps: [ { publish: { topic: u, key: id } } ]\n"
+                  "  g: { from: { topic: u }, lanes: { key: \"{% 'all' %}\" }, steps: [ { log: x } ] }\n"
+                  "sagas:\n  s:\n    from: { topic: t }\n    id: order_id\n    steps:\n"
+                  "      - { name: w, await: { topic: u, match: \"'1' & id\", timeout: 1s } }\n",
+             NULL, &out),
+        "7:18: 'key' is no expression: every message has 'id' [same-for-all]\n"
+        "8:19: 'key' is no expression: every message has 'customer' [same-for-all]\n"
+        "9:42: 'key' is no expression: every message has 'id' [same-for-all]\n"
+        "14:9: 'id' is no expression: every message has 'order_id' [same-for-all]\n"
+        "16:46: 'match' is no expression: every message has ''1' & id' [same-for-all]\n");
+    END;
+}
+
+static void braces_that_stand_for_nothing_are_named(void **state)
+{
+    BEGIN;
+    assert_string_equal(
+        said(HEAD "connections: { c: { http: { base_url: http://h } } }\ntopics: { t: {} }\nflows:\n  f:\n"
+                  "    from: { topic: t }\n    steps:\n      - call:\n          connection: c\n          method: GET\n"
+                  "          path: '/t/{id}/{% \"{a}\" %}'\n          headers: { a: 'x{{ b.c }}' }\n",
+             NULL, &out),
+        "12:21: '{id}' stands for nothing: it is sent as it is [braces]\n"
+        "13:27: '{{ b.c }}' stands for nothing: it is sent as it is [braces]\n");
+    assert_string_equal(said(HEAD "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps:\n"
+                                  "      - log: 'order {{id}}'\n      - log: '{} { \"a\": 1 } {1} {a b} {a ${NO:x} $${b} {'\n"
+                                  "      - set: { q: 'query { me { id } }' }\n",
+                             NULL, &out),
+                        "8:21: '{{id}}' stands for nothing: it is sent as it is [braces]\n");
     END;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_that_is_no_expression_is_named),
+        cmocka_unit_test(braces_that_stand_for_nothing_are_named),
         cmocka_unit_test(a_mistyped_error_of_a_connector_is_named),
         cmocka_unit_test(a_rate_limit_by_caller_wants_callers_who_are_known),
         cmocka_unit_test(what_a_pivot_makes_of_compensations_is_named),

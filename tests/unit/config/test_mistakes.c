@@ -54,9 +54,9 @@ static const struct mistake yaml_mistakes[] = {
     { "a duplicate key", HEAD "name: b\n",
       "3:1: error: 'name' is here twice; the first is in line 2 [duplicate-key]\n" },
     { "two pivots",
-      HEAD "topics: { t: {} }\nsagas:\n  s:\n    from: { topic: t }\n    id: x\n    steps:\n"
-           "      - { name: a, pivot: true, await: { topic: t, match: x, timeout: 1s } }\n"
-           "      - { name: b, pivot: true, await: { topic: t, match: x, timeout: 1s } }\n",
+      HEAD "topics: { t: {} }\nsagas:\n  s:\n    from: { topic: t }\n    id: '{% x %}'\n    steps:\n"
+           "      - { name: a, pivot: true, await: { topic: t, match: '{% x %}', timeout: 1s } }\n"
+           "      - { name: b, pivot: true, await: { topic: t, match: '{% x %}', timeout: 1s } }\n",
       "10:9: error: 'a' is the pivot already: there is one point of no return [two-pivots]\n" },
     { "a duplicate name", HEAD "topics:\n  t: {}\n  u: {}\n  t: {}\n",
       "6:3: error: 't' is here twice; the first is in line 4 [duplicate-key]\n" },
@@ -236,6 +236,29 @@ static const struct mistake step_mistakes[] = {
     { "steps that are no list", FLOW "    steps: { log: x }\n",
       "7:12: error: a list of steps is wanted here, not a mapping; begin each of them with '- ' "
       "[type]\n" },
+    { "a condition without its {% %}", STEP "choose: [ { when: \"text = 'refuse me'\", steps: [ { log: x } ] } ]\n",
+      "8:27: error: 'when' is no expression: it is the same for every message; an expression is meant? write \"{% text = "
+      "'refuse me' %}\" [no-condition]\n" },
+    { "conditions of filters without it", STEP "filter: { when: minutes > 3, reason: r }\n      - filter: { when: a & \"b\", "
+      "reason: r }\n",
+      "8:25: error: 'when' is no expression: it is the same for every message; an expression is meant? write \"{% minutes > 3 "
+      "%}\" [no-condition]\n"
+      "9:25: error: 'when' is no expression: it is the same for every message; an expression is meant? put it in {% %} "
+      "[no-condition]\n" },
+    { "a condition that is a number", STEP "filter: { when: 1, reason: r }\n",
+      "8:25: error: 'when' is no expression: it is the same for every message; an expression is meant? write \"{% 1 %}\" "
+      "[no-condition]\n" },
+    { "a condition in quotes", STEP "filter: { when: 'false', reason: r }\n",
+      "8:25: error: 'when' is a text here, and no false; write false without quotes [no-condition]\n" },
+    { "a condition of the environment", STEP "filter: { when: '${NOT_SET:false}', reason: r }\n",
+      "8:25: error: 'when' is a text here, and no false; declare the variable under 'env' and write {% $env('NAME') = "
+      "'false' %} [no-condition]\n" },
+    { "text beside a condition", STEP "filter: { when: '{% a %} > 3', reason: r }\n",
+      "8:25: error: 'when' has text beside its expression: that makes a text of it, and no condition; put all of it in {% "
+      "%} [no-condition]\n" },
+    { "a condition with its line break", STEP "filter:\n          reason: r\n          when: |\n            {% a %}\n",
+      "11:13: error: 'when' has text beside its expression: that makes a text of it, and no condition; end the block with a "
+      "'-' (|-, >-): its line break is text, too [no-condition]\n" },
     { "a filter without a reason", STEP "filter: \"{% x %}\"\n",
       "8:17: error: a filter needs one of: reason, discard, else [one-of]\n" },
     { "resolve without a call", STEP "log: x\n        resolve: { connection: c, path: / }\n",
@@ -381,7 +404,13 @@ static const struct mistake variable_mistakes[] = {
 };
 
 static const struct mistake saga_mistakes[] = {
-    { "a saga from a timer", HEAD "sagas: { s: { from: { timer: 1s }, id: x, steps: [] } }\n",
+    { "conditions of a saga without their {% %}",
+      SAGA "name: a\n        when: total > 3\n        await: { topic: t, match: '{% id %}', timeout: 1s, fail_when: no }\n",
+      "12:15: error: 'when' is no expression: it is the same for every message; an expression is meant? write \"{% total > 3 "
+      "%}\" [no-condition]\n"
+      "13:71: error: 'fail_when' is no expression: it is the same for every message; an expression is meant? write \"{% no "
+      "%}\" [no-condition]\n" },
+    { "a saga from a timer", HEAD "sagas: { s: { from: { timer: 1s }, id: '{% x %}', steps: [] } }\n",
       "3:21: error: a saga starts from a topic or a queue [type]\n" },
     { "a saga step that does nothing", SAGA "name: x\n",
       "11:9: error: a saga-step needs one of: call, publish, await [one-of]\n" },
@@ -692,7 +721,7 @@ static void what_is_too_much_is_refused(void **state)
     belay_buf_printf(&yaml, FLOW "    steps:\n");
     for (int i = 0; i < 300; i++)
         belay_buf_printf(&yaml, "      - log: x\n");
-    belay_buf_printf(&yaml, "sagas:\n  s:\n    from: { topic: t }\n    id: x\n    steps:\n");
+    belay_buf_printf(&yaml, "sagas:\n  s:\n    from: { topic: t }\n    id: '{%% x %%}'\n    steps:\n");
     for (int i = 0; i < 65; i++)
         belay_buf_printf(&yaml, "      - { name: n%d, publish: { topic: t } }\n", i);
     belay_buf_put_c(&yaml, '\0');

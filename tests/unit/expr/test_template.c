@@ -85,6 +85,7 @@ static void a_template_knows_its_variables(void **state)
     assert_false(belay_template_uses(t, BELAY_STR("headers")));
     assert_true(belay_template_uses_variables(t));
     assert_false(belay_template_is_literal(t));
+    assert_true(belay_template_is_text(t));
     belay_template_free(t);
 }
 
@@ -97,6 +98,7 @@ static void what_reads_no_variable_uses_none_of_any_name(void **state)
         assert_ok(belay_template_compile(belay_str_c(texts[i]), (struct belay_template_opt){ 0 }, &t, NULL, NULL));
         assert_false(belay_template_uses_variables(t));
         assert_false(belay_template_uses(t, BELAY_STR("message")));
+        assert_int_equal(belay_template_is_text(t), i % 2 == 0);
         belay_template_free(t);
     }
 }
