@@ -195,12 +195,18 @@ enum move call_result(struct belay_flow_run *run, const struct belay_step_def *s
     return MOVE_ON;
 }
 
+/* Who gave the outcome: the call, or the one who was asked about it. Each says itself what its answer is. */
+static const struct belay_call_def *answerer(const struct belay_flow_run *run, const struct belay_step_def *step)
+{
+    return run->m.at->phase == PHASE_RESOLVE ? step->u.call.resolve : &step->u.call.call;
+}
+
 static enum move take_result(struct belay_flow_run *run, const struct belay_step_def *step,
                              const struct belay_call_outcome *outcome)
 {
     struct belay_value v = { .type = BELAY_VALUE_UNDEFINED };
     if (step->as.n) {
-        v = belay_outcome_value(&step->u.call.call, outcome, &run->arena);
+        v = belay_outcome_value(answerer(run, step), outcome, &run->arena);
         if (v.type == BELAY_VALUE_UNDEFINED)
             return run_no_memory(run);
     }
@@ -241,9 +247,7 @@ enum move call_ended(struct belay_flow_run *run, const struct belay_call_outcome
     enum move move;
     struct belay_call_outcome misread;
     BELAY_ASSERT(step->kind == BELAY_STEP_CALL);
-    const bool asked = run->m.at->phase == PHASE_RESOLVE;
-    if (step->as.n
-        && belay_call_misread(asked ? step->u.call.resolve : &step->u.call.call, outcome, &run->arena, &misread))
+    if (step->as.n && belay_call_misread(answerer(run, step), outcome, &run->arena, &misread))
         outcome = &misread;
     if (outcome->ok) {
         move = take_result(run, step, outcome);

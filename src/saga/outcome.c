@@ -59,13 +59,19 @@ static belay_time until(const struct saga_turn *t, uint64_t delay_ms, bool forwa
     return forwards && end < due ? end : due;
 }
 
+/* Who gave the outcome: the call, or the one who was asked about it. Each says itself what its answer is. */
+static const struct belay_call_def *answerer(const struct belay_saga_step_def *step, enum flight purpose)
+{
+    return purpose == FLIGHT_RESOLVE ? step->resolve : step->call;
+}
+
 /* The answer as JSON, kept once, as $steps.NAME. False: larger than a saga may carry. */
-static bool keep_result(struct saga_turn *t, struct saga_move *m,
+static bool keep_result(struct saga_turn *t, struct saga_move *m, enum flight purpose,
                         const struct belay_call_outcome *o)
 {
     struct belay_sagas *s = t->room;
     belay_buf_clear(&s->json);
-    belay_value_write(&s->json, belay_outcome_value(t->def->steps[m->step].call, o, &s->arena));
+    belay_value_write(&s->json, belay_outcome_value(answerer(&t->def->steps[m->step], purpose), o, &s->arena));
     if (belay_buf_status(&s->json) != BELAY_OK
         || s->json.n + t->saga->data.n > BELAY_SAGA_DATA_BYTES_MAX) {
         belay_buf_clear(&s->json);
@@ -76,10 +82,10 @@ static bool keep_result(struct saga_turn *t, struct saga_move *m,
     return true;
 }
 
-static void done(struct saga_turn *t, struct saga_move *m, const struct belay_call_outcome *o)
+static void done(struct saga_turn *t, struct saga_move *m, enum flight purpose, const struct belay_call_outcome *o)
 {
     struct belay_fault fault;
-    if (keep_result(t, m, o)) {
+    if (keep_result(t, m, purpose, o)) {
         saga_move_done(t, m);
         return;
     }
@@ -226,7 +232,7 @@ static void no_definition(struct saga_turn *t, struct saga_move *m, enum flight 
 static bool is_misread(struct saga_turn *t, const struct belay_saga_step_def *step, enum flight purpose,
                        const struct belay_call_outcome *o, struct belay_call_outcome *ret_outcome)
 {
-    const struct belay_call_def *call = purpose == FLIGHT_RESOLVE ? step->resolve : step->call;
+    const struct belay_call_def *call = answerer(step, purpose);
     return purpose != FLIGHT_UNDO && call && belay_call_misread(call, o, &t->room->arena, ret_outcome);
 }
 
@@ -253,7 +259,7 @@ int saga_outcome(struct saga_turn *t, enum flight purpose, bool repeatable,
     } else if (o && o->ok && purpose != FLIGHT_UNDO) {
         if (purpose == FLIGHT_RESOLVE)
             m.event = SAGA_EVENT_RESOLVED_DONE;
-        done(t, &m, o);
+        done(t, &m, purpose, o);
     } else if (purpose == FLIGHT_UNDO && o && (o->ok || is_gone(o))) {
         m.event = SAGA_EVENT_UNDONE; /* also where there was nothing to undo */
         saga_move_undone(t, &m, STEP_UNDONE);

@@ -296,6 +296,28 @@ static void an_answer_that_says_json_and_is_none_is_an_unknown_outcome(void **st
     CASE("POST", false, RESOLVE, CHARGE ASK PAID, ok("<p>"), ok("\"paid\""));
 }
 
+/* Who answers says what the body is: the call, or the one who was asked about it. */
+static void an_answer_is_read_as_the_one_who_was_asked_gives_it(void **state)
+{
+    (void)state;
+    for (int asked = 0; asked < 2; asked++) {
+        struct fixture *f = malloc(sizeof *f);
+        fixture_init(f);
+        f->payments.honours_key = false;
+        struct belay_step_def *step = add_call(f, "charge", "POST", "/charges", "{% { 'amount': total } %}");
+        add_resolve(f, step, "/charges/{% order_id %}");
+        struct belay_call_def *text = asked ? (struct belay_call_def *)step->u.call.resolve : &step->u.call.call;
+        text->answer = BELAY_ANSWER_TEXT;
+        add_publish(f, "p", "t", NULL, "{% $type($charge.body) %}");
+        const struct belay_call_outcome outcomes[] = { unknown(), ok("{\"id\":7}") };
+        assert_run(f, outcomes, 2,
+                   asked ? CHARGE ASK "publish t key=k \"string\"\ndone\n"
+                         : CHARGE ASK "publish t key=k \"object\"\ndone\n");
+        fixture_deinit(f);
+        free(f);
+    }
+}
+
 static void what_nobody_can_tell_is_a_letter(void **state)
 {
     (void)state;
@@ -405,6 +427,7 @@ int main(void)
         TEST(what_is_wrong_with_an_answer_is_said),
         TEST(an_answer_whose_result_nobody_keeps_need_not_be_read),
         cmocka_unit_test(an_answer_that_says_json_and_is_none_is_an_unknown_outcome),
+        cmocka_unit_test(an_answer_is_read_as_the_one_who_was_asked_gives_it),
         TEST(a_request_carries_a_key_that_stays_and_ids),
         TEST(a_body_that_is_no_json_says_its_type),
         TEST(get_and_delete_send_no_body_unless_told),

@@ -210,6 +210,26 @@ static void an_answer_that_cannot_be_read_is_asked_about(void **state)
     world_free(w);
 }
 
+/* Who answers says what the body is: the call, or the one who was asked about it. */
+static void an_answer_is_read_as_the_one_who_was_asked_gives_it(void **state)
+{
+    (void)state;
+    for (int asked = 0; asked < 2; asked++) {
+        struct belay_saga_def *def = three_calls();
+        struct belay_saga_step_def *steps = (struct belay_saga_step_def *)def->steps;
+        struct belay_call_def *text = (struct belay_call_def *)(asked ? steps[0].resolve : steps[0].call);
+        text->answer = BELAY_ANSWER_TEXT;
+        steps[1].when = template("{% $type($steps.charge.body) = 'object' %}");
+        struct world *w = scripted_world(def, "do", 0, ANSWER_LOST, 1);
+        world_order(w, 1);
+        world_run(w, A_WHILE(w));
+        assert_member(w, 1, "/status", "fulfilled");
+        assert_int_equal(w->ledger[1][0].do_calls, 1);
+        assert_int_equal(w->ledger[1][1].do_calls, asked ? 0 : 1);
+        world_free(w);
+    }
+}
+
 static void what_an_undoing_says_need_not_be_read(void **state)
 {
     (void)state;
@@ -641,6 +661,7 @@ int main(void)
         cmocka_unit_test(a_compensation_that_gives_up_is_parked_for_a_person),
         cmocka_unit_test(a_compensation_of_unknown_outcome_is_parked),
         cmocka_unit_test(an_answer_that_cannot_be_read_is_asked_about),
+        cmocka_unit_test(an_answer_is_read_as_the_one_who_was_asked_gives_it),
         cmocka_unit_test(what_an_undoing_says_need_not_be_read),
         cmocka_unit_test(an_unknown_outcome_is_asked_about),
         cmocka_unit_test(one_that_may_be_repeated_is_repeated),
