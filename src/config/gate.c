@@ -5,6 +5,20 @@
 
 #define CONCURRENCY_DEFAULT 32
 #define CONCURRENCY_MAX 65536
+#define YEAR_S (365.0 * 86400)
+
+void config_check_rate(struct config *c, const struct config_node *node, const struct belay_rate_def *def)
+{
+    if (def->per_second > 0 && def->burst / def->per_second > YEAR_S)
+        config_error(c->problems, config_place(node), "range",
+                     "a burst of %u at %g a second is back after more than a year: a smaller burst, or more a second",
+                     def->burst, def->per_second);
+}
+
+static void finish_rate(struct config *c, const struct config_node *node, void *target)
+{
+    config_check_rate(c, node, target);
+}
 
 static const struct config_key rate_keys[] = {
     { "per_second", CONFIG_NUMBER, "Calls a second.", .required = true, .min = 0.001, .max = 1e6,
@@ -17,6 +31,7 @@ const struct config_kind config_kind_rate = {
     "rate",    "How many calls a second; those beyond wait.",
     rate_keys, sizeof(struct belay_rate_def),
     .short_key = "per_second",
+    .finish = finish_rate,
 };
 
 static const struct config_key budget_keys[] = {

@@ -2,6 +2,7 @@
 #include "config/rate_limit.h"
 
 #include "base/limits.h"
+#include "config/gate.h"
 #include "config/parts.h"
 
 #define CALLERS_DEFAULT "10000"
@@ -37,11 +38,10 @@ static void finish(struct config *c, const struct config_node *node, void *targe
     struct limit_raw *raw = target;
     struct belay_limit_def *def = &raw->def;
     double second = def->rate.per_second;
-    (void)c;
-    (void)node;
     def->by = (enum belay_limit_by)raw->by;
     if (!def->rate.burst && second > 0)
         def->rate.burst = (uint32_t)second + ((uint32_t)second < second);
+    config_check_rate(c, node, &def->rate);
 }
 
 const struct config_kind config_kind_rate_limit = {

@@ -54,6 +54,26 @@ static void no_window_sees_more_than_the_burst_and_its_share(void **state)
     }
 }
 
+/* A million at once, and one in three hours: the sum of it is beyond what 64 bits of nanoseconds hold. */
+static void a_burst_that_takes_centuries_to_come_back_is_one_all_the_same(void **state)
+{
+    (void)state;
+    struct belay_rate r = { 0 };
+    const struct belay_rate_def def = { 0.0001, 1000000 };
+    belay_time now = 1800000000 * S;
+    uint32_t taken = 0;
+    assert_true(belay_rate_left(&r, &def, now) > 1000);
+    while (taken <= def.burst && belay_rate_at(&r, &def, now) <= now) {
+        uint32_t left = belay_rate_left(&r, &def, now);
+        belay_rate_take(&r, &def, now);
+        assert_int_equal(belay_rate_left(&r, &def, now), left - 1);
+        taken++;
+    }
+    assert_in_range(taken, 1000, def.burst);
+    assert_int_equal(belay_rate_left(&r, &def, now), 0);
+    assert_int_equal(belay_rate_at(&r, &def, now), now + 10000 * S);
+}
+
 static void what_is_left_says_whether_one_may_be_taken(void **state)
 {
     (void)state;
@@ -195,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rate_gives_its_burst_and_then_one_at_a_time),
         cmocka_unit_test(no_window_sees_more_than_the_burst_and_its_share),
+        cmocka_unit_test(a_burst_that_takes_centuries_to_come_back_is_one_all_the_same),
         cmocka_unit_test(what_is_left_says_whether_one_may_be_taken),
         cmocka_unit_test(each_caller_has_a_bucket_of_his_own),
         cmocka_unit_test(a_place_is_free_again_when_its_bucket_is_full),

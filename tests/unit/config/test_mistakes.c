@@ -332,6 +332,13 @@ static const struct mistake api_mistakes[] = {
     { "a rate limit by somebody else", LIMITED("{ a: { per_second: 3, by: calle } }"),
       "3:86: error: 'by' is all, caller or address, not 'calle'; did you mean 'caller'? [type]\n" },
     { "a rate limit of nothing", LIMITED("{ a: 0 }"), "3:65: error: 'per_second' must be at least 0.0001 [range]\n" },
+    { "a burst that comes back after centuries", LIMITED("{ a: { per_second: 0.0001, burst: 1000000 } }"),
+      "3:65: error: a burst of 1000000 at 0.0001 a second is back after more than a year: a smaller burst, or more a second "
+      "[range]\n" },
+    { "a burst of calls that comes back after centuries",
+      HEAD "connections: { c: { http: { base_url: 'http://c' }, rate: { per_second: 0.001, burst: 1000000 } } }\n",
+      "3:59: error: a burst of 1000000 at 0.001 a second is back after more than a year: a smaller burst, or more a second "
+      "[range]\n" },
     { "a rate limit with a name that is none", LIMITED("{ 'a b': 5 }"),
       "3:62: error: 'a b' is no name for a rate limit: letters, digits, '-', '_' and '.', at most 200 [name]\n" },
     { "one operation twice",
