@@ -6,6 +6,7 @@
 #include "admin/answer_trail.h"
 #include "admin/question.h"
 #include "admin/show.h"
+#include "base/assert.h"
 #include "broker/poison.h"
 
 #define CLEARED_AT_ONCE 64 /* rows in one turn of the engine, and one commit */
@@ -15,6 +16,7 @@ static const char *kind_name(const struct belay_poison *p)
 {
     static const char *const names[] = { [BELAY_POISON_PAYLOAD] = "payload", [BELAY_POISON_SIGNATURE] = "signature",
                                          [BELAY_POISON_REQUEST] = "request" };
+    BELAY_ASSERT(p->key.kind >= BELAY_POISON_PAYLOAD && p->key.kind <= BELAY_POISON_REQUEST); /* belay_poison_next knows no other */
     return names[p->key.kind];
 }
 

@@ -202,6 +202,16 @@ bool belay_poison_get(struct belay_broker *b, const struct belay_poison_key *key
     return get(b, key, &r) && show(b, key, &r, arena, ret) == BELAY_OK;
 }
 
+static const char *kind_name(uint8_t kind)
+{
+    switch (kind) {
+    case BELAY_POISON_PAYLOAD: return "payload";
+    case BELAY_POISON_SIGNATURE: return "signature";
+    case BELAY_POISON_REQUEST: return "request";
+    default: return NULL;
+    }
+}
+
 /* The row behind k. False: none. */
 static bool next_row(struct belay_broker *b, struct row_key *k, struct row *ret_row)
 {
@@ -210,7 +220,7 @@ static bool next_row(struct belay_broker *b, struct row_key *k, struct row *ret_
     if (!belay_state_seek(b->state, BELAY_TABLE_POISON, row_key_str(k), true, row_key_str(&all), &key, &value))
         return false;
     *k = row_key_of(key);
-    if (key.n != KEY_BYTES || !decode(value, ret_row))
+    if (key.n != KEY_BYTES || !kind_name(k->bytes[0]) || !decode(value, ret_row))
         *ret_row = (struct row){ 0 }; /* cannot be read: as one that is over */
     return true;
 }
@@ -236,9 +246,12 @@ bool belay_poison_next(struct belay_broker *b, struct belay_poison_key *key, bel
 static void tell_unreadable(struct belay_broker *b, const struct row_key *k)
 {
     struct belay_subscription *sub = k->n == KEY_BYTES ? belay_broker_find_id(b, belay_load_be32(k->bytes + 17)) : NULL;
-    unreadable_found(b, "the count of a %s that failed in %.*s: it begins anew",
-                     k->bytes[0] == BELAY_POISON_PAYLOAD ? "payload" : "signature",
-                     BELAY_STR_ARG(sub ? sub->name : BELAY_STR("an unknown flow")));
+    const char *kind = kind_name(k->bytes[0]);
+    if (k->bytes[0] == BELAY_POISON_REQUEST)
+        unreadable_found(b, "the count of a request that the process did not survive: it begins anew");
+    else
+        unreadable_found(b, "the count of %s%s that failed in %.*s: it begins anew", kind ? "a " : "",
+                         kind ? kind : "something unknown", BELAY_STR_ARG(sub ? sub->name : BELAY_STR("an unknown flow")));
 }
 
 void poison_load(struct belay_broker *b)

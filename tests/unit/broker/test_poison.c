@@ -48,30 +48,75 @@ static void the_third_message_trips_and_a_message_counts_once(void **state)
     belay_arena_deinit(&arena);
 }
 
+/* A row as it lies on the disk. */
+static struct belay_str raw_row(const struct belay_poison_key *key, uint8_t kind, uint8_t to[21])
+{
+    to[0] = kind;
+    belay_store_be64(to + 1, key->hash.hi);
+    belay_store_be64(to + 9, key->hash.lo);
+    belay_store_be32(to + 17, key->sub);
+    return belay_str((const char *)to, 21);
+}
+
+static void put_row(struct world *w, struct belay_poison_key key, uint8_t kind, struct belay_str value)
+{
+    uint8_t row[21];
+    world_ok(w, belay_state_reserve(w->b->state, 256, 1, &w->err));
+    belay_state_put(w->b->state, BELAY_TABLE_POISON, raw_row(&key, kind, row), value);
+}
+
+static void assert_told_at_the_start(struct world *w, const char *told)
+{
+    struct belay_str named;
+    uint64_t more;
+    w->b->poison_count = 0;
+    poison_load(w->b);
+    assert_true(belay_broker_unreadable_news(w->b, &named, &more));
+    assert_int_equal(named.n, strlen(told));
+    assert_memory_equal(named.p, told, named.n);
+    assert_int_equal(more, 0);
+    assert_false(belay_broker_unreadable_news(w->b, &named, &more));
+}
+
 static void a_count_that_cannot_be_read_is_told_at_the_start_and_begins_anew(void **state)
 {
     struct world *w = *state;
     struct belay_arena arena;
-    struct belay_str named;
-    uint64_t more;
-    uint8_t row[21] = { BELAY_POISON_PAYLOAD };
     belay_arena_init(&arena, 0, BELAY_MIB(1));
     struct belay_poison_key key = key_of(w, BELAY_POISON_PAYLOAD, 1);
     fails(w, key, "a", 3, &arena);
     fails(w, key, "b", 3, &arena);
     fails(w, key_of(w, BELAY_POISON_PAYLOAD, 2), "a", 3, &arena);
-    belay_store_be64(row + 1, key.hash.hi);
-    belay_store_be64(row + 9, key.hash.lo);
-    belay_store_be32(row + 17, key.sub);
-    world_ok(w, belay_state_reserve(w->b->state, 256, 1, &w->err));
-    belay_state_put(w->b->state, BELAY_TABLE_POISON, belay_str((const char *)row, sizeof row), BELAY_STR("nonsense"));
-    w->b->poison_count = 0;
-    poison_load(w->b); /* as at a start */
-    assert_true(belay_broker_unreadable_news(w->b, &named, &more));
-    assert_str(named, "the count of a payload that failed in billing: it begins anew");
-    assert_int_equal(more, 0);
-    assert_false(belay_broker_unreadable_news(w->b, &named, &more));
+    put_row(w, key, BELAY_POISON_PAYLOAD, BELAY_STR("nonsense"));
+    assert_told_at_the_start(w, "the count of a payload that failed in billing: it begins anew");
     assert_int_equal(fails(w, key, "c", 3, &arena).p.count, 1);
+    belay_arena_deinit(&arena);
+}
+
+static void a_count_of_requests_that_cannot_be_read_is_called_so(void **state)
+{
+    struct world *w = *state;
+    put_row(w, (struct belay_poison_key){ BELAY_POISON_REQUEST, { 0, 7 }, 0 }, BELAY_POISON_REQUEST, BELAY_STR("nonsense"));
+    assert_told_at_the_start(w, "the count of a request that the process did not survive: it begins anew");
+}
+
+/* Its value can be read, but not what it counts: nobody is shown it. */
+static void a_row_of_a_kind_that_is_none_cannot_be_read(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_poison p;
+    struct belay_str value;
+    uint8_t row[21];
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    struct belay_poison_key key = key_of(w, BELAY_POISON_PAYLOAD, 1), at = { 0 };
+    fails(w, key, "a", 3, &arena);
+    assert_true(belay_state_get(w->b->state, BELAY_TABLE_POISON, raw_row(&key, BELAY_POISON_PAYLOAD, row), &value));
+    put_row(w, key, 9, belay_arena_str(&arena, value));
+    assert_told_at_the_start(w, "the count of something unknown that failed in billing: it begins anew");
+    assert_true(belay_poison_next(w->b, &at, w->now, &arena, &p));
+    assert_int_equal(p.key.kind, BELAY_POISON_PAYLOAD);
+    assert_false(belay_poison_next(w->b, &at, w->now, &arena, &p));
     belay_arena_deinit(&arena);
 }
 
@@ -204,6 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(the_third_message_trips_and_a_message_counts_once),
         WORLD_TEST(a_count_that_cannot_be_read_is_told_at_the_start_and_begins_anew),
+        WORLD_TEST(a_count_of_requests_that_cannot_be_read_is_called_so),
+        WORLD_TEST(a_row_of_a_kind_that_is_none_cannot_be_read),
         WORLD_TEST(the_window_is_over_and_it_begins_anew),
         WORLD_TEST(what_is_cleared_is_gone),
         WORLD_TEST(rows_are_listed_in_order),
