@@ -16,6 +16,7 @@ struct alert {
     struct belay_str key, subject; /* behind the struct; the key ends with the subject */
     enum belay_alert_state state;
     bool breach, seen;
+    bool held; /* its notice had no room in this round */
     belay_time since, told_at;
     belay_time due_at; /* since when there is news; 0: none */
     double value, told_value;
@@ -212,14 +213,22 @@ static struct alert *begin(struct belay_alerts *a, const struct belay_alert_def 
     return x;
 }
 
+/* What was news of the other state is none of this one: its notice waits for others from now on. */
+static void turn(struct alert *x, enum belay_alert_state state)
+{
+    if (x->state != state)
+        x->due_at = 0;
+    x->state = state;
+}
+
 /* The figure is on the wrong side of the bound. */
 static void breach(struct alert *x, belay_time now)
 {
     if (x->state == BELAY_ALERT_OVER) /* before anybody was told that it was over: it never was */
-        x->state = BELAY_ALERT_FIRING;
+        turn(x, BELAY_ALERT_FIRING);
     x->breach = true;
     if (x->state == BELAY_ALERT_PENDING && now >= belay_time_add_ms(x->since, (int64_t)x->def->for_ms))
-        x->state = BELAY_ALERT_FIRING;
+        turn(x, BELAY_ALERT_FIRING);
 }
 
 /* It is on the right side again. */
@@ -229,7 +238,7 @@ static void fine(struct belay_alerts *a, struct alert *x)
     if (x->state == BELAY_ALERT_PENDING || (x->state == BELAY_ALERT_FIRING && x->told == 0))
         forget(a, x);
     else
-        x->state = BELAY_ALERT_OVER;
+        turn(x, BELAY_ALERT_OVER);
 }
 
 static bool wrong_side(const struct belay_alert_def *def, double value)
@@ -341,6 +350,7 @@ void belay_alerts_sampled(struct belay_alerts *a, belay_time now)
     for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
         struct alert *x = alert_of(n);
         n = n->next;
+        x->held = false;
         if (x->def->on == BELAY_ALERT_EVENT)
             look_at_window(a, x, now);
         else if (!x->seen)
@@ -457,7 +467,7 @@ bool belay_alerts_next(struct belay_alerts *a, belay_time now, struct belay_aler
     look_for_news(a, now);
     for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next) {
         const struct alert *x = alert_of(n);
-        if (!is_told(a, x, now) || !is_ripe(a, x, now))
+        if (x->held || !is_told(a, x, now) || !is_ripe(a, x, now))
             continue;
         gather(a, x, now, ret_notice);
         return true;
@@ -496,6 +506,19 @@ void belay_alerts_told(struct belay_alerts *a, const struct belay_alert_notice *
         x->told_at = now;
         x->told_value = x->value;
         x->due_at = 0;
+    }
+    BELAY_ASSERT(count == notice->count);
+}
+
+void belay_alerts_held(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now)
+{
+    uint32_t count = 0;
+    for (struct belay_list *n = a->alerts.next; n != &a->alerts; n = n->next) {
+        struct alert *x = alert_of(n);
+        if (!is_of(x, notice) || !is_told(a, x, now))
+            continue;
+        x->held = true;
+        count++;
     }
     BELAY_ASSERT(count == notice->count);
 }

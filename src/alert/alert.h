@@ -78,6 +78,8 @@ void belay_alerts_each(struct belay_alerts *a, const struct belay_alert_notice *
                        void (*each)(void *arg, const struct belay_alert *alert), void *arg);
 /* It was told, with all its subjects. OVER: they are forgotten. */
 void belay_alerts_told(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now);
+/* There was no room for it: the next ones come now, it is offered again after belay_alerts_sampled. */
+void belay_alerts_held(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now);
 
 /* What is not told for now, also alerts that come only then. They outlive a configure: one may name a rule that is not
  * there (any more). */

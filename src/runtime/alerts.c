@@ -348,16 +348,30 @@ static bool tell(struct alerts *a, struct belay_engine *e, const struct belay_al
     belay_buf_deinit(&t.subjects);
     if (status != BELAY_OK && status != BELAY_NOTFOUND)
         return false;
-    a->waits = false;
     belay_alerts_each(a->rules, x, now, log_subject, &t);
     belay_counter_add_owned(a->told, 1);
     belay_alerts_told(a->rules, x, now);
     return true;
 }
 
-void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
+/* A channel whose queue is full holds back its own notices, and no other's. */
+static void tell_news(struct alerts *a, struct belay_engine *e, belay_time now)
 {
     struct belay_alert_notice x;
+    bool waits = false;
+    for (int told = 0; told < TELL_MAX && belay_alerts_next(a->rules, now, &x);) {
+        if (tell(a, e, &x, now)) {
+            told++;
+        } else {
+            belay_alerts_held(a->rules, &x, now);
+            waits = true;
+        }
+    }
+    a->waits = waits;
+}
+
+void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
+{
     belay_time now = forward(a, wall);
     if (!a->definitions || now - a->round_at < ROUND_US)
         return;
@@ -367,9 +381,7 @@ void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
     alerts_look(a->rules, e, a->listeners, a->certificates, now);
     look_at_reloads(a, now);
     belay_alerts_sampled(a->rules, now);
-    for (int i = 0; i < TELL_MAX && belay_alerts_next(a->rules, now, &x); i++)
-        if (!tell(a, e, &x, now))
-            break;
+    tell_news(a, e, now);
     belay_gauge_set(a->firing, belay_alerts_firing(a->rules));
 }
 

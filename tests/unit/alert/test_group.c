@@ -110,6 +110,35 @@ static void what_is_over_is_told_together_and_in_its_own_time(void **state)
     assert_int_equal(belay_alerts_firing(a), 0);
 }
 
+/* That it is over is news of its own: it waits for others from then on, whatever news there was before. */
+static void what_is_over_waits_from_when_it_was(void **state)
+{
+    (void)state;
+    round_of("a", 1 * SECOND);
+    assert_string_equal(told(6 * SECOND), "firing 1 of 1: a ");
+    belay_alerts_sample(a, BELAY_ALERT_LETTERS, BELAY_STR("a"), 2, 310 * SECOND); /* it grew: news */
+    round_of("", 310 * SECOND);
+    round_of("", 313 * SECOND); /* no longer sampled: over */
+    assert_string_equal(told(317 * SECOND), "");
+    assert_string_equal(told(318 * SECOND), "resolved 1 of 0: a ");
+}
+
+static void a_notice_that_had_no_room_holds_back_no_other(void **state)
+{
+    (void)state;
+    struct belay_alert_notice n;
+    belay_alerts_sample(a, BELAY_ALERT_DISK_FREE, BELAY_STR("x"), 7, SECOND);
+    round_of("a", SECOND);
+    belay_alerts_sample(a, BELAY_ALERT_DISK_FREE, BELAY_STR("x"), 7, 6 * SECOND);
+    assert_true(belay_alerts_next(a, 6 * SECOND, &n));
+    assert_int_equal(n.def->on, BELAY_ALERT_DISK_FREE);
+    belay_alerts_held(a, &n, 6 * SECOND);
+    assert_string_equal(told(6 * SECOND), "firing 1 of 1: a ");
+    assert_string_equal(told(6 * SECOND), ""); /* not again in this round */
+    belay_alerts_sampled(a, 7 * SECOND);
+    assert_string_equal(told(7 * SECOND), "firing 1 of 1: x "); /* in the next */
+}
+
 static void what_is_over_before_its_notice_went_is_in_none(void **state)
 {
     (void)state;
@@ -272,6 +301,8 @@ int main(void)
         T(those_that_fire_together_are_told_together),
         T(who_comes_later_waits_for_the_next_notice_of_the_rule),
         T(what_is_over_is_told_together_and_in_its_own_time),
+        T(what_is_over_waits_from_when_it_was),
+        T(a_notice_that_had_no_room_holds_back_no_other),
         T(what_is_over_before_its_notice_went_is_in_none),
         T(the_worst_figure_and_the_oldest_time_are_the_notice_s),
         T(our_own_flows_have_a_notice_of_their_own),
