@@ -114,7 +114,8 @@ static bool is_backup(const struct keeper *k)
 static void run(struct belay_job *job)
 {
     struct keeper *k = BELAY_CONTAINER_OF(job, struct keeper, job);
-    k->status = is_backup(k) ? backup(k, &k->err) : audit(k, &k->err);
+    if (k->status == BELAY_OK) /* else there was no plan for the files */
+        k->status = is_backup(k) ? backup(k, &k->err) : audit(k, &k->err);
     if (k->status != BELAY_OK && k->target)
         belay_backup_discard(k->target);
 }
@@ -147,9 +148,9 @@ static void done(struct belay_job *job)
         if (k->status == BELAY_OK) {
             k->bytes_total = atomic_load(&k->bytes_done) + 2 * k->plan.bytes; /* copied, and read again for the sums */
             k->wanted = k->plan.position;
-            submit(k);
-            return;
         }
+        submit(k); /* without a plan too: what was copied goes */
+        return;
     }
     end(k);
 }
@@ -175,6 +176,7 @@ static int start(struct keeper *k, struct belay_engine *e, const char *work, bel
     atomic_store(&k->bytes_done, 0);
     k->bytes_total = 0;
     k->files = k->gave_way = false;
+    k->status = BELAY_OK;
     k->engine = e;
     k->work = work;
     k->at = KEEP_WAITING;

@@ -4,6 +4,7 @@
 
 #include "store/store_impl.h"
 #include "unit/engine/bench.h"
+#include "unit/tempdir.h"
 
 static const char flows[] = "belay: 1\n"
                             "name: t\n"
@@ -159,17 +160,50 @@ static void a_backup_that_fails_lets_the_store_go(void **state)
     }
 }
 
-static void without_memory_for_its_plan_a_backup_fails(void **state)
+static bool is_there(const char *to, const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", to, name);
+    return access(path, F_OK) == 0;
+}
+
+/* A backup into to whose state was copied. */
+static void copy_state_into(struct world *w, const char *to)
+{
+    char path[64];
+    assert_ok(backup(w, to));
+    run_until_running(w);
+    assert_ok(belay_backup_open_target(w->b.disk, to, &w->k.target, &w->b.err));
+    assert_ok(belay_disk_mkdir(w->k.target, "state", &w->b.err));
+    snprintf(path, sizeof path, "%s/state/data.mdb", to);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+}
+
+/* What was copied goes, in the job: it may be many files, and large ones. */
+static void without_memory_for_its_plan_a_backup_fails_and_leaves_nothing(void **state)
 {
     struct world *w = *state;
-    assert_ok(backup(w, "/backup"));
-    run_until_running(w);
+    char to[32];
+    assert_non_null(tempdir_make(to));
+    copy_state_into(w, to);
     belay_alloc_fail_after(0);
     job_ends(w, BELAY_OK);
     belay_alloc_fail_after(UINT64_MAX);
+    assert_int_equal(w->k.at, KEEP_RUNNING);
+    assert_true(pinned(w));
+    assert_true(is_there(to, "state/data.mdb"));
+    w->job->run(w->job);
+    assert_false(is_there(to, "state/data.mdb"));
+    assert_false(is_there(to, "MANIFEST"));
+    struct belay_job *job = w->job;
+    w->job = NULL;
+    job->done(job);
     assert_int_equal(w->k.at, KEEP_FAILED);
     assert_int_equal(w->k.err.code, BELAY_NOMEM);
     assert_false(pinned(w));
+    tempdir_remove(to);
 }
 
 /* The checkpoint that it waits for may never come: there is no room for it, and the pin keeps what would make some. */
@@ -275,7 +309,7 @@ int main(void)
         TEST(an_audit_waits_ten_seconds_for_a_checkpoint_and_says_why_it_ends),
         TEST(a_backup_pins_the_store_until_all_is_copied),
         TEST(a_backup_that_fails_lets_the_store_go),
-        TEST(without_memory_for_its_plan_a_backup_fails),
+        TEST(without_memory_for_its_plan_a_backup_fails_and_leaves_nothing),
         TEST(a_backup_gives_way_while_it_still_waits),
         TEST(a_running_backup_gives_way_and_an_audit_need_not),
         TEST(who_stops_ends_what_is_under_way_and_begins_nothing),
