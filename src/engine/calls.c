@@ -135,9 +135,8 @@ void engine_calls_free(struct belay_engine *e)
 
 /* ---- runs ---- */
 
-void engine_call_unwant(struct belay_engine *e, struct engine_run *r)
+void engine_call_unwant(struct engine_run *r)
 {
-    (void)e;
     BELAY_ASSERT(r->state == RUN_QUEUED);
     engine_turn_remove(r);
 }
@@ -180,7 +179,7 @@ static bool grant(struct belay_engine *e, struct engine_connection *connection, 
         }
         return false;
     }
-    engine_call_unwant(e, r);
+    engine_call_unwant(r);
     engine_run_move(e, r, RUN_CALLING);
     engine_turn_taken(connection, retry);
     r->call = c;

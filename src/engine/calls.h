@@ -36,7 +36,7 @@ struct engine_call {
 /* The run waits for a slot of the connection its verdict names. */
 int engine_call_want(struct belay_engine *e, struct engine_run *r);
 /* The run does not want its slot any more. */
-void engine_call_unwant(struct belay_engine *e, struct engine_run *r);
+void engine_call_unwant(struct engine_run *r);
 /* Ends the call of a run early. `orphan`: the run does not wait for the outcome. */
 void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orphan);
 /* Calls of sagas, then of runs, as slots are free; false: nothing more now. */

@@ -66,7 +66,7 @@ void engine_run_move(struct belay_engine *e, struct engine_run *r, enum engine_r
     if (r->state == RUN_ADMITTING)
         engine_api_leave(r);
     if (r->state == RUN_QUEUED && r->turn)
-        engine_call_unwant(e, r);
+        engine_call_unwant(r);
     belay_list_unlink(&r->node);
     belay_sm_move(states, &r->state, to);
     struct belay_list *list = list_of(e, to);
