@@ -33,6 +33,12 @@ static void listen_for_interrupts(void)
     signal(SIGTERM, on_interrupt);
 }
 
+static void ignore_interrupts_no_more(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
 /* ---- progress ---- */
 
 struct progress {
@@ -125,25 +131,42 @@ static int status_named(struct belay_str name)
     return BELAY_IO;
 }
 
-/* Once; that it has ended, and how, the next look says. */
-static void cancel(const char *data_dir)
+enum cancelling { NOT_ASKED, REFUSED, HEARD };
+
+static void tell_refused(const struct answer *a)
 {
-    static bool asked;
+    struct belay_str detail = json_text(a->json, "detail");
+    fprintf(stderr, "belay store backup: it cannot be cancelled just now, and is asked again: %.*s (%u)\n"
+            "Ctrl-C again ends this command; the backup goes on\n", BELAY_STR_ARG(detail), a->status);
+}
+
+/* Until it is heard: just now there may be no room for it. That it has ended, and how, the next look says. From here on the
+ * next Ctrl-C ends this command. */
+static enum cancelling cancel(const char *data_dir, enum cancelling before)
+{
     struct answer a;
-    if (asked)
-        return;
-    asked = true;
-    end_progress();
-    if (client_post(data_dir, "/backup/cancel", "{\"reason\":\"interrupted\"}", &a) == EXIT_OK)
-        answer_free(&a);
+    if (before == HEARD)
+        return HEARD;
+    if (before == NOT_ASKED)
+        end_progress();
+    int code = client_ask(data_dir, "/backup/cancel", "{\"reason\":\"interrupted\"}", &a);
+    ignore_interrupts_no_more();
+    if (code != EXIT_OK)
+        return REFUSED; /* nobody is there: the look says so */
+    bool heard = a.status < 400 || a.status == 404; /* it has ended already */
+    if (!heard && before == NOT_ASKED)
+        tell_refused(&a);
+    answer_free(&a);
+    return heard ? HEARD : REFUSED;
 }
 
 static int wait_for_it(const char *data_dir, const char *to, bool json)
 {
+    enum cancelling cancelling = NOT_ASKED;
     struct answer a;
     for (;;) {
         if (interrupted)
-            cancel(data_dir);
+            cancelling = cancel(data_dir, cancelling);
         int code = client_get(data_dir, "/backup", &a);
         if (code != EXIT_OK)
             return code;

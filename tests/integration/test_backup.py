@@ -1,10 +1,13 @@
 """belay store backup and restore: while orders come in, over kill -9, and that a person looks first."""
+import fcntl
 import http.client
+import http.server
 import json
 import os
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import threading
 import time
@@ -223,6 +226,86 @@ def test_a_backup_is_cancelled_and_the_next_goes_into_the_same_folder(world, tmp
     assert running.returncode == 1 and "cancelled" in err, err
     assert belay("store", "backup", folder, data=store(world))[0] == 0
     world.start()
+
+
+class BusyAdmin(http.server.BaseHTTPRequestHandler):
+    """A running belay's admin API with a backup under way, that refuses the first of what cancels it."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.looked_at = True
+        state = "failed" if self.server.cancelled else "running"
+        self.answer(200, {"state": state, "status": "CANCELLED", "error": "it was cancelled", "bytes_done": 1, "bytes_total": 9})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        refused = self.path == "/backup/cancel" and self.server.refusals > 0
+        if self.path == "/backup/cancel":
+            self.server.asked += 1
+            self.server.refusals -= 1
+            self.server.cancelled = not refused
+        self.answer(503 if refused else 200, {"title": "Service Unavailable", "detail": "no room just now"})
+
+    def answer(self, status, body):
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(text)
+        self.close_connection = True
+
+    def address_string(self):
+        return "unix"
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def busy(tmp_path):
+    """(server, data directory) of a belay that is BusyAdmin."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lock = open(folder / "LOCK", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    server = socketserver.ThreadingUnixStreamServer(str(folder / "admin.sock"), BusyAdmin)
+    server.daemon_threads = True
+    server.looked_at, server.cancelled, server.asked, server.refusals = False, False, 0, 0
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server, str(folder)
+    server.shutdown()
+    server.server_close()
+    lock.close()
+
+
+def backup_of(folder):
+    return subprocess.Popen([BELAY, "store", "backup", folder + "/to", "--data", folder], stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def test_a_cancel_that_finds_no_room_is_asked_again(busy):
+    server, folder = busy
+    server.refusals = 2
+    running = backup_of(folder)
+    until(lambda: server.looked_at)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 1 and "cancelled" in err, err
+    assert server.asked == 3
+    assert err.count("no room just now") == 1  # said once
+
+
+def test_a_second_ctrl_c_ends_the_command_whatever_the_answer(busy):
+    server, folder = busy
+    server.refusals = 1 << 30
+    running = backup_of(folder)
+    until(lambda: server.looked_at)
+    running.send_signal(signal.SIGINT)
+    until(lambda: server.asked > 1)  # the first was heard, and refused
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == -signal.SIGINT and "goes on" in err, err
 
 
 def test_an_audit_does_not_wait_for_a_backup(world, tmp_path):
