@@ -63,9 +63,10 @@ bool engine_door_lets(struct belay_engine *e, struct engine_run *r)
         return false;
     }
     r->api = engine_api_of(e, r->request->api);
-    if (!r->api || !r->api->max_wait_ms) {
-        refuse(e, r);
-        return false;
+    if (!r->api || !r->api->max_wait_ms) { /* those who wait are of other APIs */
+        if (status == BELAY_BUSY)
+            refuse(e, r);
+        return status == BELAY_OK;
     }
     r->waits_since = e->now;
     r->waits_until = belay_time_add_ms(e->now, (int64_t)r->api->max_wait_ms);

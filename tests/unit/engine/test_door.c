@@ -8,7 +8,9 @@
     "belay: 1\n"                                                                                    \
     "name: t\n"                                                                                     \
     "topics: { jobs: { retain: 1d, discard: { reason: a test } } }\n"                               \
-    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json, max_wait: " wait " } }\n"               \
+    "apis:\n"                                                                                       \
+    "  api: { listen: '127.0.0.1:0', openapi: a.json, max_wait: " wait " }\n"                       \
+    "  hasty: { listen: '127.0.0.1:0', openapi: a.json, max_wait: 0s }\n"                           \
     "flows:\n"                                                                                      \
     "  post:\n"                                                                                     \
     "    from: { api: api, operation: a }\n"                                                        \
@@ -20,6 +22,14 @@
     "    steps:\n"                                                                                  \
     "      - map: '{% { \"n\": n } %}'\n"                                                           \
     "    reply: { status: 200 }\n"
+
+/* The same, and a second API whose callers do not wait. */
+static const char beside_one_without_a_wait[] = DOOR_YAML("1s")
+    "  hurry:\n"
+    "    from: { api: hasty, operation: a }\n"
+    "    steps:\n"
+    "      - publish: { topic: jobs }\n"
+    "    reply: { status: 202 }\n";
 
 struct crowd {
     struct bench b;
@@ -162,6 +172,29 @@ static void without_a_wait_they_are_told_at_once(void **state)
     crowd_free(c);
 }
 
+/* Others wait, and there is room again: not to wait is no reason to be sent away. */
+static void who_may_not_wait_goes_past_them_when_there_is_room(void **state)
+{
+    (void)state;
+    struct crowd *c = crowd_new(beside_one_without_a_wait);
+    struct bench *b = &c->b;
+    fill(c);
+    assert_true(stats_of(c).at_door > 0);
+    assert_int_equal(bench_ask(b, &c->peek, "nothing", NULL, "{\"n\":7}"), BELAY_NOTFOUND); /* shapes it */
+    c->peek.q.api = BELAY_STR("hasty");
+    c->peek.q.operation = BELAY_STR("a");
+    sim_jobs_finish(&b->jobs); /* the disk goes on, and with it the commit that was full */
+    belay_engine_step(b->engine, b->now);
+    bench_take(b);
+    assert_true(stats_of(c).at_door > 0);
+    assert_ok(belay_engine_request(b->engine, &c->peek.q, b->now, &b->err));
+    bench_pass_ms(b, 5);
+    assert_int_equal(b->reply_count, ASKED + 1);
+    for (unsigned i = 0; i < b->reply_count; i++)
+        assert_int_equal(b->replies[i].status, 202);
+    crowd_free(c);
+}
+
 static void at_a_stop_they_are_told(void **state)
 {
     (void)state;
@@ -183,6 +216,7 @@ int main(void)
         cmocka_unit_test(late_ones_let_the_newest_go_first),
         cmocka_unit_test(who_writes_nothing_goes_past_them),
         cmocka_unit_test(without_a_wait_they_are_told_at_once),
+        cmocka_unit_test(who_may_not_wait_goes_past_them_when_there_is_room),
         cmocka_unit_test(at_a_stop_they_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
