@@ -259,15 +259,22 @@ int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, s
     return status;
 }
 
-/* As a retry or a letter may: out of what is kept aside for what drains. */
-int belay_broker_may_fail(struct belay_broker *b, struct belay_delivery *d, size_t bytes, uint32_t records,
+/* As a retry or a letter may: out of what is kept aside for what drains. Not for a message that the record does not have:
+ * room for a large one there is only where nothing else changes. */
+int belay_broker_may_fail(struct belay_broker *b, struct belay_delivery *d, bool letter, size_t bytes, uint32_t records,
                           struct belay_err *err)
 {
     const struct entry *e = entry_of(d);
     BELAY_ASSERT(e->where == ENTRY_FLIGHT);
-    bytes += OUTCOME_BYTES + e->encoded.n + d->progress.n;
+    bytes += OUTCOME_BYTES + d->progress.n + (letter && !e->letter ? e->encoded.n : INSIDE_BYTES_MAX);
     struct cost cost = { bytes + EXCEPTION_COST.state_bytes, records + EXCEPTION_COST.changes + 8 };
-    return record_reserve(b, bytes, records + 1, cost, true, err);
+    b->unit = (struct cost){ 0 };
+    int status = belay_store_reserve(b->store, bytes, records + 2, true, err); /* the letter, and the pause it may bring */
+    if (status == BELAY_OK)
+        status = belay_state_reserve(b->state, cost.state_bytes, cost.changes, err);
+    if (status == BELAY_OK)
+        b->unit = cost; /* what is counted is the first change: a large letter behind it would not be granted any more */
+    return status;
 }
 
 void record_append(struct belay_broker *b, enum record_type type)

@@ -133,9 +133,9 @@ bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64
  * BELAY_BUSY, BELAY_NOMEM. */
 int belay_broker_begin(struct belay_broker *b, size_t bytes, uint32_t records, struct belay_delivery *d,
                        bool letter, struct belay_err *err) BELAY_MUST_CHECK;
-/* Room for d's failure, whatever it comes to, and for `bytes` in `records` counted beside it; until the next
- * reservation. Nothing is kept of the question. Errors: BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM. */
-int belay_broker_may_fail(struct belay_broker *b, struct belay_delivery *d, size_t bytes, uint32_t records,
+/* Room for d's failure (letter: it may become one, else it is tried again), and for `bytes` in `records` counted beside
+ * it; until the flush, in the place of what belay_broker_begin granted. Errors: BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM. */
+int belay_broker_may_fail(struct belay_broker *b, struct belay_delivery *d, bool letter, size_t bytes, uint32_t records,
                           struct belay_err *err) BELAY_MUST_CHECK;
 /* Would a producer be refused now? (admission at the edge: BELAY_NOSPACE, BELAY_BUSY) */
 int belay_broker_admit(struct belay_broker *b, size_t bytes, struct belay_err *err) BELAY_MUST_CHECK;

@@ -234,7 +234,7 @@ struct belay_broker {
     /* volatile */
     uint64_t incarnation;
     struct belay_buf record, message;
-    struct cost unit;            /* reserved by belay_broker_begin and not used up */
+    struct cost unit;            /* reserved by belay_broker_begin or _may_fail and not used up */
     struct belay_list gathering; /* subscriptions with gathered acks or starts */
     struct belay_list ring;      /* subscriptions that may have something to deliver */
     uint32_t ring_count;

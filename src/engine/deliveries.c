@@ -401,7 +401,8 @@ static int room_to_fail(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
     size_t bytes = belay_flow_progress(r->flow).n + POISON_BYTES;
-    int status = belay_broker_may_fail(e->broker, r->delivery, bytes, 2, &err);
+    bool letter = r->verdict == BELAY_FLOW_LETTER || engine_poison_may_trip(e, r, belay_flow_fault(r->flow));
+    int status = belay_broker_may_fail(e->broker, r->delivery, letter, bytes, 2, &err);
     return status == BELAY_OK || engine_no_room(e, status, &err) ? status : BELAY_BUSY;
 }
 

@@ -55,6 +55,12 @@ static struct belay_poison_key payload_key(struct belay_engine *e, const struct 
                                       belay_subscription_id(d->sub) };
 }
 
+static struct belay_poison_key signature_key(const struct belay_fault *fault, const struct engine_run *r)
+{
+    return (struct belay_poison_key){ BELAY_POISON_SIGNATURE, { 0, belay_fault_fingerprint(fault, r->def->name) },
+                                      belay_subscription_id(r->delivery->sub) };
+}
+
 /* ---- what counts ---- */
 
 static bool is_lasting(const struct belay_fault *f)
@@ -121,12 +127,36 @@ static bool count(struct belay_engine *e, struct engine_run *r, const struct bel
     return status == BELAY_OK && p.tripped_at;
 }
 
+/* It has tripped, or one more may do it. */
+static bool is_near(struct belay_engine *e, const struct belay_poison_key *key, uint32_t threshold)
+{
+    struct belay_arena_mark mark = belay_arena_mark(&e->arena);
+    struct belay_poison p = { 0 };
+    (void)belay_poison_get(e->broker, key, e->now, &e->arena, &p);
+    belay_arena_rewind(&e->arena, mark);
+    return p.tripped_at || p.count + 1 >= threshold;
+}
+
+bool engine_poison_may_trip(struct belay_engine *e, struct engine_run *r, const struct belay_fault *fault)
+{
+    const struct belay_poison_def *def = rules(e, r->def);
+    bool lasting = is_lasting(fault), any = belay_poison_any(e->broker);
+    if (def->action != BELAY_POISON_DEAD_LETTER || !(lasting || is_the_payloads(r, fault)))
+        return false;
+    if (any || def->same_payload <= 1) { /* a large payload takes time to read */
+        const struct belay_poison_key same = payload_key(e, r->delivery);
+        if (is_near(e, &same, def->same_payload))
+            return true;
+    }
+    const struct belay_poison_key alike = signature_key(fault, r);
+    return lasting && is_near(e, &alike, def->same_signature);
+}
+
 bool engine_poison_failed(struct belay_engine *e, struct engine_run *r, const struct belay_fault *fault,
                           struct belay_fault *ret_fault, bool *ret_pause)
 {
     const struct belay_poison_def *def = rules(e, r->def);
-    const struct belay_poison_key alike = { BELAY_POISON_SIGNATURE, { 0, belay_fault_fingerprint(fault, r->def->name) },
-                                            belay_subscription_id(r->delivery->sub) };
+    const struct belay_poison_key alike = signature_key(fault, r);
     bool lasting = is_lasting(fault), trips = false, payload = false, signature = false;
     if (lasting || is_the_payloads(r, fault)) {
         const struct belay_poison_key same = payload_key(e, r->delivery);

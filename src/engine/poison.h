@@ -10,6 +10,8 @@
 
 struct engine_run;
 
+/* Would engine_poison_failed say that it is to become a letter? Nothing is counted. */
+bool engine_poison_may_trip(struct belay_engine *e, struct engine_run *r, const struct belay_fault *fault);
 /* An attempt failed. True: it is to become a letter now, whatever its policy says; *ret_fault says why. *ret_pause: its
  * flow is to be paused, once the delivery has ended. */
 bool engine_poison_failed(struct belay_engine *e, struct engine_run *r, const struct belay_fault *fault,

@@ -22,6 +22,7 @@
 #define RUN_ARENA_CHUNK 1024
 #define UNSTALL_MAX 64
 #define STALL_AGAIN_MS 20
+#define SMALL_BYTES BELAY_KIB(64) /* of a message: what its end may write besides is about as much */
 #define UNBLOCK_MAX 64
 #define FULL_TOPICS_MAX 8
 #define BLOCKED_AGAIN_MS 20
@@ -265,6 +266,12 @@ static void block(struct belay_engine *e, struct engine_run *r)
         e->blocked_until = belay_time_add_ms(e->now, BLOCKED_AGAIN_MS);
 }
 
+/* Its room may be missing where there is plenty: what fits no overlay is granted in an empty one only. */
+static bool is_large(const struct engine_run *r)
+{
+    return (r->kind == RUN_DELIVERY ? r->delivery->message.body.n : r->request->body.n) > SMALL_BYTES;
+}
+
 bool engine_run_enact(struct belay_engine *e, struct engine_run *r)
 {
     int status;
@@ -283,11 +290,11 @@ bool engine_run_enact(struct belay_engine *e, struct engine_run *r)
         return true;
     }
     engine_run_move(e, r, RUN_STALLED);
-    return status != BELAY_BUSY;
+    return status != BELAY_BUSY || is_large(r);
 }
 
-/* In turn; a store that is busy is so for all (the next turn begins with another), a full one may have room for what only
- * acknowledges. */
+/* In turn; a store that is too busy for something small is so for all (the next turn begins with another), a full one may
+ * have room for what only acknowledges. */
 uint32_t engine_runs_unstall(struct belay_engine *e)
 {
     uint32_t count = e->stalled_count < UNSTALL_MAX ? e->stalled_count : UNSTALL_MAX;

@@ -101,7 +101,7 @@ int engine_run_begin(struct belay_engine *e, struct engine_run *r, struct belay_
 /* One step of the flow and what follows from it. outcome: NULL at first. */
 void engine_run_go(struct belay_engine *e, struct engine_run *r,
                    const struct belay_call_outcome *outcome);
-/* False: the store is busy, as it will be for others; the run is stalled. */
+/* False: the store is busy, as it will be for others: what was asked for is small. The run is stalled. */
 bool engine_run_enact(struct belay_engine *e, struct engine_run *r);
 void engine_run_stall(struct belay_engine *e, struct engine_run *r);
 /* Tries what stalled again. Returns how many are no longer. */

@@ -307,6 +307,119 @@ static void a_failure_that_finds_no_room_is_told_and_counted_once(void **state)
     bench_deinit(&b);
 }
 
+#define LARGE_BYTES 100000
+
+static void post_large(struct bench *b)
+{
+    static char body[LARGE_BYTES + 1];
+    memset(body, ' ', LARGE_BYTES);
+    memcpy(body, "{\"n\":0}", 7);
+    post(b, body);
+}
+
+static void open_with_overlay(struct bench *b, const char *yaml, size_t bytes)
+{
+    bench_init(b, yaml);
+    bench_die(b);
+    b->overlay_bytes_max = bytes;
+    bench_open(b);
+}
+
+/* No job ends meanwhile: the disk is slow. */
+static void fails_now(struct bench *b, unsigned call, enum belay_class class_, const char *type, uint32_t status)
+{
+    const struct belay_call_outcome o = { .id = b->calls[call].id, .class_ = class_, .status = status,
+                                          .type = belay_str_c(type), .description = BELAY_STR("bad"),
+                                          .endpoint = BELAY_STR("test") };
+    belay_engine_outcome(b->engine, &o, b->now);
+}
+
+/* A checkpoint is through, and of changes behind it there is this call's retry: what is larger than an overlay gets
+ * none now. */
+static void a_retry_is_all_there_is(struct bench *b, unsigned call)
+{
+    uint64_t before = bench_stats(b, "handle").waiting;
+    fails_now(b, call, BELAY_CLASS_TRANSIENT, "HTTP:UNAVAILABLE", 503);
+    for (int i = 0; i < 10; i++)
+        bench_pass_ms(b, 20);
+    assert_true(bench_stats(b, "handle").waiting > before);
+}
+
+/* A retry's record has no message of this size: nor does it ask for room for one. */
+static void a_large_message_waits_for_its_retry_however_little_room_there_is(void **state)
+{
+    struct bench b;
+    (void)state;
+    open_with_overlay(&b, stalling, BELAY_KIB(96));
+    post_large(&b);
+    post(&b, "{\"n\":1}");
+    assert_int_equal(b.call_count, 2);
+    a_retry_is_all_there_is(&b, 1);
+    fails_now(&b, 0, BELAY_CLASS_TRANSIENT, "HTTP:UNAVAILABLE", 503);
+    assert_int_equal(bench_stats(&b, "handle").waiting, 2);
+    assert_int_equal(bench_stats(&b, "handle").in_flight, 0);
+    bench_deinit(&b);
+}
+
+/* What trips is a letter, and that has the message: it waits for the room, with nothing told, and is told once. */
+static void a_large_message_that_trips_waits_for_room_for_its_letter(void **state)
+{
+    struct bench b;
+    (void)state;
+    open_with_overlay(&b, stalling, BELAY_KIB(96));
+    for (int i = 0; i < 6; i++) {
+        post(&b, "{\"good\":true}");
+        bench_answer(&b, bench_call_last(&b)->id, "{}");
+    }
+    post_large(&b);
+    post(&b, "{\"n\":1}");
+    post_large(&b);
+    assert_int_equal(b.call_count, 9);
+    fails_now(&b, 6, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 500);
+    bench_go(&b);
+    a_retry_is_all_there_is(&b, 7);
+    assert_int_equal(bench_stats(&b, "handle").waiting, 2);
+    fails_now(&b, 8, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 500);
+    assert_int_equal(bench_stats(&b, "handle").waiting, 2);
+    assert_int_equal(bench_stats(&b, "handle").in_flight, 1);
+    assert_false(bench_saw_event(&b, "poison.payload"));
+    for (int i = 0; i < 10; i++)
+        bench_pass_ms(&b, 20);
+    assert_int_equal(bench_stats(&b, "handle").in_flight, 0);
+    assert_int_equal(bench_stats(&b, "handle").dead + bench_stats(&b, "handle").parked, 1);
+    assert_int_equal(count_events(&b, "poison.payload"), 1);
+    bench_deinit(&b);
+}
+
+/* What is too large for the room there is says nothing of those behind it. */
+static void a_large_letter_that_finds_no_room_does_not_hold_up_small_ones(void **state)
+{
+    struct bench b;
+    (void)state;
+    open_with_overlay(&b, stalling, BELAY_KIB(64));
+    post_large(&b);
+    for (int i = 1; i < STALLED; i++) {
+        char body[32];
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        post(&b, body);
+    }
+    assert_int_equal(b.call_count, STALLED);
+    fails_now(&b, 1, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400); /* the first round of the stalled ends with it */
+    fails_now(&b, 0, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400); /* the second begins with it */
+    for (unsigned i = 2; i < STALLED; i++)
+        fails_now(&b, i, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 400);
+    assert_int_equal(bench_stats(&b, "handle").in_flight, STALLED);
+    for (int i = 0; i < 2; i++) { /* the checkpoint is begun, and does not end: now the overlay has room for small ones */
+        b.now = belay_time_add_ms(b.now, 20);
+        belay_engine_step(b.engine, b.now);
+    }
+    assert_true(bench_stats(&b, "handle").in_flight < STALLED);
+    for (int i = 0; i < 10; i++)
+        bench_pass_ms(&b, 20);
+    assert_int_equal(bench_stats(&b, "handle").in_flight, 0);
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +432,9 @@ int main(void)
         cmocka_unit_test(alert_tells_and_does_nothing),
         cmocka_unit_test(a_quarantined_payload_is_refused_as_well),
         cmocka_unit_test(a_failure_that_finds_no_room_is_told_and_counted_once),
+        cmocka_unit_test(a_large_message_waits_for_its_retry_however_little_room_there_is),
+        cmocka_unit_test(a_large_message_that_trips_waits_for_room_for_its_letter),
+        cmocka_unit_test(a_large_letter_that_finds_no_room_does_not_hold_up_small_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
