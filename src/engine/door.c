@@ -4,6 +4,9 @@
  * waits as long as its API lets it (max_wait), in the order they came, the newest first once they are late (apis.c).
  * What only reads goes past them.  A full disk is no matter of milliseconds: that is told at once.
  *
+ * After a crash nobody goes past before it is written down what the last process died of, as messages wait for that: a
+ * request that kills as it is begun would else die before its death counts, at each start anew.
+ *
  * Their bodies are the server's, which holds BELAY_HTTP_BODIES_BYTES_DEFAULT at most.  Invariant (engine_door_check):
  * the list holds the runs that are AT_DOOR, each is counted by its API and has an end.
  */
@@ -12,6 +15,9 @@
 #include "base/assert.h"
 #include "base/planted.h"
 #include "engine/apis.h"
+#include "engine/flight.h"
+#include "engine/isolate.h"
+#include "engine/poison.h"
 #include "engine/requests.h"
 #include "engine/room.h"
 #include "engine/runs.h"
@@ -33,11 +39,20 @@ int engine_door_room(struct belay_engine *e, const struct belay_flow_def *def, s
     return writes(def) ? belay_broker_admit(e->broker, body_bytes + BESIDE_BYTES, err) : BELAY_OK;
 }
 
+/* Is it written down what the last process died of? Steps see to that (engine_flight_is_known). */
+static bool knows(const struct belay_engine *e)
+{
+    return !engine_is_uncounted(e) && !e->crash_position;
+}
+
 static void refuse(struct belay_engine *e, struct engine_run *r)
 {
     if (r->api)
         r->api->refused++;
-    engine_request_refuse(e, r, 503, "overloaded", BELAY_STR("more is sent than the disk takes in time"), RETRY_AFTER_MS);
+    engine_request_refuse(e, r, 503, "overloaded",
+                          knows(e) ? BELAY_STR("more is sent than the disk takes in time")
+                                   : BELAY_STR("the server has just started again after a crash"),
+                          RETRY_AFTER_MS);
 }
 
 /* Not a matter of waiting. */
@@ -53,9 +68,9 @@ static void refuse_for(struct belay_engine *e, struct engine_run *r, int status,
 bool engine_door_lets(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
-    if (!writes(r->def))
+    if (knows(e) && !writes(r->def))
         return true;
-    int status = engine_door_room(e, r->def, r->request->body.n, &err);
+    int status = knows(e) ? engine_door_room(e, r->def, r->request->body.n, &err) : BELAY_BUSY;
     if (status == BELAY_OK && !e->door_count)
         return true;
     if (status != BELAY_OK && status != BELAY_BUSY) {
@@ -101,6 +116,8 @@ static struct engine_run *next(const struct belay_engine *e)
 void engine_door_open(struct belay_engine *e)
 {
     struct belay_err err;
+    if (!e->door_count || !engine_flight_is_known(e))
+        return;
     while (e->door_count && !e->failed) {
         struct engine_run *r = next(e);
         int status = engine_door_room(e, r->def, r->request->body.n, &err);
@@ -109,7 +126,7 @@ void engine_door_open(struct belay_engine *e)
         engine_run_move(e, r, RUN_AT_WORK);
         if (status != BELAY_OK)
             refuse_for(e, r, status, &err);
-        else if (engine_api_admit(e, r))
+        else if (!engine_poison_refuses(e, r) && engine_api_admit(e, r)) /* its death may have been counted meanwhile */
             engine_request_begin(e, r);
         if (r->state == RUN_STALLED)
             return; /* it needed more than was thought: so would the others */

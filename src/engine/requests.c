@@ -227,7 +227,8 @@ static int enact_done(struct belay_engine *e, struct engine_run *r)
     else if (status != BELAY_OK)
         return no_room(e, r, status);
     else if (!e->failed) {
-        engine_poison_request_succeeded(e, r);
+        if (r->reply.status < 400) /* what fails in order has not shown that it does not kill */
+            engine_poison_request_succeeded(e, r);
         if (r->reply.body.n <= KEPT_ANSWER_BYTES)
             let_flow_go(r);
         answer(e, r);

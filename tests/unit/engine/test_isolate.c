@@ -66,6 +66,12 @@ static const char blind[] = "belay: 1\n"
                             "topics: { things: { retain: 1d }, copies: { retain: 1d } }\n"
                             "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
                             "crash_loop: { after: 1 }\n" FLOWS;
+static const char sorry[] = HEAD "flows:\n"
+                                 "  ask:\n"
+                                 "    from: { api: api, operation: b }\n"
+                                 "    steps:\n"
+                                 "      - call: { connection: out, method: GET, path: /ask }\n"
+                                 "    reply: { status: 500 }\n";
 static const char thrice[] = HEAD "crash_loop: { after: 1 }\n" FLOWS "    crash_loop: { after: 3 }\n";
 
 static void post(struct bench *b, const char *id)
@@ -424,6 +430,64 @@ static void a_request_that_was_alone_at_two_deaths_is_refused(void **state)
     bench_deinit(&b);
 }
 
+static struct belay_api_stats api_stats(struct bench *b)
+{
+    struct belay_api_stats s;
+    assert_true(belay_engine_api_stats(b->engine, 0, &s));
+    return s;
+}
+
+/* Or one that kills as it is begun, before that is durable, would do so for ever: each start would count the same death. */
+static void a_request_is_not_begun_before_the_death_is_known(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    bench_init(&b, plain);
+    for (int i = 0; i < 2; i++) {
+        (void)ask_again(&b, &r, "{\"id\":\"deadly\"}");
+        assert_int_equal(b.call_count, 1);
+        bench_request_free(&r);
+        bench_crash(&b);
+        b.call_count = 0;
+        assert_ok(bench_ask(&b, &r, "b", NULL, "{\"id\":\"deadly\"}")); /* it comes before the engine has stepped once */
+        if (i == 1)
+            break;
+        assert_int_equal(api_stats(&b).at_door, 1);
+        assert_int_equal(api_stats(&b).running, 0);
+        bench_request_free(&r);
+        bench_crash(&b); /* of something else: it is the same death */
+        b.call_count = 0;
+    }
+    bench_go(&b);
+    assert_int_equal(b.call_count, 0);
+    assert_int_equal(bench_reply_last(&b)->status, 422);
+    bench_request_free(&r);
+    bench_deinit(&b);
+}
+
+static void an_answer_that_is_an_error_does_not_forget_the_death(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    bench_init(&b, sorry);
+    for (int i = 0; i < 2; i++) {
+        (void)ask_again(&b, &r, "{}");
+        assert_int_equal(b.call_count, 1);
+        bench_answer(&b, bench_call_last(&b)->id, "{}");
+        assert_int_equal(bench_reply_last(&b)->status, 500);
+        bench_request_free(&r);
+        (void)ask_again(&b, &r, "{}");
+        dies(&b);
+        bench_request_free(&r);
+    }
+    assert_int_equal(ask_again(&b, &r, "{}")->status, 422);
+    assert_int_equal(b.call_count, 0);
+    bench_request_free(&r);
+    bench_deinit(&b);
+}
+
 static void success_forgets_the_death_of_a_request(void **state)
 {
     struct bench b;
@@ -651,6 +715,8 @@ int main(void)
         cmocka_unit_test(a_saga_beside_a_message_was_not_alone),
         cmocka_unit_test(requests_go_on_but_for_their_calls),
         cmocka_unit_test(a_request_that_was_alone_at_two_deaths_is_refused),
+        cmocka_unit_test(a_request_is_not_begun_before_the_death_is_known),
+        cmocka_unit_test(an_answer_that_is_an_error_does_not_forget_the_death),
         cmocka_unit_test(success_forgets_the_death_of_a_request),
         cmocka_unit_test(a_request_that_had_company_is_innocent),
         cmocka_unit_test(what_kills_and_may_not_be_repeated_is_a_question_when_it_is_replayed),
