@@ -69,7 +69,40 @@ static void show_trouble(struct trace *t, struct belay_subscription *sub, uint64
     belay_arena_rewind(&t->q->arena, mark);
 }
 
-static void show_state(struct trace *t, struct belay_subscription *sub, uint64_t sequence)
+/* Why its flow does not take it: paused, or its lane is. Of one that is not at its end. */
+static void show_hindrance(struct trace *t, struct belay_subscription *sub, uint64_t sequence, const struct belay_message *m)
+{
+    struct belay_broker *b = belay_engine_broker(t->engine);
+    struct belay_subscription_stats stats;
+    struct belay_lane lane;
+    struct belay_err err;
+    if (belay_broker_subscription_stats(b, belay_subscription_id(sub) - 1, &stats) && stats.paused.n)
+        show_text(&t->out, "paused", stats.paused);
+    struct belay_arena_mark mark = belay_arena_mark(&t->q->arena);
+    struct belay_str key = belay_engine_lane_key(t->engine, sub, m, &t->q->arena);
+    if (key.n && belay_broker_lane_get(b, sub, key, &t->q->arena, &lane, &err) == BELAY_OK
+        && (lane.head || lane.state == BELAY_LANE_HAND)) {
+        char why[512];
+        belay_engine_lane_why(t->engine, &lane, why, sizeof why);
+        belay_json_key(&t->out, "lane");
+        belay_json_begin_object(&t->out);
+        show_text(&t->out, "key", lane.key);
+        show_text(&t->out, "state", belay_str_c(belay_lane_state_name(lane.state)));
+        show_uint(&t->out, "head", lane.head);
+        belay_json_key(&t->out, "is_head");
+        belay_json_put_bool(&t->out, lane.head == sequence);
+        show_text(&t->out, "why", belay_str_c(why));
+        belay_json_end_object(&t->out);
+    }
+    belay_arena_rewind(&t->q->arena, mark);
+}
+
+static bool is_open(enum belay_message_state state)
+{
+    return state == BELAY_MESSAGE_QUEUED || state == BELAY_MESSAGE_HELD || state == BELAY_MESSAGE_WAITING;
+}
+
+static void show_state(struct trace *t, struct belay_subscription *sub, uint64_t sequence, const struct belay_message *m)
 {
     uint32_t attempts = 0;
     enum belay_message_state state = belay_broker_state_of(belay_engine_broker(t->engine), sub, sequence, &attempts);
@@ -81,17 +114,19 @@ static void show_state(struct trace *t, struct belay_subscription *sub, uint64_t
     belay_json_key(&t->out, "attempts");
     belay_json_put_uint(&t->out, attempts);
     show_trouble(t, sub, sequence);
+    if (is_open(state))
+        show_hindrance(t, sub, sequence, m);
     belay_json_end_object(&t->out);
 }
 
-static void show_states(struct trace *t, uint64_t sequence)
+static void show_states(struct trace *t, uint64_t sequence, const struct belay_message *m)
 {
     struct belay_broker *b = belay_engine_broker(t->engine);
     struct belay_subscription *sub;
     belay_json_key(&t->out, "subscriptions");
     belay_json_begin_array(&t->out);
     for (uint32_t i = 0; (sub = belay_broker_topic_subscription(b, t->topic, i)); i++)
-        show_state(t, sub, sequence);
+        show_state(t, sub, sequence, m);
     belay_json_end_array(&t->out);
 }
 
@@ -123,7 +158,7 @@ static bool each_to_show(void *arg, uint64_t sequence, const struct belay_messag
         return false;
     if (is_wanted) {
         begin_message(t, t->topic, sequence, m);
-        show_states(t, sequence);
+        show_states(t, sequence, m);
         belay_json_end_object(&t->out);
     }
     return true;
@@ -151,7 +186,7 @@ static void show_apart(struct trace *t, struct belay_subscription *sub, struct b
     begin_message(t, topic, sequence, m);
     belay_json_key(&t->out, "subscriptions");
     belay_json_begin_array(&t->out);
-    show_state(t, sub, sequence);
+    show_state(t, sub, sequence, m);
     belay_json_end_array(&t->out);
     belay_json_end_object(&t->out);
 }
@@ -234,11 +269,30 @@ static void show_sagas(struct trace *t)
     belay_buf_deinit(&view);
 }
 
+/* Whom nobody calls now: what waits for them says only their names. */
+static void show_breakers(struct trace *t)
+{
+    struct belay_connection_stats c;
+    belay_json_key(&t->out, "breakers");
+    belay_json_begin_array(&t->out);
+    for (uint32_t i = 0; belay_engine_connection_stats(t->engine, i, &c); i++) {
+        if (c.open_until == BELAY_TIME_NEVER)
+            continue;
+        belay_json_begin_object(&t->out);
+        show_text(&t->out, "connection", c.name);
+        show_time(&t->out, "open_until", c.open_until);
+        belay_json_end_object(&t->out);
+    }
+    belay_json_end_array(&t->out);
+}
+
 static void end(struct trace *t)
 {
     belay_json_end_array(&t->out);
-    if (t->q->err.code == BELAY_OK)
+    if (t->q->err.code == BELAY_OK) {
         show_sagas(t);
+        show_breakers(t);
+    }
     belay_json_key(&t->out, "truncated");
     belay_json_put_bool(&t->out, t->truncated);
     belay_json_end_object(&t->out);

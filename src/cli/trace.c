@@ -190,11 +190,33 @@ static void say_last_fault(const belay_json *history)
     belay_buf_deinit(&line);
 }
 
+/* What keeps a message from being handled: its flow is paused, or its key stands. */
+static void say_hindrance(const belay_json *sub, const char *flag)
+{
+    struct belay_str name = json_text(sub, "name"), paused = json_text(sub, "paused");
+    const belay_json *lane = member(sub, "lane"), *head = member(lane, "is_head");
+    struct belay_str key = json_text(lane, "key"), why = json_text(lane, "why"), state = json_text(lane, "state");
+    if (paused.n)
+        printf("     the flow is paused (%.*s): belay flow resume %.*s%s\n", BELAY_STR_ARG(paused), BELAY_STR_ARG(name), flag);
+    if (is(state, "hand"))
+        printf("     its key is %.*s; when that is over: belay lane release %.*s '%.*s'%s\n", BELAY_STR_ARG(why),
+               BELAY_STR_ARG(name), BELAY_STR_ARG(key), flag);
+    else if (is(state, "parked"))
+        printf("     its key is %.*s: belay dlq show %.*s %llu%s\n", BELAY_STR_ARG(why), BELAY_STR_ARG(name),
+               (unsigned long long)json_number(lane, "head"), flag);
+    else if (lane && head && head->type == BELAY_JSON_TRUE)
+        printf("     %.*s\n", BELAY_STR_ARG(why));
+    else if (lane)
+        printf("     #%llu of its key comes first, and %.*s: belay lane show %.*s '%.*s'%s\n",
+               (unsigned long long)json_number(lane, "head"), BELAY_STR_ARG(why), BELAY_STR_ARG(name), BELAY_STR_ARG(key), flag);
+    else if (is(json_text(sub, "state"), "held"))
+        printf("     an earlier message of its key holds it: belay lane ls --flow %.*s%s\n", BELAY_STR_ARG(name), flag);
+}
+
 /* `flag`: " --data DIR" of the commands that are suggested. */
 static void say_message(const belay_json *item, const belay_json *sub, const char *flag)
 {
     struct belay_str state = json_text(sub, "state"), name = json_text(sub, "name"), topic = json_text(item, "topic");
-    struct belay_str key = json_text(member(item, "message"), "key");
     unsigned long long sequence = json_number(item, "sequence"), tries = json_number(sub, "attempts");
     if (is(state, "done") || is(state, "discarded") || is(state, "expired"))
         return;
@@ -214,12 +236,47 @@ static void say_message(const belay_json *item, const belay_json *sub, const cha
     else if (letter)
         printf("     when its cause is mended: belay dlq replay %.*s %llu%s   (show, release, discard: belay dlq --help)\n",
                BELAY_STR_ARG(name), sequence, flag);
-    if (is(state, "held"))
-        printf("     an earlier message of its key holds it: belay dlq ls --flow %.*s --key '%.*s'%s\n",
-               BELAY_STR_ARG(name), BELAY_STR_ARG(key), flag);
+    if (!letter)
+        say_hindrance(sub, flag);
 }
 
-static void say_saga(const belay_json *saga, const char *flag)
+/* The breaker that keeps it from being called: when that is over; empty: none. */
+static struct belay_str breaker_of(const belay_json *root, struct belay_str connection)
+{
+    const belay_json *list = member(root, "breakers"), *b;
+    for (size_t i = 0; (b = belay_json_at(list, i)); i++)
+        if (belay_str_eq(json_text(b, "connection"), connection))
+            return json_text(b, "open_until");
+    return BELAY_STR_NONE;
+}
+
+/* What the step of a saga under way waits for, until when, and what somebody can do who does not want to wait. */
+static void say_waits(const belay_json *root, const belay_json *saga, const char *flag)
+{
+    const belay_json *waits = member(saga, "waits"), *flight = member(waits, "in_flight");
+    struct belay_str event = json_text(waits, "event"), connection = json_text(waits, "connection");
+    struct belay_str until = json_text(waits, "until"), open = breaker_of(root, connection);
+    struct belay_str name = json_text(saga, "saga"), id = json_text(saga, "id");
+    bool running = is(json_text(saga, "state"), "running");
+    unsigned long long attempt = json_number(waits, "attempt");
+    if (event.n) {
+        printf("     it waits for a message on %.*s that fits it", BELAY_STR_ARG(event));
+        printf(until.n ? ", until %.*s: then the step has failed\n" : "\n", BELAY_STR_ARG(until));
+    } else if (connection.n && flight && flight->type == BELAY_JSON_TRUE) {
+        printf("     it waits for the answer of %.*s to try %llu\n", BELAY_STR_ARG(connection), attempt);
+    } else if (connection.n && open.n) {
+        printf("     it waits for the breaker of %.*s, open until %.*s; then try %llu\n", BELAY_STR_ARG(connection),
+               BELAY_STR_ARG(open), attempt);
+    } else if (connection.n && until.n) {
+        printf("     try %llu of its call to %.*s is due at %.*s; now: belay saga retry %.*s/%.*s%s\n", attempt,
+               BELAY_STR_ARG(connection), BELAY_STR_ARG(until), BELAY_STR_ARG(name), BELAY_STR_ARG(id), flag);
+    }
+    if (running && (event.n || open.n))
+        printf("     to give it up now, and undo what was done: belay saga abort %.*s/%.*s --reason '...'%s\n",
+               BELAY_STR_ARG(name), BELAY_STR_ARG(id), flag);
+}
+
+static void say_saga(const belay_json *root, const belay_json *saga, const char *flag)
 {
     struct belay_str state = json_text(saga, "state"), name = json_text(saga, "saga"), id = json_text(saga, "id");
     bool parked = is(state, "parked"), open = parked || is(state, "running") || is(state, "compensating");
@@ -229,7 +286,7 @@ static void say_saga(const belay_json *saga, const char *flag)
         printf(": %.*s at step %.*s since %.*s", BELAY_STR_ARG(state), BELAY_STR_ARG(json_text(saga, "step")),
                BELAY_STR_ARG(json_text(saga, "updated_at")));
     if (is(state, "running") && json_text(saga, "deadline").n)
-        printf(", given up at %.*s", BELAY_STR_ARG(json_text(saga, "deadline")));
+        printf(", given up as a whole at %.*s", BELAY_STR_ARG(json_text(saga, "deadline")));
     printf("\n");
     if (open && error) {
         struct belay_buf line;
@@ -238,6 +295,7 @@ static void say_saga(const belay_json *saga, const char *flag)
         printf("     last error: %.*s\n", (int)line.n, line.p);
         belay_buf_deinit(&line);
     }
+    say_waits(root, saga, flag);
     if (parked)
         printf("     it waits for a person's word on this %.*s: belay saga retry %.*s/%.*s%s   "
                "(or settle, skip, abort: belay saga --help)\n",
@@ -251,7 +309,7 @@ static void say_now(const belay_json *root, const char *data)
     if (data)
         snprintf(flag, sizeof flag, " --data %s", data);
     for (size_t i = 0; (one = belay_json_at(sagas, i)); i++)
-        say_saga(one, flag);
+        say_saga(root, one, flag);
     for (size_t i = 0; (one = belay_json_at(items, i)); i++)
         for (size_t n = 0; (sub = belay_json_at(member(one, "subscriptions"), n)); n++)
             say_message(one, sub, flag);

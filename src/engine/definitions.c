@@ -244,6 +244,17 @@ static int lane_key(void *arg, const struct belay_message *m, struct belay_arena
     return ok ? BELAY_OK : BELAY_INVALID;
 }
 
+struct belay_str belay_engine_lane_key(struct belay_engine *e, const struct belay_subscription *sub, const struct belay_message *m,
+                                       struct belay_arena *arena)
+{
+    const struct engine_consumer *consumer = engine_consumer_of(e, sub);
+    struct belay_str key = BELAY_STR_NONE;
+    struct belay_fault fault;
+    if (!consumer || consumer->kind != CONSUMER_FLOW || !consumer->flow->lanes.key)
+        return m->key;
+    return lane_key((void *)consumer->flow, m, arena, &key, &fault) == BELAY_OK ? key : BELAY_STR_NONE;
+}
+
 static int subscribe(struct belay_engine *e, struct consumers *list,
                      const struct belay_subscription_opt *opt, struct engine_consumer consumer,
                      struct belay_err *err)

@@ -178,6 +178,9 @@ belay_time belay_engine_now(const struct belay_engine *e);
 void belay_engine_watch(struct belay_engine *e, belay_time now);
 /* What the lane waits for, as a sentence; cut to n bytes. */
 void belay_engine_lane_why(struct belay_engine *e, const struct belay_lane *lane, char *to, size_t n);
+/* The lane that a message of its subscription belongs to, by the flow as it is now; text from arena. Empty: none. */
+struct belay_str belay_engine_lane_key(struct belay_engine *e, const struct belay_subscription *sub, const struct belay_message *m,
+                                       struct belay_arena *arena);
 struct belay_sagas *belay_engine_sagas(struct belay_engine *e);
 struct belay_store *belay_engine_store(struct belay_engine *e);
 

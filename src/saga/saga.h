@@ -126,7 +126,8 @@ bool belay_sagas_next_of(struct belay_sagas *s, struct belay_str key, belay_time
 
 /* JSON of an instance: {"id","saga","status" (the definition's word), "state", "step" (the one it
  * is at), "parked": "step"|"compensation" (what a person is asked about),
- * "started_at","updated_at","deadline", "history":[{"at","event","step","attempt","detail"}],
+ * "started_at","updated_at","deadline", "waits" (of one under way that waits: {"event": topic, "until"}, or
+ * {"connection","attempt","in_flight","until"}), "history":[{"at","event","step","attempt","detail"}],
  * "progress":[{"step","state"}], "steps":{name: result},
  * "error":{"type","step","description","endpoint","class","status","at"}}. A call's result is
  * {"status","headers","body"}, a publish's {"id","topic"}; where the step awaited an event, that is

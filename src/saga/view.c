@@ -176,6 +176,49 @@ static void put_error(struct view *v)
     belay_json_end_object(&v->o);
 }
 
+static void put_name(struct view *v, const char *key, struct belay_str name)
+{
+    belay_json_key(&v->o, key);
+    belay_json_put_str(&v->o, name);
+}
+
+/* The call it would make next; NULL: it makes none. */
+static const struct belay_call_def *call_of(const struct saga *i, const struct belay_saga_step_def *def)
+{
+    if (i->state == SAGA_COMPENSATING)
+        return def->compensate ? def->compensate->call : NULL;
+    return i->steps[i->at].state == STEP_RESOLVING ? def->resolve : def->call;
+}
+
+/* What has to happen before the step it is at goes on, and when it goes on at the latest. */
+static void put_waits(struct view *v)
+{
+    const struct saga *i = v->i;
+    if (!v->def || i->at >= i->step_count || (i->state != SAGA_RUNNING && i->state != SAGA_COMPENSATING))
+        return;
+    const struct belay_saga_step_def *def = &v->def->steps[i->at];
+    const struct saga_step *step = &i->steps[i->at];
+    const struct belay_call_def *call = call_of(i, def);
+    bool event = step->state == STEP_AWAITING && def->await, forwards = i->state == SAGA_RUNNING;
+    if (!event && !call)
+        return;
+    belay_json_key(&v->o, "waits");
+    belay_json_begin_object(&v->o);
+    if (event) {
+        put_name(v, "event", def->await->topic);
+    } else {
+        put_name(v, "connection", call->connection->name);
+        belay_json_key(&v->o, "attempt");
+        belay_json_put_uint(&v->o, (step->state == STEP_RESOLVING || !forwards ? i->attempt : step->attempts)
+                                       + (i->flight == FLIGHT_NONE));
+        belay_json_key(&v->o, "in_flight");
+        belay_json_put_bool(&v->o, i->flight != FLIGHT_NONE);
+    }
+    if (i->flight == FLIGHT_NONE && i->due != BELAY_TIME_NEVER)
+        put_time(v, "until", i->due);
+    belay_json_end_object(&v->o);
+}
+
 static void put_instance(struct view *v)
 {
     const struct saga *i = v->i;
@@ -197,6 +240,7 @@ static void put_instance(struct view *v)
     put_time(v, "updated_at", i->updated_at);
     if (i->deadline != BELAY_TIME_NEVER)
         put_time(v, "deadline", i->deadline);
+    put_waits(v);
     put_history(v);
     put_progress(v);
     put_results(v);

@@ -148,6 +148,27 @@ def test_long_lists_come_in_pages_and_each_letter_once(small):
     assert "dead" in states or "parked" in states
 
 
+def test_trace_says_who_holds_a_key_or_a_flow(small):
+    def story(key):
+        return belay("trace", key, data=small.data)[1]
+    belay("lane", "park", "work", "ann", "--reason", "stock", "--as", "bob", data=small.data, check=True)
+    small.put("x-1", "ann")
+    until(lambda: f"'ann' --data {small.data}" in story("ann"))
+    assert "its key is parked by bob" in story("ann") and "stock" in story("ann") and "belay lane release work 'ann'" in story("ann")
+    belay("lane", "release", "work", "ann", data=small.data, check=True)
+    until(lambda: shipped(small, "x-1"))
+    belay("flow", "pause", "work", "--reason", "moving", data=small.data, check=True)
+    small.put("x-2", "eve")
+    until(lambda: "the flow is paused (" in story("eve"))
+    assert "moving" in story("eve") and f"belay flow resume work --data {small.data}" in story("eve")
+    belay("flow", "resume", "work", data=small.data, check=True)
+    small.put("unshippable-1", "eve")
+    small.put("x-3", "eve")
+    letter = until(small.letters)[0]
+    until(lambda: "is held in work" in story("eve"))
+    assert f"its key is parked by letter {letter['sequence']}, HTTP:CLIENT_ERROR: belay dlq show work" in story("eve")
+
+
 def test_reload_is_all_or_nothing(small):
     def version():
         import http.client
@@ -227,6 +248,79 @@ def test_expr():
 def test_nobody_home(tmp_path):
     code, _, err = belay("status", data=str(tmp_path))
     assert code == 69 and "belay run" in err
+
+
+AWAITING = """
+topics:
+  answers: {{}}
+sagas:
+  both:
+    from: {{ queue: work }}
+    id: "{{% id %}}"
+    deadline: 2h
+    steps:
+      - name: first
+        call: {{ connection: warehouse, method: PUT, path: "/shipments/{{% id %}}" }}
+        retry: {{ max_attempts: 20, initial: 10m, max: 10m, jitter: none }}
+        compensate: {{ call: {{ connection: warehouse, method: PUT, path: "/shipments/undo-{{% id %}}" }} }}
+      - name: second
+        await: {{ topic: answers, match: "{{% id %}}", timeout: 1h }}
+"""
+
+
+class Awaiting(Small):
+    def write(self, version, more=""):
+        head, _, _ = FLOW.partition("  work:\n    from:")
+        with open(os.path.join(self.config, "belay.yaml"), "w") as f:
+            f.write((head + AWAITING).format(warehouse=self.warehouse, api=self.api, version=version))
+
+
+class Broken(Awaiting):
+    """Its breaker opens with the first failure, and the next try is due at once."""
+
+    def write(self, version, more=""):
+        super().write(version, more)
+        path = os.path.join(self.config, "belay.yaml")
+        with open(path) as f:
+            text = f.read().replace("initial: 10m, max: 10m", "initial: 10ms, max: 10ms")
+        with open(path, "w") as f:
+            f.write(text.replace("breaker: false", "breaker: { min_calls: 1, open: 10m, open_max: 10m }"))
+
+
+def test_trace_says_that_a_saga_waits_for_a_breaker(tmp_path):
+    w = Broken(str(tmp_path))
+    w.start()
+    try:
+        w.faults(warehouse={"error": 1.0})
+        for key in ("s-1", "s-2"):
+            w.put(key, key)
+            until(lambda: "it waits for the breaker of warehouse, open until " in belay("trace", key, data=w.data)[1])
+            assert f"belay saga abort both/{key} --reason '...'" in belay("trace", key, data=w.data)[1]
+        assert "; then try 1\n" in belay("trace", "s-2", data=w.data)[1]
+        assert "Call its owner; nothing is to be done here" in belay("status", data=w.data)[1]
+    finally:
+        w.stop()
+
+
+def test_trace_says_what_a_saga_waits_for(tmp_path):
+    w = Awaiting(str(tmp_path))
+
+    def story(key):
+        return belay("trace", key, data=w.data)[1]
+    w.start()
+    try:
+        w.put("s-1", "s-1")
+        until(lambda: "it waits for a message on answers that fits it, until " in story("s-1"))
+        waits, = [s["waits"] for s in belay_json("trace", "s-1", data=w.data)["sagas"]]
+        saga = belay_json("saga", "show", "both", "s-1", data=w.data)
+        assert waits == {"event": "answers", "until": waits["until"]} and waits["until"] < saga["deadline"]
+        assert "belay saga abort both/s-1 --reason '...'" in story("s-1")
+        w.faults(warehouse={"error": 1.0})
+        w.put("s-2", "s-2")
+        until(lambda: "try 2 of its call to warehouse is due at " in story("s-2"))
+        assert "belay saga retry both/s-2" in story("s-2")
+    finally:
+        w.stop()
 
 
 SAGA = """
