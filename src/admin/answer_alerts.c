@@ -24,13 +24,15 @@ static void show_to(struct belay_json_out *o, const struct belay_alert_def *def)
 
 static void show_alert(struct belay_json_out *o, const struct belay_alert *x)
 {
-    char shown[BELAY_ALERT_VALUE_BYTES];
+    char shown[BELAY_ALERT_VALUE_BYTES], hint[BELAY_ALERT_HINT_BYTES];
     belay_json_begin_object(o);
     show_text(o, "rule", x->def->name);
     show_text(o, "subject", x->subject);
     show_text(o, "state", belay_str_c(belay_alert_state_name(x->state)));
     show_text(o, "level", x->def->urgent ? BELAY_STR("error") : BELAY_STR("warn"));
     show_text(o, "summary", x->def->summary);
+    belay_alert_hint_text(x->def->hint, x->subject, hint);
+    show_text(o, "hint", belay_str_c(hint));
     belay_json_key(o, "value");
     belay_json_put_double(o, x->value);
     belay_alert_value_text(belay_alert_unit(x->def->on), x->value, shown);

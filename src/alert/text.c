@@ -73,3 +73,16 @@ void belay_alert_when_text(const struct belay_alert_def *def, char ret_text[BELA
     else
         snprintf(ret_text, n, "%s %s %s%s%s", belay_alert_on_name(def->on), def->below ? "<" : ">", bound, for_, lasts_);
 }
+
+void belay_alert_hint_text(struct belay_str hint, struct belay_str subject, char ret_text[BELAY_ALERT_HINT_BYTES])
+{
+    const struct belay_str place = BELAY_STR("{subject}");
+    size_t at = 0;
+    while (at < hint.n && !belay_str_starts(belay_str_sub(hint, at, hint.n), place))
+        at++;
+    if (at < hint.n)
+        snprintf(ret_text, BELAY_ALERT_HINT_BYTES, "%.*s%.*s%.*s", (int)at, hint.p, BELAY_STR_ARG(subject),
+                 (int)(hint.n - at - place.n), hint.p + at + place.n);
+    else
+        snprintf(ret_text, BELAY_ALERT_HINT_BYTES, "%.*s", BELAY_STR_ARG(hint));
+}

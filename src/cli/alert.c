@@ -50,6 +50,7 @@ static int list_alerts(const struct options *o)
         { "RULE", "rule", false },   { "SUBJECT", "subject", false }, { "STATE", "state", false },
         { "LEVEL", "level", false }, { "VALUE", "shown", false },     { "SINCE", "since", false },
         { "SILENT UNTIL", "silent_until", false },                    { "SUMMARY", "summary", false },
+        { "HINT", "hint", false },
     };
     return list(o, "alerts", COLUMNS(columns));
 }

@@ -3,6 +3,9 @@
  * A channel is a connection, a queue and a flow like any other, made here and called alerts.CHANNEL: a notice
  * is a durable message that is retried, goes to the next channel when its retries are exhausted, and becomes a
  * letter when there is none left. */
+#include <limits.h>
+#include <stdlib.h>
+
 #include "base/limits.h"
 #include "config/grammar.h"
 #include "config/parts.h"
@@ -140,7 +143,7 @@ static const struct {
       "messages of this flow are quarantined: they kill, or fail again and again", "belay dlq ls --flow {subject}" },
     { "clock-jumped", NULL, "clock.jumped", "0", NULL, "0s", "10m", "warn", "the machine's clock was set, or it slept", NULL },
     { "reload-failed", NULL, "config.reload_failed", "0", NULL, "0s", "10m", "warn",
-      "a changed configuration is wrong and was not taken up", "belay lint" },
+      "a changed configuration is wrong and was not taken up", NULL },
 };
 #define BUILT_IN (sizeof built_in / sizeof built_in[0])
 
@@ -612,6 +615,20 @@ static void take_rule(struct rules *r, const struct alerts_raw *section, const s
         def->on = BELAY_ALERT_ON_COUNT; /* holds the name; taken out at the end */
 }
 
+/* What is to be looked at is what this process was given; whoever is called may be in another folder. */
+static struct belay_str lint_hint(struct config *c)
+{
+    struct belay_str hint = BELAY_STR("belay lint");
+    for (uint32_t i = 0; i < c->opt->path_count; i++) {
+        char full[PATH_MAX];
+        const char *path = c->opt->paths[i], *real = realpath(path, full);
+        hint = belay_arena_printf(c->arena, "%.*s %s", BELAY_STR_ARG(hint), real ? real : path);
+    }
+    if (!hint.p)
+        config_no_memory(c);
+    return hint;
+}
+
 static void take_built_in(struct rules *r)
 {
     struct config *c = r->c;
@@ -636,6 +653,8 @@ static void take_built_in(struct rules *r)
         def.event = belay_str_c(built_in[i].event ? built_in[i].event : "");
         def.summary = belay_str_c(built_in[i].summary);
         def.hint = belay_str_c(built_in[i].hint ? built_in[i].hint : "");
+        if (belay_str_eq(def.name, BELAY_STR("reload-failed")))
+            def.hint = lint_hint(c);
         const struct config_node *to = default_to(r, NULL);
         if (to)
             config_texts(c, to, &def.to, &def.to_count);

@@ -187,18 +187,11 @@ static void put_time(struct belay_json_out *o, const char *name, belay_time t)
     put_text(o, name, belay_str_c(text));
 }
 
-/* "belay dlq ls --flow {subject}" with the subject in it. */
 static void put_hint(struct belay_json_out *o, struct belay_str hint, struct belay_str subject)
 {
-    char text[2 * BELAY_NAME_BYTES_MAX + 256];
-    const struct belay_str place = BELAY_STR("{subject}");
-    size_t at = 0;
-    while (at < hint.n && !belay_str_starts(belay_str_sub(hint, at, hint.n), place))
-        at++;
-    int n = at < hint.n ? snprintf(text, sizeof text, "%.*s%.*s%.*s", (int)at, hint.p, BELAY_STR_ARG(subject),
-                                   (int)(hint.n - at - place.n), hint.p + at + place.n)
-                        : snprintf(text, sizeof text, "%.*s", BELAY_STR_ARG(hint));
-    put_text(o, "hint", belay_str(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1));
+    char text[BELAY_ALERT_HINT_BYTES];
+    belay_alert_hint_text(hint, subject, text);
+    put_text(o, "hint", belay_str_c(text));
 }
 
 static void write_notice(struct belay_buf *out, const struct alerts *a, const struct notice *n)

@@ -183,7 +183,9 @@ def test_a_bad_reload_alerts(small, sinks):
 def test_a_good_reload_ends_the_alert_of_a_bad_one(small, sinks):
     small.write("1", ALERTS.format(port=sinks[0].port, chat=sinks[1].port) + "nonsense: 1\n")
     small.belay.send_signal(signal.SIGHUP)
-    until(lambda: told(sinks[0], "reload-failed"))
+    notice = until(lambda: told(sinks[0], "reload-failed"))[0][1]
+    assert notice["hint"] == "belay lint " + os.path.realpath(small.config), notice
+    assert notice["hint"] in belay("alert", "ls", data=small.data, check=True)[1]
     small.write("1", ALERTS.format(port=sinks[0].port, chat=sinks[1].port))
     small.belay.send_signal(signal.SIGHUP)  # its window is ten minutes
     until(lambda: told(sinks[0], "reload-failed", "resolved"))

@@ -51,6 +51,21 @@ static void a_rule_says_when_it_fires(void **state)
     }
 }
 
+static void a_hint_names_its_subject_and_never_overflows(void **state)
+{
+    char text[BELAY_ALERT_HINT_BYTES], large[2 * BELAY_ALERT_HINT_BYTES];
+    (void)state;
+    belay_alert_hint_text(BELAY_STR("belay dlq ls --flow {subject} -x"), BELAY_STR("pay"), text);
+    assert_string_equal(text, "belay dlq ls --flow pay -x");
+    belay_alert_hint_text(BELAY_STR("belay status"), BELAY_STR("pay"), text);
+    assert_string_equal(text, "belay status");
+    belay_alert_hint_text(BELAY_STR_NONE, BELAY_STR("pay"), text);
+    assert_string_equal(text, "");
+    memset(large, 'x', sizeof large);
+    belay_alert_hint_text(belay_str(large, sizeof large), BELAY_STR_NONE, text);
+    assert_int_equal(strlen(text), sizeof text - 1);
+}
+
 static void every_figure_has_a_name(void **state)
 {
     (void)state;
@@ -63,6 +78,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_figure_is_shown_with_its_unit),
         cmocka_unit_test(a_rule_says_when_it_fires),
+        cmocka_unit_test(a_hint_names_its_subject_and_never_overflows),
         cmocka_unit_test(every_figure_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
