@@ -103,8 +103,8 @@ static void show_open_breakers(const belay_json *root)
     for (size_t i = 0; (c = belay_json_at(list, i)); i++) {
         struct belay_str until = json_text(c, "open_until");
         if (until.n)
-            printf("! %.*s fails: its breaker is open until %.*s, then it is probed; messages wait, nothing is to be "
-                   "done here\n",
+            printf("! %.*s fails: its breaker is open until %.*s, then it is probed; messages wait. Call its owner; "
+                   "nothing is to be done here\n",
                    BELAY_STR_ARG(json_text(c, "name")), BELAY_STR_ARG(until));
     }
 }

@@ -105,3 +105,10 @@ def test_killed_it_says_how_to_go_on_and_leaves_nothing_behind(example):
     assert "make run" in words and not example.alive()
     example.start()
     assert example.interrupt() == 0
+
+
+def test_help_starts_nothing():
+    done = subprocess.run([RUN, "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "--data DIR" in done.stdout and "STOREFRONT_PORT" in done.stdout
+    done = subprocess.run([RUN, "--dat"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 64 and "--help" in done.stderr
