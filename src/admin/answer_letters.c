@@ -175,6 +175,34 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
     return true;
 }
 
+/* Of what was a letter and is replayed: the letter is gone until it is one again. */
+bool answer_letter_state(struct question *q, struct belay_engine *e, belay_time now)
+{
+    (void)now;
+    struct belay_broker *b = belay_engine_broker(e);
+    struct belay_letter trouble;
+    belay_time due;
+    uint64_t sequence;
+    uint32_t attempts = 0;
+    struct belay_subscription *sub = question_letter(q, e, &sequence);
+    if (!sub)
+        return true;
+    enum belay_message_state state = belay_broker_state_of(b, sub, sequence, &attempts);
+    bool known = belay_broker_trouble(b, sub, sequence, &q->arena, &trouble, &due) == BELAY_OK;
+    struct belay_json_out o = belay_json_out(&q->out);
+    belay_json_begin_object(&o);
+    show_text(&o, "state", belay_str_c(belay_message_state_name(state)));
+    show_number(&o, "attempts", attempts);
+    if (known && due != BELAY_TIME_NEVER)
+        show_time(&o, "again_at", due);
+    if (known && trouble.history_count) {
+        belay_json_key(&o, "last");
+        show_fault(&o, &trouble.history[trouble.history_count - 1].fault);
+    }
+    belay_json_end_object(&o);
+    return true;
+}
+
 /* What a person does to one letter: it and its entry in the trail happen both or neither. */
 static bool do_to_letter(struct question *q, struct belay_engine *e, belay_time now, const char *verb,
                          int (*act)(struct question *q, struct belay_broker *b, struct belay_subscription *sub,

@@ -18,6 +18,7 @@ bool answer_resume(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_seek(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letters(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_groups(struct question *q, struct belay_engine *e, belay_time now);
+bool answer_letter_state(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letter_replay(struct question *q, struct belay_engine *e, belay_time now);
 bool answer_letters_discard(struct question *q, struct belay_engine *e, belay_time now);

@@ -66,6 +66,8 @@ const struct admin_route admin_routes[] = {
     { GET("/letters/{flow}/{sequence}", "letter", answer_letter),
       .says = "one letter with message and history",
       .query = MEMBERS(FLAG("places"), REVEAL) },
+    { GET("/letters/{flow}/{sequence}/state", "letterState", answer_letter_state),
+      .says = "how the message stands, a letter or not" },
     { POST("/letters/{flow}/{sequence}/replay", "replay", answer_letter_replay),
       .says = "fresh attempts, from the failed step or the start",
       .body = MEMBERS(FLAG("from_start"), REASON) },

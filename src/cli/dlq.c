@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/client.h"
 #include "cli/letter_edit.h"
@@ -18,7 +19,7 @@ static const char help[] =
     "       belay dlq export [FILTER...] > letters.ndjson\n"
     "       belay dlq import [FILE] [--dry-run] [--reason TEXT]   what export wrote; standard input without FILE\n"
     "       belay dlq watch [FILTER...]           new letters as they come\n"
-    "       belay dlq replay FLOW SEQUENCE [--from-start | --from-step]\n"
+    "       belay dlq replay FLOW SEQUENCE [--from-start | --from-step] [--detach]\n"
     "       belay dlq replay --all [FILTER...] [--from-start]\n"
     "                        [--rate N/s] [--concurrency N] [--any-order] [--detach]\n"
     "       belay dlq replay (FLOW SEQUENCE | --all [FILTER...]) --dry-run [--from-start] [--answers FILE]\n"
@@ -46,6 +47,7 @@ static const char help[] =
     "status, step, description, attempts, created_at, headers, body, message, ... }.\n\n"
     "import makes letters of an export's lines again, with their history, under new numbers, in the flow they came from: each\n"
     "once, however often it is given (for 90 days), and none that is still there. --dry-run says what it would do.\n\n"
+    "replay and settle of one letter wait up to two seconds for what becomes of it: done, a letter again, or under way.\n\n"
     "A letter whose call may have been done (class unknown_outcome) is not replayed by number, and by --all only with\n"
     "--error class:unknown_outcome: `settle` says what is known of it.\n\n"
     "replay --all begins a job of the runtime and watches it; Ctrl-C leaves it running, --detach does not watch. The\n"
@@ -55,6 +57,7 @@ static const char help[] =
     "--dry-run sends nothing and changes nothing: it runs the flow as it is now and shows each call and each message it\n"
     "would send. A call made before is answered as it was then, others from FILE, a JSON object of a step or connection\n"
     "to its answer: {\"ship\": {\"status\": 200, \"body\": {}}}; where nobody knows the answer it stops and says so.\n\n"
+    "Exit: 0 done, or shown; of replay and settle 1 where it is a letter again (--dry-run: would be), or was refused.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answers as JSON\n\n"
     "example: belay dlq ls --error 'HTTP:*' --older 2h --where 'body.total > 1000'\n"
@@ -104,6 +107,70 @@ static int post(const struct options *o, char **names, const char *verb, const c
     return EXIT_OK;
 }
 
+/* ---- what becomes of a replay ---- */
+
+#define OUTCOME_LOOKS 40 /* of OUTCOME_POLL_US: two seconds */
+#define OUTCOME_POLL_US 50000
+
+static int ask_state(const struct options *o, char **names, struct answer *a)
+{
+    struct belay_buf target;
+    belay_buf_init(&target, BELAY_KIB(64));
+    target_letter(&target, names[0], names[1], "/state");
+    int code = client_get(o->data, target.p, a);
+    belay_buf_deinit(&target);
+    return code;
+}
+
+static bool is_state(const struct answer *a, const char *name)
+{
+    return belay_str_eq(json_text(a->json, "state"), belay_str_c(name));
+}
+
+static int say_outcome(const struct options *o, char **names, const struct answer *a)
+{
+    const belay_json *last = belay_json_get(a->json, BELAY_STR("last"));
+    struct belay_str step = json_text(last, "step"), again = json_text(a->json, "again_at"), state = json_text(a->json, "state");
+    const char *flag = o->data ? " --data " : "", *data = o->data ? o->data : "";
+    if (is_state(a, "parked") || is_state(a, "dead")) {
+        printf("%s %s: a letter again: %.*s%s%.*s: %.*s\n", names[0], names[1], BELAY_STR_ARG(json_text(last, "error")),
+               step.n ? " at " : "", BELAY_STR_ARG(step), BELAY_STR_ARG(json_text(last, "description")));
+        return EXIT_NO;
+    }
+    if (is_state(a, "done") || is_state(a, "discarded") || is_state(a, "expired"))
+        printf("%s %s: %.*s\n", names[0], names[1], BELAY_STR_ARG(state));
+    else
+        printf("%s %s: under way, %.*s%s%.*s; belay dlq show %s %s%s%s has it when it is a letter again\n", names[0], names[1],
+               BELAY_STR_ARG(state), again.n ? ", again at " : "", BELAY_STR_ARG(again), names[0], names[1], flag, data);
+    return EXIT_OK;
+}
+
+/* It was taken up: a moment for what becomes of it. Whoever reads JSON asks himself. */
+static int follow(const struct options *o, char **names, int code)
+{
+    struct answer a;
+    if (code != EXIT_OK || o->json)
+        return code;
+    if (o->detach) {
+        printf("%s %s: under way\n", names[0], names[1]);
+        return code;
+    }
+    for (int i = 0;; i++) {
+        code = ask_state(o, names, &a);
+        if (code != EXIT_OK)
+            return code;
+        bool ended = is_state(&a, "parked") || is_state(&a, "dead") || is_state(&a, "done") || is_state(&a, "discarded")
+                     || is_state(&a, "expired");
+        if (ended || i == OUTCOME_LOOKS)
+            break;
+        answer_free(&a);
+        usleep(OUTCOME_POLL_US); /* allow: usleep - nothing else happens in this process */
+    }
+    code = say_outcome(o, names, &a);
+    answer_free(&a);
+    return code;
+}
+
 static int discard(const struct options *o, char **names)
 {
     struct belay_buf body;
@@ -145,7 +212,7 @@ static int settle(const struct options *o, char **names)
         belay_json_write_str(&body, belay_str_c(o->reason));
     }
     belay_buf_put(&body, "}", 2);
-    int code = belay_buf_status(&body) == BELAY_OK ? post(o, names, "/settle", body.p, false)
+    int code = belay_buf_status(&body) == BELAY_OK ? follow(o, names, post(o, names, "/settle", body.p, !o->json))
                                                    : usage_error("dlq", "the result is too large");
     belay_buf_deinit(&body);
     return code;
@@ -279,7 +346,7 @@ static int dispatch(const struct options *o, char **operands, int count)
     if (strcmp(verb, "show") == 0)
         return show(o, names);
     if (strcmp(verb, "replay") == 0)
-        return post(o, names, "/replay", replay_body(o), false);
+        return follow(o, names, post(o, names, "/replay", replay_body(o), !o->json));
     if (strcmp(verb, "edit") == 0)
         return edit(o, names);
     if (strcmp(verb, "settle") == 0)

@@ -9,6 +9,7 @@
 #include "cli/table.h"
 
 #define WATCH_EVERY_US 500000
+#define ERRORS_NAMED 10u
 
 static uint64_t count_of(const struct letters_options *o, uint64_t otherwise)
 {
@@ -63,11 +64,37 @@ static bool add_element(void *arg, const belay_json *letter)
     return true;
 }
 
+/* Nothing fits --error: which there are, for it may be a slip of the pen. */
+static void say_errors(const char *data, const struct letters_filter *f)
+{
+    struct letters_filter any = *f;
+    struct belay_buf target;
+    struct answer a;
+    const belay_json *g;
+    any.error = NULL;
+    belay_buf_init(&target, BELAY_KIB(64));
+    belay_buf_printf(&target, "/groups?count=%u", ERRORS_NAMED);
+    letters_put_filter(&target, &any);
+    belay_buf_put_c(&target, '\0');
+    int code = client_get(data, target.p, &a);
+    belay_buf_deinit(&target);
+    if (code != EXIT_OK)
+        return;
+    const belay_json *groups = belay_json_get(a.json, BELAY_STR("groups"));
+    for (size_t i = 0; (g = belay_json_at(groups, i)); i++)
+        printf("%s%.*s (%llu)", i ? ", " : "there are letters of: ", BELAY_STR_ARG(json_text(g, "error")),
+               (unsigned long long)json_number(g, "count"));
+    printf("%s", belay_json_at(groups, 0) ? "\n" : "");
+    answer_free(&a);
+}
+
 static void end_table(struct list *l, const struct letters_walk *w)
 {
     table_print(&l->table);
     if (!w->found)
         printf("no letters%s\n", letters_is_filtered(&w->filter) ? " that fit" : "");
+    if (!w->found && w->filter.error)
+        say_errors(w->data, &w->filter);
     if (w->next[0])
         printf("there are more: --count N for a longer list, --after %s for the next page\n", w->next);
 }

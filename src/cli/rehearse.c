@@ -141,7 +141,7 @@ int rehearse_letter(const char *data, bool json, const char *flow, const char *s
     else
         print_letter(a.json);
     struct belay_str end = json_text(a.json, "end");
-    bool done = belay_str_eq(end, BELAY_STR("done")) || belay_str_eq(end, BELAY_STR("filtered"));
+    bool again = belay_str_eq(end, BELAY_STR("letter"));
     answer_free(&a);
-    return done ? EXIT_OK : EXIT_NO;
+    return again ? EXIT_NO : EXIT_OK;
 }

@@ -7,7 +7,7 @@
 
 /* The body of a request to rehearse, with the answers of a file (NULL: none); the caller's. False: it was said why. */
 bool rehearse_body(const char *answers_path, bool from_start, struct belay_buf *ret_body);
-/* One letter. Exit code: EXIT_NO where it would not be done, or nobody knows. */
+/* One letter. Exit code: EXIT_NO where it would be a letter again. */
 int rehearse_letter(const char *data, bool json, const char *flow, const char *sequence, const struct belay_buf *body,
                     bool reveal);
 

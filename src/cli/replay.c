@@ -47,6 +47,33 @@ static void print_line(const belay_json *job)
     printf("\n");
 }
 
+static bool each_unknown(void *arg, const belay_json *letter)
+{
+    struct belay_buf *name = arg;
+    belay_buf_printf(name, "%.*s %llu", BELAY_STR_ARG(json_text(letter, "flow")),
+                     (unsigned long long)json_number(letter, "sequence"));
+    return false;
+}
+
+/* Those that were passed by and still are letters: a person has to say what became of their calls. */
+static void say_passed_by(const char *data, const belay_json *job)
+{
+    struct belay_str flow = json_text(job, "flow");
+    char of[256] = "";
+    struct belay_buf name;
+    if (!json_number(job, "skipped"))
+        return;
+    snprintf(of, sizeof of, "%.*s", BELAY_STR_ARG(flow));
+    belay_buf_init(&name, BELAY_KIB(4));
+    struct letters_walk w = { .data = data, .filter = { .flow = flow.n ? of : NULL, .error = "class:unknown_outcome" },
+                              .count_max = 1, .each = each_unknown, .arg = &name };
+    if (letters_walk(&w) == EXIT_OK && name.n)
+        printf("passed by are those of which nobody knows whether their call was done (%.*s is one): ask the other system, then\n"
+               "  belay dlq settle %.*s --done|--not-done|--retry   (all: belay dlq ls --error class:unknown_outcome)\n", (int)name.n,
+               name.p, (int)name.n, name.p);
+    belay_buf_deinit(&name);
+}
+
 /* Ended of those there were; the total is of all letters in reach, wanted or not. */
 static void print_bar(const belay_json *job)
 {
@@ -113,8 +140,10 @@ static int watch(const char *data, bool json, const char *id)
             print_bar(a.json);
         if (ended && bar)
             fputc('\n', stderr);
-        if (ended && !json)
+        if (ended && !json) {
             print_line(a.json);
+            say_passed_by(data, a.json);
+        }
         answer_free(&a);
         if (!ended && !interrupted)
             usleep(POLL_US); /* allow: usleep - nothing else happens in this process */

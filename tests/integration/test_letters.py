@@ -95,6 +95,7 @@ def test_letters_are_found_by_what_they_are(many):
     assert keys(many, "--key", "u3") == ["u3"] and keys(many, "--key", "nobody") == []
     assert keys(many, "--flow", "work", "--error", "HTTP:SERVER_ERROR", "--key", "s1") == ["s1"]
     assert keys(many, "--older", "1h") == [] and keys(many, "--since", "1h") == sorted(us + ss)
+    assert "there are letters of: HTTP:CLIENT_ERROR (6), HTTP:SERVER_ERROR (4)" in belay("dlq", "ls", "--error", "HTPP", data=many.data)[1]
     sample = belay_json("dlq", "show", "work", str(broken["sample"]), data=many.data)
     assert since(many, sample["created_at"], sample["key"])
     assert keys(many, "--until", "2020-01-01") == []
@@ -228,6 +229,8 @@ def test_a_person_who_knows_settles_what_nobody_could_tell(charges):
     assert code == 1 and "belay dlq settle charge" in err
     done = belay_json("dlq", "replay", "--all", "--flow", "charge", data=charges.data)
     assert len(charges.letters()) == 4, done
+    out = belay("dlq", "replay", "--all", "--flow", "charge", data=charges.data)[1]
+    assert "passed by" in out and "belay dlq settle charge " in out, out
     code, out, _ = belay("trace", "c0", data=charges.data)
     assert "belay dlq settle charge" in out and "dlq replay" not in out
     settle("c0", "--done", "--result", '{"ref": "r-1"}', "--reason", "asked payments")
@@ -333,11 +336,14 @@ def test_a_replay_that_would_not_see_the_edit_says_so(mapped):
     code, _, err = belay("dlq", "replay", *name, "--from-start", "--from-step", data=mapped.data)
     assert code == 64
     belay("dlq", "edit", *name, "--restore", data=mapped.data, check=True)
-    belay("dlq", "replay", *name, data=mapped.data)  # there is no edit to be seen
+    code, out, _ = belay("dlq", "replay", *name, data=mapped.data)  # there is no edit to be seen
+    assert code == 1 and f"work {name[1]}: a letter again: HTTP:CLIENT_ERROR at second: " in out or "under way" in out, (code, out)
     until(lambda: [x for x in mapped.letters() if x["attempts"] > letter["attempts"]])
     belay("dlq", "edit", *name, "--transform", "$merge([$, { 'id': 'mended-1' }])", data=mapped.data, check=True)
-    belay("dlq", "replay", *name, "--from-start", data=mapped.data, check=True)
+    out = belay("dlq", "replay", *name, "--from-start", data=mapped.data, check=True)[1]
+    assert f"work {name[1]}: done" in out or "under way" in out, out
     until(lambda: shipped(mapped, "mended-1"))
+    assert api(mapped, "/letters/%s/%s/state" % name)[1]["state"] == "done"
 
 
 def test_letters_are_discarded_by_filter_with_a_reason(many):
