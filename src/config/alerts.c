@@ -5,6 +5,8 @@
  * letter when there is none left. */
 #include <limits.h>
 #include <stdlib.h>
+#include <errno.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "config/grammar.h"
@@ -436,6 +438,27 @@ static const struct config_node *email_steps(struct making *m, const struct conf
     return splice(m, email_yaml, parts, count, node);
 }
 
+/* What the connector will say when it starts, said here, where the line is known. */
+static void check_program(struct config *c, const struct config_node *name, const struct config_node *run)
+{
+    const struct config_node *node = run->kind == CONFIG_LIST && run->count ? run->first->value : run;
+    struct belay_str path = node->text;
+    if (node->kind != CONFIG_SCALAR || !path.n || memmem(path.p, path.n, "${", 2))
+        return;
+    if (path.p[0] != '/') {
+        struct belay_problem *p = config_error(c->problems, config_place(node), "type", "%.*s: '%.*s' is no absolute path",
+                                               BELAY_STR_ARG(name->text), BELAY_STR_ARG(path));
+        config_suggest(c->problems, p, "write where it is: there is no shell, and no PATH is searched");
+        return;
+    }
+    struct belay_str text = belay_arena_str(&c->scratch, path);
+    if (!text.p)
+        config_no_memory(c);
+    else if (access(text.p, X_OK))
+        config_warning(c->problems, config_place(node), "program", "%.*s: '%.*s' cannot be executed here: %s",
+                       BELAY_STR_ARG(name->text), BELAY_STR_ARG(path), strerrordesc_np(errno));
+}
+
 static const struct config_node *command_steps(struct making *m, const struct config_node *name,
                                                const struct config_node *node)
 {
@@ -447,6 +470,7 @@ static const struct config_node *command_steps(struct making *m, const struct co
     const uint32_t count = sizeof parts / sizeof parts[0];
     if (!raw.run)
         return NULL;
+    check_program(c, name, raw.run);
     if (!config_map_add(c, m->connections, name, splice(m, command_connection_yaml, parts, count, node)))
         config_no_memory(c);
     return splice(m, command_yaml, parts, count, node);
@@ -586,6 +610,51 @@ static struct belay_alert_def *find_rule(struct rules *r, struct belay_str name)
     return NULL;
 }
 
+/* Of the log, as docs/internals/logs-and-metrics.md lists them. */
+static const char *const events[] = {
+    "runtime.ready", "runtime.stopping", "runtime.stopped", "runtime.no_checkpoint", "store.restored", "store.unreadable",
+    "store.unwitnessed", "api.listening", "config.reloaded", "config.reload_failed", "message.retry", "letter.expired",
+    "message.dead_letter", "message.parked", "message.expired", "message.crashed", "poison.quarantined", "poison.payload",
+    "poison.signature", "request.poisoned", "message.duplicate", "request.retry", "request.failed", "api.response_invalid",
+    "api.limited", "api.deprecated", "saga.retry", "saga.compensating", "saga.parked", "saga.compensation_failed",
+    "saga.settled", "saga.ended", "lane.stalled", "lane.recovered", "flow.stopped", "breaker.opened", "breaker.probing",
+    "breaker.closed", "replay.done", "replay.cancelled", "clock.jumped", "engine.failed", "flow.log", NULL,
+};
+
+/* Warns of what is near to an event, and none. What is near to nothing may be one that is newer than the list. */
+static void check_event(struct config *c, const struct config_node *node, struct belay_str event)
+{
+    struct config_guess g = config_guess(event);
+    if (c->stored || !node || belay_str_ends(event, BELAY_STR("*")))
+        return;
+    for (const char *const *at = events; *at; at++) {
+        if (belay_str_eq(event, belay_str_c(*at)))
+            return;
+        config_guess_name(&g, belay_str_c(*at));
+    }
+    if (g.best.n)
+        config_suggest_guess(c->problems,
+                             config_warning(c->problems, config_place(node), "never-fires", "no event is called '%.*s'",
+                                            BELAY_STR_ARG(event)),
+                             &g);
+}
+
+/* A rule that is off takes a built-in one away. */
+static void check_off(struct config *c, const struct config_node *name)
+{
+    struct config_guess g = config_guess(name->text);
+    for (size_t i = 0; i < BUILT_IN; i++) {
+        if (belay_str_eq(name->text, belay_str_c(built_in[i].name)))
+            return;
+        config_guess_name(&g, belay_str_c(built_in[i].name));
+    }
+    if (g.best.n) /* else one of his own that he took off for a while */
+        config_suggest_guess(c->problems,
+                             config_warning(c->problems, config_place(name), "never-fires",
+                                            "no built-in rule is called '%.*s': nothing is off", BELAY_STR_ARG(name->text)),
+                             &g);
+}
+
 static void take_rule(struct rules *r, const struct alerts_raw *section, const struct config_link *link)
 {
     struct config *c = r->c;
@@ -603,6 +672,9 @@ static void take_rule(struct rules *r, const struct alerts_raw *section, const s
     def->name = config_keep(c, link->key->text);
     def->on = raw.event.n ? BELAY_ALERT_EVENT : (enum belay_alert_on)raw.on;
     def->event = raw.event;
+    check_event(c, config_get(link->value, "event"), raw.event);
+    if (raw.off && !raw.event.n && !config_get(link->value, "on"))
+        check_off(c, link->key);
     def->subject = raw.of;
     def->urgent = raw.level;
     def->below = raw.below;

@@ -404,10 +404,19 @@ static const struct config_node *long_form(struct config *c, const struct config
     return map;
 }
 
+/* A scalar, or a list where the key takes one: `command: [/bin/page, --loud]`. */
+static bool is_short(const struct config_kind *kind, const struct config_node *node)
+{
+    if (!kind->short_key || (node->kind == CONFIG_SCALAR && config_is_null(node)))
+        return false;
+    return node->kind == CONFIG_SCALAR
+           || (node->kind == CONFIG_LIST && find_key(kind, belay_str_c(kind->short_key))->type == CONFIG_TEXTS_NODE);
+}
+
 void config_parse(struct config *c, const struct config_kind *kind, const struct config_node *node,
                   void *target)
 {
-    if (kind->short_key && node->kind == CONFIG_SCALAR && !config_is_null(node))
+    if (is_short(kind, node))
         node = long_form(c, kind, node);
     if (!node || !is_map(c, node))
         return;

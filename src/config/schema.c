@@ -225,6 +225,15 @@ static bool needs_nothing(const struct config_kind *kind)
     return !kind->groups_needed;
 }
 
+/* As config_parse has it. */
+static bool short_takes_list(const struct config_kind *kind)
+{
+    for (const struct config_key *key = kind->keys; key->name; key++)
+        if (strcmp(key->name, kind->short_key) == 0)
+            return key->type == CONFIG_TEXTS_NODE;
+    return false;
+}
+
 /* A kind, with its short form where it has one, and with nothing where that will do. */
 static void put_kind(struct belay_json_out *o, const struct config_kind *kind)
 {
@@ -242,7 +251,7 @@ static void put_kind(struct belay_json_out *o, const struct config_kind *kind)
     if (several) {
         belay_json_end_object(o);
         if (kind->short_key)
-            put_ref_object(o, "value");
+            put_ref_object(o, short_takes_list(kind) ? "texts" : "value");
         if (nothing)
             put_raw(o, "{\"type\":\"null\"}");
         belay_json_end_array(o);

@@ -43,6 +43,54 @@ static void without_a_word_the_built_in_rules_hold(void **state)
     mem_free(&m);
 }
 
+static const char *lint(struct mem_config *m, const char *yaml)
+{
+    struct belay_buf text;
+    belay_buf_init(&text, 1 << 16);
+    belay_buf_printf(&text, HEAD "alerts:\n%s", yaml);
+    belay_buf_put_c(&text, '\0');
+    mem_load_text(m, text.p);
+    belay_buf_deinit(&text);
+    return problems(m);
+}
+
+static void a_command_may_be_a_list(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    assert_string_equal(lint(&m, "  channels: { horn: { command: [/bin/sh, -c, 'exit 0'] } }\n"), "");
+    assert_ok(m.status);
+    assert_int_equal(m.d->connection_count, 1);
+    mem_free(&m);
+    assert_non_null(strstr(lint(&m, "  channels: { hook: { webhook: [ a ] } }\n"), "a mapping is wanted here, not a list"));
+    mem_free(&m);
+}
+
+static void a_program_that_cannot_run_is_named_with_its_channel(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    assert_non_null(strstr(lint(&m, "  channels: { horn: { command: pager.sh } }\n"),
+                           "4:32: error: alerts.horn: 'pager.sh' is no absolute path"));
+    mem_free(&m);
+    assert_non_null(strstr(lint(&m, "  channels: { horn: { command: [ /no/such/pager, -v ] } }\n"),
+                           "4:34: warning: alerts.horn: '/no/such/pager' cannot be executed here: "));
+    assert_ok(m.status);
+    mem_free(&m);
+}
+
+static void a_rule_that_can_never_fire_is_named(void **state)
+{
+    struct mem_config m;
+    (void)state;
+    const char *said = lint(&m, "  rules:\n    a: { event: mesage.parked }\n    b: { event: message.parked }\n    c: { event: 'saga.*' }\n"
+                                "    stalld: { off: true }\n    lost: { off: true }\n");
+    assert_non_null(strstr(said, "5:17: warning: no event is called 'mesage.parked'; did you mean 'message.parked'?"));
+    assert_non_null(strstr(said, "8:5: warning: no built-in rule is called 'stalld': nothing is off; did you mean 'stalled'?"));
+    assert_int_equal(m.problems.count, 2);
+    mem_free(&m);
+}
+
 static void a_channel_becomes_a_connection_a_queue_and_a_flow(void **state)
 {
     struct mem_config m;
@@ -174,6 +222,9 @@ static void without_memory_it_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_command_may_be_a_list),
+        cmocka_unit_test(a_program_that_cannot_run_is_named_with_its_channel),
+        cmocka_unit_test(a_rule_that_can_never_fire_is_named),
         cmocka_unit_test(without_a_word_the_built_in_rules_hold),
         cmocka_unit_test(a_channel_becomes_a_connection_a_queue_and_a_flow),
         cmocka_unit_test(mails_and_programs_are_connections_of_their_own_kind),
