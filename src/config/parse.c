@@ -291,6 +291,30 @@ static const char *article(const struct config_kind *kind)
     return strchr("aeio", kind->name[0]) ? "an" : "a";
 }
 
+/* Keys that are there, in another place. */
+static const struct {
+    const char *kind, *key, *where;
+} elsewhere[] = {
+    { "call", "retry", "it stands in the step, beside 'call'" },
+    { "call", "resolve", "it stands in the step, beside 'call'" },
+    { "call", "as", "it stands in the step, beside 'call'" },
+    { "step", "timeout", "a call's stands inside: call: { timeout: 2s, ... }; that of all steps in the flow" },
+    { "step", "on_error", "it stands in the flow, beside 'steps'" },
+    { "step", "connection", "it stands inside: call: { connection: ... }" },
+    { "saga-step", "on_error", "a saga undoes instead: compensate: { ... } beside the step's 'call'" },
+};
+
+static void suggest_place(struct config *c, struct belay_problem *p, const struct config_kind *kind,
+                          const struct config_guess *g)
+{
+    for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+        if (strcmp(kind->name, elsewhere[i].kind) == 0 && belay_str_eq(g->wrong, belay_str_c(elsewhere[i].key))) {
+            config_suggest(c->problems, p, "%s", elsewhere[i].where);
+            return;
+        }
+    config_suggest_guess(c->problems, p, g);
+}
+
 static void unknown_key(struct config *c, const struct config_kind *kind,
                         const struct config_node *node, const struct config_node *name)
 {
@@ -303,7 +327,7 @@ static void unknown_key(struct config *c, const struct config_kind *kind,
     struct belay_problem *p
         = config_error(c->problems, config_place(name), "unknown-key", "%s %s has no key '%.*s'",
                        article(kind), kind->name, BELAY_STR_ARG(name->text));
-    config_suggest_guess(c->problems, p, &g);
+    suggest_place(c, p, kind, &g);
 }
 
 static void take_members(struct config *c, const struct config_kind *kind,

@@ -19,6 +19,13 @@ static bool one_of(const char *const *names, struct belay_str text, struct confi
     return false;
 }
 
+static void guess_error(struct config_guess *g, struct belay_str name)
+{
+    config_guess_name(g, name);
+    if (!g->best.n && belay_str_starts(name, g->wrong)) /* HTTP:SERVER */
+        g->best = name;
+}
+
 /* A connector's, beside the statuses of its answers; of one that does not list them any will do. */
 static bool known_to_connector(const struct belay_connector *connector, struct belay_str name, struct config_guess *g)
 {
@@ -29,7 +36,7 @@ static bool known_to_connector(const struct belay_connector *connector, struct b
         if (belay_str_eq(belay_str_c(*at + strlen(connector->namespace_) + 1), name))
             return true;
         else
-            config_guess_name(g, belay_str_c(*at));
+            guess_error(g, belay_str_c(*at));
     return false;
 }
 
@@ -48,10 +55,15 @@ static bool known_name(struct belay_str namespace_, struct belay_str name, struc
 {
     static const char *const expression_names[] = { "EXPRESSION:ERROR", "EXPRESSION:UNDEFINED", "EXPRESSION:LIMIT",
                                                     "EXPRESSION:*", NULL };
+    static const char *const flow_names[]
+        = { "FLOW:TIMEOUT", "FLOW:MEMORY", "FLOW:INTERRUPTED", "FLOW:LIMIT", "FLOW:PROGRESS_TOO_LARGE", "FLOW:PROGRESS",
+            "FLOW:STEP_GONE", "FLOW:DEAD_LETTER", "FLOW:DEFINITION", "FLOW:REPLY_TOO_LARGE", "FLOW:*", NULL };
     uint64_t number;
     for (const struct belay_connector *const *at = belay_connector_list(); *at; at++)
         if (belay_str_eq(belay_str_c((*at)->namespace_), namespace_))
             return known_to_connector(*at, name, g);
+    if (belay_str_eq(namespace_, BELAY_STR("FLOW")) && name.p)
+        return one_of(flow_names, g->wrong, g);
     if (!belay_str_eq(namespace_, BELAY_STR("EXPRESSION")) || !name.p)
         return true;
     return (name.n == 5 && memchr("STDU", name.p[0], 4) && belay_str_to_u64(belay_str_sub(name, 1, 4), &number))
@@ -76,7 +88,10 @@ static void check_pattern(struct config *c, const struct config_node *node)
     struct belay_problem *p
         = config_warning(c->problems, config_place(node), "unknown-error",
                          "no error is called '%.*s'", BELAY_STR_ARG(node->text));
-    config_suggest_guess(c->problems, p, &g);
+    if (belay_str_eq(namespace_, BELAY_STR("HTTP")) && rest.n && rest.p[0] >= '3' && rest.p[0] <= '5')
+        config_suggest(c->problems, p, "HTTP:SERVER_ERROR takes the 5xx, HTTP:CLIENT_ERROR the 4xx, \"HTTP:503\" one status");
+    else
+        config_suggest_guess(c->problems, p, &g);
 }
 
 void config_check_patterns(struct config *c, const struct config_node *node, bool rules_follow)

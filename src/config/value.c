@@ -101,9 +101,12 @@ static void report_expression(struct config *c, const struct config_node *node,
                               const struct belay_err *err)
 {
     size_t at = raw_offset(node->text, text, e->position);
-    config_error(c->problems, config_place_at(node, at), "expression", "%s%s%s%s%s%s",
-                 e->message[0] ? e->message : err->msg, e->token[0] ? ": " : "", e->token,
-                 e->code[0] ? " (" : "", e->code, e->code[0] ? ")" : "");
+    struct belay_problem *p
+        = config_error(c->problems, config_place_at(node, at), "expression", "%s%s%s%s%s%s",
+                       e->message[0] ? e->message : err->msg, e->token[0] ? ": " : "", e->token,
+                       e->code[0] ? " (" : "", e->code, e->code[0] ? ")" : "");
+    if (strcmp(e->token, "=") == 0 && e->position && e->position < text.n && text.p[e->position - 1] == '=')
+        config_suggest(c->problems, p, "equality is one '='");
 }
 
 /* $env('NAME') and $lookupTable('NAME', key) of names that are not declared fail whenever they run. */

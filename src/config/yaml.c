@@ -366,6 +366,7 @@ static const struct {
     { "could not find expected ':'", "a key is followed by a colon and a space: 'name: value'" },
     { "invalid value after mapping", "a key is followed by a colon and a space: 'name: value'" },
     { "quoted scalar", "is the closing quote missing?" },
+    { "cannot start with '%'", "an expression stands in quotes: \"{% ... %}\"" },
     { "missing comma in flow mapping", "is a '}' or a comma missing before?" },
     { "missing comma in flow sequence", "is a ']' or a comma missing before?" },
 };

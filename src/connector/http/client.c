@@ -646,7 +646,7 @@ static void http_close(struct belay_connection *c, uint32_t drain_ms, void (*clo
 
 static const char *const errors[] = { "HTTP:TIMEOUT", "HTTP:CONNECTIVITY", "HTTP:TLS", "HTTP:PROTOCOL", "HTTP:CLIENT_ERROR",
                                       "HTTP:SERVER_ERROR", "HTTP:TOO_MANY_REQUESTS", "HTTP:TOO_EARLY", "HTTP:REDIRECT",
-                                      "HTTP:RESPONSE_TOO_LARGE", "HTTP:CANCELLED", NULL };
+                                      "HTTP:RESPONSE_TOO_LARGE", "HTTP:INVALID_BODY", "HTTP:CANCELLED", NULL };
 
 const struct belay_connector belay_connector_http = {
     .name = "http",

@@ -284,6 +284,20 @@ static void what_a_pivot_makes_of_compensations_is_named(void **state)
     END;
 }
 
+static void an_error_of_a_flow_that_does_not_exist_is_named(void **state)
+{
+    BEGIN;
+    assert_string_equal(
+        said(HEAD "topics: { t: {} }\nflows:\n  f:\n    from: { topic: t }\n    steps: [ { log: x } ]\n    on_error:\n"
+                  "      - { when: [ 'HTTP:5xx', 'HTTP:SERVER', 'HTTP:INVALID_BODY', 'FLOW:X', 'FLOW:TIMEOUT', 'FLOW:*', FLOW ],\n"
+                  "          steps: [ { dead_letter: x } ] }\n",
+             NULL, &out),
+        "9:19: no error is called 'HTTP:5xx' [unknown-error]\n"
+        "9:31: no error is called 'HTTP:SERVER' [unknown-error]\n"
+        "9:67: no error is called 'FLOW:X' [unknown-error]\n");
+    END;
+}
+
 static void a_key_that_is_no_expression_is_named(void **state)
 {
     BEGIN;
@@ -323,6 +337,7 @@ static void braces_that_stand_for_nothing_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_error_of_a_flow_that_does_not_exist_is_named),
         cmocka_unit_test(a_key_that_is_no_expression_is_named),
         cmocka_unit_test(braces_that_stand_for_nothing_are_named),
         cmocka_unit_test(a_mistyped_error_of_a_connector_is_named),

@@ -236,6 +236,15 @@ static const struct mistake step_mistakes[] = {
     { "steps that are no list", FLOW "    steps: { log: x }\n",
       "7:12: error: a list of steps is wanted here, not a mapping; begin each of them with '- ' "
       "[type]\n" },
+    { "equality of another language", STEP "map: \"{% a == 'b' %}\"\n",
+      "8:21: error: this cannot begin a value: = (S0211); equality is one '=' [expression]\n" },
+    { "a step's key in its call", CALLS "call: { connection: c, path: /, retry: {} }\n",
+      "10:41: error: a call has no key 'retry'; it stands in the step, beside 'call' [unknown-key]\n" },
+    { "a call's key in its step", CALLS "call: { connection: c, path: / }\n        timeout: 3s\n",
+      "11:9: error: a step has no key 'timeout'; a call's stands inside: call: { timeout: 2s, ... }; that of all steps in the "
+      "flow [unknown-key]\n" },
+    { "an expression without quotes", STEP "map: {% id %}\n",
+      "8:15: error: plain scalar cannot start with '%'; an expression stands in quotes: \"{% ... %}\" [yaml]\n" },
     { "a condition without its {% %}", STEP "choose: [ { when: \"text = 'refuse me'\", steps: [ { log: x } ] } ]\n",
       "8:27: error: 'when' is no expression: it is the same for every message; an expression is meant? write \"{% text = "
       "'refuse me' %}\" [no-condition]\n" },
