@@ -5,8 +5,6 @@
  * letter when there is none left. */
 #include <limits.h>
 #include <stdlib.h>
-#include <errno.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "config/grammar.h"
@@ -449,14 +447,7 @@ static void check_program(struct config *c, const struct config_node *name, cons
         struct belay_problem *p = config_error(c->problems, config_place(node), "type", "%.*s: '%.*s' is no absolute path",
                                                BELAY_STR_ARG(name->text), BELAY_STR_ARG(path));
         config_suggest(c->problems, p, "write where it is: there is no shell, and no PATH is searched");
-        return;
     }
-    struct belay_str text = belay_arena_str(&c->scratch, path);
-    if (!text.p)
-        config_no_memory(c);
-    else if (access(text.p, X_OK))
-        config_warning(c->problems, config_place(node), "program", "%.*s: '%.*s' cannot be executed here: %s",
-                       BELAY_STR_ARG(name->text), BELAY_STR_ARG(path), strerrordesc_np(errno));
 }
 
 static const struct config_node *command_steps(struct making *m, const struct config_node *name,

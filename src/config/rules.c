@@ -62,7 +62,6 @@ const struct config_rule config_rules[] = {
     { "same-for-all", true,
       "A key or id that is a text and no expression, and so the same for every message." },
     { "braces", true, "{name} or {{ name }} in a text: it stands for nothing and is sent as it is." },
-    { "program", true, "A program of an alert channel that is not there, or may not be executed." },
     { "never-fires", true, "An alert rule of an event or a subject that there is not, or one taken off that is not on." },
     { "unreachable", true, "Steps, rules or compensations that are never reached." },
     { "unknown-keyword", true, "A member of a JSON Schema that its dialect does not know: it checks nothing." },
