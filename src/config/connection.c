@@ -123,6 +123,7 @@ static void finish_connection(struct config *c, const struct config_node *node, 
     *config = raw->config;
     raw->def.config = config;
     raw->def.connector = belay_str_c(raw->connector->name);
+    raw->def.namespace_ = belay_str_c(raw->connector->namespace_);
     raw->def.honours_key = raw->idempotency.header.n > 0;
     raw->def.idempotent = raw->connector->idempotent;
 }

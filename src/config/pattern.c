@@ -30,7 +30,8 @@ static void guess_error(struct config_guess *g, struct belay_str name)
 static bool known_to_connector(const struct belay_connector *connector, struct belay_str name, struct config_guess *g)
 {
     uint64_t status;
-    if (!connector->errors || !name.p || belay_str_eq(name, BELAY_STR("*")) || belay_str_to_u64(name, &status))
+    bool of_any = belay_str_eq(name, BELAY_STR("*")) || belay_str_eq(name, BELAY_STR("INVALID_BODY")); /* found by the flow */
+    if (!connector->errors || !name.p || of_any || belay_str_to_u64(name, &status))
         return true;
     for (const char *const *at = connector->errors; *at; at++)
         if (belay_str_eq(belay_str_c(*at + strlen(connector->namespace_) + 1), name))

@@ -75,8 +75,8 @@ int belay_fault_value(const struct belay_fault *f, struct belay_arena *arena,
 struct belay_value belay_outcome_value(const struct belay_call_def *def, const struct belay_call_outcome *o,
                                        struct belay_arena *arena);
 /* A success whose body says it is JSON and is none, of a call whose result is wanted. True: *ret_outcome is what it is
- * instead, HTTP:INVALID_BODY of unknown outcome: the call was made, and nobody knows what it came to. Its description lies in
- * arena, its body is o's. */
+ * instead, INVALID_BODY in its connector's namespace, of unknown outcome: the call was made, and nobody knows what it came to.
+ * Type and description lie in arena, the body is o's. */
 bool belay_call_misread(const struct belay_call_def *def, const struct belay_call_outcome *o, struct belay_arena *arena,
                         struct belay_call_outcome *ret_outcome);
 

@@ -137,10 +137,11 @@ bool belay_call_misread(const struct belay_call_def *def, const struct belay_cal
     belay_arena_rewind(arena, mark);
     if (status == BELAY_OK || status == BELAY_NOMEM)
         return false;
+    const struct belay_str error = belay_arena_printf(arena, "%.*s:INVALID_BODY", BELAY_STR_ARG(def->connection->namespace_));
     *ret_outcome = *o;
     ret_outcome->ok = false;
     ret_outcome->class_ = BELAY_CLASS_UNKNOWN_OUTCOME;
-    ret_outcome->type = BELAY_STR("HTTP:INVALID_BODY");
+    ret_outcome->type = error.n ? error : BELAY_STR("CONNECTOR:INVALID_BODY"); /* no memory: unknown it is all the same */
     ret_outcome->description = belay_arena_printf(
         arena, "answered %u, and the body that says it is %.*s is none: %s (line %u, column %u)", o->status,
         BELAY_STR_ARG(type), why.msg, place.line, place.column);

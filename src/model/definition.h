@@ -96,6 +96,7 @@ struct belay_named_template { /* a call parameter, a header, a variable */
 struct belay_connection_def {
     struct belay_str name;
     struct belay_str connector;         /* "http": descriptor and options are config's and runtime's */
+    struct belay_str namespace_;        /* of its errors: "HTTP" */
     const void *config;                 /* struct belay_connection_config, opaque to the core */
     bool honours_key;                   /* the service honours the idempotency key */
     uint32_t timeout_ms;

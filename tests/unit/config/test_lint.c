@@ -243,9 +243,9 @@ static void a_mistyped_error_of_a_connector_is_named(void **state)
     BEGIN;
     assert_string_equal(
         said(HEAD "connections: { c: { http: { base_url: http://h }, retry: { rules: [ { when: [ HTTP, 'HTTP:*', 'HTTP:503', 'HTTP:TLS',\n"
-                  "  'BROKER:QUEUE_FULL', 'TOPIC:LIMIT', 'HTTP:TIMEUT', 'COMMAND:ODD' ], max_attempts: 2 } ] } } }\n", NULL, &out),
+                  "  'BROKER:QUEUE_FULL', 'HTTP:INVALID_BODY', 'TOPIC:LIMIT', 'HTTP:TIMEUT', 'COMMAND:ODD' ], max_attempts: 2 } ] } } }\n", NULL, &out),
         "3:16: nothing calls the connection 'c' [unused-connection]\n"
-        "4:39: no error is called 'HTTP:TIMEUT' [unknown-error]\n");
+        "4:60: no error is called 'HTTP:TIMEUT' [unknown-error]\n");
     END;
 }
 

@@ -55,6 +55,7 @@ static inline void fixture_init(struct fixture *f)
     f->now = 1000 * (belay_time)BELAY_US_PER_S;
     f->payments = (struct belay_connection_def){ .name = BELAY_STR("payments"),
                                                  .connector = BELAY_STR("http"),
+                                                 .namespace_ = BELAY_STR("HTTP"),
                                                  .timeout_ms = 2000,
                                                  .idempotent = get_is_idempotent };
     f->message = (struct belay_message){

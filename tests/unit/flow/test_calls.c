@@ -296,6 +296,15 @@ static void an_answer_that_says_json_and_is_none_is_an_unknown_outcome(void **st
     CASE("POST", false, RESOLVE, CHARGE ASK PAID, ok("<p>"), ok("\"paid\""));
 }
 
+static void an_answer_that_cannot_be_read_is_an_error_of_its_connector(void **state)
+{
+    struct fixture *f = *state;
+    f->payments.namespace_ = BELAY_STR("WIRE");
+    add_charge(f);
+    const struct belay_call_outcome outcomes[] = { ok("<p>") };
+    assert_run(f, outcomes, 1, CHARGE "letter WIRE:INVALID_BODY\n");
+}
+
 /* Who answers says what the body is: the call, or the one who was asked about it. */
 static void an_answer_is_read_as_the_one_who_was_asked_gives_it(void **state)
 {
@@ -427,6 +436,7 @@ int main(void)
         TEST(what_is_wrong_with_an_answer_is_said),
         TEST(an_answer_whose_result_nobody_keeps_need_not_be_read),
         cmocka_unit_test(an_answer_that_says_json_and_is_none_is_an_unknown_outcome),
+        TEST(an_answer_that_cannot_be_read_is_an_error_of_its_connector),
         cmocka_unit_test(an_answer_is_read_as_the_one_who_was_asked_gives_it),
         TEST(a_request_carries_a_key_that_stays_and_ids),
         TEST(a_body_that_is_no_json_says_its_type),

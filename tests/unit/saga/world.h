@@ -166,11 +166,13 @@ static inline struct belay_await_def *await_def(const char *topic, const char *m
 }
 
 static const struct belay_connection_def payments = { .name = BELAY_STR_INIT("payments"),
+                                                      .namespace_ = BELAY_STR_INIT("HTTP"),
                                                       .timeout_ms = 1000,
                                                       .gate.concurrency = 8,
                                                       .idempotent = is_idempotent };
 static const struct belay_connection_def keyed = { /* honours the idempotency key */
                                                    .name = BELAY_STR_INIT("keyed"),
+                                                   .namespace_ = BELAY_STR_INIT("HTTP"),
                                                    .timeout_ms = 1000,
                                                    .gate.concurrency = 8,
                                                    .honours_key = true,
