@@ -110,7 +110,7 @@ int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct 
         poison_load(b);
     if (status != BELAY_OK)
         return belay_fail(err, status, "the broker's rows in the state: %s", belay_status_text(status));
-    return BELAY_OK;
+    return parts_load(b, err);
 }
 
 void belay_broker_save(struct belay_broker *b, struct belay_state *state)

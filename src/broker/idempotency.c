@@ -177,7 +177,7 @@ static struct place unpack_place(struct belay_unpack *u)
     return (struct place){ run, belay_unpack_u8(u) };
 }
 
-/* bucket | epoch | slot | run | number | old slot, SLOTS: none | old run | old number | incarnation | hash | the row */
+/* bucket | epoch | slot | run | number | old slot, KEY_FILTER_SLOTS: none | old run | old number | incarnation | hash | the row */
 static int put(struct belay_broker *b, struct belay_str scope, struct belay_str key, const struct row *fresh,
                uint64_t window_ms, struct belay_err *err)
 {
@@ -237,6 +237,13 @@ static int put(struct belay_broker *b, struct belay_str scope, struct belay_str 
     return record_commit(b, RECORD_IDEM_PUT, cost, true, err);
 }
 
+/* What a record says of a place is a disk's word: could a key be there? */
+static bool may_lie(const struct belay_broker *b, uint64_t slot, struct place at)
+{
+    return slot < KEY_FILTER_SLOTS && part_live(&b->parts[slot]) && b->buckets[b->parts[slot].bucket].count
+           && at.run < PART_RUNS_MAX && at.number < COLLISIONS_MAX;
+}
+
 static void key_out(struct belay_broker *b, uint32_t slot, struct place at, struct belay_hash128 h)
 {
     const struct key_part *part = &b->parts[slot];
@@ -256,7 +263,9 @@ int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
     struct belay_hash128 h = unpack_hash(u);
     struct belay_str value = belay_unpack_bytes(u, belay_unpack_left(u));
     if (!belay_unpack_ok(u) || bucket >= BUCKETS || slot >= KEY_FILTER_SLOTS || old_slot > KEY_FILTER_SLOTS
-        || place.run >= PART_RUNS_MAX)
+        || place.run >= PART_RUNS_MAX || place.number >= COLLISIONS_MAX)
+        return BELAY_CORRUPT;
+    if (old_slot < KEY_FILTER_SLOTS && !may_lie(b, old_slot, old_place))
         return BELAY_CORRUPT;
     if (part_reserve(b, (uint32_t)bucket, (uint32_t)slot) != BELAY_OK)
         return BELAY_NOMEM;
@@ -332,7 +341,7 @@ int apply_idem_forget(struct belay_broker *b, struct belay_unpack *u)
     struct belay_hash128 h = unpack_hash(u);
     struct place at = unpack_place(u), last = { at.run, belay_unpack_u8(u) };
     struct belay_str moved = belay_unpack_bytes(u, belay_unpack_left(u));
-    if (!belay_unpack_ok(u) || slot >= KEY_FILTER_SLOTS)
+    if (!belay_unpack_ok(u) || !may_lie(b, slot, at) || !may_lie(b, slot, last))
         return BELAY_CORRUPT;
     struct row_key k = part_row(at, h);
     if (last.number != at.number)

@@ -4,7 +4,6 @@
 #include "base/planted.h"
 #include "broker/record.h"
 
-#define PARTS_FULL_MAX (KEY_FILTER_SLOTS - BUCKETS) /* beyond it parts are not closed: each bucket finds one */
 #define KEY_BYTES 18
 #define FILTER_ROW_BYTES 1024u
 #define FILTER_ROWS (KEY_FILTER_BYTES / FILTER_ROW_BYTES)
@@ -261,26 +260,27 @@ static void load_keys(struct belay_broker *b, uint32_t slot)
     }
 }
 
-static int load_filter(struct belay_broker *b, uint32_t slot)
+static int load_filter(struct belay_broker *b, uint32_t slot, struct belay_err *err)
 {
     for (uint32_t i = 0; i < FILTER_ROWS; i++) {
         struct row_key k = filter_row(i);
         struct belay_str bits;
         if (!belay_state_get(b->state, part_table(slot), row_key_str(&k), &bits) || bits.n != FILTER_ROW_BYTES)
-            return BELAY_CORRUPT;
+            return belay_fail(err, BELAY_CORRUPT, "row %u of the filter of the idempotency keys' part %u cannot be read",
+                              (unsigned)i, (unsigned)slot);
         key_filter_take(&b->filter, slot, i * FILTER_ROW_BYTES, (const uint8_t *)bits.p, FILTER_ROW_BYTES);
     }
     return BELAY_OK;
 }
 
-int parts_load(struct belay_broker *b)
+int parts_load(struct belay_broker *b, struct belay_err *err)
 {
     int status = BELAY_OK;
     for (uint32_t slot = 0; slot < KEY_FILTER_SLOTS && status == BELAY_OK; slot++) {
         if (b->parts[slot].state == PART_OPEN)
             load_keys(b, slot);
         else if (b->parts[slot].state == PART_FULL)
-            status = load_filter(b, slot);
+            status = load_filter(b, slot, err);
     }
     return status;
 }

@@ -38,7 +38,8 @@ struct row_key part_row(struct place at, struct belay_hash128 h);
 
 /* ---- for decide ---- */
 
-/* The slot of the bucket's open part, or of one to open; KEY_FILTER_SLOTS: none. *closes: the open one is full. */
+/* The slot of the bucket's open part, or of one to open; KEY_FILTER_SLOTS: none. *ret_closes: the open one is full, and
+ * open_part closes it. */
 uint32_t part_for(struct belay_broker *b, uint32_t bucket, bool *ret_closes);
 /* Memory for what apply does with it. Errors: BELAY_NOMEM. */
 int part_reserve(struct belay_broker *b, uint32_t bucket, uint32_t slot) BELAY_MUST_CHECK;
@@ -51,6 +52,7 @@ uint32_t part_to_drop(const struct belay_broker *b);
 
 /* ---- for apply; memory was reserved ---- */
 
+/* The bucket's open part from now on; the one before it, if any, is closed: that takes part_closing(). */
 void open_part(struct belay_broker *b, uint32_t bucket, uint32_t slot);
 /* The key is in the filter from now on. */
 void part_takes(struct belay_broker *b, uint32_t slot, struct place at, struct belay_hash128 h, bool one_more);
@@ -63,9 +65,10 @@ int part_gone(struct belay_broker *b, uint64_t slot) BELAY_MUST_CHECK;
 /* Before they are packed for a checkpoint. */
 void parts_begin_runs(struct belay_broker *b);
 void parts_pack(const struct belay_broker *b, struct belay_buf *out);
-int parts_unpack(struct belay_broker *b, struct belay_unpack *u);
-/* What the filter of each part says. */
-int parts_load(struct belay_broker *b);
+/* Errors: BELAY_CORRUPT, BELAY_NOMEM. */
+int parts_unpack(struct belay_broker *b, struct belay_unpack *u) BELAY_MUST_CHECK;
+/* What the filter of each part says; behind parts_unpack. Errors: BELAY_CORRUPT (*err names the part). */
+int parts_load(struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 void parts_free(struct belay_broker *b);
 int parts_check(const struct belay_broker *b, struct belay_err *err) BELAY_MUST_CHECK;
 

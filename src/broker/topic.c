@@ -223,7 +223,7 @@ int broker_row_load(struct belay_broker *b, struct belay_state *state)
         b->buckets[i].count = belay_unpack_varint(&u);
     }
     int status = parts_unpack(b, &u);
-    return status != BELAY_OK ? status : belay_unpack_done(&u) ? parts_load(b) : BELAY_CORRUPT;
+    return status != BELAY_OK ? status : belay_unpack_done(&u) ? BELAY_OK : BELAY_CORRUPT;
 }
 
 /* ---- publishing ---- */

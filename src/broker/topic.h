@@ -10,7 +10,8 @@ struct topic *topic_by_id(struct belay_broker *b, uint32_t id);
 int topics_load(struct belay_broker *b, struct belay_state *state);
 void topics_save(struct belay_broker *b, struct belay_state *state);
 void topics_free(struct belay_broker *b);
-int broker_row_load(struct belay_broker *b, struct belay_state *state);
+/* Row 0; parts_load comes behind it. Errors: BELAY_VERSION, BELAY_CORRUPT, BELAY_NOMEM. */
+int broker_row_load(struct belay_broker *b, struct belay_state *state) BELAY_MUST_CHECK;
 void broker_row_save(struct belay_broker *b, struct belay_state *state);
 /* Into b->message, stamped with b->now, and with the time that t (NULL: not there yet) gives it to live. Errors:
  * BELAY_LIMIT, BELAY_NOMEM. */

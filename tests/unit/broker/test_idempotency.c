@@ -384,6 +384,119 @@ static void keys_are_what_a_model_says_whatever_happens(void **state)
     assert_true(parts_in(w, PART_FULL) > 3);
 }
 
+/* ---- what a disk says ---- */
+
+static int apply_record(struct world *w, enum record_type type, const struct belay_buf *body)
+{
+    const struct belay_record record = { .type = (uint16_t)type, .version = RECORD_VERSION, .body = belay_buf_view(body) };
+    return belay_broker_apply(w->b, 7, &record, &w->err);
+}
+
+static void is_refused_by_name(struct world *w, enum record_type type, const struct belay_buf *body)
+{
+    char name[16];
+    snprintf(name, sizeof name, "0x%04x", (unsigned)type);
+    assert_int_equal(apply_record(w, type, body), BELAY_CORRUPT);
+    assert_non_null(strstr(w->err.msg, name));
+    assert_int_equal(look(w, "api/place", "a1").state, BELAY_IDEMPOTENCY_RUNNING); /* nothing has changed */
+}
+
+/* slot | hash | run | number | number of the last */
+static void forget_record(struct belay_buf *r, uint32_t slot, uint8_t run, uint8_t number, uint8_t last)
+{
+    belay_buf_clear(r);
+    belay_pack_varint(r, slot);
+    pack_hash(r, (struct belay_hash128){ 1, 2 });
+    belay_pack_u8(r, run);
+    belay_pack_u8(r, number);
+    belay_pack_u8(r, last);
+}
+
+static void a_record_that_forgets_a_key_where_none_can_be_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct belay_buf r;
+    belay_buf_init(&r, 256);
+    begin(w, "a1", HOUR_MS);
+    world_settle(w);
+    assert_int_equal(w->b->parts[0].state, PART_OPEN);
+    forget_record(&r, 5, 0, 0, 0); /* nobody's part */
+    is_refused_by_name(w, RECORD_IDEM_FORGET, &r);
+    forget_record(&r, 0, PART_RUNS_MAX, 0, 0);
+    is_refused_by_name(w, RECORD_IDEM_FORGET, &r);
+    forget_record(&r, 0, 0, 200, 200);
+    is_refused_by_name(w, RECORD_IDEM_FORGET, &r);
+    forget_record(&r, 0, 0, 0, 200);
+    is_refused_by_name(w, RECORD_IDEM_FORGET, &r);
+    w->b->buckets[w->b->parts[0].bucket].count = 0; /* more are forgotten than there were */
+    forget_record(&r, 0, 0, 0, 0);
+    is_refused_by_name(w, RECORD_IDEM_FORGET, &r);
+    w->b->buckets[w->b->parts[0].bucket].count = 1;
+    belay_buf_deinit(&r);
+}
+
+static void put_record(struct belay_buf *r, const struct world *w, struct place at, uint32_t old_slot, struct place old)
+{
+    belay_buf_clear(r);
+    belay_pack_varint(r, w->b->parts[0].bucket);
+    belay_pack_varint(r, w->b->buckets[w->b->parts[0].bucket].epoch);
+    belay_pack_varint(r, 0);
+    belay_pack_u8(r, at.run);
+    belay_pack_u8(r, at.number);
+    belay_pack_varint(r, old_slot);
+    belay_pack_u8(r, old.run);
+    belay_pack_u8(r, old.number);
+    belay_pack_varint(r, 1);
+    pack_hash(r, (struct belay_hash128){ 1, 2 });
+    belay_pack_str(r, BELAY_STR("a row"));
+}
+
+static void a_record_that_moves_a_key_from_where_none_can_be_is_refused(void **state)
+{
+    struct world *w = *state;
+    const struct place first = { 0, 0 };
+    struct belay_buf r;
+    belay_buf_init(&r, 256);
+    begin(w, "a1", HOUR_MS);
+    world_settle(w);
+    put_record(&r, w, first, 5, first); /* nobody's part */
+    is_refused_by_name(w, RECORD_IDEM_PUT, &r);
+    put_record(&r, w, (struct place){ 0, 200 }, KEY_FILTER_SLOTS, first);
+    is_refused_by_name(w, RECORD_IDEM_PUT, &r);
+    begin(w, "b1", 24 * HOUR_MS);
+    uint32_t other = w->b->parts[1].state == PART_OPEN ? 1 : 0;
+    assert_int_equal(other, 1);
+    put_record(&r, w, first, other, (struct place){ PART_RUNS_MAX, 0 });
+    is_refused_by_name(w, RECORD_IDEM_PUT, &r);
+    put_record(&r, w, first, other, (struct place){ 0, 200 });
+    is_refused_by_name(w, RECORD_IDEM_PUT, &r);
+    belay_buf_deinit(&r);
+}
+
+static void a_part_whose_filter_is_lost_is_named_at_the_start(void **state)
+{
+    struct world *w = *state;
+    struct belay_broker *other;
+    char name[16], part[16];
+    uint32_t slot = 0;
+    w->b->part_keys = 16;
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        begin(w, name, HOUR_MS);
+    }
+    checkpoint(w);
+    while (w->b->parts[slot].state != PART_FULL)
+        slot++;
+    const uint8_t row[] = { 0xff, 3 };
+    world_ok(w, belay_state_reserve(w->b->state, 64, 1, &w->err));
+    belay_state_del(w->b->state, part_table(slot), belay_str((const char *)row, sizeof row));
+    world_ok(w, belay_broker_new(NULL, &other, &w->err));
+    assert_int_equal(belay_broker_load(other, w->b->state, &w->err), BELAY_CORRUPT);
+    snprintf(part, sizeof part, "part %u", (unsigned)slot);
+    assert_non_null(strstr(w->err.msg, part));
+    belay_broker_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +511,9 @@ int main(void)
         WORLD_TEST(buckets_take_turns_for_a_long_time),
         WORLD_TEST(one_table_is_dropped_a_checkpoint_and_no_slot_is_used_before),
         WORLD_TEST(keys_are_what_a_model_says_whatever_happens),
+        WORLD_TEST(a_record_that_forgets_a_key_where_none_can_be_is_refused),
+        WORLD_TEST(a_record_that_moves_a_key_from_where_none_can_be_is_refused),
+        WORLD_TEST(a_part_whose_filter_is_lost_is_named_at_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
