@@ -278,14 +278,6 @@ static void from_topic(struct chains *c, const char *kind, struct belay_str name
 
 /* ---- where chains end ---- */
 
-static bool writes(const struct belay_flow_def *f)
-{
-    for (uint32_t i = 0; i < f->step_count; i++)
-        if (f->steps[i].kind == BELAY_STEP_PUBLISH)
-            return true;
-    return f->idempotency.key != NULL;
-}
-
 static bool is_limited(const struct belay_connection_stats *s)
 {
     bool shut = strcmp(s->breaker, "open") == 0 || strcmp(s->breaker, "half open") == 0;
@@ -345,7 +337,7 @@ static void journal(struct chains *c)
         snprintf(n->says, sizeof n->says, "the last commit took %u.%u ms", store.commit_us_last / 1000, store.commit_us_last % 1000 / 100);
         for (uint32_t k = 0; k < c->d->flow_count; k++)
             if (c->d->flows[k].from.kind == BELAY_SOURCE_API && belay_str_eq(c->d->flows[k].from.name, s.name)
-                && writes(&c->d->flows[k]))
+                && belay_engine_flow_writes(&c->d->flows[k]))
                 from_api(c, &c->d->flows[k]);
         c->count--;
     }

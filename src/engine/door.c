@@ -26,17 +26,17 @@
 #define LOOK_AGAIN_MS 1 /* a commit may have ended */
 #define BESIDE_BYTES BELAY_KIB(4)
 
-static bool writes(const struct belay_flow_def *def)
+bool belay_engine_flow_writes(const struct belay_flow_def *flow)
 {
-    for (uint32_t i = 0; i < def->step_count; i++)
-        if (def->steps[i].kind == BELAY_STEP_PUBLISH)
+    for (uint32_t i = 0; i < flow->step_count; i++)
+        if (flow->steps[i].kind == BELAY_STEP_PUBLISH)
             return true;
-    return def->idempotency.key != NULL;
+    return flow->idempotency.key != NULL;
 }
 
 int engine_door_room(struct belay_engine *e, const struct belay_flow_def *def, size_t body_bytes, struct belay_err *err)
 {
-    return writes(def) ? belay_broker_admit(e->broker, body_bytes + BESIDE_BYTES, err) : BELAY_OK;
+    return belay_engine_flow_writes(def) ? belay_broker_admit(e->broker, body_bytes + BESIDE_BYTES, err) : BELAY_OK;
 }
 
 /* Is it written down what the last process died of? Steps see to that (engine_flight_is_known). */
@@ -68,7 +68,7 @@ static void refuse_for(struct belay_engine *e, struct engine_run *r, int status,
 bool engine_door_lets(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
-    if (knows(e) && !writes(r->def))
+    if (knows(e) && !belay_engine_flow_writes(r->def))
         return true;
     int status = knows(e) ? engine_door_room(e, r->def, r->request->body.n, &err) : BELAY_BUSY;
     if (status == BELAY_OK && !e->door_count)

@@ -229,6 +229,8 @@ struct belay_api_stats {
 };
 /* Of one API (index from 0; false at the end). */
 bool belay_engine_api_stats(const struct belay_engine *e, uint32_t index, struct belay_api_stats *ret_stats);
+/* Does a request of the flow need room in the store, and so wait at the door while there is none? */
+bool belay_engine_flow_writes(const struct belay_flow_def *flow);
 /* The balance of every topic, subscription and saga out of the rows, as JSON (docs/admin-api.md), and what is wrong
  * with it: *ret_findings, 0 where every message is in exactly one state (G4). cancelled: NULL, or asked now and
  * then. Over an engine that only looks, or between two steps. Errors: BELAY_CANCELLED, BELAY_LIMIT (too long),

@@ -160,6 +160,21 @@ static void who_writes_nothing_goes_past_them(void **state)
     crowd_free(c);
 }
 
+static void what_publishes_or_keeps_a_key_needs_room(void **state)
+{
+    (void)state;
+    struct belay_definitions *d = bench_compile(DOOR_YAML("1s")
+        "  keep:\n"
+        "    from: { api: hasty, operation: b }\n"
+        "    idempotency: { key: '{% k %}', window: 1h }\n"
+        "    steps: []\n"
+        "    reply: { status: 200 }\n");
+    assert_int_equal(d->flow_count, 3);
+    for (uint32_t i = 0; i < d->flow_count; i++)
+        assert_int_equal(belay_engine_flow_writes(&d->flows[i]), !belay_str_eq(d->flows[i].name, BELAY_STR("look")));
+    belay_definitions_unref(d);
+}
+
 static void without_a_wait_they_are_told_at_once(void **state)
 {
     (void)state;
@@ -215,6 +230,7 @@ int main(void)
         cmocka_unit_test(once_they_have_waited_for_long_they_are_told),
         cmocka_unit_test(late_ones_let_the_newest_go_first),
         cmocka_unit_test(who_writes_nothing_goes_past_them),
+        cmocka_unit_test(what_publishes_or_keeps_a_key_needs_room),
         cmocka_unit_test(without_a_wait_they_are_told_at_once),
         cmocka_unit_test(who_may_not_wait_goes_past_them_when_there_is_room),
         cmocka_unit_test(at_a_stop_they_are_told),
