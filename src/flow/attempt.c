@@ -149,7 +149,7 @@ static void set_endpoint(struct belay_flow_run *run)
 static enum move after_interruption(struct belay_flow_run *run, const struct belay_step_def *step)
 {
     const struct eval e = run_eval(run);
-    if (belay_call_repeatable(&step->u.call.call, &run->m.request) || BELAY_PLANTED(112)) /* as if it had never been made */
+    if (belay_call_repeatable(&step->u.call.call, &run->m.request) || BELAY_PLANTED(120)) /* as if it had never been made */
         return MOVE_CALL;
     eval_fail(&e, "FLOW:INTERRUPTED",
               "the process ended before the outcome of this call was recorded");

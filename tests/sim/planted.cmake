@@ -67,7 +67,7 @@ set(planted
   "64:a_filter_that_does_not_know_its_keys"
   "110:a_stop_that_waits_for_room"
   "111:an_unknown_outcome_that_is_repeated_silently"
-  "112:a_restart_that_repeats_what_it_interrupted"
+  "120:a_restart_that_repeats_what_it_interrupted"
   "113:a_call_that_was_done_and_is_made_again"
   "114:an_import_of_one_letter_that_makes_two"
   "115:a_discard_that_takes_what_its_filter_does_not_name"
