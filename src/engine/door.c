@@ -68,10 +68,8 @@ static void refuse_for(struct belay_engine *e, struct engine_run *r, int status,
 bool engine_door_lets(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
-    if (knows(e) && !belay_engine_flow_writes(r->def))
-        return true;
     int status = knows(e) ? engine_door_room(e, r->def, r->request->body.n, &err) : BELAY_BUSY;
-    if (status == BELAY_OK && !e->door_count)
+    if (status == BELAY_OK && (!e->door_count || !belay_engine_flow_writes(r->def)))
         return true;
     if (status != BELAY_OK && status != BELAY_BUSY) {
         refuse_for(e, r, status, &err);
