@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/pack.h"
+#include "broker/stats.h"
 #include "engine_bench.h"
 #include "store/store.h"
 

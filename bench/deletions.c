@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/letter.h"
+#include "broker/stats.h"
 #include "engine_bench.h"
 
 static const char yaml[] = "belay: 1\n"

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "broker/idempotency.h"
+#include "broker/publish.h"
 #include "engine_bench.h"
 
 static const char yaml[] = "belay: 1\n"

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "broker/stats.h"
 #include "engine_bench.h"
 
 static const char yaml[] =

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/stats.h"
 #include "engine_bench.h"
 
 static const char yaml[] = "belay: 1\n"

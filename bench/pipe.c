@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/stats.h"
 #include "engine_bench.h"
 
 static const char yaml[] = "belay: 1\n"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/replay.h"
+#include "broker/stats.h"
 #include "engine_bench.h"
 
 #define TOPICS                 \

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/publish.h"
 #include "engine_bench.h"
 
 static const char yaml[] =

@@ -10,6 +10,8 @@
 #include "admin/read.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "broker/letter.h"
+#include "broker/stats.h"
 
 #define HELD_SHOWN_MAX 1000 /* sequences in the answer about one lane */
 

@@ -12,6 +12,8 @@
 #include "admin/show.h"
 #include "base/limits.h"
 #include "base/planted.h"
+#include "broker/declare.h"
+#include "broker/idempotency.h"
 #include "json/redact.h"
 
 #define KEPT_MS (90 * 86400000ull) /* as long as the trail */

@@ -4,6 +4,7 @@
 #define BELAY_ADMIN_ANSWER_LETTER_IMPORT_H
 
 #include "admin/question.h"
+#include "broker/letter.h"
 
 /* What an import needs beside what a person reads: "progress", "definition", and "body_hex" where the body as it is shown is not
  * the body byte for byte. */

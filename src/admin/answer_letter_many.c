@@ -12,6 +12,7 @@
 #include "admin/question.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "broker/declare.h"
 
 #define BITE 64
 #define REQUEST_MAX 2000

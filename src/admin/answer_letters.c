@@ -10,6 +10,8 @@
 #include "admin/question.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "broker/by_name.h"
+#include "broker/declare.h"
 #include "flow/flow.h"
 #include "flow/redact.h"
 #include "json/redact.h"

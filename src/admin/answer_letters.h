@@ -4,6 +4,7 @@
 #define BELAY_ADMIN_ANSWER_LETTERS_H
 
 #include "admin/question.h"
+#include "broker/letter.h"
 #include "broker/trail.h"
 
 /* The letter that the path names: its subscription, or NULL when the question has failed. */

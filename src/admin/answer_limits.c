@@ -15,6 +15,7 @@
 #include "admin/room.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "broker/stats.h"
 #include "connector/http/server.h"
 #include "expr/expr.h"
 

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "broker/poison.h"
 #include "broker/replay.h"
+#include "broker/stats.h"
 
 #define ALERTS_SHOWN 20
 #define POISON_LOOKS_MAX 2000 /* rows: a few milliseconds */

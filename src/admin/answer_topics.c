@@ -6,6 +6,7 @@
 #include "admin/read.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "broker/stats.h"
 
 struct page {
     struct reader reader;

@@ -10,6 +10,9 @@
 #include "admin/show.h"
 #include "admin/tell.h"
 #include "base/limits.h"
+#include "broker/by_name.h"
+#include "broker/lane.h"
+#include "broker/stats.h"
 
 struct trace {
     struct reader reader;

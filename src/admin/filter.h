@@ -9,6 +9,7 @@
 #define BELAY_ADMIN_FILTER_H
 
 #include "admin/question.h"
+#include "broker/letter.h"
 #include "expr/expr.h"
 
 struct filter {

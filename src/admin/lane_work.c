@@ -14,6 +14,7 @@
 #include "admin/routes.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "broker/stats.h"
 #include "platform/clock.h"
 
 #define BUSY_US_MAX (10 * BELAY_US_PER_S) /* for so long a store without room is asked again, for each lane */

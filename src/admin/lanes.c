@@ -3,6 +3,7 @@
 #include "admin/question.h"
 #include "admin/show.h"
 #include "base/limits.h"
+#include "broker/declare.h"
 
 bool lane_key_matches(struct belay_str pattern, struct belay_str text)
 {

@@ -3,6 +3,7 @@
 #define BELAY_ADMIN_LANES_H
 
 #include "admin/question.h"
+#include "broker/lane.h"
 
 struct lane_filter {
     struct question *q;

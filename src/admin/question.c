@@ -8,6 +8,7 @@
 #include "admin/tell.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "broker/declare.h"
 
 bool question_fail(struct question *q, int status, const char *fmt, ...)
 {

@@ -3,6 +3,7 @@
 #define BELAY_ADMIN_TELL_H
 
 #include "admin/question.h"
+#include "broker/letter.h"
 #include "json/redact.h"
 
 /* The answer or the error of a question that has ended, with what may not be told hidden. Once. */

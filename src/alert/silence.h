@@ -10,7 +10,8 @@
 
 #include "base/buf.h"
 #include "base/list.h"
-#include "model/definition.h"
+#include "base/time.h"
+#include "model/alert_def.h"
 
 enum belay_silence_level { BELAY_SILENCE_ANY, BELAY_SILENCE_WARN, BELAY_SILENCE_ERROR };
 

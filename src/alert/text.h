@@ -3,7 +3,7 @@
 #define BELAY_ALERT_TEXT_H
 
 #include "base/limits.h"
-#include "model/definition.h"
+#include "model/alert_def.h"
 
 #define BELAY_ALERT_VALUE_BYTES 32
 #define BELAY_ALERT_WHEN_BYTES (BELAY_NAME_BYTES_MAX + 160)

@@ -6,6 +6,8 @@
  * What has ended left nothing but its count (I4): so what the rows leave over and the counts differ by is lost,
  * or in two states.  Which message that is, the other rows of it say: a row of DUE, LETTER or HISTORY without its
  * exception, a run without its lane.  Never asks the window, so it also runs over a snapshot of the state. */
+#include "broker/audit.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,4 +1,6 @@
 /* by_name.c - one message, asked for by its sequence: where it is, out of the way. */
+#include "broker/by_name.h"
+
 #include "broker/cursor.h"
 #include "broker/deliver.h"
 #include "broker/exception.h"

@@ -4,7 +4,7 @@
 #include "broker/head.h"
 #include "broker/held.h"
 #include "broker/key_parts.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/replay_impl.h"
 #include "broker/trail.h"
 

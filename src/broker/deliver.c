@@ -5,10 +5,10 @@
  */
 #include "broker/deliver.h"
 
-#include "broker/idempotency.h"
-#include "broker/lane.h"
+#include "broker/idempotency_impl.h"
 #include "broker/lane_filter.h"
-#include "broker/letters.h"
+#include "broker/lane_impl.h"
+#include "broker/letter_impl.h"
 #include "broker/outcome.h"
 #include "broker/poison.h"
 #include "broker/record.h"

@@ -2,7 +2,7 @@
 
 #include "broker/cursor.h"
 #include "broker/deliver.h"
-#include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
 

@@ -4,11 +4,11 @@
  *   progress  what its run achieved: new, as it was, none
  *   failure   an entry of the history
  *
- * Shared by the records retry, letter and import.  Uses: exception.h, letters.h, window.h.  Thread: engine only. */
+ * Shared by the records retry, letter and import.  Uses: exception.h, letter_impl.h, window.h.  Thread: engine only. */
 #ifndef BELAY_BROKER_HEAD_H
 #define BELAY_BROKER_HEAD_H
 
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/window.h"
 
 struct head {

@@ -10,8 +10,8 @@
  */
 #include "base/planted.h"
 #include "broker/head.h"
-#include "broker/lane.h"
 #include "broker/lane_filter.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 #include "broker/sweep.h"
 

@@ -22,6 +22,7 @@
 #include "broker/idempotency.h"
 
 #include "base/planted.h"
+#include "broker/idempotency_impl.h"
 #include "broker/key_parts.h"
 #include "broker/record.h"
 

@@ -1,11 +1,27 @@
-/* idempotency.h - idempotency keys over time (idempotency.c); where they lie: key_parts.h.  Private to broker.
- * Uses: resident.h.  Thread: engine only. */
+/* idempotency.h - a request or message with a key that came before.  Uses: broker.h.  Thread: engine only. */
 #ifndef BELAY_BROKER_IDEMPOTENCY_H
 #define BELAY_BROKER_IDEMPOTENCY_H
 
-#include "broker/resident.h"
+#include "broker/broker.h"
 
-/* Buckets whose time has passed are over, and the tables of their parts go. */
-void idempotency_tick(struct belay_broker *b);
+enum belay_idempotency_state { BELAY_IDEMPOTENCY_NONE, BELAY_IDEMPOTENCY_RUNNING, BELAY_IDEMPOTENCY_DONE };
+struct belay_idempotency {
+    enum belay_idempotency_state state;
+    struct belay_hash128 request;  /* of the payload */
+    struct belay_str answer;       /* DONE: what was stored; view until the next change of state */
+    bool interrupted;              /* RUNNING, but by a process that is gone: the same key resumes it */
+};
+/* scope: "api/operation" or a subscription's name; the key is compared in full. */
+void belay_broker_idempotency_get(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                  struct belay_idempotency *ret_idem);
+int belay_broker_idempotency_begin(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                   struct belay_hash128 request, uint64_t window_ms, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Also without a begin before (one commit). */
+int belay_broker_idempotency_done(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                  struct belay_hash128 request, struct belay_str answer, uint64_t window_ms,
+                                  belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+/* Nothing happened after all: the key is free again. */
+int belay_broker_idempotency_forget(struct belay_broker *b, struct belay_str scope, struct belay_str key,
+                                    struct belay_err *err) BELAY_MUST_CHECK;
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/planted.h"
 #include "broker/cursor.h"
 #include "broker/head.h"
-#include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
 

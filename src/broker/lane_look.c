@@ -1,6 +1,7 @@
 /* lane_look.c - what a lane looks like from outside: those in trouble, one after the other, and one by its key. */
 #include "broker/head.h"
 #include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 
 const char *belay_lane_state_name(enum belay_lane_state state)

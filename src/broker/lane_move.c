@@ -14,6 +14,7 @@
 #include "broker/deliver.h"
 #include "broker/head.h"
 #include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
 #include "broker/suspect.h"

@@ -17,6 +17,7 @@
 #include "broker/deliver.h"
 #include "broker/head.h"
 #include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/outcome.h"
 #include "broker/record.h"
 #include "broker/replay_impl.h"

@@ -10,6 +10,7 @@
 #include "base/planted.h"
 #include "broker/head.h"
 #include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 
 #define BITE 4096 /* rows a look, all subscriptions together */

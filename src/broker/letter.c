@@ -7,10 +7,11 @@
  * A replayed letter keeps its message, history and fingerprint until it is done; it is no letter while
  * it waits.
  */
+#include "broker/by_name.h"
 #include "broker/cursor.h"
 #include "broker/deliver.h"
 #include "broker/held.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/outcome.h"
 #include "broker/record.h"
 #include "broker/subscription.h"

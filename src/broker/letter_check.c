@@ -1,6 +1,6 @@
 /* letter_check.c - invariant I7: letters, their index and their groups say the same.  Slow: for tests. */
 #include "base/alloc.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 
 struct tally {
     uint64_t fingerprint, count;

@@ -7,7 +7,7 @@
  * one he has seen, and of two at once the second is told.
  */
 #include "base/planted.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/planted.h"
 #include "broker/deliver.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/outcome.h"
 #include "broker/record.h"
 #include "broker/rows.h"

@@ -1,6 +1,6 @@
 /* letter_facts.c - the row that a list of letters tells from, and the rows of the index that lead to it. */
 #include "base/planted.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/record.h"
 
 /* ---- facts ---- */

@@ -7,7 +7,7 @@
  *
  * A call looks at one letter or one group, so that whoever asks can stop after a bite; what it found and what it passed
  * by both leave the cursor behind them. */
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 
 struct look {
     struct belay_broker *b;

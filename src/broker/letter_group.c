@@ -1,6 +1,6 @@
 /* letter_group.c - letters that failed alike: one row for each kind of failure, kept by apply with the letters themselves. */
 #include "base/planted.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/record.h"
 
 #define HOUR_US ((belay_time)3600 * BELAY_US_PER_S)

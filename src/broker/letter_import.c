@@ -12,7 +12,7 @@
 #include "broker/cursor.h"
 #include "broker/deliver.h"
 #include "broker/head.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/outcome.h"
 #include "broker/record.h"
 #include "broker/subscription.h"

@@ -1,6 +1,6 @@
 /* letter_read.c - dead letters read back, and what went wrong with messages that wait. */
 #include "broker/held.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/record.h"
 #include "broker/window.h"
 

@@ -1,9 +1,9 @@
 /* outcome.h - how an attempt, or a message, ends.  Private to broker.
- * Uses: letters.h, window.h.  Thread: engine only. */
+ * Uses: letter_impl.h, window.h.  Thread: engine only. */
 #ifndef BELAY_BROKER_OUTCOME_H
 #define BELAY_BROKER_OUTCOME_H
 
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/window.h"
 
 /* Becomes a letter now; stop: and on_exhausted says whether its subscription stops. Errors: as belay_broker_letter. */

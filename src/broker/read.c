@@ -10,7 +10,7 @@
 #include "broker/cursor.h"
 #include "broker/deliver.h"
 #include "broker/exception.h"
-#include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 
 #define DUE_BATCH 64

@@ -27,6 +27,7 @@
 #define BELAY_BROKER_REPLAY_H
 
 #include "broker/broker.h"
+#include "broker/letter.h"
 
 enum belay_replay_state { BELAY_REPLAY_RUNNING = 1, BELAY_REPLAY_PAUSED, BELAY_REPLAY_DONE, BELAY_REPLAY_CANCELLED };
 const char *belay_replay_state_name(enum belay_replay_state state);

@@ -1,5 +1,5 @@
 /* replay_check.c - J1-J4 of replay.h, over all rows.  Slow: for tests. */
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/replay_impl.h"
 #include "broker/window.h"
 

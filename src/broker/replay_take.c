@@ -7,7 +7,7 @@
  */
 #include "base/planted.h"
 #include "broker/deliver.h"
-#include "broker/letters.h"
+#include "broker/letter_impl.h"
 #include "broker/record.h"
 #include "broker/replay_impl.h"
 #include "broker/subscription.h"

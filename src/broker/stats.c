@@ -1,8 +1,10 @@
 /* stats.c - what a subscription looks like from outside. */
+#include "broker/stats.h"
+
 #include "broker/cursor.h"
 #include "broker/exception.h"
-#include "broker/lane.h"
-#include "broker/letters.h"
+#include "broker/lane_impl.h"
+#include "broker/letter_impl.h"
 
 #define OLDEST_BITE 64 /* exceptions looked at for the oldest */
 

@@ -13,8 +13,10 @@
 
 #include "base/alloc.h"
 #include "base/planted.h"
+#include "broker/by_name.h"
+#include "broker/crash.h"
 #include "broker/deliver.h"
-#include "broker/lane.h"
+#include "broker/lane_impl.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
 

@@ -4,6 +4,7 @@
 #define BELAY_BROKER_TOPIC_H
 
 #include "broker/resident.h"
+#include "broker/stats.h"
 
 struct topic *topic_find(struct belay_broker *b, struct belay_str name);
 struct topic *topic_by_id(struct belay_broker *b, uint32_t id);

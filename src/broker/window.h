@@ -3,6 +3,7 @@
 #ifndef BELAY_BROKER_WINDOW_H
 #define BELAY_BROKER_WINDOW_H
 
+#include "broker/delivery.h"
 #include "broker/resident.h"
 
 #define READ_COUNT 64         /* messages of one read */

@@ -2,7 +2,6 @@
  * top of a file. */
 #include "base/limits.h"
 #include "config/grammar.h"
-#include "model/definition.h"
 
 static const struct config_key crash_loop_keys[] = {
     { "after", CONFIG_INT,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "broker/audit.h"
+#include "broker/stats.h"
 #include "json/json.h"
 
 #define FINDINGS_MAX 1000 /* told by name; the rest is counted */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "broker/idempotency.h"
 #include "engine/actions.h"
 #include "engine/clock.h"
 #include "engine/connections.h"

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/pack.h"
+#include "broker/stats.h"
 #include "engine/apis.h"
 #include "engine/clock.h"
 #include "engine/connections.h"

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/planted.h"
+#include "broker/publish.h"
 #include "engine/apis.h"
 #include "engine/flight.h"
 #include "engine/isolate.h"

@@ -5,6 +5,8 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/planted.h"
+#include "broker/declare.h"
+#include "broker/publish.h"
 #include "engine/actions.h"
 #include "engine/room.h"
 #include "engine/runs.h"

@@ -29,10 +29,12 @@
 #include "belay/connector.h"
 #include "broker/broker.h"
 #include "flow/flow.h"
+#include "model/definition.h"
 #include "saga/saga.h"
 #include "store/store.h"
 
 struct belay_engine;
+struct belay_lane; /* broker/lane.h */
 struct belay_gate_ticket;
 
 struct belay_engine_opt {

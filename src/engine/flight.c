@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/planted.h"
+#include "broker/declare.h"
 #include "engine/calls.h"
 #include "engine/isolate.h"
 #include "engine/requests.h"

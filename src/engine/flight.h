@@ -3,6 +3,7 @@
 #ifndef BELAY_ENGINE_FLIGHT_H
 #define BELAY_ENGINE_FLIGHT_H
 
+#include "broker/crash.h"
 #include "engine/engine.h"
 
 struct engine_call;

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/planted.h"
+#include "broker/declare.h"
 #include "engine/actions.h"
 #include "engine/calls.h"
 #include "engine/connections.h"

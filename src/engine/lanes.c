@@ -1,4 +1,6 @@
 /* What a lane waits for, in words: what only the engine knows of it is its run. */
+#include "broker/declare.h"
+#include "broker/lane.h"
 #include "engine/room.h"
 
 #include <stdio.h>

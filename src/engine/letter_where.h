@@ -8,6 +8,7 @@
 #ifndef BELAY_ENGINE_LETTER_WHERE_H
 #define BELAY_ENGINE_LETTER_WHERE_H
 
+#include "broker/letter.h"
 #include "broker/replay.h"
 #include "expr/expr.h"
 

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "broker/by_name.h"
+#include "broker/declare.h"
 #include "broker/replay.h"
 #include "engine/actions.h"
 #include "engine/room.h"

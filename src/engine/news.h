@@ -2,6 +2,7 @@
 #ifndef BELAY_ENGINE_NEWS_H
 #define BELAY_ENGINE_NEWS_H
 
+#include "broker/crash.h"
 #include "engine/engine.h"
 
 /* The process ended while these were in flight: perhaps because of one of them. */

@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/planted.h"
+#include "broker/declare.h"
 #include "broker/poison.h"
 #include "engine/actions.h"
 #include "engine/connections.h"

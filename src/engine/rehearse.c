@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "broker/declare.h"
 #include "engine/clock.h"
 #include "engine/definitions.h"
 #include "engine/room.h"

@@ -13,6 +13,7 @@
 #ifndef BELAY_ENGINE_REHEARSE_H
 #define BELAY_ENGINE_REHEARSE_H
 
+#include "broker/letter.h"
 #include "engine/engine.h"
 
 enum belay_rehearsal_end {

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "broker/idempotency.h"
 #include "engine/actions.h"
 #include "engine/apis.h"
 #include "engine/calls.h"

@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "broker/crash.h"
 #include "engine/engine.h"
 
 struct engine_api;

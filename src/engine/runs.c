@@ -9,6 +9,7 @@
 #include "base/planted.h"
 #include "base/random.h"
 #include "base/sm.h"
+#include "broker/declare.h"
 #include "engine/apis.h"
 #include "engine/calls.h"
 #include "engine/deliveries.h"

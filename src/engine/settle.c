@@ -1,4 +1,5 @@
 /* settle.c - a letter of unknown outcome and the person who knows: what it achieved, with that word in it, goes on. */
+#include "broker/letter.h"
 #include "engine/room.h"
 
 #include "base/limits.h"

@@ -10,6 +10,8 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/pack.h"
+#include "broker/declare.h"
+#include "broker/publish.h"
 #include "engine/record.h"
 #include "engine/room.h"
 

@@ -7,9 +7,9 @@
 #include "base/buf.h"
 #include "belay/connector.h"
 #include "expr/expr.h"
-#include "model/definition.h"
 #include "model/fault.h"
 #include "model/message.h"
+#include "model/step_def.h"
 
 /* What an expression sees (design section 7). */
 struct belay_scope {

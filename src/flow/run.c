@@ -1,6 +1,7 @@
 /* run.c - one message through one flow: begin, the loop over steps, verdicts; and the pool of runs.
  */
 #include "flow/run.h"
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"

@@ -18,6 +18,7 @@
 #include "base/pack.h"
 #include "flow/eval.h"
 #include "flow/flow.h"
+#include "model/flow_def.h"
 #include "policy/policy.h"
 
 /* What the loop does after a step. */

@@ -14,7 +14,7 @@
 #ifndef BELAY_POLICY_BREAKER_H
 #define BELAY_POLICY_BREAKER_H
 
-#include "model/definition.h"
+#include "model/connection_def.h"
 
 #define BELAY_BREAKER_SLOTS 10 /* of the window */
 

@@ -9,7 +9,7 @@
 #ifndef BELAY_POLICY_BUDGET_H
 #define BELAY_POLICY_BUDGET_H
 
-#include "model/definition.h"
+#include "model/connection_def.h"
 
 #define BELAY_BUDGET_SLOTS 10 /* of the window */
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 #include "base/random.h"
-#include "model/definition.h"
 #include "model/fault.h"
+#include "model/retry_def.h"
 
 /* Delay before attempt + 1 by the schedule alone (attempt: the one that failed, from 1), with jitter:
  *   base = min(max, initial * multiplier^(attempt-1));  none: base;  full: [0, base];

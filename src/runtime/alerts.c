@@ -4,6 +4,7 @@
 
 #include "alert/text.h"
 #include "base/limits.h"
+#include "broker/publish.h"
 #include "json/json.h"
 #include "runtime/alerts_look.h"
 

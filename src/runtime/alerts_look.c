@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "broker/stats.h"
 #include "runtime/certificates.h"
 #include "runtime/listeners.h"
 

@@ -1,4 +1,5 @@
 /* gauges.c - the figures that are looked up when somebody asks: broker, sagas, store, engine. */
+#include "broker/stats.h"
 #include "runtime/record.h"
 
 enum label_kind { NO_LABEL, BY_TOPIC, BY_SUBSCRIPTION, BY_CONNECTION, BY_SAGA };

@@ -1,4 +1,6 @@
 /* event.c - messages that come to sagas: starts, and events that are awaited. */
+#include "broker/declare.h"
+#include "broker/delivery.h"
 #include "saga/turn.h"
 
 #include "base/limits.h"

@@ -1,4 +1,7 @@
 /* forward.c - the steps in order: begin, call, publish, await; and what ends them. */
+#include "broker/by_name.h"
+#include "broker/declare.h"
+#include "broker/publish.h"
 #include "saga/turn.h"
 
 #include "base/assert.h"

@@ -36,6 +36,7 @@
 
 #include "broker/broker.h"
 #include "flow/call.h"
+#include "model/saga_def.h"
 
 struct belay_sagas;
 struct belay_redact_words; /* json/redact.h */

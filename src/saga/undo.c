@@ -3,6 +3,8 @@
  *
  * `at` is the step being undone.  Its message, where it published one, is taken out of its
  * subscriptions first; its `compensate` runs unless nobody ever began to handle that message. */
+#include "broker/by_name.h"
+#include "broker/stats.h"
 #include "saga/turn.h"
 
 #include "base/assert.h"

@@ -1,5 +1,6 @@
 /* room: flow */
 #include "flow/flow.h"
+#include "model/flow_def.h"
 
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "broker/stats.h"
 #include "sim/world.h"
 
 struct sim_order *sim_order_by_id(struct sim_world *w, struct belay_str id)

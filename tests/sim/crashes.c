@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "broker/stats.h"
 #include "engine/calls.h"
 #include "engine/flight.h"
 #include "engine/requests.h"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/letter.h"
 #include "policy/gate.h"
 #include "sim/world.h"
 

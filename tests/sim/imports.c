@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "broker/declare.h"
+#include "broker/letter.h"
 #include "sim/world.h"
 
 #define SEEN_LETTERS_MAX 32

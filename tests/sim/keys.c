@@ -2,6 +2,7 @@
  * its time is over and none after it, and the tables of the parts hold what is counted, and nothing of what is gone. */
 #include <stdio.h>
 
+#include "broker/idempotency.h"
 #include "broker/key_parts.h"
 #include "sim/world.h"
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/lane.h"
+#include "broker/stats.h"
 #include "sim/world.h"
 
 static struct belay_subscription *handle_of(struct sim_world *w)

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "broker/letter.h"
+#include "broker/stats.h"
 #include "sim/world.h"
 
 #define WINDOW_BYTES_MAX BELAY_MIB(8) /* messages are small here: what the broker allows is out of reach */

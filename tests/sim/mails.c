@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/declare.h"
+#include "broker/letter.h"
 #include "sim/world.h"
 
 /* ---- the endpoint ---- */

@@ -6,6 +6,7 @@
  * nothing that is not settled, and in the end it takes what is. */
 #include <inttypes.h>
 
+#include "broker/stats.h"
 #include "sim/world.h"
 
 #define READS_KEPT_S 20

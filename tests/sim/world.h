@@ -30,6 +30,7 @@
 
 #include "base/list.h"
 #include "base/random.h"
+#include "broker/letter.h"
 #include "engine/engine.h"
 #include "sim/disk.h"
 #include "sim/jobs.h"

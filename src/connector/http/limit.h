@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 #include "base/buckets.h"
-#include "model/definition.h"
+#include "model/api_def.h"
 
 struct belay_openapi;
 struct http_exchange;

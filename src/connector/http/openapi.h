@@ -14,7 +14,7 @@
 #include "json/json.h"
 
 struct belay_openapi;
-struct belay_security_def; /* model/definition.h */
+struct belay_security_def; /* model/api_def.h */
 struct belay_limit_def;
 
 /* What becomes of an answer that is not as the document has it: told to on_notice; replaced by a 500 besides;

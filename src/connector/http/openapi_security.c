@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "connector/http/openapi_impl.h"
 #include "connector/http/text.h"
-#include "model/definition.h"
 
 static const struct belay_security_def *def_of(const struct openapi_compile *c, struct belay_str name)
 {

@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/audit.h"
+#include "broker/by_name.h"
 #include "broker/deliver.h"
-#include "broker/lane.h"
-#include "broker/letters.h"
+#include "broker/lane_impl.h"
+#include "broker/letter_impl.h"
+#include "broker/publish.h"
 #include "broker/record.h"
+#include "broker/stats.h"
 #include "lib/jobs_inline.h"
 #include "sim/disk.h"
 #include "sim/jobs.h"

@@ -1,5 +1,6 @@
 /* Idempotency keys: running, done, interrupted, forgotten, expired. */
 #include "base/random.h"
+#include "broker/idempotency.h"
 #include "broker/key_parts.h"
 #include "unit/broker/broker_fixture.h"
 

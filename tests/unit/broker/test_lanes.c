@@ -1,4 +1,5 @@
 /* Lanes and the people who park, release, retry, skip and move them. test_model.c plays all of it at random. */
+#include "broker/lane.h"
 #include "unit/broker/broker_fixture.h"
 
 #include "base/alloc.h"

@@ -3,6 +3,8 @@
  *
  * The model keeps all messages of one subscription in an array and looks through it for each question.
  * It does not tell queued from held: both mean "its turn has not come". */
+#include "broker/crash.h"
+#include "broker/lane.h"
 #include "unit/broker/broker_fixture.h"
 
 #include "base/random.h"

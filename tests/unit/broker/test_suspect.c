@@ -1,5 +1,6 @@
 /* What was in flight at a crash: suspected, one by one, cleared; and the story that is told of it. */
 #include "base/alloc.h"
+#include "broker/crash.h"
 #include "unit/broker/broker_fixture.h"
 
 static struct belay_crash_item item(struct world *w, uint64_t sequence, bool in_hand)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "broker/stats.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "sim/disk.h"

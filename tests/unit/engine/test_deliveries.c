@@ -1,4 +1,5 @@
 #include "base/limits.h"
+#include "broker/letter.h"
 #include "unit/engine/bench.h"
 
 #define HEAD                                                                                        \

@@ -1,4 +1,5 @@
 /* Queues that are full, and messages whose time is over. */
+#include "broker/letter.h"
 #include "unit/engine/bench.h"
 
 #define HEAD(queue)                                                                                 \

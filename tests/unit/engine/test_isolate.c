@@ -1,4 +1,6 @@
 /* What was in flight when the process died runs one by one; what kills it again and again is quarantined. */
+#include "broker/crash.h"
+#include "broker/letter.h"
 #include "unit/engine/bench.h"
 
 #define HEAD                                                                                        \

@@ -1,4 +1,5 @@
 /* What fails again and again: no retries are left for it, and the edge refuses it; an outage is no poison. */
+#include "broker/letter.h"
 #include "broker/poison.h"
 #include "unit/engine/bench.h"
 

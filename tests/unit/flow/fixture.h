@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "flow/flow.h"
+#include "model/flow_def.h"
 #include "unit/test.h"
 
 #define STEPS_MAX 24

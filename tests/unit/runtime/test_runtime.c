@@ -4,8 +4,9 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
-#include "platform/thread.h"
+#include "broker/stats.h"
 #include "engine/room.h"
+#include "platform/thread.h"
 #include "runtime/impl.h"
 #include "unit/tempdir.h"
 #include "unit/test.h"

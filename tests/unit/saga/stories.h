@@ -2,6 +2,7 @@
 #ifndef BELAY_TEST_SAGA_STORIES_H
 #define BELAY_TEST_SAGA_STORIES_H
 
+#include "model/saga_def.h"
 #include "unit/saga/world.h"
 
 #define HOUR_MS 3600000

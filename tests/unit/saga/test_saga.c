@@ -1,3 +1,5 @@
+#include "broker/by_name.h"
+#include "broker/stats.h"
 #include "unit/saga/stories.h"
 
 /* ---- forwards ---- */

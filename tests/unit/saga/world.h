@@ -11,6 +11,9 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "broker/declare.h"
+#include "broker/delivery.h"
+#include "broker/publish.h"
 #include "saga/saga.h"
 #include "sim/disk.h"
 #include "sim/jobs.h"

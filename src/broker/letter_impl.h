@@ -1,4 +1,4 @@
-/* letters.h - what is written down about a letter, and how it is found: private to the broker.
+/* letter_impl.h - what is written down about a letter, and how it is found: private to the broker.
  *
  *   LETTER  sub,seq,FACTS            what a list tells; MESSAGE; ORIGINAL: the message before the first edit
  *   INDEX   'g' group,created,sub,seq   'k' key,sub,seq   't' sub,created,seq
@@ -8,8 +8,8 @@
  * A group counts only what is a letter; it stays when it is empty, until it is old (group_tick).
  *
  * Uses: exception.h.  Thread: engine only; what changes rows is called by apply. */
-#ifndef BELAY_BROKER_LETTERS_H
-#define BELAY_BROKER_LETTERS_H
+#ifndef BELAY_BROKER_LETTER_IMPL_H
+#define BELAY_BROKER_LETTER_IMPL_H
 
 #include "broker/exception.h"
 
