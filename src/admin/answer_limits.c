@@ -338,7 +338,7 @@ static void journal(struct chains *c)
         snprintf(n->says, sizeof n->says, "the last commit took %u.%u ms", store.commit_us_last / 1000, store.commit_us_last % 1000 / 100);
         for (uint32_t k = 0; k < c->d->flow_count; k++)
             if (c->d->flows[k].from.kind == BELAY_SOURCE_API && belay_str_eq(c->d->flows[k].from.name, s.name)
-                && belay_engine_flow_writes(&c->d->flows[k]))
+                && c->d->flows[k].writes)
                 from_api(c, &c->d->flows[k]);
         c->count--;
     }

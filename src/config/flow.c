@@ -209,6 +209,7 @@ static void take_steps(struct config *c, struct flow_raw *raw)
     for (uint32_t i = 0; i < s.count; i++) {
         raw->def.has_calls = raw->def.has_calls || kept[i].kind == BELAY_STEP_CALL;
         raw->def.replies = raw->def.replies || kept[i].kind == BELAY_STEP_REPLY;
+        raw->def.writes = raw->def.writes || kept[i].kind == BELAY_STEP_PUBLISH;
     }
 }
 
@@ -221,6 +222,7 @@ static void finish_flow(struct config *c, const struct config_node *node, void *
     if (!config_get(node, "lanes"))
         default_lanes(c, node, &raw->def.lanes);
     c->sees = config_sees_flow;
+    raw->def.writes = raw->def.idempotency.key != NULL;
     take_steps(c, raw);
 }
 

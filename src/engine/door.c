@@ -27,17 +27,9 @@
 #define LOOK_AGAIN_MS 1 /* a commit may have ended */
 #define BESIDE_BYTES BELAY_KIB(4)
 
-bool belay_engine_flow_writes(const struct belay_flow_def *flow)
+static int room(struct belay_engine *e, const struct engine_run *r, struct belay_err *err)
 {
-    for (uint32_t i = 0; i < flow->step_count; i++)
-        if (flow->steps[i].kind == BELAY_STEP_PUBLISH)
-            return true;
-    return flow->idempotency.key != NULL;
-}
-
-int engine_door_room(struct belay_engine *e, const struct belay_flow_def *def, size_t body_bytes, struct belay_err *err)
-{
-    return belay_engine_flow_writes(def) ? belay_broker_admit(e->broker, body_bytes + BESIDE_BYTES, err) : BELAY_OK;
+    return r->def->writes ? belay_broker_admit(e->broker, r->request->body.n + BESIDE_BYTES, err) : BELAY_OK;
 }
 
 /* Is it written down what the last process died of? Steps see to that (engine_flight_is_known). */
@@ -69,8 +61,8 @@ static void refuse_for(struct belay_engine *e, struct engine_run *r, int status,
 bool engine_door_lets(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
-    int status = knows(e) ? engine_door_room(e, r->def, r->request->body.n, &err) : BELAY_BUSY;
-    if (status == BELAY_OK && (!e->door_count || !belay_engine_flow_writes(r->def)))
+    int status = knows(e) ? room(e, r, &err) : BELAY_BUSY;
+    if (status == BELAY_OK && (!e->door_count || !r->def->writes))
         return true;
     if (status != BELAY_OK && status != BELAY_BUSY) {
         refuse_for(e, r, status, &err);
@@ -119,7 +111,7 @@ void engine_door_open(struct belay_engine *e)
         return;
     while (e->door_count && !e->failed) {
         struct engine_run *r = next(e);
-        int status = engine_door_room(e, r->def, r->request->body.n, &err);
+        int status = room(e, r, &err);
         if (status == BELAY_BUSY)
             return;
         engine_run_move(e, r, RUN_AT_WORK);

@@ -7,8 +7,6 @@
 
 struct engine_run;
 
-/* Would a request of that flow be refused for the store's sake now? BELAY_BUSY: it may wait; BELAY_NOSPACE, BELAY_NOMEM. */
-int engine_door_room(struct belay_engine *e, const struct belay_flow_def *def, size_t body_bytes, struct belay_err *err);
 /* False: not now: it waits, or was refused. */
 bool engine_door_lets(struct belay_engine *e, struct engine_run *r);
 void engine_door_leave(struct belay_engine *e, struct engine_run *r);

@@ -88,8 +88,9 @@ struct belay_engine_request {
     const belay_json *body_json;        /* NULL where the body is no JSON */
     struct belay_str correlationid, traceparent;
 };
-/* Taken: a REPLY follows. Errors, nothing taken: BELAY_BUSY, BELAY_NOSPACE (503 with err->retry_after_ms),
- * BELAY_NOTFOUND (no flow answers this operation: 501), BELAY_CANCELLED (stopping: 503). */
+/* Taken: a REPLY follows, also one that there is no room for it. Errors, nothing taken: BELAY_BUSY (503 with
+ * err->retry_after_ms), BELAY_UNAVAILABLE (held: 503), BELAY_NOTFOUND (no flow answers this operation: 501),
+ * BELAY_CANCELLED (stopping: 503). */
 int belay_engine_request(struct belay_engine *e, const struct belay_engine_request *request, belay_time now,
                          struct belay_err *err) BELAY_MUST_CHECK;
 /* The outcome of a CALL action; borrowed for the call. Outcomes of unknown ids are ignored. */
@@ -231,8 +232,6 @@ struct belay_api_stats {
 };
 /* Of one API (index from 0; false at the end). */
 bool belay_engine_api_stats(const struct belay_engine *e, uint32_t index, struct belay_api_stats *ret_stats);
-/* Does a request of the flow need room in the store, and so wait at the door while there is none? */
-bool belay_engine_flow_writes(const struct belay_flow_def *flow);
 /* The balance of every topic, subscription and saga out of the rows, as JSON (docs/admin-api.md), and what is wrong
  * with it: *ret_findings, 0 where every message is in exactly one state (G4). cancelled: NULL, or asked now and
  * then. Over an engine that only looks, or between two steps. Errors: BELAY_CANCELLED, BELAY_LIMIT (too long),

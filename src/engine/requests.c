@@ -612,10 +612,10 @@ void engine_request_again(struct belay_engine *e, struct engine_run *r)
     engine_request_begin(e, r);
 }
 
-static int admit(struct belay_engine *e, const struct belay_engine_request *q,
+/* Whether the store has room for it the door asks: it may wait for that, and an answer that is kept needs none. */
+static int admit(const struct belay_engine *e, const struct belay_engine_request *q,
                  const struct belay_flow_def *def, struct belay_err *err)
 {
-    int status = BELAY_OK;
     if (e->stopping || e->failed)
         return belay_fail(err, BELAY_CANCELLED, "the server is stopping");
     if (e->held)
@@ -623,13 +623,10 @@ static int admit(struct belay_engine *e, const struct belay_engine_request *q,
     if (!def)
         return belay_fail(err, BELAY_NOTFOUND, "no flow answers %.*s of %.*s",
                           BELAY_STR_ARG(q->operation), BELAY_STR_ARG(q->api));
-    if (e->requests_open >= e->opt.requests_max || engine_actions_crowded(e))
-        status = belay_fail(err, BELAY_BUSY, "too many requests are open");
-    else if ((status = engine_door_room(e, def, q->body.n, err)) == BELAY_BUSY)
-        return BELAY_OK; /* it may wait for that (door.c) */
-    if (status != BELAY_OK && !engine_no_room(e, status, err))
-        return belay_fail(err, BELAY_CANCELLED, "the server is stopping");
-    if (status != BELAY_OK && err && !err->retry_after_ms)
+    if (e->requests_open < e->opt.requests_max && !engine_actions_crowded(e))
+        return BELAY_OK;
+    int status = belay_fail(err, BELAY_BUSY, "too many requests are open");
+    if (err)
         err->retry_after_ms = RETRY_AFTER_MS;
     return status;
 }

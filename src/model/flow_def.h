@@ -80,6 +80,7 @@ struct belay_flow_def {
     const struct belay_error_rule *on_error;
     uint32_t on_error_count;
     bool has_calls, replies;
+    bool writes;                  /* publishes, or keeps a key: its requests need room in the store */
     struct belay_place place;
 };
 

@@ -171,7 +171,7 @@ static void what_publishes_or_keeps_a_key_needs_room(void **state)
         "    reply: { status: 200 }\n");
     assert_int_equal(d->flow_count, 3);
     for (uint32_t i = 0; i < d->flow_count; i++)
-        assert_int_equal(belay_engine_flow_writes(&d->flows[i]), !belay_str_eq(d->flows[i].name, BELAY_STR("look")));
+        assert_int_equal(d->flows[i].writes, !belay_str_eq(d->flows[i].name, BELAY_STR("look")));
     belay_definitions_unref(d);
 }
 
