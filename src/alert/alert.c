@@ -2,46 +2,10 @@
 
 #include <string.h>
 
+#include "alert/room.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "base/list.h"
-#include "base/map.h"
-
-#define WINDOW_SLICES 12u /* an event's window is counted in these: old ones go one by one */
-
-struct alert {
-    struct belay_list node;
-    const struct belay_alert_def *def;
-    struct belay_str key, subject; /* behind the struct; the key ends with the subject */
-    enum belay_alert_state state;
-    bool breach, seen;
-    bool held; /* its notice had no room in this round */
-    belay_time since, told_at;
-    belay_time due_at; /* since when there is news; 0: none */
-    double value, told_value;
-    uint64_t told;
-    /* EVENT */
-    uint32_t slices[WINDOW_SLICES];
-    int64_t slice; /* number of the newest, in slices since the epoch */
-};
-
-enum { KINDS = 4 }; /* of notices of a rule: firing and over, of others and of our own */
-
-struct group {
-    belay_time told_at[KINDS];  /* 0: never */
-    belay_time due_at[KINDS];   /* of the first with news; 0: nobody. As of the last look */
-};
-
-struct belay_alerts {
-    const struct belay_alert_def *defs;
-    struct group *groups; /* of each rule; NULL: no memory, then notices come as they are due */
-    uint32_t def_count, count;
-    struct belay_list alerts;
-    struct belay_silences silences;
-    struct belay_map by_key;
-    uint64_t dropped;
-};
 
 const char *belay_alert_state_name(enum belay_alert_state state)
 {
@@ -92,6 +56,7 @@ int belay_alerts_new(struct belay_alerts **ret_alerts, struct belay_err *err)
     if (!a)
         return belay_fail(err, BELAY_NOMEM, "alerts: out of memory");
     belay_list_init(&a->alerts);
+    belay_list_init(&a->unsaved);
     belay_silences_init(&a->silences);
     belay_map_init(&a->by_key);
     *ret_alerts = a;
@@ -109,8 +74,8 @@ static void forget(struct belay_alerts *a, struct alert *x)
     void *was = belay_map_del(&a->by_key, x->key);
     BELAY_ASSERT(was == x);
     belay_list_unlink(&x->node);
-    belay_free(x);
     a->count--;
+    alert_drop(a, x);
 }
 
 void belay_alerts_free(struct belay_alerts *a)
@@ -119,13 +84,14 @@ void belay_alerts_free(struct belay_alerts *a)
         return;
     while (!belay_list_empty(&a->alerts))
         forget(a, alert_of(a->alerts.next));
+    alerts_rows_deinit(a);
     belay_silences_deinit(&a->silences);
     belay_map_deinit(&a->by_key);
     belay_free(a->groups);
     belay_free(a);
 }
 
-static const struct belay_alert_def *rule_of(const struct belay_alert_def *defs, uint32_t count, struct belay_str name)
+const struct belay_alert_def *alert_rule(const struct belay_alert_def *defs, uint32_t count, struct belay_str name)
 {
     for (uint32_t i = 0; i < count; i++)
         if (belay_str_eq(defs[i].name, name))
@@ -138,7 +104,7 @@ static void regroup(struct belay_alerts *a, const struct belay_alert_def *defs, 
 {
     struct group *groups = belay_calloc(count + 1, sizeof *groups);
     for (uint32_t i = 0; groups && a->groups && i < a->def_count; i++) {
-        const struct belay_alert_def *def = rule_of(defs, count, a->defs[i].name);
+        const struct belay_alert_def *def = alert_rule(defs, count, a->defs[i].name);
         if (def && def->on == a->defs[i].on)
             groups[def - defs] = a->groups[i];
     }
@@ -150,7 +116,7 @@ void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def
 {
     for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
         struct alert *x = alert_of(n);
-        const struct belay_alert_def *def = rule_of(defs, count, x->def->name);
+        const struct belay_alert_def *def = alert_rule(defs, count, x->def->name);
         n = n->next;
         if (def && def->on == x->def->on)
             x->def = def;
@@ -169,9 +135,6 @@ static bool is_name(struct belay_str s)
     return s.n <= BELAY_NAME_BYTES_MAX;
 }
 
-/* "rule", NUL, "subject": names hold no NUL. */
-#define KEY_BYTES_MAX (2 * BELAY_NAME_BYTES_MAX + 1)
-
 static size_t write_key(const struct belay_alert_def *def, struct belay_str subject, char to[KEY_BYTES_MAX])
 {
     BELAY_ASSERT(def->name.n && is_name(def->name) && is_name(subject));
@@ -182,7 +145,7 @@ static size_t write_key(const struct belay_alert_def *def, struct belay_str subj
     return def->name.n + 1 + subject.n;
 }
 
-static struct alert *find(const struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject)
+struct alert *alert_find(const struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject)
 {
     char key[KEY_BYTES_MAX];
     if (!is_name(def->name) || !is_name(subject))
@@ -190,11 +153,10 @@ static struct alert *find(const struct belay_alerts *a, const struct belay_alert
     return belay_map_get(&a->by_key, belay_str(key, write_key(def, subject, key)));
 }
 
-static struct alert *begin(struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject,
-                           belay_time now)
+struct alert *alert_begin(struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str subject, belay_time now)
 {
     bool fits = a->count < BELAY_ALERTS_MAX && is_name(def->name) && is_name(subject);
-    struct alert *x = fits ? belay_calloc(1, sizeof *x + KEY_BYTES_MAX) : NULL;
+    struct alert *x = fits ? belay_calloc(1, sizeof *x + KEY_BYTES_MAX + BELAY_NAME_BYTES_MAX) : NULL;
     if (x) {
         char *text = (char *)(x + 1);
         x->key = belay_str(text, write_key(def, subject, text));
@@ -205,6 +167,7 @@ static struct alert *begin(struct belay_alerts *a, const struct belay_alert_def 
         a->dropped++;
         return NULL;
     }
+    belay_list_init(&x->unsaved);
     x->def = def;
     x->state = BELAY_ALERT_PENDING;
     x->since = now;
@@ -227,13 +190,16 @@ static void breach(struct alert *x, belay_time now)
     if (x->state == BELAY_ALERT_OVER) /* before anybody was told that it was over: it never was */
         turn(x, BELAY_ALERT_FIRING);
     x->breach = true;
+    x->trusted_until = 0; /* its figure is back */
     if (x->state == BELAY_ALERT_PENDING && now >= belay_time_add_ms(x->since, (int64_t)x->def->for_ms))
         turn(x, BELAY_ALERT_FIRING);
 }
 
 /* It is on the right side again. */
-static void fine(struct belay_alerts *a, struct alert *x)
+static void fine(struct belay_alerts *a, struct alert *x, belay_time now)
 {
+    if (now < x->trusted_until)
+        return;
     x->breach = false;
     if (x->state == BELAY_ALERT_PENDING || (x->state == BELAY_ALERT_FIRING && x->told == 0))
         forget(a, x);
@@ -260,9 +226,9 @@ void belay_alerts_sample(struct belay_alerts *a, enum belay_alert_on on, struct 
         if (def->on != on || !is_about(def, subject))
             continue;
         bool wrong = wrong_side(def, value);
-        struct alert *x = a->count || wrong ? find(a, def, subject) : NULL;
+        struct alert *x = a->count || wrong ? alert_find(a, def, subject) : NULL;
         if (wrong && !x)
-            x = begin(a, def, subject, now);
+            x = alert_begin(a, def, subject, now);
         if (!x)
             continue;
         x->seen = true;
@@ -270,7 +236,7 @@ void belay_alerts_sample(struct belay_alerts *a, enum belay_alert_on on, struct 
         if (wrong)
             breach(x, now);
         else
-            fine(a, x);
+            fine(a, x, now);
     }
 }
 
@@ -299,11 +265,18 @@ static uint64_t slide(struct alert *x, belay_time now)
     return sum;
 }
 
+void alert_count_from(struct alert *x, double times, belay_time at)
+{
+    x->slice = at / slice_us(x->def);
+    memset(x->slices, 0, sizeof x->slices);
+    x->slices[(uint64_t)x->slice % WINDOW_SLICES] = times >= UINT32_MAX ? UINT32_MAX : times > 1 ? (uint32_t)times : 1;
+}
+
 static void count_event(struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str owner, belay_time now)
 {
-    struct alert *x = find(a, def, owner);
+    struct alert *x = alert_find(a, def, owner);
     if (!x)
-        x = begin(a, def, owner, now);
+        x = alert_begin(a, def, owner, now);
     if (!x)
         return;
     double sum = (double)slide(x, now) + 1;
@@ -331,7 +304,7 @@ void belay_alerts_event_over(struct belay_alerts *a, struct belay_str name)
         if (x->def->on != BELAY_ALERT_EVENT || !belay_str_eq(x->def->event, name))
             continue;
         memset(x->slices, 0, sizeof x->slices);
-        fine(a, x);
+        fine(a, x, BELAY_TIME_NEVER);
     }
 }
 
@@ -340,7 +313,7 @@ static void look_at_window(struct belay_alerts *a, struct alert *x, belay_time n
 {
     uint64_t sum = slide(x, now);
     if (sum == 0)
-        fine(a, x);
+        fine(a, x, now);
     else
         x->value = (double)sum;
 }
@@ -354,13 +327,23 @@ void belay_alerts_sampled(struct belay_alerts *a, belay_time now)
         if (x->def->on == BELAY_ALERT_EVENT)
             look_at_window(a, x, now);
         else if (!x->seen)
-            fine(a, x);
+            fine(a, x, now);
         else
             x->seen = false;
     }
 }
 
 /* ---- telling ---- */
+
+static bool is_own(struct belay_str subject)
+{
+    return belay_str_starts(subject, BELAY_STR(BELAY_ALERT_OWN));
+}
+
+struct belay_str alert_channel(const struct alert *x)
+{
+    return x->def->to_count && !is_own(x->subject) ? x->def->to[0] : BELAY_STR_NONE;
+}
 
 static bool tells_growth(const struct belay_alert_def *def)
 {
@@ -375,6 +358,8 @@ static bool is_due(const struct alert *x, belay_time now)
         return x->state == BELAY_ALERT_OVER;
     if (x->told == 0)
         return true;
+    if (alert_channel(x).n && !belay_str_eq(alert_channel(x), x->told_to)) /* to whom it is news */
+        return true;
     if (tells_growth(def) && x->value > x->told_value
         && now >= belay_time_add_ms(x->told_at, (int64_t)def->regroup_ms))
         return true;
@@ -387,11 +372,6 @@ static void show(const struct belay_alerts *a, const struct alert *x, belay_time
                                        .told_at = x->told_at,
                                        .silent_until = belay_silences_until(&a->silences, x->def, x->subject, now),
                                        .value = x->value, .told = x->told };
-}
-
-static bool is_own(struct belay_str subject)
-{
-    return belay_str_starts(subject, BELAY_STR(BELAY_ALERT_OWN));
 }
 
 static int kind_of(const struct alert *x)
@@ -506,6 +486,7 @@ void belay_alerts_told(struct belay_alerts *a, const struct belay_alert_notice *
         x->told_at = now;
         x->told_value = x->value;
         x->due_at = 0;
+        alert_remember(a, x);
     }
     BELAY_ASSERT(count == notice->count);
 }

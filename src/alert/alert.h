@@ -9,7 +9,8 @@
  *                                                      `repeat_ms`; grown: `regroup_ms`
  *
  * Figures are level-triggered: whoever starts anew sees what holds and says it again, so a notice that was
- * lost with the process is not lost for good.  An event is not: it counts when it happens.
+ * lost with the process is not lost for good.  An event is not: it counts when it happens.  What was told outlives the process
+ * (memory.c): it is told as over when it holds no more, and is no news while it holds.
  * A silence (silence.h) keeps an alert from being told, not from being known.
  *
  * A notice is of one rule and tells all its subjects of which there is news, firing or over, each in its own notices:
@@ -80,6 +81,17 @@ void belay_alerts_each(struct belay_alerts *a, const struct belay_alert_notice *
 void belay_alerts_told(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now);
 /* There was no room for it: the next ones come now, it is offered again after belay_alerts_sampled. */
 void belay_alerts_held(struct belay_alerts *a, const struct belay_alert_notice *notice, belay_time now);
+
+/* What was told is to be known after a restart. Each alert that was told is a row with a number; whoever keeps rows writes what
+ * is unsaved with the notice, into the same commit. A row that could not be written is offered again: what dies before that is
+ * told twice, and never not at all. */
+/* The number of a row that is not as it should be, its bytes put to out; no bytes: it goes. 0: all are. */
+uint64_t belay_alerts_unsaved(struct belay_alerts *a, struct belay_buf *out);
+/* That row was written. */
+void belay_alerts_saved(struct belay_alerts *a, uint64_t number);
+/* A row of a process before this one, in the order of their numbers; after configure, before the first round. Errors: BELAY_CORRUPT,
+ * BELAY_NOTFOUND (its rule is not there any more), BELAY_NOMEM: nobody knows of it any more, and the row is offered as one that goes. */
+int belay_alerts_restore(struct belay_alerts *a, uint64_t number, struct belay_str bytes, belay_time now) BELAY_MUST_CHECK;
 
 /* What is not told for now, also alerts that come only then. They outlive a configure: one may name a rule that is not
  * there (any more). */

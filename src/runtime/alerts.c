@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "broker/publish.h"
 #include "json/json.h"
+#include "runtime/alerts_keep.h"
 #include "runtime/alerts_look.h"
 
 #define ROUND_US BELAY_US_PER_S
@@ -78,85 +79,6 @@ static belay_time forward(struct alerts *a, belay_time now)
 void alerts_event(struct alerts *a, const struct belay_action_event *event, belay_time now)
 {
     belay_alerts_event(a->rules, belay_str_c(event->name), event->owner, forward(a, now));
-}
-
-/* ---- silences: notes of the engine, "silence/NUMBER" ---- */
-
-#define SILENCE_NAME_BYTES 40
-
-static const struct belay_str silences = BELAY_STR_INIT("silence/");
-
-/* Of numbers with as many digits, so that the order of names is theirs. */
-static struct belay_str silence_name(uint64_t number, char name[SILENCE_NAME_BYTES])
-{
-    int n = snprintf(name, SILENCE_NAME_BYTES, "silence/%020llu", (unsigned long long)number);
-    return belay_str(name, (size_t)n);
-}
-
-void alerts_load(struct alerts *a, struct belay_engine *e, belay_time now)
-{
-    struct belay_str name, value;
-    struct belay_silence s;
-    struct belay_err err;
-    char last[BELAY_NOTE_NAME_BYTES_MAX];
-    struct belay_str after = BELAY_STR_NONE;
-    while (belay_engine_note_next(e, silences, after, &name, &value)) {
-        memcpy(last, name.p, name.n);
-        after = belay_str(last, name.n);
-        belay_err_clear(&err);
-        int status = belay_silence_unpack(value, &s);
-        if (status == BELAY_OK)
-            status = belay_silences_put(belay_alerts_silences(a->rules), &s, NULL, &err);
-        if (status != BELAY_OK) /* then it is told: the safe side */
-            BELAY_LOG(a->log, BELAY_LOG_ERROR, now, "alert.silence_lost", belay_f_str("note", after), belay_f_err(&err));
-    }
-}
-
-int alerts_silence(struct alerts *a, struct belay_engine *e, const struct belay_silence *silence, uint64_t *ret_number,
-                   struct belay_err *err)
-{
-    struct belay_silences *all = belay_alerts_silences(a->rules);
-    char name[SILENCE_NAME_BYTES];
-    struct belay_silence s = *silence;
-    struct belay_buf text;
-    int status = belay_silences_put(all, &s, &s.number, err);
-    if (status != BELAY_OK)
-        return status;
-    belay_buf_init(&text, BELAY_NOTE_BYTES_MAX);
-    belay_silence_pack(&text, &s);
-    status = belay_buf_status(&text);
-    status = status == BELAY_OK ? belay_engine_note(e, silence_name(s.number, name), belay_buf_view(&text), err)
-                                : belay_fail(err, status, "a silence");
-    belay_buf_deinit(&text);
-    if (status != BELAY_OK)
-        belay_silences_remove(all, s.number);
-    else
-        *ret_number = s.number;
-    return status;
-}
-
-int alerts_unsilence(struct alerts *a, struct belay_engine *e, uint64_t number, struct belay_err *err)
-{
-    char name[SILENCE_NAME_BYTES];
-    struct belay_silence s;
-    struct belay_silences *all = belay_alerts_silences(a->rules);
-    for (uint32_t i = 0; belay_silences_look(all, i, &s); i++)
-        if (s.number == number) {
-            int status = belay_engine_note(e, silence_name(number, name), BELAY_STR_NONE, err);
-            if (status == BELAY_OK)
-                belay_silences_remove(all, number);
-            return status;
-        }
-    return belay_fail(err, BELAY_NOTFOUND, "there is no silence %llu", (unsigned long long)number);
-}
-
-/* Those that are over go; where there is no room for that now, in a later round. */
-static void forget_silences(struct alerts *a, struct belay_engine *e, belay_time now)
-{
-    struct belay_err err;
-    for (uint64_t n; (n = belay_silences_over(belay_alerts_silences(a->rules), now));)
-        if (alerts_unsilence(a, e, n, &err) != BELAY_OK)
-            return;
 }
 
 /* ---- telling ---- */
@@ -371,11 +293,12 @@ void alerts_round(struct alerts *a, struct belay_engine *e, belay_time wall)
         return;
     a->round_at = now;
     belay_engine_watch(e, wall);
-    forget_silences(a, e, now);
+    alerts_forget_silences(a, e, now);
     alerts_look(a->rules, e, a->listeners, a->certificates, now);
     look_at_reloads(a, now);
     belay_alerts_sampled(a->rules, now);
     tell_news(a, e, now);
+    alerts_keep_told(a, e);
     belay_gauge_set(a->firing, belay_alerts_firing(a->rules));
 }
 

@@ -30,7 +30,7 @@ struct alerts {
 int alerts_init(struct alerts *a, struct belay_log *log, struct belay_metrics *metrics, struct belay_err *err) BELAY_MUST_CHECK;
 void alerts_deinit(struct alerts *a); /* also of one that is zero */
 void alerts_configure(struct alerts *a, struct belay_definitions *d);
-/* After recovery: the silences that outlived the process. */
+/* After recovery and configure: silences, and what was told, that outlived the process. */
 void alerts_load(struct alerts *a, struct belay_engine *e, belay_time now);
 /* Durable with the next commit. Errors: as belay_silences_put, BELAY_NOSPACE, BELAY_BUSY: nothing happened. */
 int alerts_silence(struct alerts *a, struct belay_engine *e, const struct belay_silence *silence, uint64_t *ret_number,

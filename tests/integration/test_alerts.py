@@ -151,14 +151,44 @@ def test_rules_tell_their_thresholds_with_units(small):
     assert "certificate < 21d" in lines["certificate-expiring"] and "letters_age > 7d" in lines["letters-old"]
 
 
-def test_what_still_holds_is_told_again_after_kill_9(small, sinks):
-    make_letter(small)
+def state_of(small, rule):
+    return {a["rule"]: a for a in belay_json("alert", "ls", data=small.data)["alerts"]}.get(rule, {"state": None})
+
+
+def test_what_was_told_and_still_holds_is_no_news_after_kill_9(small, sinks):
+    letter = make_letter(small)[0]
     until(lambda: told(sinks[0], "dead-letters"))
+    before = until(lambda: small.letters() and state_of(small, "dead-letters"))
     small.kill()
     sinks[0].posts.clear()
     small.start()
+    assert until(lambda: state_of(small, "dead-letters"))["since"] == before["since"]
+    belay("dlq", "discard", "work", str(letter["sequence"]), "--reason", "test", data=small.data, check=True)
+    until(lambda: told(sinks[0], "dead-letters", "resolved"))  # notices of a rule come in order
+    assert told(sinks[0], "dead-letters") == [], sinks[0].posts
+
+
+def test_what_was_told_and_is_over_is_told_as_over_after_kill_9(small, sinks):
+    """The process dies before the notice went that it is over; the next one knows who was told."""
+    letter = make_letter(small)[0]
     until(lambda: told(sinks[0], "dead-letters"))
-    until(lambda: told(sinks[0], "new-group"))
+    small.kill()
+    alerts = ALERTS.format(port=sinks[0].port, chat=sinks[1].port)
+    small.write("1", alerts.replace("group_wait: 100ms", "group_wait: 1h"))
+    small.start()
+    belay("dlq", "discard", "work", str(letter["sequence"]), "--reason", "test", data=small.data, check=True)
+    until(lambda: state_of(small, "dead-letters")["state"] == "resolved")
+    small.kill()
+    assert told(sinks[0], "dead-letters", "resolved") == []
+    small.write("1", alerts)
+    small.start()
+    until(lambda: told(sinks[0], "dead-letters", "resolved"))
+    until(lambda: state_of(small, "dead-letters")["state"] is None)
+    small.kill()
+    small.start()  # and that it was told is known, too
+    belay("alert", "test", "ops", data=small.data, check=True)
+    until(lambda: told(sinks[0], "test"))
+    assert len(told(sinks[0], "dead-letters", "resolved")) == 1, sinks[0].posts
 
 
 def test_a_channel_can_be_tried(small, sinks):

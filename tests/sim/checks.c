@@ -286,5 +286,6 @@ void sim_check_end(struct sim_world *w)
     sim_limits_check(w);
     sim_seeks_check(w);
     sim_notes_look(w);
+    sim_alerts_check(w);
     sim_audit(w, w->engine);
 }

@@ -75,6 +75,8 @@ set(planted
   "117:a_log_step_that_tells_what_is_redacted"
   "118:a_letter_that_tells_what_is_redacted"
   "119:an_answer_that_tells_what_is_redacted"
+  "121:an_alert_that_is_told_as_over_after_each_start"
+  "122:an_alert_that_a_crash_forgets_was_told"
   "76:a_key_of_an_earlier_run_that_nobody_looks_for"
   "77:a_request_at_the_door_that_nobody_ever_tells")
 foreach(bug IN LISTS planted)

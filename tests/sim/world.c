@@ -95,6 +95,7 @@ static void die(struct sim_world *w, enum sim_death death)
     sim_newest_look(w);
     sim_crashes_died(w, death == SIM_POWER);
     sim_keys_died(w);
+    sim_alerts_stop(w);
     w->dying = true; /* what is done from here on is no longer done */
     sim_disk_stop(w->disk);
     w->model_dead = true;
@@ -134,6 +135,7 @@ static void start(struct sim_world *w)
             sim_trace(w, "started");
             sim_audit(w, w->engine);
             sim_notes_look(w);
+            sim_alerts_start(w);
             return;
         }
         sim_trace(w, "start failed: %s", status == BELAY_OK ? "disk" : err.msg);
@@ -171,6 +173,7 @@ static void look_for_end(struct sim_world *w)
         if (!belay_list_empty(&w->requests))
             sim_violation(w, "stop", "it is idle, and a request has no answer");
         sim_jobs_finish(&w->jobs);
+        sim_alerts_stop(w);
         belay_engine_close(w->engine);
         w->engine = NULL;
         w->life = SIM_DEAD;
@@ -368,9 +371,11 @@ static void tick(struct sim_world *w)
         sim_backups_act(w);
     else if (n < 735 && w->life == SIM_ALIVE && !w->calm)
         sim_operators_act(w);
-    else if (n < 743 && w->life == SIM_ALIVE && !w->calm)
+    else if (n < 743 && w->life == SIM_ALIVE && !w->calm) {
         sim_desk_act(w);
-    else if (n < 743 + w->faults / 6 && !w->calm)
+        if (w->life == SIM_ALIVE)
+            sim_alerts_act(w);
+    } else if (n < 743 + w->faults / 6 && !w->calm)
         something_bad(w);
     else
         step(w);
@@ -419,6 +424,7 @@ static void world_deinit(struct sim_world *w)
     sim_disk_stop(w->disk);
     w->model_dead = true;
     sim_jobs_finish(&w->jobs);
+    sim_alerts_stop(w);
     if (w->engine)
         belay_engine_close(w->engine);
     sim_clients_cut_off(w);

@@ -10,6 +10,7 @@
  *   mails.c      calls that nobody may repeat blindly, and people who know what became of them
  *   imports.c    letters by the handful: discarded by a filter, exported, imported
  *   notes.c      silences
+ *   alerts.c     what was told as wrong is told as over
  *   crashes.c    the process dies with a message in hand
  *   poison.c     what trips, against what was refused for good
  *   backups.c    somebody backs up the store
@@ -152,6 +153,18 @@ struct sim_silence {
     belay_time until;
 };
 
+#define SIM_ALERTS 3
+struct belay_alerts;
+struct sim_alerts {
+    struct belay_alerts *rules;  /* the process's; NULL: it is dead */
+    struct belay_random random;
+    bool ill[SIM_ALERTS];
+    char sent[SIM_ALERTS];       /* of each what was told last: 'f' ill, 'o' well, '-' nothing */
+    belay_time now;              /* never back */
+    bool no_room;                /* a row found none in this life */
+    bool twice;                  /* ... in the one before: so something may be told twice */
+};
+
 #define SIM_TOPICS_MAX 32
 /* How much the topics held after the event before (limits.c). */
 struct sim_limits {
@@ -239,6 +252,7 @@ struct sim_world {
     struct sim_file file;
     bool imports_due;          /* there are letters to look at */
     struct sim_silence silences[SIM_SILENCES_MAX];
+    struct sim_alerts alerts;
     bool hoards;               /* people let letters lie, and replay many at once */
     struct sim_limits limits;
     bool dying;                /* inside of a step: dead when it returns */
@@ -341,6 +355,12 @@ bool sim_imports_done(const struct sim_world *w);
 void sim_notes_act(struct sim_world *w);
 /* After each start, and at the end. */
 void sim_notes_look(struct sim_world *w);
+/* ---- alerts.c ---- */
+void sim_alerts_start(struct sim_world *w);
+void sim_alerts_stop(struct sim_world *w);
+void sim_alerts_act(struct sim_world *w);
+/* At the end: all is told, then that all is well. */
+void sim_alerts_check(struct sim_world *w);
 
 /* A word on some saga; calm: what is parked must come to its end. False: nothing is parked. */
 bool sim_persons_act(struct sim_world *w);
