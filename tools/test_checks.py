@@ -140,5 +140,23 @@ class Calls(unittest.TestCase):
         self.assert_refused("src/config/x.c", "    free(p); /* allow: free */", "free")
 
 
+class Events(unittest.TestCase):
+    TABLE = {"src/base/events.c": 'static x[] = {\n    { "flow.stopped", "error", true,\n      "", "" },\n};\n'}
+
+    def test_a_name_that_is_not_in_the_table(self):
+        status, out = run("events", {**self.TABLE, "src/engine/x.c": 'a("flow.stopped");\nb("flow.stoped");\n'})
+        self.assertEqual(status, 1, out)
+        self.assertIn('src/engine/x.c:2: "flow.stoped" is not in the table', out)
+
+    def test_a_row_that_nobody_tells(self):
+        status, out = run("events", {**self.TABLE, "src/engine/x.c": '/* "flow.stopped" */\n'})
+        self.assertEqual(status, 1, out)
+        self.assertIn('nobody tells "flow.stopped"', out)
+
+    def test_files_headers_and_comments_are_no_events(self):
+        status, out = run("events", {**self.TABLE, "src/engine/x.c": '#include "x.h"\na("flow.stopped", "belay.yaml"); /* "a.b" */\n'})
+        self.assertEqual(status, 0, out)
+
+
 if __name__ == "__main__":
     unittest.main()

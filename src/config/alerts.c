@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/events.h"
 #include "base/limits.h"
 #include "config/grammar.h"
 #include "config/parts.h"
@@ -43,7 +44,7 @@ struct rule_raw {
 static const struct config_key rule_keys[] = {
     { "on", CONFIG_WORD, "The figure it looks at, of each flow, saga, connection, or the whole.", .one_of = 1,
       CONFIG_FIELD(struct rule_raw, on), .words = on_words },
-    { "event", CONFIG_STRING, "Or an event of the log that is counted: message.crashed, \"saga.*\".", .one_of = 1,
+    { "event", CONFIG_STRING, "Or an event of the log that is counted: message.crashed, \"saga.*\" (docs/events.md).", .one_of = 1,
       CONFIG_FIELD(struct rule_raw, event) },
     { "of", CONFIG_STRING, "Of this flow, saga or connection only; \"pay-*\" for those that begin so.",
       CONFIG_FIELD(struct rule_raw, of) },
@@ -601,33 +602,39 @@ static struct belay_alert_def *find_rule(struct rules *r, struct belay_str name)
     return NULL;
 }
 
-/* Of the log, as docs/internals/logs-and-metrics.md lists them. */
-static const char *const events[] = {
-    "runtime.ready", "runtime.stopping", "runtime.stopped", "runtime.no_checkpoint", "store.restored", "store.unreadable",
-    "store.unwitnessed", "api.listening", "config.reloaded", "config.reload_failed", "message.retry", "letter.expired",
-    "message.dead_letter", "message.parked", "message.expired", "message.crashed", "poison.quarantined", "poison.payload",
-    "poison.signature", "request.poisoned", "message.duplicate", "request.retry", "request.failed", "api.response_invalid",
-    "api.limited", "api.deprecated", "saga.retry", "saga.compensating", "saga.parked", "saga.compensation_failed",
-    "saga.settled", "saga.ended", "lane.stalled", "lane.recovered", "flow.stopped", "breaker.opened", "breaker.probing",
-    "breaker.closed", "replay.done", "replay.cancelled", "clock.jumped", "engine.failed", "flow.log", NULL,
-};
+/* Does anything that rules can count begin so? */
+static bool begins_one(struct belay_str beginning)
+{
+    const struct belay_event_def *e;
+    for (size_t i = 0; (e = belay_event_at(i)); i++)
+        if (e->counted && belay_str_starts(belay_str_c(e->name), beginning))
+            return true;
+    return false;
+}
 
-/* Warns of what is near to an event, and none. What is near to nothing may be one that is newer than the list. */
+/* Warns of what no rule can count: no event, or one that only the log tells. */
 static void check_event(struct config *c, const struct config_node *node, struct belay_str event)
 {
+    const struct belay_event_def *e = belay_event_find(event);
     struct config_guess g = config_guess(event);
-    if (c->stored || !node || belay_str_ends(event, BELAY_STR("*")))
+    struct belay_problem *p;
+    bool begins = belay_str_ends(event, BELAY_STR("*"));
+    if (c->stored || !node || (begins ? begins_one(belay_str_sub(event, 0, event.n - 1)) : e && e->counted))
         return;
-    for (const char *const *at = events; *at; at++) {
-        if (belay_str_eq(event, belay_str_c(*at)))
-            return;
-        config_guess_name(&g, belay_str_c(*at));
-    }
+    if (begins)
+        p = config_warning(c->problems, config_place(node), "never-fires", "no event that is counted begins with '%.*s'",
+                           (int)event.n - 1, event.p);
+    else
+        p = config_warning(c->problems, config_place(node), "never-fires",
+                           e ? "'%.*s' stands in the log and is not counted" : "no event is called '%.*s'", BELAY_STR_ARG(event));
+    bool tells = e; /* a like name would be another event */
+    for (size_t i = 0; !tells && (e = belay_event_at(i)); i++)
+        if (e->counted)
+            config_guess_name(&g, belay_str_c(e->name));
     if (g.best.n)
-        config_suggest_guess(c->problems,
-                             config_warning(c->problems, config_place(node), "never-fires", "no event is called '%.*s'",
-                                            BELAY_STR_ARG(event)),
-                             &g);
+        config_suggest_guess(c->problems, p, &g);
+    else
+        config_suggest(c->problems, p, "docs/events.md lists those that are");
 }
 
 /* A rule that is off takes a built-in one away. */
@@ -667,6 +674,8 @@ static void take_rule(struct rules *r, const struct alerts_raw *section, const s
     if (raw.off && !raw.event.n && !config_get(link->value, "on"))
         check_off(c, link->key);
     def->subject = raw.of;
+    if (raw.of.n)
+        def->subject_place = config_place(config_get(link->value, "of"));
     def->urgent = raw.level;
     def->below = raw.below;
     take_bound(c, raw.above ? raw.above : raw.below, def);

@@ -10,6 +10,7 @@
  *   call-without-compensate     a call of a saga, not its last step, that is not undone
  *   deadline                    a saga that waits longer for an event than it may take in all
  *   circle                      flows whose messages come back to them (lint_graph.c)
+ *   never-fires                 a rule of alerts whose `of` fits nothing (lint_alerts.c)
  * unreachable and unknown-error come from the readers of steps and rules. */
 #include "config/lint.h"
 
@@ -250,4 +251,5 @@ void config_lint(struct config *c)
         config_lint_rate_limits(c, check.api);
     }
     config_lint_circles(c);
+    config_lint_alerts(c);
 }

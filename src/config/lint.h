@@ -17,6 +17,8 @@ bool config_only_reads(struct config *c, const struct belay_call_def *call);
 void config_lint(struct config *c);
 /* Flows that feed each other in a circle (lint_graph.c). */
 void config_lint_circles(struct config *c);
+/* Rules of alerts whose `of` fits nothing (lint_alerts.c). */
+void config_lint_alerts(struct config *c);
 
 /* ---- walking a set (walk.c) ---- */
 

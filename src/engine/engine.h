@@ -136,7 +136,7 @@ struct belay_action_reply {
     uint32_t retry_after_ms;
 };
 
-/* Something an operator wants to know, named as in the log (docs/internals/logs-and-metrics.md lists them):
+/* Something an operator wants to know, named as in the log (base/events.c lists them):
  * message.retry, .dead_letter, .parked, .crashed, .duplicate; poison.quarantined, .payload, .signature; request.retry, .poisoned; saga.* (saga.h's news);
  * clock.jumped.  The runtime logs and counts. */
 struct belay_action_event {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "model/place.h"
 
 /* What a rule looks at. All but EVENT are figures of one subject, looked up about once a second. */
 enum belay_alert_on {
@@ -40,6 +41,7 @@ struct belay_alert_def {
     enum belay_alert_on on;
     struct belay_str event;      /* EVENT: a name, or a beginning and "*" */
     struct belay_str subject;    /* of this one only, or a beginning and "*"; "": of any */
+    struct belay_place subject_place;
     bool below;                  /* fires below the bound, else above it */
     double bound;
     uint64_t for_ms;             /* it must hold so long before it fires */

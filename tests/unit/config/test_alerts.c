@@ -85,6 +85,58 @@ static void a_rule_that_can_never_fire_is_named(void **state)
     assert_non_null(strstr(said, "8:5: warning: no built-in rule is called 'stalld': nothing is off; did you mean 'stalled'?"));
     assert_int_equal(m.problems.count, 2);
     mem_free(&m);
+    said = lint(&m, "  rules:\n    a: { event: something.else }\n    b: { event: runtime.ready }\n    c: { event: 'sga.*' }\n"
+                    "    d: { event: 'api.*' }\n    e: { event: '*' }\n");
+    assert_non_null(strstr(said, "5:17: warning: no event is called 'something.else'; docs/events.md lists those that are"));
+    assert_non_null(strstr(said, "6:17: warning: 'runtime.ready' stands in the log and is not counted"));
+    assert_non_null(strstr(said, "7:17: warning: no event that is counted begins with 'sga.'"));
+    assert_non_null(strstr(said, "8:17: warning: no event that is counted begins with 'api.'"));
+    assert_int_equal(m.problems.count, 4);
+    mem_free(&m);
+}
+
+static const char places[] =
+    HEAD "topics: { facts: {} }\nqueues: { work: {} }\nconnections: { bank: { http: { base_url: 'http://b' } } }\n"
+         "flows:\n  pay-in: { from: { queue: work }, steps: [ call: { connection: bank, method: GET, path: / } ] }\n"
+         "sagas:\n  buy: { from: { topic: facts }, id: '{% id %}', steps: [ { name: paid, await: { topic: facts, timeout: 1h, match: '{% id %}' } } ] }\n";
+
+static void a_rule_of_something_that_there_is_not_is_named(void **state)
+{
+    static const struct {
+        const char *rule, *want; /* NULL: it fits */
+    } rows[] = {
+        { "on: oldest, of: pay-in", NULL },
+        { "on: oldest, of: pay-*", NULL },
+        { "on: oldest, of: buy", NULL },
+        { "on: oldest, of: buy/paid", NULL },
+        { "on: oldest, of: alerts.ops", NULL },
+        { "on: sagas_parked, of: buy", NULL },
+        { "on: breaker, of: bank", NULL },
+        { "on: queue_full, of: work", NULL },
+        { "on: certificate, of: connection bank", NULL },
+        { "event: breaker.opened, of: bank", NULL },
+        { "event: message.parked, of: 'b*'", NULL },
+        { "on: oldest, of: pay-inn", "no flow or saga that reads messages is called 'pay-inn'; did you mean 'pay-in'?" },
+        { "on: oldest, of: bank", "no flow or saga that reads messages is called 'bank'" },
+        { "on: oldest, of: pya-*", "nothing it could be of begins with 'pya-'" },
+        { "on: saga_idle, of: pay-in", "no saga is called 'pay-in'" },
+        { "on: breaker, of: banks", "no connection is called 'banks'; did you mean 'bank'?" },
+        { "on: queue_full, of: wrok", "no queue or topic is called 'wrok'; did you mean 'work'?" },
+        { "on: certificate, of: bank", "certificates are of 'api NAME' or 'connection NAME', and none is of 'bank'" },
+        { "on: disk_free, below: 1GiB, of: pay-in", "this figure is of the whole, not of 'pay-in'; leave 'of' out" },
+        { "event: message.parked, of: nobody", "no flow, saga, connection, queue or topic is called 'nobody'" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mem_config m;
+        char text[1024];
+        snprintf(text, sizeof text, "%salerts: { channels: { ops: { log: {} } }, rules: { r: { %s } } }\n", places, rows[i].rule);
+        mem_load_text(&m, text);
+        const char *said = problems(&m);
+        if (m.status != BELAY_OK || (rows[i].want ? !strstr(said, rows[i].want) : !!strstr(said, "never-fires")))
+            fail_msg("%s: %s\nwanted: %s", rows[i].rule, said, rows[i].want ? rows[i].want : "nothing");
+        mem_free(&m);
+    }
 }
 
 static void a_channel_becomes_a_connection_a_queue_and_a_flow(void **state)
@@ -138,7 +190,8 @@ static void a_rule_says_what_when_and_to_whom(void **state)
 {
     struct mem_config m;
     (void)state;
-    mem_load_text(&m, HEAD "alerts:\n"
+    mem_load_text(&m, HEAD "queues: { work: {} }\nflows: { pay-in: { from: { queue: work }, steps: [ log: hello ] } }\n"
+                           "alerts:\n"
                            "  channels: { a: { log: {} }, b: { log: {} } }\n"
                            "  rules:\n"
                            "    slow: { on: oldest, of: pay-*, above: 90s, for: 10s, level: error, to: [b, a] }\n"
@@ -221,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_command_may_be_a_list),
         cmocka_unit_test(a_program_without_its_path_is_named_with_its_channel),
         cmocka_unit_test(a_rule_that_can_never_fire_is_named),
+        cmocka_unit_test(a_rule_of_something_that_there_is_not_is_named),
         cmocka_unit_test(without_a_word_the_built_in_rules_hold),
         cmocka_unit_test(a_channel_becomes_a_connection_a_queue_and_a_flow),
         cmocka_unit_test(mails_and_programs_are_connections_of_their_own_kind),
