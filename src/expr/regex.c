@@ -1,11 +1,14 @@
 #include "expr/regex.h"
 
 #include "base/limits.h"
+#include "expr/regex_text.h"
 #include "json/match_meter.h"
 
 struct regex {
     pcre2_code *code;
+    const char *text; /* that was compiled */
     uint32_t group_count;
+    bool nocase;
 };
 
 /* A block knows nothing of its neighbours: the arena takes all back at once. */
@@ -29,17 +32,22 @@ struct regex *regex_compile(struct belay_arena *arena, struct belay_str pattern,
                        | (flags & REGEX_MULTILINE ? PCRE2_MULTILINE : 0);
     int code = 0;
     PCRE2_SIZE at = 0;
+    struct belay_str text;
+    bool nocase = (flags & REGEX_NOCASE) || regex_has_nocase(pattern);
+    *ret_nomem = false;
+    if (pattern.n > BELAY_EXPR_PATTERN_BYTES_MAX || !regex_text(arena, pattern, nocase, &text))
+        return NULL;
     *ret_nomem = true;
-    struct regex *re = belay_arena_alloc(arena, sizeof *re);
+    struct regex *re = BELAY_ARENA_NEW(arena, struct regex);
     pcre2_general_context *general = pcre2_general_context_create(take, give_back, arena);
     pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
-    if (!re || !context)
+    if (!re || !text.p || !context)
         return NULL;
-    pcre2_set_max_pattern_length(context, BELAY_EXPR_PATTERN_BYTES_MAX);
+    re->text = text.p;
+    re->nocase = nocase;
     pcre2_set_parens_nest_limit(context, 100);
     pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF); /* . stops before \r, too */
-    re->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
-                             &at, context);
+    re->code = pcre2_compile((PCRE2_SPTR)text.p, text.n, options, &code, &at, context);
     if (!re->code) {
         *ret_nomem = code == PCRE2_ERROR_HEAP_FAILED;
         return NULL;
@@ -79,7 +87,7 @@ static void fill(const struct regex *re, struct belay_str text, pcre2_match_data
 int regex_match(const struct regex *re, struct belay_arena *arena, struct belay_str text,
                 size_t from, uint64_t *work, struct regex_match *ret_match)
 {
-    struct belay_match_meter meter = { *work, from };
+    struct belay_match_meter meter = { *work, from, re->text, re->nocase };
     struct belay_arena_mark mark = belay_arena_mark(arena);
     pcre2_general_context *general = pcre2_general_context_create(take, give_back, arena);
     pcre2_match_context *context = general ? pcre2_match_context_create(general) : NULL;

@@ -352,48 +352,46 @@ static int translate(struct translation *t, struct belay_str text, struct belay_
 
 /* ---- compilation ---- */
 
-static int compile(struct belay_str text, uint32_t options, pcre2_general_context *general, pcre2_code **ret_code,
+static int compile(struct belay_str text, uint32_t options, pcre2_general_context *general, void **ret_code,
                    struct belay_err *err)
 {
-    struct translation t;
-    int number = 0;
+    int number = 0, status = BELAY_OK;
     PCRE2_SIZE at = 0;
     pcre2_compile_context *context = pcre2_compile_context_create(general);
-    int status = context ? translate(&t, text, err) : belay_fail(err, BELAY_NOMEM, "no memory for a pattern");
     if (!context)
-        return status;
-    if (status == BELAY_OK) {
-        pcre2_set_parens_nest_limit(context, 100);
-        *ret_code = pcre2_compile((PCRE2_SPTR)(t.out.p ? t.out.p : ""), t.out.n,
-                                  options | PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY
-                                      | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF
-                                      | PCRE2_NEVER_BACKSLASH_C,
-                                  &number, &at, context);
-        if (!*ret_code) {
-            PCRE2_UCHAR why[160] = "";
-            pcre2_get_error_message(number, why, sizeof why);
-            status = belay_fail(err, number == PCRE2_ERROR_HEAP_FAILED ? BELAY_NOMEM : BELAY_INVALID, "%s",
-                                (const char *)why);
-        }
+        return belay_fail(err, BELAY_NOMEM, "no memory for a pattern");
+    pcre2_set_parens_nest_limit(context, 100);
+    void *code = pcre2_compile((PCRE2_SPTR)(text.p ? text.p : ""), text.n,
+                               options | PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS
+                                   | PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C,
+                               &number, &at, context);
+    if (code) {
+        *ret_code = code;
+    } else {
+        PCRE2_UCHAR why[160] = "";
+        pcre2_get_error_message(number, why, sizeof why);
+        status = belay_fail(err, number == PCRE2_ERROR_HEAP_FAILED ? BELAY_NOMEM : BELAY_INVALID, "%s", (const char *)why);
     }
-    belay_buf_deinit(&t.out);
     pcre2_compile_context_free(context);
     return status;
 }
 
 int pattern_new(struct belay_str text, struct pattern **ret_pattern, struct belay_err *err)
 {
+    struct translation t;
     struct pattern *p = belay_calloc(1, sizeof *p);
     pcre2_general_context *general = p ? pcre2_general_context_create(take, give, NULL) : NULL;
-    pcre2_code *code = NULL, *counted = NULL;
-    int status = general ? compile(text, 0, general, &code, err)
-                         : belay_fail(err, BELAY_NOMEM, "no memory for a pattern");
-    if (status == BELAY_OK) {
-        p->code = code;
-        status = compile(text, PCRE2_AUTO_CALLOUT, general, &counted, err);
+    if (!general) {
+        belay_free(p);
+        return belay_fail(err, BELAY_NOMEM, "no memory for a pattern");
     }
+    int status = translate(&t, text, err);
+    p->text = t.out;
+    if (status == BELAY_OK)
+        status = compile(belay_buf_view(&p->text), 0, general, &p->code, err);
+    if (status == BELAY_OK)
+        status = compile(belay_buf_view(&p->text), PCRE2_AUTO_CALLOUT, general, &p->counted, err);
     if (status == BELAY_OK) {
-        p->counted = counted;
         p->context = pcre2_match_context_create(general);
         if (!p->context)
             status = belay_fail(err, BELAY_NOMEM, "no memory for a pattern");
@@ -405,8 +403,8 @@ int pattern_new(struct belay_str text, struct pattern **ret_pattern, struct bela
     }
     pcre2_set_match_limit(p->context, BELAY_PATTERN_MATCH_MAX);
     pcre2_set_heap_limit(p->context, HEAP_KIB);
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without it matching is slower */
-    (void)pcre2_jit_compile(counted, PCRE2_JIT_COMPLETE);
+    (void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* without it matching is slower */
+    (void)pcre2_jit_compile(p->counted, PCRE2_JIT_COMPLETE);
     *ret_pattern = p;
     return BELAY_OK;
 }
@@ -418,6 +416,7 @@ void pattern_free(struct pattern *p)
     pcre2_code_free(p->code);
     pcre2_code_free(p->counted);
     pcre2_match_context_free(p->context);
+    belay_buf_deinit(&p->text);
     belay_free(p);
 }
 
@@ -457,7 +456,7 @@ static int match_short(const struct pattern *p, struct belay_str s, pcre2_match_
 static int match_counted(const struct pattern *p, struct belay_str s, pcre2_match_data *data,
                          pcre2_general_context *general)
 {
-    struct belay_match_meter meter = { BELAY_PATTERN_MATCH_MAX + BELAY_PATTERN_STEPS_PER_BYTE * s.n, 0 };
+    struct belay_match_meter meter = { BELAY_PATTERN_MATCH_MAX + BELAY_PATTERN_STEPS_PER_BYTE * s.n, 0, p->text.p, false };
     pcre2_match_context *context = pcre2_match_context_create(general);
     if (!context)
         return PCRE2_ERROR_NOMEMORY;

@@ -3,6 +3,7 @@
 #ifndef BELAY_JSON_PATTERN_H
 #define BELAY_JSON_PATTERN_H
 
+#include "base/buf.h"
 #include "base/status.h"
 #include "base/str.h"
 
@@ -10,6 +11,7 @@ struct pattern {
     struct pattern *next; /* of whoever owns it */
     void *code, *context; /* PCRE2's: for short texts */
     void *counted;        /* the same, each of its steps counted */
+    struct belay_buf text; /* as PCRE2 read it */
 };
 
 /* Errors: BELAY_INVALID (err says what and where), BELAY_LIMIT (too long), BELAY_NOMEM. */
