@@ -8,8 +8,7 @@
 /* Errors: two readers of a queue, two flows for one operation, two APIs on one address, a reply
  * that nobody waits for. Bears with definitions that have mistakes. */
 void config_check(struct config *c);
-/* Errors: ways on which a message would vanish (lint_vanish.c). Of flows without mistakes; topics only of a set
- * without any. */
+/* Errors: ways on which a message would vanish (lint_vanish.c), as far as mistakes leave known where it goes. */
 void config_vanish(struct config *c);
 /* A call that changes nothing outside, as far as its method is known: GET, HEAD. */
 bool config_only_reads(struct config *c, const struct belay_call_def *call);

@@ -170,23 +170,46 @@ static void check_saga_letters(struct config *c, const struct belay_definitions 
     }
 }
 
+static void mark_saga(const struct belay_definitions *d, const struct belay_saga_def *s, bool *read)
+{
+    mark(d, s->from.name, read);
+    for (uint32_t i = 0; i < s->step_count; i++)
+        if (s->steps[i].await)
+            mark(d, s->steps[i].await->topic, read);
+}
+
+static bool is_known(const struct belay_definitions *d, const struct belay_source_def *from)
+{
+    if (from->kind == BELAY_SOURCE_API)
+        return from->name.n;
+    return from->kind == BELAY_SOURCE_TIMER || belay_definitions_topic(d, from->name);
+}
+
+/* False: what a flow or saga with mistakes reads is not known. Of such a flow nothing else counts. */
+static bool mark_all(struct failures *x, const struct belay_definitions *d)
+{
+    bool known = true;
+    for (uint32_t i = 0; i < d->flow_count; i++) {
+        const struct belay_source_def *from = &d->flows[i].from;
+        if (x->c->sound.flows[i])
+            mark_failures(x, d, &d->flows[i]);
+        mark(d, from->name, x->read);
+        known &= x->c->sound.flows[i] || is_known(d, from);
+    }
+    for (uint32_t i = 0; i < d->saga_count; i++) {
+        mark_saga(d, &d->sagas[i], x->read);
+        known &= x->c->sound.sagas[i];
+    }
+    return known;
+}
+
 static void check_topics(struct config *c, const struct belay_definitions *d)
 {
     struct failures x = { .c = c };
     x.taken = config_scratch(c, d->topic_count * sizeof *x.taken);
     x.read = config_scratch(c, d->topic_count * sizeof *x.read);
-    if (!x.taken || !x.read)
+    if (!x.taken || !x.read || !mark_all(&x, d))
         return;
-    for (uint32_t i = 0; i < d->flow_count; i++) {
-        mark_failures(&x, d, &d->flows[i]);
-        mark(d, d->flows[i].from.name, x.read);
-    }
-    for (uint32_t i = 0; i < d->saga_count; i++) {
-        mark(d, d->sagas[i].from.name, x.read);
-        for (uint32_t k = 0; k < d->sagas[i].step_count; k++)
-            if (d->sagas[i].steps[k].await)
-                mark(d, d->sagas[i].steps[k].await->topic, x.read);
-    }
     for (uint32_t i = 0; i < d->topic_count; i++) {
         const struct belay_topic_def *t = &d->topics[i];
         if (!x.taken[i] || x.read[i] || (!t->retain_ms && !t->retain_bytes) || t->discard_reason.n)
@@ -199,17 +222,20 @@ static void check_topics(struct config *c, const struct belay_definitions *d)
     }
 }
 
+/* A mistake hides only what it leaves unknown: others are told of in the same run. */
 void config_vanish(struct config *c)
 {
     const struct belay_definitions *d = &c->set->d;
-    bool sound = c->problems->error_count == 0;
+    bool whole = !c->incomplete;
     for (uint32_t i = 0; i < d->flow_count; i++)
-        if (c->sound[i])
+        if (c->sound.flows[i])
             check_rules(c, &d->flows[i]);
-    for (uint32_t i = 0; sound && i < d->flow_count; i++)
-        check_letters(c, d, d->flows[i].name, &d->flows[i].letters, d->flows[i].place);
-    for (uint32_t i = 0; sound && i < d->saga_count; i++)
-        check_saga_letters(c, d, &d->sagas[i]);
-    if (sound)
+    for (uint32_t i = 0; whole && c->sound.alerts && i < d->flow_count; i++)
+        if (c->sound.flows[i])
+            check_letters(c, d, d->flows[i].name, &d->flows[i].letters, d->flows[i].place);
+    for (uint32_t i = 0; whole && c->sound.alerts && i < d->saga_count; i++)
+        if (c->sound.sagas[i])
+            check_saga_letters(c, d, &d->sagas[i]);
+    if (whole && c->sound.topics)
         check_topics(c, d);
 }

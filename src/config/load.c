@@ -125,7 +125,23 @@ static void take_flow(struct config *c, const struct config_link *link)
     struct belay_definitions *d = &c->set->d;
     uint32_t errors = c->problems->error_count;
     config_flow(c, link, &d->flows[d->flow_count]);
-    c->sound[d->flow_count++] = c->problems->error_count == errors;
+    c->sound.flows[d->flow_count++] = c->problems->error_count == errors;
+}
+
+static void take_saga(struct config *c, const struct config_link *link)
+{
+    struct belay_definitions *d = &c->set->d;
+    uint32_t errors = c->problems->error_count;
+    config_saga(c, link, &d->sagas[d->saga_count]);
+    c->sound.sagas[d->saga_count++] = c->problems->error_count == errors;
+}
+
+static void take_topic(struct config *c, const struct config_link *link, bool queue)
+{
+    struct belay_definitions *d = &c->set->d;
+    uint32_t errors = c->problems->error_count;
+    config_topic(c, link, queue, &d->topics[d->topic_count++]);
+    c->sound.topics &= c->problems->error_count == errors;
 }
 
 static void take_member(struct merge *m, enum part part, const struct config_link *link)
@@ -138,10 +154,10 @@ static void take_member(struct merge *m, enum part part, const struct config_lin
     case TABLES: config_table(c, link, m->data); break;
     case CONNECTIONS: config_connection(c, link, &d->connections[d->connection_count++]); break;
     case TOPICS:
-    case QUEUES: config_topic(c, link, part == QUEUES, &d->topics[d->topic_count++]); break;
+    case QUEUES: take_topic(c, link, part == QUEUES); break;
     case APIS: config_api(c, link, &d->apis[d->api_count++]); break;
     case FLOWS: take_flow(c, link); break;
-    case SAGAS: config_saga(c, link, &d->sagas[d->saga_count++]); break;
+    case SAGAS: take_saga(c, link); break;
     case PARTS: break;
     }
 }
@@ -174,7 +190,9 @@ static bool make_room(struct merge *m)
         = CONFIG_ARRAY(c, struct belay_topic_def, part_count(m, TOPICS) + part_count(m, QUEUES));
     d->apis = CONFIG_ARRAY(c, struct belay_api_def, part_count(m, APIS));
     d->flows = CONFIG_ARRAY(c, struct belay_flow_def, part_count(m, FLOWS));
-    c->sound = config_scratch(c, (part_count(m, FLOWS) + 1) * sizeof *c->sound);
+    c->sound.flows = config_scratch(c, (part_count(m, FLOWS) + 1) * sizeof *c->sound.flows);
+    c->sound.sagas = config_scratch(c, (part_count(m, SAGAS) + 1) * sizeof *c->sound.sagas);
+    c->sound.topics = true;
     d->sagas = CONFIG_ARRAY(c, struct belay_saga_def, part_count(m, SAGAS));
     return !c->status;
 }
@@ -237,7 +255,9 @@ static void take_alerts(struct merge *m, struct file_raw *to)
         return;
     for (uint32_t i = 0; i < m->count; i++)
         nodes[i] = m->files[i].alerts;
+    uint32_t errors = m->c->problems->error_count;
     config_alerts(m->c, nodes, m->count, &made);
+    m->c->sound.alerts = m->c->problems->error_count == errors;
     *to = (struct file_raw){ .connections = made.connections, .queues = made.queues, .flows = made.flows };
     m->count++;
 }

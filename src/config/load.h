@@ -53,7 +53,10 @@ struct config {
     const char *const *sees;               /* variables that expressions may read here; NULL: any */
     struct config_result *results;         /* and these, of the steps so far */
     struct steps_room *steps_room;         /* of steps.h, used again by each flow */
-    bool *sound;                           /* by flow: it was read without a mistake */
+    struct {
+        bool *flows, *sagas;               /* each by its index */
+        bool topics, alerts;               /* all of them */
+    } sound;                               /* read without a mistake */
     const struct config_swap *swaps;       /* files that are part of a definition's text */
     struct {
         struct config_texts paths, headers, secrets; /* as said: secrets by names of variables */

@@ -132,6 +132,21 @@ static void letters_of_sagas_may_not_expire_unseen_either(void **state)
     CHECK_ALL(ways);
 }
 
+/* Unless it leaves open who reads, or who is told. */
+static void a_mistake_elsewhere_hides_none_of_it(void **state)
+{
+#define WRONG(from) "  wrong: { from: { topic: " from " }, steps: [ { log: '{% 1 + %}' } ] }\n"
+    static const struct way ways[] = {
+        { TOPICS("{ retain: 7d }", WRONG("t")), "3:18: expires-unseen\n9:56: expression\n" },
+        { TOPICS("{ retain: 7d }", WRONG("failed")), "9:61: expression\n" },
+        { TOPICS("{ retain: 7d }", WRONG("fialed")), "9:27: unknown-topic\n9:61: expression\n" },
+        { SAGA("alerts: {}\n") "flows:\n" WRONG("t"), "8:3: expires-unseen\n14:9: expires-unseen\n16:56: expression\n" },
+        { SAGA("alerts: { tos: ops }\n"), "6:11: unknown-key\n" },
+    };
+    (void)state;
+    CHECK_ALL(ways);
+}
+
 static void an_else_is_a_way_of_its_own(void **state)
 {
     struct mem_config m;
@@ -158,6 +173,7 @@ int main(void)
         cmocka_unit_test(a_filter_says_what_becomes_of_the_others),
         cmocka_unit_test(what_failed_may_not_expire_unseen),
         cmocka_unit_test(letters_of_sagas_may_not_expire_unseen_either),
+        cmocka_unit_test(a_mistake_elsewhere_hides_none_of_it),
         cmocka_unit_test(an_else_is_a_way_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
