@@ -11,7 +11,7 @@
 
 static const char help[] =
     "belay mock: answers as an OpenAPI document says\n\n"
-    "usage: belay mock [--port N] [--host ADDRESS] [--seed N] OPENAPI\n\n"
+    "usage: belay mock [--port N] [--host ADDRESS] [--seed N] [--remotes DIR] OPENAPI\n\n"
     "Answers every operation with the document's examples as they are, else with values made from its schemas:\n"
     "the same for the same seed and request. What it gets is validated as belay run does (400, 401, 404, 405, 415, 422\n"
     "with problem+json); credentials must be there, any will do. A client chooses the answer:\n\n"
@@ -19,7 +19,8 @@ static const char help[] =
     "    Prefer: example=late          an example by its name\n\n"
     "  --port N         0: a free one (4010)\n"
     "  --host ADDRESS   127.0.0.1\n"
-    "  --seed N         another number, other values (1)\n\n"
+    "  --seed N         another number, other values (1)\n"
+    "  --remotes DIR    where documents lie that it names by URL, as HOST/PATH or PATH\n\n"
     "It also serves /openapi.json and /docs. Ends at Ctrl-C.\n\n"
     "example: belay mock --port 4010 examples/order-fulfilment/storefront.openapi.yaml\n"
     "         curl -i -H 'Prefer: example=late' localhost:4010/orders/o-1001\n";
@@ -72,13 +73,14 @@ static int serve(const belay_json *document, const char *listen, uint64_t seed)
 
 static int run(int argc, char **argv)
 {
-    const char *port = "4010", *host = "127.0.0.1", *seed = "1";
-    const struct option_spec specs[] = { { "port", &port, NULL }, { "host", &host, NULL }, { "seed", &seed, NULL } };
+    const char *port = "4010", *host = "127.0.0.1", *seed = "1", *remotes = NULL;
+    const struct option_spec specs[] = { { "port", &port, NULL }, { "host", &host, NULL }, { "seed", &seed, NULL },
+                                         { "remotes", &remotes, NULL } };
     char **operands;
     int count;
     uint64_t port_number, seed_number;
     char listen[128];
-    if (!options_parse(argc, argv, specs, 3, &operands, &count))
+    if (!options_parse(argc, argv, specs, 4, &operands, &count))
         return EXIT_USAGE_;
     if (count != 1)
         return usage_error("mock", "which OpenAPI document?");
@@ -92,7 +94,7 @@ static int run(int argc, char **argv)
     const void *document = NULL;
     struct belay_err err = { 0 };
     belay_problems_init(&problems);
-    int status = belay_config_openapi(operands[0], &owner, &document, &problems, &err), code = EXIT_CONFIG_;
+    int status = belay_config_openapi(operands[0], remotes, &owner, &document, &problems, &err), code = EXIT_CONFIG_;
     for (uint32_t i = 0; i < problems.count; i++) {
         struct belay_buf text;
         belay_buf_init(&text, BELAY_MIB(1));

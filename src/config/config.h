@@ -67,8 +67,9 @@ int belay_config_load(const struct belay_config_opt *opt,
                       struct belay_err *err) BELAY_MUST_CHECK;
 
 /* Reads an OpenAPI document of one or several files as one, and compiles it to learn of mistakes (credentials need
- * no configuration): *ret_document is its tape, which lives as long as the caller's reference *ret_owner. Errors: BELAY_INVALID (problems say), BELAY_NOMEM. */
-int belay_config_openapi(const char *path, struct belay_definitions **ret_owner, const void **ret_document,
+ * no configuration). remotes: the folder of documents that it names by URL, or NULL. *ret_document is
+ * its tape, which lives as long as the caller's reference *ret_owner. Errors: BELAY_INVALID (problems say), BELAY_NOMEM. */
+int belay_config_openapi(const char *path, const char *remotes, struct belay_definitions **ret_owner, const void **ret_document,
                          struct belay_problems *problems, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* Compiles one flow or saga again from its stored text (belay_flow_def.text, belay_saga_def.text),

@@ -109,20 +109,17 @@ static const struct book *find_path(const struct belay_library *l, struct belay_
     return b;
 }
 
-/* The book at prefix/rest, with an extension if need be. NULL: there is none. */
-static const struct book *try_path(struct belay_library *l, struct belay_str rest, struct belay_str uri)
+/* Of the file at rest among the remotes, with an extension if need be. p NULL: there is none. */
+static struct belay_str path_among(struct belay_library *l, struct belay_str rest)
 {
     static const char *const extensions[] = { "", ".json", ".yaml", ".yml" };
     for (int i = 0; i < 4; i++) {
         struct belay_str path =
             belay_arena_printf(&l->arena, "%.*s/%.*s%s", BELAY_STR_ARG(l->remotes), BELAY_STR_ARG(rest), extensions[i]);
-        int status;
-        if (!path.p || !is_file(path.p))
-            continue;
-        const struct book *b = find_path(l, path);
-        return b ? b : book_read(l, path, uri, l->problems, &status);
+        if (path.p && is_file(path.p))
+            return path;
     }
-    return NULL;
+    return BELAY_STR_NONE;
 }
 
 /* ---- the index of what lies among the remotes ---- */
@@ -216,6 +213,30 @@ static const struct book *beside(struct belay_library *l, struct belay_str uri)
     return NULL;
 }
 
+/* HOST/PATH, or PATH. */
+static struct belay_str path_of_uri(struct belay_library *l, struct belay_str uri)
+{
+    struct belay_str host, path = path_of(uri, &host), found = BELAY_STR_NONE;
+    struct belay_str below = belay_arena_printf(&l->arena, "%.*s/%.*s", BELAY_STR_ARG(host), BELAY_STR_ARG(path));
+    if (climbs(path))
+        return BELAY_STR_NONE;
+    if (host.n && below.p)
+        found = path_among(l, below);
+    return found.p || !path.n ? found : path_among(l, path);
+}
+
+static const struct book *find_by_id(struct belay_library *l, struct belay_str uri)
+{
+    struct belay_problems ignored;
+    if (!l->indexed) {
+        belay_problems_init(&ignored);
+        l->indexed = true;
+        index_folder(l, l->remotes, &ignored, 0);
+        belay_problems_deinit(&ignored);
+    }
+    return find_uri(l, uri);
+}
+
 static const struct book *look_up(struct belay_library *l, struct belay_str uri)
 {
     struct belay_str host, path = path_of(uri, &host), local = BELAY_STR("file:///");
@@ -227,22 +248,13 @@ static const struct book *look_up(struct belay_library *l, struct belay_str uri)
                                       : NULL;
     }
     b = b ? b : beside(l, uri);
-    if (b || !l->remotes.p || climbs(path))
+    if (b || !l->remotes.p)
         return b;
-    struct belay_str kept = belay_arena_str(&l->arena, uri);
-    struct belay_str below = belay_arena_printf(&l->arena, "%.*s/%.*s", BELAY_STR_ARG(host), BELAY_STR_ARG(path));
-    if (host.n && below.p)
-        b = try_path(l, below, kept);
-    if (!b && path.n)
-        b = try_path(l, path, kept);
-    if (!b && !l->indexed) {
-        struct belay_problems ignored;
-        belay_problems_init(&ignored);
-        l->indexed = true;
-        index_folder(l, l->remotes, &ignored, 0);
-        belay_problems_deinit(&ignored);
-    }
-    return b ? b : find_uri(l, uri);
+    struct belay_str found = path_of_uri(l, uri);
+    b = found.p ? find_path(l, found) : NULL;
+    if (!b && found.p)
+        b = book_read(l, found, belay_arena_str(&l->arena, uri), l->problems, &status);
+    return b ? b : find_by_id(l, uri);
 }
 
 /* ---- the face ---- */
@@ -261,6 +273,13 @@ int belay_library_open(struct belay_library *l, const char *path, const struct b
     *ret_document = b->document;
     *ret_uri = uri;
     return BELAY_OK;
+}
+
+struct belay_str belay_library_find(struct belay_library *l, struct belay_str uri)
+{
+    struct belay_str path = path_of_uri(l, uri);
+    const struct book *b = path.p ? NULL : find_by_id(l, uri);
+    return b ? b->path : path;
 }
 
 const belay_json *belay_library_resolve(void *arg, struct belay_str uri)

@@ -22,6 +22,8 @@ int belay_library_open(struct belay_library *l, const char *path, const struct b
                        struct belay_str *ret_uri) BELAY_MUST_CHECK;
 /* For belay_schema_opt.resolve: arg is the library. NULL: there is none, or problems say why. */
 const belay_json *belay_library_resolve(void *arg, struct belay_str uri);
+/* The path of a document among the remotes, for who reads it himself; lives as long as the library. p NULL: there is none. */
+struct belay_str belay_library_find(struct belay_library *l, struct belay_str uri);
 /* Where a place of a schema was written, "/pointer" of main or "URI#/pointer"; line 0: nobody knows. */
 struct belay_place belay_library_place(const struct belay_library *l, const struct belay_document *main,
                                        struct belay_str place);

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "config/admin.h"
 #include "config/grammar.h"
+#include "config/library.h"
 #include "config/lint.h"
 #include "config/parts.h"
 #include "config/redact.h"
@@ -13,6 +14,7 @@ struct file_raw {
     struct belay_str name;
     const struct config_node *env, *tables, *policies, *connections, *topics, *queues, *apis, *flows, *sagas,
         *alerts, *redact, *admin;
+    struct belay_str remotes;
     uint32_t crash_after;
     struct belay_poison_def poison;
 };
@@ -26,6 +28,9 @@ static const struct config_key file_keys[] = {
       CONFIG_FIELD(struct file_raw, env), .kind = &config_kind_env },
     { "tables", CONFIG_NAMED_NODE, "Tables that expressions look things up in: $lookupTable('NAME', key).",
       CONFIG_FIELD(struct file_raw, tables), .kind = &config_kind_table },
+    { "remotes", CONFIG_PATH,
+      "Folder of schemas and contracts that others name by a URL: they lie there as HOST/PATH or PATH, or have it as their $id.",
+      CONFIG_FIELD(struct file_raw, remotes) },
     { "policies", CONFIG_NAMED_NODE, "Retry policies that connections, flows and steps name.",
       CONFIG_FIELD(struct file_raw, policies), .kind = &config_kind_policy },
     { "connections", CONFIG_NAMED_NODE, "Outside systems.",
@@ -241,6 +246,8 @@ static void take_defaults(struct merge *m, const struct config_tree *trees)
         const struct file_raw *f = &m->files[i];
         if (f->crash_after && is_only(m, tree, "crash_loop", d->crash_after))
             d->crash_after = f->crash_after;
+        if (f->remotes.n && is_only(m, tree, "remotes", m->c->library != NULL))
+            config_remotes(m->c, f->remotes, config_place(config_get(tree->root, "remotes")));
         if (f->poison.same_payload && is_only(m, tree, "poison", d->poison.same_payload))
             d->poison = f->poison;
     }
@@ -324,6 +331,7 @@ int config_finish(struct config *c, struct belay_definitions **ret_definitions,
         belay_definitions_unref(&c->set->d);
     else
         *ret_definitions = &c->set->d;
+    belay_library_free(c->library);
     belay_arena_deinit(&c->scratch);
     return status;
 }

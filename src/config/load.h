@@ -47,7 +47,7 @@ struct config {
     struct belay_arena scratch; /* trees and sources: gone after the load */
     int status;                 /* BELAY_OK or BELAY_NOMEM */
     bool incomplete;            /* a file could not be read: its names may be missing elsewhere */
-    bool unread;                /* a file that a document refers to could not be read: the document has holes */
+    bool unread;                /* a file that the document read last refers to could not be read: it has holes */
     bool stored;                /* recompiling: missing topics and APIs are no problem */
     const struct belay_definitions *scope; /* where names are looked up */
     const char *const *sees;               /* variables that expressions may read here; NULL: any */
@@ -61,6 +61,7 @@ struct config {
     struct {
         struct config_texts paths, headers, secrets; /* as said: secrets by names of variables */
     } redact;
+    struct belay_library *library;         /* of `remotes`; NULL: there are none */
     struct config_texts secrets;           /* values (config/redact.h) */
     bool secret_here;                      /* what ${} stands for in this place is one, whatever its name */
 };
@@ -110,6 +111,12 @@ struct belay_str config_resolve(struct config *c, const struct config_file *file
 /* The tree of a file that is named in another: YAML, or JSON by its ending. NULL: said. */
 const struct config_node *config_read_tree(struct config *c, struct belay_str path,
                                            const struct config_node *from);
+/* Whether the disk has it; where files come from elsewhere, yes. */
+bool config_is_file(struct config *c, struct belay_str path);
+/* From here on documents are looked up in that folder (remote.c). */
+void config_remotes(struct config *c, struct belay_str path, struct belay_place place);
+/* The path of the document that uri names there. p NULL: there is none. */
+struct belay_str config_remote(struct config *c, struct belay_str uri);
 /* The trees of all files the options name, in order; how many. */
 struct config_tree {
     const struct config_node *root;

@@ -22,6 +22,7 @@ struct config_file {
 struct config_node {
     enum config_node_kind kind;
     enum config_style style; /* SCALAR */
+    bool led;                /* SCALAR: a reference that leads where its bundle has it (openapi.c) */
     struct belay_str text;   /* SCALAR: decoded, ${} as written */
     const struct config_file *file;
     uint32_t line, column; /* from 1; of the quote, where there is one */

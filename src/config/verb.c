@@ -50,8 +50,11 @@ static void schema_mistake(void *arg, const char *text)
 {
     const struct schema_check *check = arg;
     struct belay_str message = belay_str_c(text), pointer = config_take_pointer(&message);
-    config_error(check->c->problems, config_place_of_pointer(check->tree, pointer), "schema", "%.*s",
-                 BELAY_STR_ARG(message));
+    struct belay_problem *p = config_error(check->c->problems, config_place_of_pointer(check->tree, pointer), "schema", "%.*s",
+                                           BELAY_STR_ARG(message));
+    if (belay_str_ends(message, BELAY_STR("leads to no known document")))
+        config_suggest(check->c->problems, p,
+                       "nothing is fetched: put a copy beside it, or into a folder that the configuration names: remotes");
 }
 
 /* It would check nothing. */

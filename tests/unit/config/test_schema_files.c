@@ -48,6 +48,16 @@ static void hold(const struct mem_file *files, const char *good, const char *bad
     mem_free(&m);
 }
 
+static const char *told(const struct mem_file *files, struct belay_buf *out)
+{
+    struct mem_config m;
+    mem_load(&m, files);
+    belay_buf_clear(out);
+    mem_write_problems(&m, out);
+    mem_free(&m);
+    return out->p;
+}
+
 #define GOOD "{\"ship\":{\"street\":\"x\",\"back\":{\"ship\":{\"street\":\"y\"}}},\"zip\":\"1\"}"
 #define BAD "{\"ship\":{\"street\":\"x\",\"back\":{\"ship\":{\"street\":7}}},\"zip\":\"1\"}"
 
@@ -96,6 +106,101 @@ static void a_schema_within_the_configuration_refers_to_files_too(void **state)
     hold(files, "{\"a\":1}", "{\"b\":{\"type\":\"strin\"}}");
 }
 
+/* In the bundle they are one resource; and "#x" is the file's own x, whatever the others call so. */
+static void files_may_have_anchors_of_one_name(void **state)
+{
+    static const struct mem_file files[] = {
+        { "belay.yaml", FLOW("a.json") },
+        { "a.json", "{\"$defs\": {\"x\": {\"$anchor\": \"x\", \"type\": \"string\"}}, \"properties\": {\n"
+                    "\"own\": {\"$ref\": \"#x\"}, \"b\": {\"$ref\": \"b.json#x\"}, \"c\": {\"$ref\": \"c.json\"}}}" },
+        { "b.json", "{\"$defs\": {\"x\": {\"$anchor\": \"x\", \"type\": \"integer\"}}}" },
+        { "c.json", "{\"$defs\": {\"x\": {\"$anchor\": \"x\", \"type\": \"boolean\"}}, \"properties\": {\n"
+                    "\"own\": {\"$ref\": \"#x\"}, \"a\": {\"$ref\": \"a.json#x\"}, \"b\": {\"$ref\": \"b.json#x\"}}}" },
+        { 0 },
+    };
+    (void)state;
+    hold(files, "{\"own\":\"s\",\"b\":1,\"c\":{\"own\":true,\"a\":\"s\",\"b\":2}}", "{\"own\":1}");
+    hold(files, "{}", "{\"b\":\"s\"}");
+    hold(files, "{}", "{\"c\":{\"own\":1}}");
+    hold(files, "{}", "{\"c\":{\"a\":1}}");
+    hold(files, "{}", "{\"c\":{\"b\":true}}");
+}
+
+/* Draft 7's "$id": "#x" is an anchor, and closes nothing off. */
+static void anchors_of_draft_7_are_anchors(void **state)
+{
+#define DRAFT_7 "\"$schema\": \"http://json-schema.org/draft-07/schema#\", "
+    static const struct mem_file files[] = {
+        { "belay.yaml", FLOW("a.json") },
+        { "a.json", "{" DRAFT_7 "\"definitions\": {\"x\": {\"$id\": \"#x\", \"type\": \"string\"}}, \"properties\": {\n"
+                    "\"own\": {\"$ref\": \"#x\"}, \"b\": {\"$ref\": \"b.json#x\"}}}" },
+        { "b.json", "{" DRAFT_7 "\"definitions\": {\"x\": {\"$id\": \"#x\", \"items\": {\"$ref\": \"c.json\"}}}}" },
+        { "c.json", "{" DRAFT_7 "\"type\": \"integer\"}" },
+        { 0 },
+    };
+    (void)state;
+    hold(files, "{\"own\":\"s\",\"b\":[1]}", "{\"own\":1}");
+    hold(files, "{}", "{\"b\":[true]}");
+}
+
+/* The specification's own example: a tree that is strict about what it extends. */
+static void a_schema_extends_another_file_by_its_dynamic_anchor(void **state)
+{
+    static const struct mem_file files[] = {
+        { "belay.yaml", FLOW("strict.json") },
+        { "strict.json", "{\"$id\": \"https://x.test/strict.json\", \"$dynamicAnchor\": \"node\", \"$ref\": \"tree.json\", \"unevaluatedProperties\": false}" },
+        { "tree.json", "{\"$id\": \"https://x.test/tree.json\", \"$dynamicAnchor\": \"node\", \"properties\": {\"data\": true,\n"
+                       "\"children\": {\"items\": {\"$dynamicRef\": \"#node\"}}}}" },
+        { 0 },
+    };
+    (void)state;
+    hold(files, "{\"children\":[{\"data\":1}]}", "{\"children\":[{\"daat\":1}]}");
+}
+
+static void a_dynamic_reference_that_depends_on_the_way_is_refused(void **state)
+{
+    static const struct mem_file files[] = {
+        { "belay.yaml", FLOW("all.json") },
+        { "all.json", "{\"properties\": {\"a\": {\"$ref\": \"strict.json\"}, \"b\": {\"$ref\": \"tree.json\"}}}" },
+        { "strict.json", "{\"$dynamicAnchor\": \"node\", \"$ref\": \"tree.json\", \"unevaluatedProperties\": false}" },
+        { "tree.json", "{\"$dynamicAnchor\": \"node\", \"properties\": {\n\"children\": {\"items\": {\"$dynamicRef\": \"#node\"}}}}" },
+        { 0 },
+    };
+    static const struct mem_file alone[] = {
+        { "belay.yaml", FLOW("all.json") },
+        { "all.json", "{\"properties\": {\"b\": {\"$ref\": \"tree.json\"}, \"c\": {\"$dynamicRef\": \"tree.json#node\"}}}" },
+        { "tree.json", "{\"$dynamicAnchor\": \"node\", \"properties\": {\n\"children\": {\"items\": {\"$dynamicRef\": \"#node\"}, \"type\": \"array\"}}}" },
+        { 0 },
+    };
+    struct belay_buf out;
+    (void)state;
+    belay_buf_init(&out, 1 << 16);
+    assert_string_equal(told(files, &out), "tree.json:2:39: error: 2 files have the $dynamicAnchor 'node', and the first of all has not: "
+                                           "which is meant is not known [schema]\n");
+    belay_buf_deinit(&out);
+    hold(alone, "{\"b\":{\"children\":[{\"children\":[]}]}}", "{\"b\":{\"children\":[{\"children\":1}]}}");
+    hold(alone, "{}", "{\"c\":{\"children\":1}}");
+}
+
+/* As tools bundle them: each under $defs, with its $id, and the references as they were. */
+static void a_document_may_hold_what_it_refers_to_by_id(void **state)
+{
+    static const struct mem_file files[] = {
+        { "belay.yaml", FLOW("order.json") },
+        { "order.json",
+          "{\"$id\": \"https://x.test/s/order.json\", \"properties\": {\"a\": {\"$ref\": \"item.json\"},\n"
+          "\"b\": {\"$ref\": \"https://x.test/s/item.json#/$defs/n\"}, \"c\": {\"$ref\": \"c.json\"}},\n"
+          "\"$defs\": {\"i\": {\"$id\": \"https://x.test/s/item.json\", \"type\": \"string\", \"$defs\": {\"n\": {\"type\": \"integer\"}}}}}" },
+        { "c.json", "{\"$id\": \"https://x.test/s/c.json\", \"items\": {\"$ref\": \"t/d.json#/$defs/n\"}, \"$defs\": {\n"
+                    "\"d\": {\"$id\": \"t/d.json\", \"$defs\": {\"n\": {\"type\": \"boolean\"}}}}}" },
+        { 0 },
+    };
+    (void)state;
+    hold(files, "{\"a\":\"s\",\"b\":1,\"c\":[true]}", "{\"a\":1}");
+    hold(files, "{}", "{\"b\":\"s\"}");
+    hold(files, "{}", "{\"c\":[1]}");
+}
+
 /* Broken all over, in every language: told, or out of memory, and nothing stays behind. */
 static void without_memory_mistakes_of_many_files_are_told_or_not(void **state)
 {
@@ -119,16 +224,6 @@ static void without_memory_mistakes_of_many_files_are_told_or_not(void **state)
     } while (m.status == BELAY_NOMEM);
 }
 
-static const char *told(const struct mem_file *files, struct belay_buf *out)
-{
-    struct mem_config m;
-    mem_load(&m, files);
-    belay_buf_clear(out);
-    mem_write_problems(&m, out);
-    mem_free(&m);
-    return out->p;
-}
-
 static void what_leads_nowhere_is_told_where_it_was_written(void **state)
 {
     static const struct mem_file files[] = {
@@ -150,7 +245,8 @@ static void what_leads_nowhere_is_told_where_it_was_written(void **state)
                         "a.json:3:11: error: the file cannot be read: none.json: no such file [file]\n"
                         "b.json:1:2: error: there is no type \"strin\"; did you mean \"string\"? [schema]\n");
     assert_string_equal(told(missing_gone, &out),
-                        "a.json:2:2: error: the reference to https://x.test/y leads to no known document [schema]\n"
+                        "a.json:2:2: error: the reference to https://x.test/y leads to no known document; "
+                        "nothing is fetched: put a copy beside it, or into a folder that the configuration names: remotes [schema]\n"
                         "b.json:1:2: error: there is no type \"strin\"; did you mean \"string\"? [schema]\n");
     belay_buf_deinit(&out);
 }
@@ -210,6 +306,11 @@ int main(void)
         cmocka_unit_test(a_reference_leads_to_a_file_beside_and_back),
         cmocka_unit_test(files_with_ids_lie_beside_each_other_as_their_ids_do),
         cmocka_unit_test(a_schema_within_the_configuration_refers_to_files_too),
+        cmocka_unit_test(files_may_have_anchors_of_one_name),
+        cmocka_unit_test(anchors_of_draft_7_are_anchors),
+        cmocka_unit_test(a_schema_extends_another_file_by_its_dynamic_anchor),
+        cmocka_unit_test(a_dynamic_reference_that_depends_on_the_way_is_refused),
+        cmocka_unit_test(a_document_may_hold_what_it_refers_to_by_id),
         cmocka_unit_test(without_memory_mistakes_of_many_files_are_told_or_not),
         cmocka_unit_test(what_leads_nowhere_is_told_where_it_was_written),
         cmocka_unit_test(a_contract_with_a_missing_file_is_told_of_the_rest),
