@@ -1,8 +1,10 @@
-/* Vyukov's bounded queue: each cell carries a turn that says whose it is.
+/* Vyukov's bounded queue: each cell carries a turn that says whose it is. The turn counts from the start of its
+ * round and not from the cell's position, so that memory of zeros is an empty queue: a mailbox for the worst day
+ * takes no page before it needs it.
  *
- *   turn == at            free for the sender that claims position `at`
- *   turn == at + 1        filled, for the receiver at position `at`
- *   turn == at + capacity free again, for the next round
+ *   turn == round            free for the sender that claims position `at`, with round = at - at % capacity
+ *   turn == round + 1        filled, for the receiver at position `at`
+ *   turn == round + capacity free again, for the next round
  *
  * The wake-up is Dekker's: the sender fills, then reads `asleep`; the receiver sets `asleep`, then
  * reads the cell. All four are sequentially consistent, so one of them sees the other. */
@@ -27,14 +29,20 @@ struct cell {
 };
 
 struct belay_mailbox {
+    struct cell *cells; /* zeros at first */
     size_t mask;
     int fd;
     _Alignas(CACHE_LINE) atomic_size_t tail; /* senders */
     atomic_bool closed;
     _Alignas(CACHE_LINE) atomic_size_t head; /* written by the receiver only */
     _Alignas(CACHE_LINE) atomic_bool asleep;
-    _Alignas(CACHE_LINE) struct cell cells[];
 };
+
+/* The round of position at. */
+static size_t round_of(const struct belay_mailbox *box, size_t at)
+{
+    return at & ~box->mask;
+}
 
 int belay_mailbox_new(size_t capacity, struct belay_mailbox **ret_box, struct belay_err *err)
 {
@@ -42,24 +50,24 @@ int belay_mailbox_new(size_t capacity, struct belay_mailbox **ret_box, struct be
     BELAY_ASSERT(capacity <= BELAY_MAILBOX_CAPACITY_MAX);
     while (size < capacity)
         size *= 2;
-    struct belay_mailbox *box =
-        belay_malloc_aligned(CACHE_LINE, sizeof *box + size * sizeof box->cells[0]);
-    if (!box)
-        return belay_fail(err, BELAY_NOMEM, "mailbox of %zu: out of memory", size);
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct belay_mailbox *box = belay_malloc_aligned(CACHE_LINE, sizeof *box);
+    struct cell *cells = belay_calloc(size, sizeof *cells);
+    int fd = box && cells ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
     if (fd < 0) {
         int failed = errno;
+        bool no_memory = !box || !cells;
+        belay_free(cells);
         belay_free(box);
-        return belay_sys_fail(err, failed, "eventfd");
+        return no_memory ? belay_fail(err, BELAY_NOMEM, "mailbox of %zu: out of memory", size)
+                         : belay_sys_fail(err, failed, "eventfd");
     }
+    box->cells = cells;
     box->mask = size - 1;
     box->fd = fd;
     atomic_init(&box->tail, 0);
     atomic_init(&box->head, 0);
     atomic_init(&box->closed, false);
     atomic_init(&box->asleep, false);
-    for (size_t i = 0; i < size; i++)
-        atomic_init(&box->cells[i].turn, i);
     *ret_box = box;
     return BELAY_OK;
 }
@@ -70,6 +78,7 @@ void belay_mailbox_free(struct belay_mailbox *box)
         return;
     BELAY_ASSERT(belay_mailbox_depth(box) == 0);
     close(box->fd);
+    belay_free(box->cells);
     belay_free(box);
 }
 
@@ -93,18 +102,18 @@ int belay_mailbox_put(struct belay_mailbox *box, void *item)
     for (;;) {
         cell = &box->cells[at & box->mask];
         size_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
-        if (turn == at) {
+        if (turn == round_of(box, at)) {
             if (atomic_compare_exchange_weak_explicit(&box->tail, &at, at + 1,
                                                       memory_order_relaxed, memory_order_relaxed))
                 break;
-        } else if ((ptrdiff_t)(turn - at) < 0) {
+        } else if ((ptrdiff_t)(turn - round_of(box, at)) < 0) {
             return BELAY_BUSY;
         } else {
             at = atomic_load_explicit(&box->tail, memory_order_relaxed);
         }
     }
     cell->item = item;
-    atomic_store(&cell->turn, at + 1);
+    atomic_store(&cell->turn, round_of(box, at) + 1);
     return BELAY_OK;
 }
 
@@ -137,7 +146,7 @@ size_t belay_mailbox_depth(struct belay_mailbox *box)
 static struct cell *filled(struct belay_mailbox *box, size_t head)
 {
     struct cell *cell = &box->cells[head & box->mask];
-    return atomic_load(&cell->turn) == head + 1 ? cell : NULL;
+    return atomic_load(&cell->turn) == round_of(box, head) + 1 ? cell : NULL;
 }
 
 void *belay_mailbox_take(struct belay_mailbox *box)
@@ -148,7 +157,7 @@ void *belay_mailbox_take(struct belay_mailbox *box)
         return NULL;
     void *item = cell->item;
     atomic_store_explicit(&box->head, head + 1, memory_order_relaxed);
-    atomic_store_explicit(&cell->turn, head + box->mask + 1, memory_order_release);
+    atomic_store_explicit(&cell->turn, round_of(box, head) + box->mask + 1, memory_order_release);
     BELAY_ASSERT(item);
     return item;
 }
