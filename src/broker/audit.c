@@ -76,6 +76,7 @@ static void look_at_exception(struct audit *a, uint64_t sequence, const struct e
 {
     uint32_t id = a->sub->id;
     struct lane_row row;
+    struct letter_facts facts;
     bool waiting = x->state == EXCEPTION_WAITING, by_hand = x->state == EXCEPTION_HELD;
     if (waiting && (x->begun > x->ended || ranges_contains(&a->sub->started, sequence)))
         a->sum.in_flight++;
@@ -85,6 +86,8 @@ static void look_at_exception(struct audit *a, uint64_t sequence, const struct e
         find(a, sequence, "in two states: queued, and an exception as well");
     if (by_hand && !lane_by_hand(a->b, a->sub, x->lane))
         find(a, sequence, "it is held by hand, and nobody parked its lane");
+    if (x->letter && !facts_get(a->b, id, sequence, &facts))
+        find(a, sequence, "what is known of its letter cannot be read");
     if (!waiting && !by_hand && !(x->letter && has(a, BELAY_TABLE_LETTER, key_letter(id, sequence, LETTER_MESSAGE))))
         find(a, sequence, "it is dead, and its letter is not there");
     if ((waiting || by_hand) && !x->letter && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < a->first)

@@ -14,11 +14,13 @@
 #include "broker/lane_impl.h"
 #include "broker/record.h"
 #include "broker/sweep.h"
+#include "broker/unreadable.h"
 
 #define LANE_VERSION 2
 
 #define RUN_BYTES_MAX 256 /* of a run's value: some hundred messages */
 #define RUN_PREFIX 9      /* version, the last sequence */
+#define RUN_LONGEST (RUN_BYTES_MAX + 2 * BELAY_VARINT_MAX) /* with what an insertion adds; so many sequences at most */
 #define RUN_SEQUENCES_SPLIT 24 /* so many fit whatever their distance; above it an insertion makes two runs */
 
 enum { LANE_HAND = 1, LANE_KEPT = 2 };
@@ -73,7 +75,7 @@ void lane_row_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lan
     struct row_key key = key_lane(sub, lane);
     char bytes[BELAY_KEY_BYTES_MAX + 2 * BELAY_LANE_REASON_BYTES_MAX + 14 * BELAY_VARINT_MAX];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
-    BELAY_ASSERT(row->key.n && !row->held == !row->run_first);
+    BELAY_ASSERT(row->key.n && !row->held == !row->run_first && !row->held == !row->last_first);
     BELAY_ASSERT(row->run_taken ? row->run_taken >= row->run_first && row->run_at >= RUN_PREFIX : !row->run_at);
     belay_pack_u8(&out, LANE_VERSION);
     belay_pack_varint(&out, row->head);
@@ -139,11 +141,18 @@ void lane_trouble(struct belay_broker *b, struct belay_subscription *sub, struct
 
 /* ---- runs ---- */
 
+/* A row comes from a disk: what is not as long as a run is not looked into. */
+static bool run_is_sound(struct belay_str run)
+{
+    return run.n >= RUN_PREFIX && run.n <= RUN_LONGEST && run.p[0] == ROW_VERSION;
+}
+
+/* False: it is not there, or cannot be read. */
 static bool run_get(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t first,
                     struct belay_str *ret_run)
 {
     struct row_key key = key_held(sub, lane, first);
-    return first && belay_state_get(b->state, BELAY_TABLE_HELD, row_key_str(&key), ret_run);
+    return first && belay_state_get(b->state, BELAY_TABLE_HELD, row_key_str(&key), ret_run) && run_is_sound(*ret_run);
 }
 
 static void run_put(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, uint64_t first,
@@ -161,6 +170,7 @@ static void run_del(struct belay_broker *b, uint32_t sub, struct belay_hash128 l
 
 static uint64_t run_last(struct belay_str run)
 {
+    BELAY_ASSERT(run.n >= RUN_PREFIX);
     return belay_load_u64(run.p + 1);
 }
 
@@ -186,7 +196,7 @@ void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane
     belay_pack_u8(&out, ROW_VERSION);
     belay_pack_u64(&out, sequence);
     bool there = run_get(b, sub, lane, row->last_first, &run);
-    if (there && run_last(run) > sequence) {
+    if (there && run_last(run) >= sequence) {
         held_insert(b, sub, lane, row, sequence);
         return;
     }
@@ -271,10 +281,12 @@ void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct 
 void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, belay_time now)
 {
     struct lane_row row;
-    bool there = lane_row_get(b, sub->id, lane, &row);
-    BELAY_ASSERT(there);
     sub->dirty = true;
-    if (row.held) {
+    if (!lane_row_get(b, sub->id, lane, &row)) {
+        unreadable_found(b, "which messages a key of %.*s holds: they stay in the store, and are not handled (belay audit "
+                         "names them)", BELAY_STR_ARG(sub->name));
+        lane_healed(b, sub, lane);
+    } else if (row.held) {
         uint64_t first = held_take(b, sub->id, lane, &row);
         count_less(&sub->n.held, 1);
         lane_promote(b, sub, lane, &row, first, now);
@@ -286,29 +298,33 @@ void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct
     }
 }
 
-/* The sequences of a run that were not taken, into out. Returns how many. */
-static uint32_t run_decode(uint64_t first, struct belay_str run, const struct lane_row *row, uint64_t *out)
+/* The sequences of a run that were not taken, into out. Returns how many: one at least, or it cannot be read. */
+static uint32_t run_decode(uint64_t first, struct belay_str run, const struct lane_row *row, uint64_t out[RUN_LONGEST])
 {
     struct belay_unpack u = belay_unpack_init(belay_str_sub(run, RUN_PREFIX, run.n));
     uint64_t at = first, after = first == row->run_first ? row->run_taken : 0;
     uint32_t n = 0;
-    for (;; at += belay_unpack_varint(&u)) {
+    for (;;) {
         if (at > after)
             out[n++] = at;
         if (!belay_unpack_left(&u))
-            return n;
+            return at == run_last(run) ? n : 0;
+        uint64_t step = belay_unpack_varint(&u);
+        if (!step)
+            return 0;
+        at += step;
     }
 }
 
 void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row,
                bool (*fn)(void *arg, uint64_t sequence), void *arg)
 {
-    uint64_t sequences[RUN_BYTES_MAX + BELAY_VARINT_MAX];
+    uint64_t sequences[RUN_LONGEST];
     struct belay_str run;
     for (uint64_t first = row->run_first; first; first = run_after(b, sub, lane, first)) {
-        if (!run_get(b, sub, lane, first, &run))
+        uint32_t n = run_get(b, sub, lane, first, &run) ? run_decode(first, run, row, sequences) : 0;
+        if (!n)
             return;
-        uint32_t n = run_decode(first, run, row, sequences);
         for (uint32_t i = 0; i < n; i++)
             if (!fn(arg, sequences[i]))
                 return;
@@ -319,7 +335,7 @@ void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, 
 static void run_write(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const uint64_t *sequences,
                       uint32_t n)
 {
-    char bytes[RUN_BYTES_MAX + 2 * BELAY_VARINT_MAX];
+    char bytes[RUN_LONGEST];
     struct belay_buf out = { .p = bytes, .cap = sizeof bytes, .size_bytes_max = sizeof bytes };
     BELAY_ASSERT(n && sequences[0] && sequences[0] <= sequences[n - 1]);
     belay_pack_u8(&out, ROW_VERSION);
@@ -328,6 +344,15 @@ static void run_write(struct belay_broker *b, uint32_t sub, struct belay_hash128
         belay_pack_varint(&out, sequences[i] - sequences[i - 1]);
     BELAY_ASSERT(belay_buf_status(&out) == BELAY_OK);
     run_put(b, sub, lane, sequences[0], belay_buf_view(&out));
+}
+
+/* Key of the last run; 0: there is none. */
+static uint64_t last_run(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row)
+{
+    uint64_t last = 0;
+    for (uint64_t first = row->run_first; first; first = run_after(b, sub, lane, first))
+        last = first;
+    return last;
 }
 
 /* In place of the run with this key: n sequences, as one run or two; the lane's row follows. */
@@ -340,26 +365,26 @@ static void run_replace(struct belay_broker *b, uint32_t sub, struct belay_hash1
         run_write(b, sub, lane, sequences, half);
     if (half < n)
         run_write(b, sub, lane, sequences + half, n - half);
-    if (row->last_first == first)
-        row->last_first = half < n ? sequences[half] : n ? sequences[0] : 0;
     if (row->run_first == first) {
         row->run_first = n ? sequences[0] : run_after(b, sub, lane, first);
         row->run_taken = row->run_at = 0;
     }
+    if (row->last_first == first) /* the one before it is the last, where it is gone: what comes late has its place there */
+        row->last_first = half < n ? sequences[half] : n ? sequences[0] : last_run(b, sub, lane, row);
 }
 
 /* Not at the end: a subscription that went back meets earlier messages of a lane in trouble. Slow, rare. */
 static void held_insert(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row,
                         uint64_t sequence)
 {
-    uint64_t sequences[RUN_BYTES_MAX + BELAY_VARINT_MAX + 1], next;
+    uint64_t sequences[RUN_LONGEST + 1], next;
     uint64_t first = row->run_first;
     struct belay_str run;
-    while ((next = run_after(b, sub, lane, first)) && next < sequence)
+    while ((next = run_after(b, sub, lane, first)) && next <= sequence)
         first = next;
     bool there = run_get(b, sub, lane, first, &run);
-    BELAY_ASSERT(there);
-    uint32_t n = run_decode(first, run, row, sequences), at = n;
+    uint32_t n = there ? run_decode(first, run, row, sequences) : 0, at = n;
+    BELAY_ASSERT(n); /* in place of one that cannot be read nothing is written */
     for (; at && sequences[at - 1] > sequence; at--)
         sequences[at] = sequences[at - 1];
     if (at && sequences[at - 1] == sequence)
@@ -373,7 +398,7 @@ void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct 
 {
     struct lane_row row;
     struct belay_str run;
-    uint64_t sequences[RUN_BYTES_MAX + BELAY_VARINT_MAX];
+    uint64_t sequences[RUN_LONGEST];
     if (!lane_row_get(b, sub->id, lane, &row))
         return;
     for (uint64_t first = row.run_first; first && first <= sequence; first = run_after(b, sub->id, lane, first)) {
@@ -420,7 +445,7 @@ bool held_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t 
         struct belay_hash128 lane = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
         uint64_t first = belay_load_be64(key.p + 20);
         from = row_key_of(key);
-        if (first <= sequence && sequence <= run_last(run)
+        if (run_is_sound(run) && first <= sequence && sequence <= run_last(run)
             && held_in_run(b, sub, lane, first, run, sequence)) {
             *ret_lane = lane;
             return true;

@@ -41,6 +41,19 @@ int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t
     return no_letter(b, sub, sequence, err);
 }
 
+int letter_find_whole(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
+                      struct letter_facts *ret_facts, struct belay_err *err)
+{
+    struct row_key key = key_letter(sub->id, sequence, LETTER_MESSAGE);
+    struct belay_str message;
+    int status = letter_find(b, sub, sequence, ret_x, err);
+    if (status == BELAY_OK
+        && (!belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &message) || !facts_get(b, sub->id, sequence, ret_facts)))
+        status = belay_fail(err, BELAY_CORRUPT, "letter %llu of %.*s is damaged, in the store: belay audit says more; it can be "
+                            "discarded", (unsigned long long)sequence, BELAY_STR_ARG(sub->name));
+    return status;
+}
+
 int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                             struct belay_arena *arena, struct belay_letter *ret_letter, struct belay_err *err)
 {
@@ -68,8 +81,9 @@ int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription
                                bool from_start, belay_time now, struct belay_err *err)
 {
     struct exception x;
+    struct letter_facts facts;
     broker_advance(b, now);
-    int status = letter_find(b, sub, sequence, &x, err);
+    int status = letter_find_whole(b, sub, sequence, &x, &facts, err);
     if (status != BELAY_OK)
         return status;
     pack_letter(b, sub, sequence);
@@ -121,8 +135,9 @@ int belay_broker_letter_resume(struct belay_broker *b, struct belay_subscription
                                struct belay_str progress, belay_time now, struct belay_err *err)
 {
     struct exception x;
+    struct letter_facts facts;
     broker_advance(b, now);
-    int status = letter_find(b, sub, sequence, &x, err);
+    int status = letter_find_whole(b, sub, sequence, &x, &facts, err);
     if (status != BELAY_OK)
         return status;
     pack_letter(b, sub, sequence);

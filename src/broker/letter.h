@@ -31,8 +31,8 @@ struct belay_letter {
     struct belay_hash128 definition;
 };
 
-/* Letters of sub (NULL: all) after (sub_id, sequence); in order. False at the end. *ret_letter's memory
- * is from arena. Start with sub id 0, sequence 0. */
+/* Letters of sub (NULL: all) after (sub_id, sequence), in order, but for those that cannot be read. False at the end, or
+ * where the arena is full. *ret_letter's memory is from arena. Start with sub id 0, sequence 0. */
 bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscription *sub,
                               uint32_t *sub_id, uint64_t *sequence, struct belay_arena *arena,
                               struct belay_letter *ret_letter);

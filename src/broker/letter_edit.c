@@ -14,9 +14,11 @@
 static int check(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, uint32_t version,
                  struct belay_err *err)
 {
+    struct exception x;
     struct letter_facts facts;
-    if (!facts_get(b, sub->id, sequence, &facts))
-        return belay_fail(err, BELAY_CORRUPT, "letter %llu has no readable facts", (unsigned long long)sequence);
+    int status = letter_find_whole(b, sub, sequence, &x, &facts, err);
+    if (status != BELAY_OK)
+        return status;
     if (facts.edits != version && !BELAY_PLANTED(53)) /* the second of two editors wins, and nobody is told */
         return belay_fail(err, BELAY_CONFLICT, "letter %llu of %.*s was edited meanwhile: it is version %u now, not %u",
                           (unsigned long long)sequence, BELAY_STR_ARG(sub->name), facts.edits, version);
@@ -26,13 +28,10 @@ static int check(struct belay_broker *b, struct belay_subscription *sub, uint64_
 int belay_broker_letter_edit(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, uint32_t version,
                              const struct belay_message *m, belay_time now, struct belay_err *err)
 {
-    struct exception x;
     struct row_key key = key_letter(sub->id, sequence, LETTER_MESSAGE);
     struct belay_str before;
     broker_advance(b, now);
-    int status = letter_find(b, sub, sequence, &x, err);
-    if (status == BELAY_OK)
-        status = check(b, sub, sequence, version, err);
+    int status = check(b, sub, sequence, version, err);
     if (status != BELAY_OK)
         return status;
     if (m->body.n > BELAY_MESSAGE_BYTES_DEFAULT)

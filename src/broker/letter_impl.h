@@ -70,6 +70,10 @@ int letter_take(struct belay_broker *b, struct belay_subscription *sub, uint64_t
 /* A letter now. Errors: BELAY_NOTFOUND, BELAY_CONFLICT: it is none any more, err says what became of it. */
 int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
                 struct belay_err *err) BELAY_MUST_CHECK;
+/* As letter_find, one whose rows can be read: what goes on with it needs them when nothing may fail any more.
+ * *ret_facts: views of the state. Besides: BELAY_CORRUPT. */
+int letter_find_whole(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
+                      struct letter_facts *ret_facts, struct belay_err *err) BELAY_MUST_CHECK;
 
 /* What its last attempt failed of; false: it is not known. */
 bool exception_last_fault(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,

@@ -137,8 +137,11 @@ bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_
             continue;
         struct belay_err err;
         value = belay_arena_str(arena, exception_inside(b, id, at, INSIDE_MESSAGE));
-        if (!value.p || belay_message_decode(value, arena, ret_message, &err) != BELAY_OK)
+        int status = value.p ? belay_message_decode(value, arena, ret_message, &err) : BELAY_NOMEM;
+        if (status == BELAY_NOMEM)
             return false;
+        if (status != BELAY_OK)
+            continue; /* it cannot be read: those behind it can */
         *sub_id = id;
         *sequence = at;
         return true;
@@ -165,8 +168,11 @@ bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscri
         from = key_letter(id, at, LETTER_PARTS);
         if (!of || !exception_get(b, id, at, &x) || !exception_is_letter(&x))
             continue;
-        if (letter_take(b, of, at, &x, false, arena, ret_letter) != BELAY_OK)
+        int status = letter_take(b, of, at, &x, false, arena, ret_letter);
+        if (status == BELAY_NOMEM)
             return false;
+        if (status != BELAY_OK)
+            continue;
         *sub_id = id;
         *sequence = at;
         return true;

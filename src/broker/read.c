@@ -12,6 +12,7 @@
 #include "broker/exception.h"
 #include "broker/lane_impl.h"
 #include "broker/record.h"
+#include "broker/unreadable.h"
 
 #define DUE_BATCH 64
 #define REREAD_DELAY_US 2000 /* after a refusal: memory, a full overlay */
@@ -55,7 +56,7 @@ static int message_take(struct entry *e, struct belay_str encoded, struct belay_
     struct belay_err err;
     e->encoded = encoded;
     int status = belay_message_decode(encoded, arena, &e->d.message, &err);
-    if (status == BELAY_CORRUPT)
+    if (status != BELAY_OK && status != BELAY_NOMEM)
         stop_broken(e->d.sub, &err);
     return status;
 }
@@ -317,8 +318,8 @@ static int load_bytes(struct belay_broker *b, struct entry *e, struct belay_str 
     struct belay_str encoded = { 0 };
     if (e->letter) {
         struct row_key key = key_letter(sub->id, e->d.sequence, LETTER_MESSAGE);
-        bool there = belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &encoded);
-        BELAY_ASSERT(there);
+        if (!belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &encoded))
+            return BELAY_CORRUPT;
     } else if (inside.p) {
         encoded = inside;
     } else if (belay_store_peek(b->store, sub->topic_id, e->d.sequence, 1, READ_BYTES, &item)) {
@@ -335,15 +336,23 @@ static int load_bytes(struct belay_broker *b, struct entry *e, struct belay_str 
     return BELAY_OK;
 }
 
+/* What waits is out of the order: that one row of it is damaged holds up its lane, and nobody else. */
+static int pass_over(struct belay_broker *b, const struct belay_subscription *sub, uint64_t sequence, const char *what)
+{
+    if (belay_state_error(b->state, NULL) != BELAY_OK)
+        return BELAY_IO; /* nothing is damaged: nothing can be read */
+    unreadable_found(b, "%s message %llu of %.*s, which waits for its retry: it stays in the store and is not tried again", what,
+                     (unsigned long long)sequence, BELAY_STR_ARG(sub->name));
+    return BELAY_OK;
+}
+
 static int load_exception(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
 {
     struct belay_str inside;
     struct exception x;
-    if (!exception_look(b, sub->id, sequence, &x, INSIDE_MESSAGE, &inside)) {
-        /* A row of DUE without its exception is damage; the state's own error comes first. */
-        BELAY_ASSERT(belay_state_error(b->state, NULL) != BELAY_OK);
-        return BELAY_IO;
-    }
+    int status = BELAY_NOMEM;
+    if (!exception_look(b, sub->id, sequence, &x, INSIDE_MESSAGE, &inside))
+        return pass_over(b, sub, sequence, "the state of");
     struct entry *e = entry_new(b, sub, sequence);
     if (!e)
         return BELAY_NOMEM;
@@ -364,11 +373,13 @@ static int load_exception(struct belay_broker *b, struct belay_subscription *sub
     e->page = page_new(b, sub, 2048);
     if (e->page) {
         e->d.lane_key = belay_arena_str(&e->page->fetch.arena, key_text_str(&x.key));
-        if ((!x.key.n || e->d.lane_key.p) && load_bytes(b, e, inside) == BELAY_OK)
-            return BELAY_OK;
+        if (!x.key.n || e->d.lane_key.p)
+            status = load_bytes(b, e, inside);
     }
+    if (status == BELAY_OK)
+        return BELAY_OK;
     entry_drop(b, e);
-    return BELAY_NOMEM;
+    return status == BELAY_CORRUPT ? pass_over(b, sub, sequence, "the body of") : BELAY_NOMEM;
 }
 
 void due_rewind(struct belay_subscription *sub, belay_time due, uint64_t sequence)

@@ -152,9 +152,10 @@ static void look(struct bite *t, uint64_t sequence, struct belay_str facts)
     struct letter_facts f;
     t->looks++;
     t->cursor = sequence;
-    if (!facts_unpack(facts, &f) || too_late(t->j, &f))
+    bool known = facts_unpack(facts, &f); /* what cannot be read is passed by, and counts */
+    if (known && too_late(t->j, &f))
         return;
-    if (!exception_get(t->b, t->sub, sequence, &x) || !wanted(t, sequence, &f, &x))
+    if (!known || !exception_get(t->b, t->sub, sequence, &x) || !wanted(t, sequence, &f, &x))
         t->skipped++;
     else
         put(t, sequence, has_to_wait(t, &x) ? ASIDE : TAKE, x.keyed && !t->j->any_order, x.lane);
