@@ -136,17 +136,6 @@ static int show_original(struct question *q, struct belay_engine *e, struct bela
     return BELAY_OK;
 }
 
-/* Would the flow go on with what it had made of the message, and never see what a person wrote? */
-static bool is_unseen(struct question *q, struct belay_broker *b, struct belay_subscription *sub, const struct belay_letter *l)
-{
-    struct belay_message original;
-    struct belay_err err;
-    if (!l->edits || !belay_flow_carries(l->progress))
-        return false;
-    return belay_broker_letter_original(b, sub, l->sequence, &q->arena, &original, &err) != BELAY_OK
-           || !belay_str_eq(original.body, l->message.body);
-}
-
 bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
 {
     (void)now;
@@ -171,6 +160,8 @@ bool answer_letter(struct question *q, struct belay_engine *e, belay_time now)
         return question_failed(q, status);
     belay_json_key(&o, "carries");
     belay_json_put_bool(&o, belay_flow_carries(letter.progress));
+    belay_json_key(&o, "unseen");
+    belay_json_put_bool(&o, belay_broker_letter_unseen(belay_engine_broker(e), sub, sequence));
     show_history(&o, &letter);
     show_trail(&o, e, BELAY_TRAIL_LETTER, letter.subscription, question_param(q, "sequence"), &q->arena);
     belay_json_end_object(&o);
@@ -238,7 +229,7 @@ static int refuse_unknown(struct question *q, struct belay_subscription *sub, co
 /* Who edited a message wants it sent: that something else would be, he has to want too. */
 static int refuse_unseen(struct question *q, struct belay_broker *b, struct belay_subscription *sub, const struct belay_letter *l)
 {
-    if (question_member(q, "from_start") || !is_unseen(q, b, sub, l))
+    if (question_member(q, "from_start") || !belay_broker_letter_unseen(b, sub, l->sequence))
         return BELAY_OK;
     return belay_fail(&q->err, BELAY_CONFLICT, "it was edited, and at its failed step the flow goes on with what it had made of "
                       "the message before: belay dlq replay %.*s %llu --from-start begins anew with the edited one, --from-step "

@@ -52,7 +52,7 @@ static bool next_row(struct audit *a, uint32_t table, struct row_key *key, struc
     if (++a->rows % LOOK_EVERY == 0 && a->to->cancelled && a->to->cancelled(a->to->arg))
         a->cancelled = true;
     if (a->cancelled
-        || !belay_state_seek(a->b->state, table, row_key_str(key), true, row_key_str(&prefix), &found, ret_value))
+        || !rows_seek(a->b, table, row_key_str(key), true, row_key_str(&prefix), &found, ret_value))
         return false;
     *key = row_key_of(found);
     return true;
@@ -319,19 +319,24 @@ static void audit_subscription(struct audit *a, struct belay_subscription *sub)
 /* What waits for its time belongs to no subscription yet. */
 static void audit_schedule(struct audit *a)
 {
-    char from[BELAY_STATE_KEY_BYTES_MAX] = { 0 };
-    size_t n = 1;
+    struct row_key from = { .n = 0 };
     uint64_t count = 0;
     struct belay_str key, value;
-    while (belay_state_seek(a->b->state, BELAY_TABLE_SCHEDULED, belay_str(from, n), count > 0, BELAY_STR_NONE, &key,
-                            &value)) {
-        n = key.n;
-        memcpy(from, key.p, n);
+    while (rows_seek(a->b, BELAY_TABLE_SCHEDULED, row_key_str(&from), count > 0, BELAY_STR_NONE, &key, &value)) {
+        from = row_key_of(key);
         count++;
     }
     if (count != a->b->scheduled_count)
         find(a, 0, "%llu messages wait for their time, and %llu are counted", (unsigned long long)count,
              (unsigned long long)a->b->scheduled_count);
+}
+
+/* What the walks passed over: it is in no state at all. */
+static void audit_strangers(struct audit *a)
+{
+    char names[160];
+    if (rows_strangers(a->b, names, sizeof names))
+        find(a, 0, "rows whose keys are none of their table's: in %s", names);
 }
 
 int belay_broker_audit(struct belay_broker *b, const struct belay_auditor *to, struct belay_err *err)
@@ -341,8 +346,10 @@ int belay_broker_audit(struct belay_broker *b, const struct belay_auditor *to, s
     for (uint32_t i = 0; i < b->sub_count && !a.cancelled; i++)
         audit_subscription(&a, b->subs[i]);
     a.sub = NULL;
-    if (!a.cancelled)
+    if (!a.cancelled) {
         audit_schedule(&a);
+        audit_strangers(&a);
+    }
     if (a.cancelled)
         return belay_fail(err, BELAY_CANCELLED, "the audit was cancelled");
     return belay_state_error(b->state, err);

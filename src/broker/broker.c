@@ -103,7 +103,7 @@ int belay_broker_load(struct belay_broker *b, struct belay_state *state, struct 
     if (status == BELAY_OK)
         status = subscriptions_load(b, state);
     if (status == BELAY_OK)
-        status = replays_load(b, state);
+        status = replays_load(b);
     if (status == BELAY_OK)
         status = trail_load(b);
     if (status == BELAY_OK)

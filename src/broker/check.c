@@ -103,7 +103,7 @@ static int check_due(struct check *c)
 {
     struct row_key prefix = key_id(c->sub->id), from = prefix;
     struct belay_str key, value;
-    while (belay_state_seek(c->b->state, BELAY_TABLE_DUE, row_key_str(&from), true, row_key_str(&prefix), &key,
+    while (rows_seek(c->b, BELAY_TABLE_DUE, row_key_str(&from), true, row_key_str(&prefix), &key,
                             &value)) {
         belay_time due = (belay_time)belay_load_be64(key.p + 4);
         uint64_t sequence = belay_load_be64(key.p + 12);
@@ -143,7 +143,7 @@ static int check_lanes(struct check *c)
 {
     struct row_key prefix = key_id(c->sub->id), from = prefix;
     struct belay_str key, value;
-    while (belay_state_seek(c->b->state, BELAY_TABLE_LANE, row_key_str(&from), true, row_key_str(&prefix), &key,
+    while (rows_seek(c->b, BELAY_TABLE_LANE, row_key_str(&from), true, row_key_str(&prefix), &key,
                             &value)) {
         struct belay_hash128 lane = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
         struct lane_row row;

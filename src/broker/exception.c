@@ -130,7 +130,7 @@ bool exception_next(struct belay_broker *b, uint32_t sub, uint64_t *sequence, st
     for (uint64_t at = *sequence;; at++) {
         struct row_key from = key_exception(sub, at, PART_META);
         struct belay_str key, value;
-        if (!belay_state_seek(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&from), false,
+        if (!rows_seek(b, BELAY_TABLE_EXCEPTION, row_key_str(&from), false,
                               row_key_str(&prefix), &key, &value))
             return false;
         at = belay_load_be64(key.p + 4);

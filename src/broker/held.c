@@ -179,7 +179,7 @@ static uint64_t run_after(struct belay_broker *b, uint32_t sub, struct belay_has
 {
     struct row_key prefix = key_lane(sub, lane), from = key_held(sub, lane, above);
     struct belay_str key, value;
-    bool there = belay_state_seek(b->state, BELAY_TABLE_HELD, row_key_str(&from), true,
+    bool there = rows_seek(b, BELAY_TABLE_HELD, row_key_str(&from), true,
                                   row_key_str(&prefix), &key, &value);
     return there ? belay_load_be64(key.p + prefix.n) : 0;
 }
@@ -440,7 +440,7 @@ bool held_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t 
 {
     struct row_key prefix = key_id(sub->id), from = prefix;
     struct belay_str key, run;
-    while (sub->n.held && belay_state_seek(b->state, BELAY_TABLE_HELD, row_key_str(&from), true,
+    while (sub->n.held && rows_seek(b, BELAY_TABLE_HELD, row_key_str(&from), true,
                                            row_key_str(&prefix), &key, &run)) {
         struct belay_hash128 lane = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
         uint64_t first = belay_load_be64(key.p + 20);

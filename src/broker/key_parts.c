@@ -250,7 +250,7 @@ static void load_keys(struct belay_broker *b, uint32_t slot)
     struct bucket *at = &b->buckets[b->parts[slot].bucket];
     struct row_key from = { 0 };
     struct belay_str key, value;
-    while (belay_state_seek(b->state, part_table(slot), row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
+    while (rows_seek(b, part_table(slot), row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
         from = row_key_of(key);
         if (key.n != KEY_BYTES)
             continue;

@@ -101,7 +101,7 @@ static void walk(struct belay_broker *b, struct lane_filter *f)
     const struct row_key all = { .n = 0 };
     struct belay_str key, value;
     for (uint32_t n = 0; n < BITE; n++) {
-        if (!belay_state_seek(b->state, BELAY_TABLE_LANE, row_key_str(&f->at), f->at.n > 0, row_key_str(&all), &key, &value)) {
+        if (!rows_seek(b, BELAY_TABLE_LANE, row_key_str(&f->at), f->at.n > 0, row_key_str(&all), &key, &value)) {
             end_walk(f);
             return;
         }

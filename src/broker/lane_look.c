@@ -87,7 +87,7 @@ bool belay_broker_lane_next(struct belay_broker *b, struct belay_subscription *s
 {
     struct row_key prefix = key_id(sub->id), from = hash_none(*at) ? prefix : key_lane(sub->id, *at);
     struct belay_str key, value;
-    while (sub->n.lanes_in_trouble && belay_state_seek(b->state, BELAY_TABLE_LANE, row_key_str(&from), true,
+    while (sub->n.lanes_in_trouble && rows_seek(b, BELAY_TABLE_LANE, row_key_str(&from), true,
                                                         row_key_str(&prefix), &key, &value)) {
         struct belay_hash128 hash = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
         struct lane_row row;

@@ -54,7 +54,7 @@ static uint32_t walk(struct belay_broker *b, struct belay_subscription *sub, uin
         if (!w->walking)
             w->best.there = false;
         looks--;
-        if (!belay_state_seek(b->state, BELAY_TABLE_LANE, row_key_str(&from), w->walking, row_key_str(&prefix), &key, &value)) {
+        if (!rows_seek(b, BELAY_TABLE_LANE, row_key_str(&from), w->walking, row_key_str(&prefix), &key, &value)) {
             w->longest = w->best;
             w->walking = false;
             break;

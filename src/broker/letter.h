@@ -116,6 +116,12 @@ int belay_broker_letter_edit(struct belay_broker *b, struct belay_subscription *
 int belay_broker_letter_original(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                  struct belay_arena *arena, struct belay_message *ret_message,
                                  struct belay_err *err) BELAY_MUST_CHECK;
+/* Was its message edited, and would its flow, going on at its failed step, never see that: because it goes on with what it
+ * had made of the message before? */
+bool belay_broker_letter_unseen(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence);
+/* Who can tell whether a run that begins with this progress goes on with what was made of the message before, whatever the
+ * message says by now. Until it is set none does. */
+void belay_broker_set_carries(struct belay_broker *b, bool (*carries)(struct belay_str progress));
 /* A parked letter lets its lane go on and stays as a dead one. */
 int belay_broker_letter_release(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                 belay_time now, struct belay_err *err) BELAY_MUST_CHECK;

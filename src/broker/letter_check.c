@@ -79,7 +79,7 @@ static int check_index(struct letters *l)
     struct row_key from = { .bytes = { 0 }, .n = 1 };
     struct belay_str key, value;
     uint64_t rows = 0;
-    while (belay_state_seek(l->b->state, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), true, BELAY_STR_NONE, &key,
+    while (rows_seek(l->b, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), true, BELAY_STR_NONE, &key,
                             &value)) {
         BELAY_ASSERT(key.n <= sizeof from.bytes);
         memcpy(from.bytes, key.p, key.n);

@@ -91,6 +91,32 @@ int apply_edit(struct belay_broker *b, struct belay_unpack *u)
     return BELAY_OK;
 }
 
+bool letter_unseen(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x)
+{
+    struct row_key now = key_letter(sub, sequence, LETTER_MESSAGE), before = key_letter(sub, sequence, LETTER_ORIGINAL);
+    struct belay_str message, original, progress;
+    struct belay_hash128 definition;
+    struct letter_facts f;
+    belay_time first;
+    if (!b->carries || !x->progress || !facts_get(b, sub, sequence, &f) || !f.edits)
+        return false;
+    if (belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&now), &message)
+        && belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&before), &original) && belay_str_eq(message, original))
+        return false; /* it was put back */
+    return progress_get(b, sub, sequence, true, &definition, &first, &progress) && b->carries(progress);
+}
+
+bool belay_broker_letter_unseen(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+{
+    struct exception x;
+    return exception_get(b, sub->id, sequence, &x) && exception_is_letter(&x) && letter_unseen(b, sub->id, sequence, &x);
+}
+
+void belay_broker_set_carries(struct belay_broker *b, bool (*carries)(struct belay_str progress))
+{
+    b->carries = carries;
+}
+
 int belay_broker_letter_original(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                  struct belay_arena *arena, struct belay_message *ret_message, struct belay_err *err)
 {

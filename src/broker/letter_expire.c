@@ -34,7 +34,7 @@ bool letter_oldest(struct belay_broker *b, const struct belay_subscription *sub,
     prefix.n = KEY_BY_TIME_AT;
     for (uint32_t n = 0; sub->n.parked + sub->n.dead && n < LOOKS; n++) {
         struct exception x;
-        if (!belay_state_seek(b->state, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), true, row_key_str(&prefix), &key, &value))
+        if (!rows_seek(b, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), true, row_key_str(&prefix), &key, &value))
             return false;
         place->at = (belay_time)belay_load_be64(key.p + KEY_BY_TIME_AT);
         place->sequence = belay_load_be64(key.p + KEY_BY_TIME_AT + 8);

@@ -21,7 +21,7 @@ struct look {
 static bool seek(struct look *l, struct row_key from, bool after, struct row_key prefix, struct row_key *ret_key)
 {
     struct belay_str key, value;
-    if (!belay_state_seek(l->b->state, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), after, row_key_str(&prefix), &key,
+    if (!rows_seek(l->b, BELAY_TABLE_LETTER_INDEX, row_key_str(&from), after, row_key_str(&prefix), &key,
                           &value))
         return false;
     *ret_key = row_key_of(key);
@@ -150,7 +150,7 @@ static enum belay_letter_found along_all(struct look *l)
         if (c->sub != l->f->sub->id)
             from = key_letter(l->f->sub->id, 0, LETTER_FACTS);
     }
-    if (!belay_state_seek(l->b->state, BELAY_TABLE_LETTER, row_key_str(&from), true, row_key_str(&prefix), &key, &value))
+    if (!rows_seek(l->b, BELAY_TABLE_LETTER, row_key_str(&from), true, row_key_str(&prefix), &key, &value))
         return BELAY_LETTER_END;
     c->sub = belay_load_be32(key.p);
     c->sequence = belay_load_be64(key.p + 4);

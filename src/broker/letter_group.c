@@ -213,7 +213,7 @@ void group_tick(struct belay_broker *b)
         return;
     for (uint32_t i = 0; i < FORGET_BITE; i++) {
         struct group g;
-        if (!belay_state_seek(b->state, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
+        if (!rows_seek(b, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
             b->group_swept = 0;
             b->groups_known = true;
             b->group_at = belay_time_add_ms(b->now, FORGET_LOOK_MS);
@@ -251,7 +251,7 @@ bool belay_broker_group_next(struct belay_broker *b, uint64_t *fingerprint, stru
     struct row_key from = key_of(*fingerprint);
     struct belay_str key, value;
     struct group g;
-    while (belay_state_seek(b->state, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
+    while (rows_seek(b, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
         *fingerprint = belay_load_be64(key.p);
         if (decode(value, *fingerprint, &g))
             return show(b, &g, arena, ret_group);
@@ -266,7 +266,7 @@ static void count_in(struct belay_broker *b, const struct belay_subscription *su
 {
     struct row_key from = key_of(0);
     struct belay_str key, value;
-    while (belay_state_seek(b->state, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
+    while (rows_seek(b, BELAY_TABLE_GROUP, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
         uint64_t fingerprint = belay_load_be64(key.p);
         struct group g;
         from = key_of(fingerprint);

@@ -125,7 +125,7 @@ bool belay_broker_waiting_next(struct belay_broker *b, uint32_t *sub_id, uint64_
     struct row_key from = key_exception(*sub_id, *sequence, PART_META);
     const struct row_key prefix = { .n = 0 };
     struct belay_str key, value;
-    while (belay_state_seek(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&from), true, row_key_str(&prefix), &key,
+    while (rows_seek(b, BELAY_TABLE_EXCEPTION, row_key_str(&from), true, row_key_str(&prefix), &key,
                             &value)) {
         uint32_t id = belay_load_be32(key.p);
         uint64_t at = belay_load_be64(key.p + 4);
@@ -159,7 +159,7 @@ bool belay_broker_letter_next(struct belay_broker *b, const struct belay_subscri
         if (*sub_id != sub->id)
             from = key_letter(sub->id, 0, LETTER_FACTS);
     }
-    while (belay_state_seek(b->state, BELAY_TABLE_LETTER, row_key_str(&from), true, row_key_str(&prefix), &key,
+    while (rows_seek(b, BELAY_TABLE_LETTER, row_key_str(&from), true, row_key_str(&prefix), &key,
                             &value)) {
         uint32_t id = belay_load_be32(key.p);
         uint64_t at = belay_load_be64(key.p + 4);

@@ -217,10 +217,10 @@ static bool next_row(struct belay_broker *b, struct row_key *k, struct row *ret_
 {
     const struct row_key all = { .n = 0 };
     struct belay_str key, value;
-    if (!belay_state_seek(b->state, BELAY_TABLE_POISON, row_key_str(k), true, row_key_str(&all), &key, &value))
+    if (!rows_seek(b, BELAY_TABLE_POISON, row_key_str(k), true, row_key_str(&all), &key, &value))
         return false;
     *k = row_key_of(key);
-    if (key.n != KEY_BYTES || !kind_name(k->bytes[0]) || !decode(value, ret_row))
+    if (!kind_name(k->bytes[0]) || !decode(value, ret_row))
         *ret_row = (struct row){ 0 }; /* cannot be read: as one that is over */
     return true;
 }
@@ -245,7 +245,7 @@ bool belay_poison_next(struct belay_broker *b, struct belay_poison_key *key, bel
 /* Of what was counted by it nothing is known any more: it may fail as often again before somebody is told. */
 static void tell_unreadable(struct belay_broker *b, const struct row_key *k)
 {
-    struct belay_subscription *sub = k->n == KEY_BYTES ? belay_broker_find_id(b, belay_load_be32(k->bytes + 17)) : NULL;
+    struct belay_subscription *sub = belay_broker_find_id(b, belay_load_be32(k->bytes + 17));
     const char *kind = kind_name(k->bytes[0]);
     if (k->bytes[0] == BELAY_POISON_REQUEST)
         unreadable_found(b, "the count of a request that the process did not survive: it begins anew");

@@ -400,7 +400,7 @@ void read_due(struct belay_broker *b, struct belay_subscription *sub)
             return;
         struct row_key from = key_due(sub->id, sub->due_at, sub->due_sequence);
         struct belay_str key, value;
-        if (!belay_state_seek(b->state, BELAY_TABLE_DUE, row_key_str(&from), true, row_key_str(&prefix),
+        if (!rows_seek(b, BELAY_TABLE_DUE, row_key_str(&from), true, row_key_str(&prefix),
                               &key, &value)) {
             sub->next_due = BELAY_TIME_NEVER;
             return;

@@ -182,14 +182,13 @@ static bool make_room(const struct belay_broker *b, uint32_t *ret_oldest)
     return false;
 }
 
-int replays_load(struct belay_broker *b, struct belay_state *state)
+int replays_load(struct belay_broker *b)
 {
     const struct row_key all = { .n = 0 };
     struct row_key from = key_id(0);
     struct belay_str key, value;
     int status = BELAY_OK;
-    while (status == BELAY_OK
-           && belay_state_seek(state, BELAY_TABLE_REPLAY, row_key_str(&from), false, row_key_str(&all), &key, &value)) {
+    while (status == BELAY_OK && rows_seek(b, BELAY_TABLE_REPLAY, row_key_str(&from), false, row_key_str(&all), &key, &value)) {
         struct replay_job *j = NULL;
         struct belay_unpack u = belay_unpack_init(value);
         uint32_t id = belay_load_be32(key.p);

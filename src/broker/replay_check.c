@@ -1,4 +1,4 @@
-/* replay_check.c - J1-J4 of replay.h, over all rows.  Slow: for tests. */
+/* replay_check.c - J1-J5 of replay.h, over all rows.  Slow: for tests. */
 #include "broker/letter_impl.h"
 #include "broker/replay_impl.h"
 #include "broker/window.h"
@@ -29,7 +29,13 @@ static bool is_behind(const struct replay_job *j, uint32_t sub, uint64_t sequenc
     return sub < j->at_sub || (sub == j->at_sub && sequence <= j->at_sequence);
 }
 
-/* J2, J3, and J4 of what is under way. */
+/* J5, as long as its run has not begun: what it makes of the message from then on it makes of the edited one. */
+static bool goes_on_unseen(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x, const struct replay_job *j)
+{
+    return !j->from_start && !exception_begun(belay_broker_find_id(b, sub), sequence, x) && letter_unseen(b, sub, sequence, x);
+}
+
+/* J2, J3, J5, and J4 of what is under way. */
 static int check_taken(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
                        struct tally *t, struct belay_err *err)
 {
@@ -43,6 +49,8 @@ static int check_taken(struct belay_broker *b, uint32_t sub, uint64_t sequence, 
         return broken(j, "J3", "took what was no letter when it began", sequence, err);
     if (!is_behind(j, sub, sequence))
         return broken(j, "J3", "under way in front of the cursor", sequence, err);
+    if (goes_on_unseen(b, sub, sequence, x, j))
+        return broken(j, "J5", "goes on without what a person wrote into it", sequence, err);
     if (!x->keyed || j->any_order)
         return BELAY_OK;
     t->busy++;
@@ -71,7 +79,7 @@ static int check_rows(struct belay_broker *b, struct tally *t, struct belay_err 
     struct row_key prefix = key_replay(t->j->id), from = prefix;
     struct belay_str key, value;
     uint64_t busy_rows = 0, busy;
-    while (belay_state_seek(b->state, BELAY_TABLE_REPLAY, row_key_str(&from), true, row_key_str(&prefix), &key, &value)) {
+    while (rows_seek(b, BELAY_TABLE_REPLAY, row_key_str(&from), true, row_key_str(&prefix), &key, &value)) {
         BELAY_ASSERT(key.n <= sizeof from.bytes);
         memcpy(from.bytes, key.p, key.n);
         from.n = key.n;

@@ -45,7 +45,7 @@ struct replay_job {
 
 /* ---- all jobs (replay.c) ---- */
 
-int replays_load(struct belay_broker *b, struct belay_state *state);
+int replays_load(struct belay_broker *b);
 void replays_save(struct belay_broker *b, struct belay_state *state);
 void replays_recovered(struct belay_broker *b);
 void replays_free(struct belay_broker *b);

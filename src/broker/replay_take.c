@@ -96,9 +96,16 @@ static bool where_fits(struct bite *t, uint64_t sequence, const struct exception
     return fits;
 }
 
+/* What somebody edited goes on only where that counts: else it waits for a person who says from where (dlq replay). */
+static bool passes_edit_by(const struct bite *t, uint64_t sequence, const struct exception *x)
+{
+    return !t->j->from_start && !BELAY_PLANTED(121) && letter_unseen(t->b, t->sub, sequence, x);
+}
+
 static bool wanted(struct bite *t, uint64_t sequence, const struct letter_facts *facts, const struct exception *x)
 {
-    return exception_is_letter(x) && facts_fit(t->j, facts) && error_fits(t, sequence, x) && where_fits(t, sequence, x);
+    return exception_is_letter(x) && facts_fit(t->j, facts) && error_fits(t, sequence, x) && where_fits(t, sequence, x)
+           && !passes_edit_by(t, sequence, x);
 }
 
 /* ---- one after the other of a key ---- */
@@ -124,7 +131,7 @@ static bool others_wait(const struct bite *t, struct belay_hash128 lane)
     struct row_key prefix = key_replay_aside(t->j->id, t->sub, lane, 0);
     struct belay_str key, value;
     prefix.n -= 8;
-    return t->j->aside && belay_state_seek(t->b->state, BELAY_TABLE_REPLAY, row_key_str(&prefix), false,
+    return t->j->aside && rows_seek(t->b, BELAY_TABLE_REPLAY, row_key_str(&prefix), false,
                                            row_key_str(&prefix), &key, &value);
 }
 
@@ -169,7 +176,7 @@ static void scan(struct bite *t)
     if (*j->texts[TEXT_FLOW])
         prefix = key_id(j->at_sub);
     while (t->room && t->looks < t->looks_max) {
-        if (!belay_state_seek(t->b->state, BELAY_TABLE_LETTER, row_key_str(&from), true, row_key_str(&prefix), &key,
+        if (!rows_seek(t->b, BELAY_TABLE_LETTER, row_key_str(&from), true, row_key_str(&prefix), &key,
                               &facts)) {
             j->scanned = true;
             return;
@@ -189,7 +196,8 @@ static bool still_wanted(struct bite *t, uint64_t sequence, struct exception *re
 {
     struct letter_facts f;
     return t->j->state == BELAY_REPLAY_RUNNING && exception_get(t->b, t->sub, sequence, ret_x)
-           && exception_is_letter(ret_x) && facts_get(t->b, t->sub, sequence, &f) && !too_late(t->j, &f);
+           && exception_is_letter(ret_x) && facts_get(t->b, t->sub, sequence, &f) && !too_late(t->j, &f)
+           && !passes_edit_by(t, sequence, ret_x);
 }
 
 /* What is at key; *ret_next: where the walk goes on. */
@@ -219,7 +227,7 @@ static void walk(struct bite *t)
         j->stirred = false;
     }
     while (t->room && t->looks < t->looks_max) {
-        if (!belay_state_seek(t->b->state, BELAY_TABLE_REPLAY, row_key_str(&j->aside_at), true, row_key_str(&prefix),
+        if (!rows_seek(t->b, BELAY_TABLE_REPLAY, row_key_str(&j->aside_at), true, row_key_str(&prefix),
                               &key, &value)) {
             j->aside_at.n = 0;
             j->rested = !j->stirred;

@@ -252,6 +252,7 @@ struct belay_broker {
     struct row_key scheduled_passed; /* what is left of it up to this one cannot be read; n == 0: nothing was passed over */
     uint64_t unreadable;         /* rows found that cannot be read, until they were told (unreadable.c) */
     char unreadable_named[200];  /* what the first of them stands for */
+    uint64_t strangers;          /* a bit for each table of which a row that is nobody's was told (rows_seek.c) */
     struct lane_filter lane_filter;
     uint64_t lane_filter_worn;   /* LANE_FILTER_WORN; less in tests */
     uint32_t sweeping;           /* sweeps under way */
@@ -275,6 +276,7 @@ struct belay_broker {
     uint32_t replay_turn;
     bool replay_stopped, replay_news; /* news: one that is over may be untold */
     const struct belay_replay_where *replay_where; /* NULL: nobody can tell */
+    bool (*carries)(struct belay_str progress);    /* NULL: none does (broker.h) */
 };
 
 #endif

@@ -17,7 +17,7 @@ static inline struct belay_str row_key_str(const struct row_key *k)
 {
     return belay_str((const char *)k->bytes, k->n);
 }
-/* By value what the state showed as a view: where a walk goes on. */
+/* By value what rows_seek showed as a view: where a walk goes on. */
 static inline struct row_key row_key_of(struct belay_str key)
 {
     struct row_key k = { .n = key.n };
@@ -59,5 +59,12 @@ struct row_key key_by_time(uint32_t sub, belay_time at, uint64_t sequence);
 struct row_key key_due(uint32_t sub, belay_time due, uint64_t sequence);
 struct row_key key_lane(uint32_t sub, struct belay_hash128 lane);
 struct row_key key_held(uint32_t sub, struct belay_hash128 lane, uint64_t first);
+
+/* As belay_state_seek, but for rows that are none of the broker's, as the length of their key tells: whoever put them there,
+ * they are passed over, and told once a table (unreadable.h). */
+bool rows_seek(struct belay_broker *b, uint32_t table, struct belay_str from, bool after, struct belay_str prefix,
+               struct belay_str *ret_key, struct belay_str *ret_value);
+/* The tables of which such rows were met; 160 bytes hold them all. False: of none. */
+bool rows_strangers(const struct belay_broker *b, char *ret_names, size_t n);
 
 #endif

@@ -36,13 +36,11 @@ static struct scheduled scheduled_read(struct belay_broker *b, struct belay_str 
 {
     struct scheduled s = { .key = row_key_of(key) };
     struct belay_unpack u = belay_unpack_init(value);
-    bool known = belay_unpack_u8(&u) == ROW_VERSION && key.n == SCHEDULED_KEY_BYTES;
+    bool known = belay_unpack_u8(&u) == ROW_VERSION;
     uint32_t topic = (uint32_t)belay_unpack_varint(&u);
     s.encoded = belay_unpack_bytes(&u, belay_unpack_left(&u));
-    if (key.n == SCHEDULED_KEY_BYTES) {
-        s.due = (belay_time)belay_load_be64(key.p);
-        s.number = belay_load_be64(key.p + 8);
-    }
+    s.due = (belay_time)belay_load_be64(key.p);
+    s.number = belay_load_be64(key.p + 8);
     if (known && belay_unpack_ok(&u))
         s.topic = topic_by_id(b, topic);
     return s;
@@ -174,7 +172,7 @@ static bool publish_next(struct belay_broker *b)
     const struct row_key *from = &b->scheduled_passed;
     struct belay_str key, value;
     if (!b->scheduled_count
-        || !belay_state_seek(b->state, BELAY_TABLE_SCHEDULED, row_key_str(from), from->n > 0, BELAY_STR_NONE, &key, &value)) {
+        || !rows_seek(b, BELAY_TABLE_SCHEDULED, row_key_str(from), from->n > 0, BELAY_STR_NONE, &key, &value)) {
         b->scheduled_due = BELAY_TIME_NEVER;
         return false;
     }

@@ -40,7 +40,7 @@ static int collect_held(struct belay_broker *b, struct belay_subscription *sub, 
     struct row_key prefix = key_id(sub->id), from = prefix;
     struct belay_str key, value;
     while (c->status == BELAY_OK
-           && belay_state_seek(b->state, BELAY_TABLE_LANE, row_key_str(&from), true, row_key_str(&prefix), &key,
+           && rows_seek(b, BELAY_TABLE_LANE, row_key_str(&from), true, row_key_str(&prefix), &key,
                                &value)) {
         struct belay_hash128 lane = { belay_load_be64(key.p + 4), belay_load_be64(key.p + 12) };
         struct lane_row row;

@@ -113,7 +113,7 @@ static bool sweep_one(struct belay_broker *b, struct belay_subscription *sub, un
     struct row_key prefix = key_id(sub->id);
     struct sweep *s = &sub->sweeps[kind];
     struct belay_str key, value;
-    if (!belay_state_seek(b->state, table_of[kind], row_key_str(&s->at), true, row_key_str(&prefix), &key, &value)
+    if (!rows_seek(b, table_of[kind], row_key_str(&s->at), true, row_key_str(&prefix), &key, &value)
         || (kind == SWEEP_EXCEPTIONS && belay_load_be64(key.p + 4) > s->end))
         return false;
     BELAY_ASSERT(key.n <= sizeof s->at.bytes);

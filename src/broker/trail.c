@@ -274,7 +274,7 @@ bool belay_trail_about(struct belay_broker *b, enum belay_trail_kind kind, struc
     struct row_key from = key_subject(subject, *number), prefix = { .bytes = { ROW_SUBJECT }, .n = 9 };
     struct belay_str key, value;
     belay_store_be64(prefix.bytes + 1, subject);
-    if (!belay_state_seek(b->state, BELAY_TABLE_TRAIL, row_key_str(&from), true, row_key_str(&prefix), &key, &value))
+    if (!rows_seek(b, BELAY_TABLE_TRAIL, row_key_str(&from), true, row_key_str(&prefix), &key, &value))
         return false;
     *number = belay_load_be64(key.p + 9);
     return belay_trail_get(b, *number, arena, ret_entry);
@@ -288,7 +288,7 @@ int trail_check(struct belay_broker *b, struct belay_err *err)
     struct row_key from = key_entry(0), by_subject;
     struct belay_str key, value;
     belay_trail_range(b, &first, &next);
-    while (belay_state_seek(b->state, BELAY_TABLE_TRAIL, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
+    while (rows_seek(b, BELAY_TABLE_TRAIL, row_key_str(&from), true, BELAY_STR_NONE, &key, &value)) {
         struct belay_trail_entry e;
         bool entry = key.p[0] == ROW_ENTRY;
         uint64_t number = belay_load_be64(key.p + (entry ? 1 : 9));

@@ -11,6 +11,7 @@
 
 #define POLL_US 200000
 #define BAR_WIDTH 30
+#define EDITED_LOOKS_MAX 200
 #define EXIT_INTERRUPTED 130 /* as a shell says it */
 
 static volatile sig_atomic_t interrupted;
@@ -55,23 +56,75 @@ static bool each_unknown(void *arg, const belay_json *letter)
     return false;
 }
 
-/* Those that were passed by and still are letters: a person has to say what became of their calls. */
-static void say_passed_by(const char *data, const belay_json *job)
+/* A person has to say what became of their calls. */
+static void say_unknown(const char *data, const char *flow)
 {
-    struct belay_str flow = json_text(job, "flow");
-    char of[256] = "";
     struct belay_buf name;
-    if (!json_number(job, "skipped"))
-        return;
-    snprintf(of, sizeof of, "%.*s", BELAY_STR_ARG(flow));
     belay_buf_init(&name, BELAY_KIB(4));
-    struct letters_walk w = { .data = data, .filter = { .flow = flow.n ? of : NULL, .error = "class:unknown_outcome" },
+    struct letters_walk w = { .data = data, .filter = { .flow = flow, .error = "class:unknown_outcome" },
                               .count_max = 1, .each = each_unknown, .arg = &name };
     if (letters_walk(&w) == EXIT_OK && name.n)
         printf("passed by are those of which nobody knows whether their call was done (%.*s is one): ask the other system, then\n"
                "  belay dlq settle %.*s --done|--not-done|--retry   (all: belay dlq ls --error class:unknown_outcome)\n", (int)name.n,
                name.p, (int)name.n, name.p);
     belay_buf_deinit(&name);
+}
+
+struct passed {
+    const char *data;
+    struct belay_buf name;
+};
+
+/* Is it one whose edit its flow would not see? */
+static bool each_edited(void *arg, const belay_json *letter)
+{
+    struct passed *p = arg;
+    struct belay_buf target;
+    struct answer a;
+    char flow[256], sequence[24];
+    snprintf(flow, sizeof flow, "%.*s", BELAY_STR_ARG(json_text(letter, "flow")));
+    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)json_number(letter, "sequence"));
+    belay_buf_init(&target, BELAY_KIB(4));
+    belay_buf_put_str(&target, BELAY_STR("/letters/"));
+    target_put(&target, flow);
+    belay_buf_printf(&target, "/%s", sequence);
+    belay_buf_put_c(&target, '\0');
+    int code = client_get(p->data, target.p, &a);
+    belay_buf_deinit(&target);
+    if (code != EXIT_OK)
+        return false;
+    const belay_json *unseen = belay_json_get(a.json, BELAY_STR("unseen"));
+    if (unseen && unseen->type == BELAY_JSON_TRUE)
+        each_unknown(&p->name, letter);
+    answer_free(&a);
+    return p->name.n == 0;
+}
+
+static void say_edited(const char *data, const char *flow)
+{
+    struct passed p = { .data = data };
+    belay_buf_init(&p.name, BELAY_KIB(4));
+    struct letters_walk w = { .data = data, .filter = { .flow = flow, .where = "edits > 0" }, .count_max = EDITED_LOOKS_MAX,
+                              .each = each_edited, .arg = &p };
+    if (letters_walk(&w) == EXIT_OK && p.name.n)
+        printf("passed by are edited ones that go on with what their flow had made of the message before (%.*s is one): begin them anew\n"
+               "  belay dlq replay %.*s --from-start   (all: belay dlq replay --all --where 'edits > 0' --from-start)\n", (int)p.name.n,
+               p.name.p, (int)p.name.n, p.name.p);
+    belay_buf_deinit(&p.name);
+}
+
+/* Which of those that were passed by and still are letters want a person. */
+static void say_passed_by(const char *data, const belay_json *job)
+{
+    struct belay_str flow = json_text(job, "flow");
+    char of[256];
+    const belay_json *anew = belay_json_get(job, BELAY_STR("from_start"));
+    if (!json_number(job, "skipped"))
+        return;
+    snprintf(of, sizeof of, "%.*s", BELAY_STR_ARG(flow));
+    say_unknown(data, flow.n ? of : NULL);
+    if (!anew || anew->type != BELAY_JSON_TRUE)
+        say_edited(data, flow.n ? of : NULL);
 }
 
 /* Ended of those there were; the total is of all letters in reach, wanted or not. */

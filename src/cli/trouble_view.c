@@ -179,11 +179,13 @@ static void print_letter_advice(const belay_json *letter, const char *data)
     const struct advice a = { letter, data };
     struct belay_str class_ = json_text(letter, "class"), error = json_text(letter, "error");
     bool unknown = belay_str_eq(class_, BELAY_STR("unknown_outcome"));
-    const belay_json *carries = belay_json_get(letter, BELAY_STR("carries"));
-    bool unseen = json_number(letter, "edits") && carries && carries->type == BELAY_JSON_TRUE;
+    const belay_json *unseen = belay_json_get(letter, BELAY_STR("unseen"));
     bool permanent = belay_str_eq(class_, BELAY_STR("permanent"));
     printf("\nwhat helps:\n");
-    if (unseen && !unknown) {
+    if (unseen && unseen->type == BELAY_JSON_TRUE && unknown) {
+        command(&a, "replay", "--from-start", "with the edited message, its calls too: ask the other system first whether the last one was done");
+        command(&a, "edit", "--restore", "takes the edit back: then it can be settled");
+    } else if (unseen && unseen->type == BELAY_JSON_TRUE) {
         command(&a, "replay", "--from-start", "with the edited message: at the failed step the flow goes on with what it had made before");
     } else if (unknown) {
         command(&a, "settle", "--done [--result JSON]", "ask the other system first: it was done, go on at the next step");

@@ -178,6 +178,7 @@ static int make_rooms(struct belay_engine *e, struct belay_err *err)
     if (status != BELAY_OK)
         return status;
     belay_replay_set_where(e->broker, &engine_replay_where);
+    belay_broker_set_carries(e->broker, belay_flow_carries);
     const struct belay_sagas_opt sagas = { .broker = e->broker,
                                            .definition = engine_saga_of,
                                            .may_call = engine_may_call,

@@ -65,13 +65,18 @@ int belay_engine_note(struct belay_engine *e, struct belay_str name, struct bela
 bool belay_engine_note_next(struct belay_engine *e, struct belay_str prefix, struct belay_str after,
                             struct belay_str *ret_name, struct belay_str *ret_value)
 {
-    char from[KEY_BYTES], within[KEY_BYTES];
+    char from[BELAY_STATE_KEY_BYTES_MAX], within[KEY_BYTES];
     struct belay_str key, value;
     bool begun = after.n > 0;
     struct belay_str at = key_of(begun ? after : prefix, from);
-    if (!belay_state_seek(e->state, BELAY_TABLE_META, at, begun, key_of(prefix, within), &key, &value))
-        return false;
-    *ret_name = belay_str_sub(key, sizeof META_PREFIX - 1, key.n);
-    *ret_value = value;
-    return true;
+    for (; belay_state_seek(e->state, BELAY_TABLE_META, at, begun, key_of(prefix, within), &key, &value); begun = true) {
+        if (key.n <= KEY_BYTES) {
+            *ret_name = belay_str_sub(key, sizeof META_PREFIX - 1, key.n);
+            *ret_value = value;
+            return true;
+        }
+        memcpy(from, key.p, key.n); /* no note's: whoever put it there, it is passed over */
+        at = belay_str(from, key.n);
+    }
+    return false;
 }

@@ -12,6 +12,16 @@ static int refuse_known(const struct belay_letter *l, struct belay_err *err)
                       last ? last->type : "nothing", last ? belay_class_name(last->class_) : "unknown");
 }
 
+/* Its word would take the flow on, past the place where it looked at the message. */
+static int refuse_unseen(struct belay_engine *e, struct belay_subscription *sub, const struct belay_letter *l, struct belay_err *err)
+{
+    if (!belay_broker_letter_unseen(e->broker, sub, l->sequence))
+        return BELAY_OK;
+    return belay_fail(err, BELAY_CONFLICT, "it was edited, and after its call the flow goes on with what it had made of the message "
+                      "before: belay dlq replay %.*s %llu --from-start begins anew with the edited one, its calls too; or take the "
+                      "edit back (dlq edit --restore) and settle it", BELAY_STR_ARG(l->subscription), (unsigned long long)l->sequence);
+}
+
 static int settle(struct belay_engine *e, struct belay_subscription *sub, const struct belay_letter *l,
                   enum belay_flow_settle how, struct belay_str result, belay_time now, struct belay_err *err)
 {
@@ -33,6 +43,8 @@ int belay_engine_letter_settle(struct belay_engine *e, struct belay_subscription
     int status = belay_broker_letter_get(e->broker, sub, sequence, &arena, &letter, err);
     bool unknown = status == BELAY_OK && letter.history_count
                    && letter.history[letter.history_count - 1].fault.class_ == BELAY_CLASS_UNKNOWN_OUTCOME;
+    if (unknown)
+        status = refuse_unseen(e, sub, &letter, err);
     if (status == BELAY_OK)
         status = unknown ? settle(e, sub, &letter, how, result, now, err) : refuse_known(&letter, err);
     belay_arena_deinit(&arena);

@@ -55,19 +55,31 @@ static bool scan_instance(struct belay_sagas *s, struct belay_str rest)
     return true;
 }
 
+/* The row behind the one that was scanned last. What is no row of ours (the disk's, another program's) is passed over. */
+static bool next_row(struct belay_sagas *s, struct belay_str *ret_key)
+{
+    char from[BELAY_STATE_KEY_BYTES_MAX] = { 0 };
+    size_t n = s->scan_key_n ? s->scan_key_n : 1;
+    bool after = s->scan_key_n > 0;
+    struct belay_str value;
+    memcpy(from, s->scan_key, s->scan_key_n);
+    while (belay_state_seek(s->state, BELAY_TABLE_SAGA_DUE, belay_str(from, n), after, BELAY_STR_NONE, ret_key, &value)) {
+        if (ret_key->n >= DUE_KEY_BYTES_MIN && ret_key->n <= sizeof s->scan_key)
+            return true;
+        n = ret_key->n;
+        memcpy(from, ret_key->p, n);
+        after = true;
+    }
+    return false;
+}
+
 void saga_queue_scan(struct belay_sagas *s, belay_time now)
 {
     for (int n = 0; n < SCAN_ROWS && s->rows_due <= now; n++) {
-        char from[DUE_KEY_BYTES_MAX];
-        struct belay_str key, value;
+        struct belay_str key;
         if (s->scan_key_n == 0)
             s->pass_due = BELAY_TIME_NEVER;
-        memcpy(from, s->scan_key, s->scan_key_n);
-        bool found
-            = belay_state_seek(s->state, BELAY_TABLE_SAGA_DUE,
-                               s->scan_key_n ? belay_str(from, s->scan_key_n) : BELAY_STR("\0"),
-                               s->scan_key_n > 0, BELAY_STR_NONE, &key, &value);
-        if (!found || key.n < 9) {
+        if (!next_row(s, &key)) {
             end_scan(s, BELAY_TIME_NEVER);
             return;
         }
@@ -76,7 +88,6 @@ void saga_queue_scan(struct belay_sagas *s, belay_time now)
             end_scan(s, due);
             return;
         }
-        BELAY_ASSERT(key.n <= sizeof s->scan_key);
         s->scan_key_n = key.n;
         memcpy(s->scan_key, key.p, key.n);
         if (!scan_instance(s, belay_str(s->scan_key + 8, s->scan_key_n - 8))) {

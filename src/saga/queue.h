@@ -6,6 +6,7 @@
 #include "saga/instance.h"
 #include "saga/saga.h"
 
+#define DUE_KEY_BYTES_MIN 9 /* a time, and a key */
 #define DUE_KEY_BYTES_MAX (8 + KEY_BYTES_MAX)
 
 struct gate {                    /* instances that wait for a slot of one connection */

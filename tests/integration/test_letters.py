@@ -332,6 +332,10 @@ def test_a_replay_that_would_not_see_the_edit_says_so(mapped):
     assert f"belay dlq replay work {name[1]} --from-start" in belay("dlq", "show", *name, data=mapped.data)[1]
     code, _, err = belay("dlq", "replay", *name, data=mapped.data)
     assert code == 1 and "--from-start" in err and "--from-step" in err
+    out = belay("dlq", "replay", "--all", "--flow", "work", data=mapped.data, check=True)[1]
+    assert "1 passed by" in out and f"belay dlq replay work {name[1]} --from-start" in out, out
+    code, _, err = belay("lane", "retry", "work", "k", data=mapped.data)
+    assert code == 1 and f"belay dlq replay work {name[1]} --from-start" in err, err
     assert mapped.letters()[0]["attempts"] == letter["attempts"], "nothing was done"
     code, _, err = belay("dlq", "replay", *name, "--from-start", "--from-step", data=mapped.data)
     assert code == 64

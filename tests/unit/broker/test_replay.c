@@ -2,6 +2,7 @@
 #include "unit/broker/broker_fixture.h"
 
 #include "base/alloc.h"
+#include "broker/lane.h"
 #include "broker/replay.h"
 
 #define ALL (struct belay_replay_opt){ .who = BELAY_STR("ann") }
@@ -330,6 +331,90 @@ static void what_was_put_aside_may_be_gone_when_its_turn_comes(void **state)
     assert_job(w, id, BELAY_REPLAY_DONE, 2, 2);
 }
 
+/* ---- what a person edited ---- */
+
+static bool says_made(struct belay_str progress)
+{
+    return belay_str_eq(progress, BELAY_STR("made"));
+}
+
+/* Of a flow that had made something of the message. */
+static uint64_t make_letter_with(struct world *w, const char *key, const char *progress)
+{
+    uint64_t sequence = publish(w, key, "{}");
+    world_ok(w, belay_broker_letter(w->b, take_one(w, sequence), &w->fault, true, belay_str_c(progress),
+                                    (struct belay_hash128){ 1, 2 }, w->now, &w->err));
+    world_flush(w);
+    return sequence;
+}
+
+static void edit(struct world *w, uint64_t sequence, bool restore)
+{
+    struct belay_arena arena;
+    struct belay_letter l;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    world_ok(w, belay_broker_letter_get(w->b, w->sub, sequence, &arena, &l, &w->err));
+    if (restore)
+        world_ok(w, belay_broker_letter_original(w->b, w->sub, sequence, &arena, &l.message, &w->err));
+    else
+        l.message.body = BELAY_STR("{\"edited\":1}");
+    world_ok(w, belay_broker_letter_edit(w->b, w->sub, sequence, l.edits, &l.message, w->now, &w->err));
+    belay_arena_deinit(&arena);
+}
+
+static void an_edit_that_its_flow_would_not_see_is_passed_by_but_from_the_start(void **state)
+{
+    struct world *w = *state;
+    belay_broker_set_carries(w->b, says_made);
+    uint64_t unseen = make_letter_with(w, "a", "made"), back = make_letter_with(w, "b", "made");
+    uint64_t seen = make_letter_with(w, "c", "answers"), untouched = make_letter_with(w, "d", "made");
+    for (uint64_t s = unseen; s <= seen; s++)
+        edit(w, s, false);
+    edit(w, back, true);
+    assert_true(belay_broker_letter_unseen(w->b, w->sub, unseen));
+    assert_false(belay_broker_letter_unseen(w->b, w->sub, back));
+    assert_int_equal(belay_broker_lane_retry(w->b, w->sub, BELAY_STR("a"), w->now, &w->err), BELAY_CONFLICT);
+    assert_non_null(strstr(w->err.msg, "belay dlq replay billing 1 --from-start"));
+    uint32_t id = start(w, ALL);
+    ack(w, take_one(w, back));
+    ack(w, take_one(w, seen));
+    ack(w, take_one(w, untouched));
+    assert_null(take(w));
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 3, 1);
+    struct belay_replay_opt anew = ALL;
+    anew.from_start = true;
+    id = start(w, anew);
+    struct belay_delivery *d = take_one(w, unseen);
+    assert_str(d->message.body, "{\"edited\":1}");
+    assert_int_equal(d->progress.n, 0);
+    ack(w, d);
+    assert_null(take(w));
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 1, 0);
+}
+
+static void one_that_is_edited_while_it_waits_for_its_turn_is_passed_by_too(void **state)
+{
+    struct world *w = *state;
+    belay_broker_set_carries(w->b, says_made);
+    for (int i = 0; i < 2; i++) {
+        uint64_t sequence = publish(w, "a", "{}");
+        world_ok(w, belay_broker_letter(w->b, take_one(w, sequence), &w->fault, false, BELAY_STR("made"),
+                                        (struct belay_hash128){ 1, 2 }, w->now, &w->err));
+    }
+    uint32_t id = start(w, ALL);
+    struct belay_delivery *first = take_one(w, 1);
+    tick(w, 3);
+    assert_int_equal(job(w, id).aside, 1);
+    edit(w, 2, false);
+    ack(w, first);
+    tick(w, 3);
+    assert_null(take(w));
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 1, 1);
+}
+
 static void jobs_are_few_and_the_oldest_are_forgotten(void **state)
 {
     struct world *w = *state;
@@ -389,6 +474,8 @@ int main(void)
         WORLD_TEST(a_rate_is_kept),
         WORLD_TEST(a_cancelled_job_takes_nothing_more_and_leaves_no_rows),
         WORLD_TEST(what_was_put_aside_may_be_gone_when_its_turn_comes),
+        WORLD_TEST(an_edit_that_its_flow_would_not_see_is_passed_by_but_from_the_start),
+        WORLD_TEST(one_that_is_edited_while_it_waits_for_its_turn_is_passed_by_too),
         WORLD_TEST(jobs_are_few_and_the_oldest_are_forgotten),
         WORLD_TEST(without_memory_no_job_begins),
     };
