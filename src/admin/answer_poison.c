@@ -28,6 +28,13 @@ static void name_of(const struct belay_poison *p, char ret_name[33])
     snprintf(ret_name, 33, "%s", p->key.kind == BELAY_POISON_PAYLOAD ? all : all + 16);
 }
 
+/* As it is filtered and shown: a request's row knows its flow by a hash only. */
+static void name_flow(struct belay_engine *e, struct belay_poison *p)
+{
+    if (p->key.kind == BELAY_POISON_REQUEST)
+        p->flow = belay_engine_request_flow(e, p->key.hash.lo);
+}
+
 static void show_poison(struct belay_json_out *o, const struct belay_poison *p)
 {
     char name[33];
@@ -77,6 +84,8 @@ bool answer_poison(struct question *q, struct belay_engine *e, belay_time now)
     for (bool more = true; more && left;) {
         struct belay_arena_mark mark = belay_arena_mark(&q->arena);
         more = belay_poison_next(belay_engine_broker(e), &key, now, &q->arena, &p);
+        if (more)
+            name_flow(e, &p);
         if (more && (all || p.tripped_at) && wanted(q, &p, false)) {
             show_poison(&o, &p);
             left--;
@@ -113,6 +122,7 @@ static void clear_some(void *arg, struct belay_engine *e)
     int status = BELAY_OK;
     while (status == BELAY_OK && n < CLEARED_AT_ONCE && belay_poison_next(b, &key, c->now, &q->arena, &p)) {
         char name[33];
+        name_flow(e, &p);
         if (!wanted(q, &p, true))
             continue;
         name_of(&p, name);

@@ -29,7 +29,7 @@ static const struct config_key call_keys[] = {
       .min = 1, CONFIG_FIELD(struct call_raw, def.timeout_ms) },
     { "answer", CONFIG_WORD,
       "What the answer's body is: as its content type says (auto; one that says JSON and is none is HTTP:INVALID_BODY, of "
-      "unknown outcome, where the result is kept), or a string whatever it says (text).",
+      "unknown outcome, where the result is kept; no bytes at all are no body), or a string whatever it says (text).",
       .default_ = "auto", CONFIG_FIELD(struct call_raw, def.answer), .words = answer_words },
     { 0 },
 };

@@ -70,6 +70,9 @@ void belay_engine_close(struct belay_engine *e);
 int belay_engine_configure(struct belay_engine *e, struct belay_definitions *definitions, belay_time now,
                            struct belay_err *err) BELAY_MUST_CHECK;
 const struct belay_definitions *belay_engine_definitions(const struct belay_engine *e);
+/* The flow that answered the request of this id (the hash of a row BELAY_POISON_REQUEST, `lo`); none: the configuration has it
+ * no more. */
+struct belay_str belay_engine_request_flow(const struct belay_engine *e, uint64_t id);
 
 /* ---- events in ---- */
 

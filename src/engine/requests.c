@@ -78,8 +78,8 @@ static uint32_t status_of(const struct belay_fault *f)
 {
     if (starts(f->type, "VALIDATION:"))
         return 422;
-    if (strstr(f->type, ":INVALID_BODY"))
-        return 502; /* a partner answered, and nobody can read it */
+    if (strstr(f->type, ":INVALID_BODY") || strstr(f->type, ":RESPONSE_TOO_LARGE"))
+        return 502; /* a partner answered, and nobody can use it */
     if (strstr(f->type, ":TIMEOUT") || f->class_ == BELAY_CLASS_UNKNOWN_OUTCOME)
         return 504;
     if (f->class_ == BELAY_CLASS_TRANSIENT)
@@ -347,9 +347,22 @@ static const struct belay_api_def *api_of(const struct engine_run *r)
     return NULL;
 }
 
+/* What it asks for, and in its upper bits its flow, so that a list can name that. */
+#define FLOW_BITS (~UINT64_C(0) << 40)
+
 uint64_t engine_request_id(const struct engine_run *r)
 {
-    return r->payload.lo ^ belay_hash64(r->def->name);
+    return (r->payload.lo & ~FLOW_BITS) | (belay_hash64(r->def->name) & FLOW_BITS);
+}
+
+struct belay_str belay_engine_request_flow(const struct belay_engine *e, uint64_t id)
+{
+    for (uint32_t i = 0; e->current && i < e->current->flow_count; i++) {
+        const struct belay_flow_def *flow = &e->current->flows[i];
+        if (flow->from.kind == BELAY_SOURCE_API && ((belay_hash64(flow->name) ^ id) & FLOW_BITS) == 0)
+            return flow->name;
+    }
+    return BELAY_STR_NONE;
 }
 
 bool engine_request_is_open(const struct engine_run *r)

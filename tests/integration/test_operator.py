@@ -1,4 +1,5 @@
 """The person at the keyboard: nothing that was said is silently left out, and what is shown can be read at night."""
+import http.client
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from test_letters import api
-from test_operations import Small
+from test_operations import Small, shipped
 from world import BELAY, ROOT, belay, belay_json, demo, until
 
 
@@ -165,6 +166,22 @@ def test_a_letter_and_a_lane_can_be_read_at_night(stuck):
     assert belay_json("lane", "show", flow, "a", data=small.data)["held"] == 3
     listed = belay("dlq", "ls", data=small.data, check=True)[1]
     assert "CLASS" in listed and "permanent" in listed
+
+
+def test_of_a_name_that_comes_twice_the_last_counts(small):
+    def post(text):
+        c = http.client.HTTPConnection("127.0.0.1", small.api, timeout=60)
+        c.request("POST", "/work", text, {"content-type": "application/json"})
+        answer = c.getresponse()
+        problem = answer.read().decode()
+        c.close()
+        return answer.status, problem
+
+    assert post('{"id": "first", "key": "k", "id": "twice"}')[0] == 202
+    until(lambda: shipped(small, "twice"))
+    assert not shipped(small, "first")
+    status, problem = post('{"id": "x",\n "key": }')
+    assert status == 400 and "line 2" in problem, problem
 
 
 def test_an_audit_of_a_flow_that_is_not_there_says_so(small):

@@ -143,7 +143,7 @@ static void classify_too_large(const struct http_evidence *e, struct belay_call_
 {
     enum belay_class class_ = e->safe ? BELAY_CLASS_PERMANENT : BELAY_CLASS_UNKNOWN_OUTCOME;
     o->body_truncated = true;
-    fail(o, class_, BELAY_STR("HTTP:RESPONSE_TOO_LARGE"), "the answer is larger than allowed");
+    fail(o, class_, BELAY_STR("HTTP:RESPONSE_TOO_LARGE"), "the answer's body is larger than the connection's response_max");
 }
 
 void http_classify(const struct http_evidence *e, struct belay_call_outcome *o)

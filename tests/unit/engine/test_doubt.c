@@ -26,6 +26,16 @@
 #define SOON "{ max_attempts: 9, initial: 1s, multiplier: 1, jitter: none }"
 #define LATE "{ max_attempts: 9, initial: 6s, multiplier: 1, jitter: none }"
 
+static const char unasked[] =
+    "belay: 1\n"
+    "name: t\n"
+    "connections: { bank: { http: { base_url: 'http://127.0.0.1:1' }, breaker: { min_calls: 2, probes: 1 } } }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  charge:\n"
+    "    from: { api: api, operation: b }\n"
+    "    steps: [ { call: { connection: bank, method: POST, path: /charges, body: 1 }, as: charge } ]\n"
+    "    reply: { status: 200 }\n";
 static const char touchy[] = CHARGE("breaker: { min_calls: 1, open: 10s, open_max: 10s, probes: 1 }", SOON);
 static const char patient[] = CHARGE("breaker: { min_calls: 2, open: 10s, open_max: 10s, probes: 1 }", SOON);
 static const char one_by_one[] = CHARGE("breaker: false, concurrency: 1", SOON);
@@ -200,6 +210,49 @@ static void once_it_is_known_not_to_be_done_an_error_frees_the_key(void **state)
     bench_deinit(&b);
 }
 
+/* The partner answered: who waits is told that its answer is the trouble, not that none came. */
+static void an_answer_that_nobody_can_use_is_502(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        bench_init(&b, unasked);
+        assert_ok(bench_ask(&b, &r, "b", NULL, "{\"id\":\"x\"}"));
+        bench_go(&b);
+        uint64_t id = bench_call_last(&b)->id;
+        if (i == 0)
+            bench_answer(&b, id, "<p>Bad gateway</p>");
+        else
+            bench_answer_bad(&b, id, i == 1 ? BELAY_CLASS_UNKNOWN_OUTCOME : BELAY_CLASS_PERMANENT, "HTTP:RESPONSE_TOO_LARGE", 200);
+        assert_int_equal(bench_reply_last(&b)->status, 502);
+        assert_string_equal(bench_reply_last(&b)->type, i == 0 ? "HTTP:INVALID_BODY" : "HTTP:RESPONSE_TOO_LARGE");
+        bench_request_free(&r);
+        bench_deinit(&b);
+    }
+}
+
+/* It asks whether the system bears its calls, and this one answers in time: what its body is only flows know that keep it. */
+static void a_body_that_cannot_be_read_is_a_good_call_to_the_breaker(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    struct belay_connection_stats bank;
+    (void)state;
+    bench_init(&b, unasked);
+    for (int i = 0; i < 4; i++) {
+        assert_ok(bench_ask(&b, &r, "b", NULL, "{\"id\":\"x\"}"));
+        bench_go(&b);
+        bench_answer(&b, bench_call_last(&b)->id, "<p>Bad gateway</p>");
+        assert_int_equal(bench_reply_last(&b)->status, 502);
+        bench_request_free(&r);
+    }
+    assert_true(belay_engine_connection_stats(b.engine, 0, &bank));
+    assert_string_equal(bank.breaker, "closed");
+    assert_int_equal(bank.failed_percent, 0);
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +263,8 @@ int main(void)
         cmocka_unit_test(a_question_that_would_come_after_the_deadline_keeps_the_key),
         cmocka_unit_test(a_deadline_before_an_interrupted_request_went_on_keeps_the_key),
         cmocka_unit_test(once_it_is_known_not_to_be_done_an_error_frees_the_key),
+        cmocka_unit_test(an_answer_that_nobody_can_use_is_502),
+        cmocka_unit_test(a_body_that_cannot_be_read_is_a_good_call_to_the_breaker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

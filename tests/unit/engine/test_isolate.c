@@ -1,6 +1,7 @@
 /* What was in flight when the process died runs one by one; what kills it again and again is quarantined. */
 #include "broker/crash.h"
 #include "broker/letter.h"
+#include "broker/poison.h"
 #include "unit/engine/bench.h"
 
 #define HEAD                                                                                        \
@@ -407,6 +408,19 @@ static const struct bench_reply *ask_again(struct bench *b, struct bench_request
     return b->reply_count ? bench_reply_last(b) : NULL;
 }
 
+/* As a list names it. */
+static struct belay_str flow_of_the_killer(struct bench *b)
+{
+    struct belay_poison_key key = { 0 };
+    struct belay_poison p;
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    assert_true(belay_poison_next(belay_engine_broker(b->engine), &key, b->now, &arena, &p));
+    assert_int_equal(p.key.kind, BELAY_POISON_REQUEST);
+    belay_arena_deinit(&arena);
+    return belay_engine_request_flow(b->engine, key.hash.lo);
+}
+
 static void a_request_that_was_alone_at_two_deaths_is_refused(void **state)
 {
     struct bench b;
@@ -423,6 +437,7 @@ static void a_request_that_was_alone_at_two_deaths_is_refused(void **state)
     assert_int_equal(b.call_count, 0);
     assert_int_equal(reply->status, 422);
     assert_true(bench_saw_event(&b, "request.poisoned"));
+    assert_str(flow_of_the_killer(&b), "ask");
     bench_request_free(&r);
     (void)ask_again(&b, &r, "{\"id\":\"fine\"}"); /* asks for something else */
     assert_int_equal(b.call_count, 1);

@@ -296,6 +296,17 @@ static void an_answer_that_says_json_and_is_none_is_an_unknown_outcome(void **st
     CASE("POST", false, RESOLVE, CHARGE ASK PAID, ok("<p>"), ok("\"paid\""));
 }
 
+/* Many answer 200 or 201, say JSON, and send nothing. */
+static void an_answer_of_no_bytes_has_no_body_whatever_it_says(void **state)
+{
+    struct fixture *f = *state;
+    f->payments.honours_key = false;
+    add_charge(f);
+    add_publish(f, "p", "t", NULL, "{% { 'has': $exists($charge.body), 'status': $charge.status } %}");
+    const struct belay_call_outcome outcomes[] = { ok("") };
+    assert_run(f, outcomes, 1, CHARGE "publish t key=k {\"has\":false,\"status\":200}\ndone\n");
+}
+
 static void an_answer_that_cannot_be_read_is_an_error_of_its_connector(void **state)
 {
     struct fixture *f = *state;
@@ -436,6 +447,7 @@ int main(void)
         TEST(what_is_wrong_with_an_answer_is_said),
         TEST(an_answer_whose_result_nobody_keeps_need_not_be_read),
         cmocka_unit_test(an_answer_that_says_json_and_is_none_is_an_unknown_outcome),
+        TEST(an_answer_of_no_bytes_has_no_body_whatever_it_says),
         TEST(an_answer_that_cannot_be_read_is_an_error_of_its_connector),
         cmocka_unit_test(an_answer_is_read_as_the_one_who_was_asked_gives_it),
         TEST(a_request_carries_a_key_that_stays_and_ids),

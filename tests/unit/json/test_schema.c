@@ -86,6 +86,17 @@ static void every_fault_is_named(void **state)
                         " | /required | the member \"id\" is missing");
 }
 
+/* The last counts to who reads it; what is wrong with the first is a fault all the same (decision 0445). */
+static void each_of_two_members_of_one_name_is_judged(void **state)
+{
+    (void)state;
+    const char *schema = "{\"required\":[\"id\"],\"properties\":{\"id\":{\"type\":\"string\"}},\"maxProperties\":2}";
+    assert_string_equal(faults_of(schema, "{\"id\":7,\"id\":\"good\"}"), "/id | /properties/id/type | 7 is a number, not string");
+    assert_string_equal(faults_of(schema, "{\"id\":\"good\",\"id\":7}"), "/id | /properties/id/type | 7 is a number, not string");
+    assert_string_equal(faults_of(schema, "{\"id\":\"a\",\"id\":\"b\"}"), "");
+    assert_string_equal(faults_of(schema, "{\"id\":\"a\",\"id\":\"b\",\"x\":1}"), " | /maxProperties | 3 members, more than the maximum 2");
+}
+
 /* Where only one alternative is for values of this type, its faults are the helpful ones. */
 static void the_alternative_that_was_meant_speaks(void **state)
 {
@@ -616,6 +627,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_keyword_says_what_is_wrong),
         TEST(every_fault_is_named),
+        TEST(each_of_two_members_of_one_name_is_judged),
         TEST(the_alternative_that_was_meant_speaks),
         TEST(faults_beyond_the_limit_are_counted),
         TEST(long_values_are_cut_at_a_character),
