@@ -94,11 +94,21 @@ static int copy_state(struct keeper *k, struct belay_err *err)
     return status;
 }
 
-static int backup(struct keeper *k, struct belay_err *err)
+static int copy_files(struct keeper *k, struct belay_err *err)
 {
     const struct belay_pace port = { pace, k };
+    uint64_t bytes;
+    int status = belay_backup_bytes(k->disk, k->target, &k->plan, &bytes, err);
+    if (status != BELAY_OK)
+        return status;
+    atomic_store(&k->bytes_total, atomic_load(&k->bytes_done) + bytes);
+    return belay_backup_copy(k->disk, k->target, &k->plan, belay_clock_wall(k->clock), &port, err);
+}
+
+static int backup(struct keeper *k, struct belay_err *err)
+{
     if (k->files)
-        return belay_backup_copy(k->disk, k->target, &k->plan, belay_clock_wall(k->clock), &port, err);
+        return copy_files(k, err);
     k->copying_since = belay_clock_monotonic(k->clock);
     int status = open_target(k, err);
     return status == BELAY_OK ? copy_state(k, err) : status;
@@ -145,10 +155,8 @@ static void done(struct belay_job *job)
     if (is_backup(k) && !k->files && k->status == BELAY_OK) {
         k->status = belay_store_backup_plan(belay_engine_store(k->engine), &k->plan, &k->err);
         k->files = true;
-        if (k->status == BELAY_OK) {
-            k->bytes_total = atomic_load(&k->bytes_done) + 2 * k->plan.bytes; /* copied, and read again for the sums */
+        if (k->status == BELAY_OK)
             k->wanted = k->plan.position;
-        }
         submit(k); /* without a plan too: what was copied goes */
         return;
     }
@@ -174,7 +182,7 @@ static int start(struct keeper *k, struct belay_engine *e, const char *work, bel
         return belay_fail(err, BELAY_CANCELLED, "it is stopping");
     atomic_store(&k->cancelled, false);
     atomic_store(&k->bytes_done, 0);
-    k->bytes_total = 0;
+    atomic_store(&k->bytes_total, 0);
     k->files = k->gave_way = false;
     k->status = BELAY_OK;
     k->engine = e;
@@ -272,6 +280,7 @@ int belay_runtime_backup_cancel(struct belay_runtime *rt, struct belay_err *err)
 static void keep_stats(const struct keeper *k, struct belay_keep_stats *ret_stats)
 {
     static const char *const states[] = { "none", "waiting", "running", "done", "failed" };
+    uint64_t bytes_total = atomic_load(&k->bytes_total), bytes_done = atomic_load(&k->bytes_done);
     *ret_stats = (struct belay_keep_stats){
         .work = k->work,
         .state = states[k->at],
@@ -279,8 +288,8 @@ static void keep_stats(const struct keeper *k, struct belay_keep_stats *ret_stat
         .ended_at = k->ended_at,
         .findings = k->at == KEEP_DONE ? k->findings : 0,
         .to = is_backup(k) ? belay_str_c(k->to) : BELAY_STR_NONE,
-        .bytes_done = atomic_load(&k->bytes_done),
-        .bytes_total = k->bytes_total,
+        .bytes_done = bytes_done,
+        .bytes_total = bytes_total && bytes_total < bytes_done ? bytes_done : bytes_total, /* an archive came meanwhile */
         .position = k->at == KEEP_DONE ? k->wanted : 0,
         .report = k->at == KEEP_DONE ? belay_buf_view(&k->report) : BELAY_STR_NONE,
         .status = k->at == KEEP_FAILED ? k->err.code : BELAY_OK,

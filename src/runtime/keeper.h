@@ -36,7 +36,7 @@ struct keeper {
     belay_time began_at, ended_at, now;
     _Atomic bool stopping, cancelled; /* the process; this work */
     _Atomic uint64_t bytes_done;
-    uint64_t bytes_total;     /* 0: not known yet */
+    _Atomic uint64_t bytes_total; /* 0: not known yet */
     bool files;               /* of a backup: the state is copied */
     bool gave_way;            /* cancelled for want of room */
     char to[KEEP_PATH_BYTES]; /* its folder */

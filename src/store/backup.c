@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/crc.h"
 #include "store/backup_files.h"
 #include "store/store_impl.h"
@@ -170,6 +171,62 @@ static int copy_archives(struct belay_disk *from, struct belay_disk *to, const s
         status = backup_copy_file(from, to, name, UINT64_MAX, 0, pace, &ignored, err);
     }
     belay_free(entries);
+    return status;
+}
+
+static int add_file(struct belay_disk *disk, const char *name, uint64_t *bytes, struct belay_err *err)
+{
+    struct belay_file *file = NULL;
+    uint64_t size = 0;
+    int status = belay_file_open(disk, name, 0, &file, err);
+    if (status == BELAY_OK)
+        status = belay_file_size(file, &size, err);
+    belay_file_close(file);
+    *bytes += size;
+    return status;
+}
+
+static bool is_archive(const struct belay_dir_entry *entry)
+{
+    uint32_t topic;
+    uint64_t last;
+    return archive_name_of(entry->name, &topic, &last);
+}
+
+static bool is_summed(const struct belay_dir_entry *entry)
+{
+    return strcmp(entry->name, "lock.mdb") != 0;
+}
+
+static int add_folder(struct belay_disk *disk, const char *folder, bool (*counts)(const struct belay_dir_entry *entry),
+                      uint64_t *bytes, struct belay_err *err)
+{
+    struct belay_dir_entry *entries = NULL;
+    size_t count = 0;
+    int status = belay_disk_list(disk, folder, &entries, &count, err);
+    for (size_t i = 0; i < count && status == BELAY_OK; i++) {
+        char name[BELAY_FILE_NAME_BYTES_MAX + 16];
+        int n = snprintf(name, sizeof name, "%s/%s", folder, entries[i].name);
+        if (!entries[i].is_dir && n <= BELAY_FILE_NAME_BYTES_MAX && counts(&entries[i]))
+            status = add_file(disk, name, bytes, err);
+    }
+    belay_free(entries);
+    return status;
+}
+
+int belay_backup_bytes(struct belay_disk *from, struct belay_disk *to, const struct belay_backup_plan *plan,
+                       uint64_t *ret_bytes, struct belay_err *err)
+{
+    uint64_t archives = 0, state = 0, segments = plan->bytes + (plan->count ? BELAY_SECTOR_BYTES : 0); /* the witness */
+    for (uint32_t i = 0; i < plan->count; i++) {
+        BELAY_ASSERT(plan->segments[i].bytes <= plan->segments[i].size);
+        segments += plan->segments[i].size; /* read again with the zeros behind */
+    }
+    int status = add_folder(from, ARCHIVE_DIR, is_archive, &archives, err);
+    if (status == BELAY_OK)
+        status = add_folder(to, backup_folders[0], is_summed, &state, err);
+    if (status == BELAY_OK)
+        *ret_bytes = segments + 2 * archives + state;
     return status;
 }
 

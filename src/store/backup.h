@@ -57,6 +57,10 @@ void belay_backup_discard(struct belay_disk *to);
 /* belay_state_copy into the folder `to`. Errors: also the backend's. */
 int belay_backup_copy_state(const struct belay_state_backend *from, const char *to, const struct belay_pace *pace,
                             struct belay_err *err) BELAY_MUST_CHECK;
+/* How much belay_backup_copy tells its pace, all in all, where no archive comes meanwhile: what it copies, and what it reads
+ * again for MANIFEST, the state that is in `to` already with it. Errors: the disks', BELAY_NOMEM. */
+int belay_backup_bytes(struct belay_disk *from, struct belay_disk *to, const struct belay_backup_plan *plan,
+                       uint64_t *ret_bytes, struct belay_err *err) BELAY_MUST_CHECK;
 /* Segments and archives, then MANIFEST over all that is in `to` (state/data.mdb is there and closed). Errors: the
  * disks', BELAY_CANCELLED. */
 int belay_backup_copy(struct belay_disk *from, struct belay_disk *to, const struct belay_backup_plan *plan, belay_time now,

@@ -308,6 +308,45 @@ def test_a_second_ctrl_c_ends_the_command_whatever_the_answer(busy):
     assert running.returncode == -signal.SIGINT and "goes on" in err, err
 
 
+def listens_to_ctrl_c(pid):
+    with open(f"/proc/{pid}/status") as status:
+        caught = [line.split()[1] for line in status if line.startswith("SigCgt:")]
+    return bool(caught) and bool(int(caught[0], 16) & 1 << (signal.SIGINT - 1))
+
+
+def interrupt_while_it_hangs(folder, data):
+    """A backup of the directory, interrupted once, that has not ended: it waits for a file that is never read."""
+    for attempt in range(10):
+        running = subprocess.Popen([BELAY, "store", "backup", folder, "--data", data], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        until(lambda: listens_to_ctrl_c(running.pid) and os.path.exists(os.path.join(folder, "archive")))
+        time.sleep(0.1 * 2 ** attempt)  # on its way there it is heard and ends: then once more, with more time
+        running.send_signal(signal.SIGINT)
+        until(lambda: running.poll() is not None or not listens_to_ctrl_c(running.pid))
+        time.sleep(0.1 * 2 ** attempt)
+        if running.poll() is None:
+            return running
+        assert "cancelled" in running.communicate(timeout=60)[1]
+    return pytest.fail("it never came to the file that hangs")
+
+
+def test_a_second_ctrl_c_ends_the_backup_of_a_directory_whatever_its_disk_does(world, tmp_path):
+    for i in range(3):
+        assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)
+    world.kill()
+    hangs = os.path.join(store(world), "archive", "4000000000-1.arc")
+    os.makedirs(os.path.dirname(hangs), exist_ok=True)
+    os.mkfifo(hangs)
+    folder = str(tmp_path / "backup")
+    running = interrupt_while_it_hangs(folder, store(world))
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+    assert running.returncode == -signal.SIGINT
+    os.unlink(hangs)
+    assert belay("store", "backup", folder, data=store(world))[0] == 0  # it says of itself that it had not ended
+    world.start()
+
+
 def test_an_audit_does_not_wait_for_a_backup(world, tmp_path):
     for i in range(10):
         assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)

@@ -47,9 +47,18 @@ static struct fixture *lived(void)
     return f;
 }
 
+static bool counts(void *arg, uint64_t bytes)
+{
+    *(uint64_t *)arg += bytes;
+    return true;
+}
+
 static int back_up(struct fixture *f, struct copy *c, uint64_t *ret_position)
 {
     struct belay_backup_plan plan;
+    static const char five_thousand[5000];
+    uint64_t copied = 0, total = 0;
+    const struct belay_pace counting = { counts, &copied };
     struct belay_err *err = &f->err;
     belay_store_pin(f->store, true);
     int status = belay_state_copy(&f->backend, &c->state, &pace, err);
@@ -62,7 +71,13 @@ static int back_up(struct fixture *f, struct copy *c, uint64_t *ret_position)
     if (status == BELAY_OK)
         status = belay_disk_mkdir(c->disk, "state", err);
     if (status == BELAY_OK)
-        status = belay_backup_copy(f->disk, c->disk, &plan, 77, &pace, err);
+        status = backup_put_file(c->disk, "state/data.mdb", belay_str(five_thousand, sizeof five_thousand), err);
+    if (status == BELAY_OK)
+        status = belay_backup_bytes(f->disk, c->disk, &plan, &total, err);
+    if (status == BELAY_OK)
+        status = belay_backup_copy(f->disk, c->disk, &plan, 77, &counting, err);
+    if (status == BELAY_OK)
+        assert_int_equal(copied, total); /* who watches is told the truth from the first file on */
     *ret_position = plan.position;
     belay_backup_plan_free(&plan);
     belay_store_pin(f->store, false);
