@@ -1,10 +1,9 @@
 /* trace.c - belay trace: the whole life of an order across flows, attempts and saga, in order of time. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "cli/client.h"
+#include "cli/story.h"
 
 static const char help[] =
     "belay trace: the whole life of one order or message\n\n"
@@ -19,42 +18,14 @@ static const char help[] =
 
 #define BODY_SHOWN_BYTES 160 /* a larger one is left to `belay topic tail` */
 
-/* One line of the story. */
-struct moment {
-    struct belay_str at;
-    char *text; /* belay_malloc */
-    size_t order;
-};
-
-struct story {
-    struct moment *moments;
-    size_t count, cap;
-};
-
-static void add(struct story *s, struct belay_str at, struct belay_buf *line)
-{
-    if (s->count == s->cap) {
-        size_t cap = s->cap ? 2 * s->cap : 64;
-        struct moment *more = belay_realloc(s->moments, cap * sizeof *more);
-        if (!more)
-            return;
-        s->moments = more;
-        s->cap = cap;
-    }
-    s->moments[s->count] = (struct moment){ at, belay_memdup0(line->p, line->n), s->count };
-    s->count++;
-}
-
-static int earlier(const void *a, const void *b)
-{
-    const struct moment *x = a, *y = b;
-    int c = belay_str_cmp(x->at, y->at);
-    return c ? c : (x->order > y->order) - (x->order < y->order);
-}
-
 static const belay_json *member(const belay_json *v, const char *name)
 {
     return belay_json_get(v, belay_str_c(name));
+}
+
+static bool is(struct belay_str text, const char *word)
+{
+    return belay_str_eq(text, belay_str_c(word));
 }
 
 /* A fault of the admin API, or a saga's error: "TYPE at STEP: description (endpoint)". */
@@ -93,7 +64,7 @@ static void put_states(struct belay_buf *line, const belay_json *item)
     }
 }
 
-static void add_faults(struct story *s, const belay_json *item)
+static void add_faults(struct story *s, const belay_json *item, unsigned list)
 {
     const belay_json *subs = belay_json_get(item, BELAY_STR("subscriptions")), *sub, *f;
     struct belay_buf line;
@@ -104,13 +75,13 @@ static void add_faults(struct story *s, const belay_json *item)
             belay_buf_clear(&line);
             belay_buf_printf(&line, "%.*s: ", BELAY_STR_ARG(json_text(sub, "name")));
             put_fault(&line, f);
-            add(s, json_text(f, "at"), &line);
+            story_add(s, &(struct story_line){ .at = json_text(f, "at"), .list = list }, &line);
         }
     }
     belay_buf_deinit(&line);
 }
 
-static void add_messages(struct story *s, const belay_json *root)
+static void add_messages(struct story *s, const belay_json *root, unsigned *lists)
 {
     const belay_json *items = belay_json_get(root, BELAY_STR("messages")), *item;
     struct belay_buf line;
@@ -122,8 +93,11 @@ static void add_messages(struct story *s, const belay_json *root)
                          (unsigned long long)json_number(item, "sequence"), BELAY_STR_ARG(json_text(m, "source")));
         put_states(&line, item);
         put_body(&line, member(m, "body"));
-        add(s, json_text(m, "accepted_at"), &line);
-        add_faults(s, item);
+        const struct story_line published = { .at = json_text(m, "accepted_at"), .list = ++*lists, .id = json_text(m, "id"),
+                                              .cause = json_text(m, "causationid"), .topic = json_text(item, "topic"),
+                                              .sequence = json_number(item, "sequence") };
+        story_add(s, &published, &line);
+        add_faults(s, item, *lists);
     }
     belay_buf_deinit(&line);
 }
@@ -135,14 +109,14 @@ static struct belay_str topic_of(const belay_json *saga, struct belay_str step)
 }
 
 /* A saga's history entries have "at", "event" and whatever else tells it. */
-static void add_saga(struct story *s, const belay_json *saga)
+static void add_saga(struct story *s, const belay_json *saga, unsigned list)
 {
     const belay_json *history = member(saga, "history"), *h;
     struct belay_buf line;
     belay_buf_init(&line, BELAY_KIB(64));
     for (size_t i = 0; (h = belay_json_at(history, i)); i++) {
         struct belay_str step = json_text(h, "step"), event = json_text(h, "event"), detail = json_text(h, "detail");
-        struct belay_str topic = belay_str_eq(event, BELAY_STR("published")) ? topic_of(saga, step) : BELAY_STR_NONE;
+        struct belay_str topic = is(event, "published") ? topic_of(saga, step) : BELAY_STR_NONE;
         belay_buf_clear(&line);
         belay_buf_printf(&line, "%.*s%s%.*s: %.*s", BELAY_STR_ARG(json_text(saga, "saga")), step.n ? " " : "",
                          BELAY_STR_ARG(step), BELAY_STR_ARG(event));
@@ -152,17 +126,14 @@ static void add_saga(struct story *s, const belay_json *saga)
             belay_buf_printf(&line, ", try %llu", (unsigned long long)json_number(h, "attempt"));
         if (detail.n)
             belay_buf_printf(&line, " (%.*s)", BELAY_STR_ARG(detail));
-        add(s, json_text(h, "at"), &line);
+        const struct story_line said = { .at = json_text(h, "at"), .list = list,
+                                         .published = is(event, "published") ? detail : BELAY_STR_NONE };
+        story_add(s, &said, &line);
     }
     belay_buf_deinit(&line);
 }
 
 /* ---- how it stands, and what one can do ---- */
-
-static bool is(struct belay_str text, const char *word)
-{
-    return belay_str_eq(text, belay_str_c(word));
-}
 
 static const belay_json *last_of(const belay_json *history)
 {
@@ -320,19 +291,23 @@ static void say_now(const belay_json *root, const char *data)
 static int tell(const belay_json *root, const char *data)
 {
     struct story s = { 0 };
+    struct belay_str text;
+    unsigned lists = 0;
     const belay_json *sagas = member(root, "sagas"), *saga;
-    add_messages(&s, root);
+    add_messages(&s, root, &lists);
     for (size_t i = 0; (saga = belay_json_at(sagas, i)); i++)
-        add_saga(&s, saga);
-    if (s.count)
-        qsort(s.moments, s.count, sizeof *s.moments, earlier);
+        add_saga(&s, saga, ++lists);
+    story_sort(&s);
     for (size_t i = 0; i < s.count; i++) {
-        printf("%.*s  %s\n", BELAY_STR_ARG(s.moments[i].at), s.moments[i].text ? s.moments[i].text : "");
-        belay_free(s.moments[i].text);
+        struct belay_str at = story_at(&s, i, &text);
+        printf("%.*s  %.*s\n", BELAY_STR_ARG(at), BELAY_STR_ARG(text));
     }
+    if (s.full)
+        fprintf(stderr, "belay: no memory: lines are missing\n");
     say_now(root, data);
-    belay_free(s.moments);
-    return s.count || belay_json_at(sagas, 0) ? EXIT_OK : EXIT_NO;
+    bool any = s.count || belay_json_at(sagas, 0);
+    story_end(&s);
+    return any ? EXIT_OK : EXIT_NO;
 }
 
 static int run(int argc, char **argv)

@@ -141,6 +141,16 @@ static void put_progress(struct view *v)
     belay_json_end_array(&v->o);
 }
 
+/* What failed and was done after all is in the history: the error is what is wrong now, or why it did not succeed. */
+static bool is_wrong_now(const struct view *v, const struct belay_fault *f)
+{
+    const struct saga *i = v->i;
+    if (i->state == SAGA_COMPLETED)
+        return false;
+    struct belay_str at = belay_str_sub(step_name(v, i->at), 0, sizeof f->step - 1); /* a fault cuts long names */
+    return i->state != SAGA_RUNNING || !v->def || belay_str_eq(belay_str_c(f->step), at);
+}
+
 static void put_error(struct view *v)
 {
     struct belay_fault f;
@@ -148,7 +158,7 @@ static void put_error(struct view *v)
     if (!v->i->fault.n)
         return;
     belay_fault_unpack(&u, &f);
-    if (!belay_unpack_ok(&u))
+    if (!belay_unpack_ok(&u) || !is_wrong_now(v, &f))
         return;
     struct belay_arena_mark mark = belay_arena_mark(&v->room->arena);
     saga_redact_fault(v->room, v->i, &f);

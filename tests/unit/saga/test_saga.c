@@ -63,6 +63,30 @@ static void what_never_arrived_is_tried_again(void **state)
     world_free(w);
 }
 
+/* What failed and was done after all is history: it is an error only as long as the saga stands there. */
+static void an_error_is_what_is_wrong_now(void **state)
+{
+    (void)state;
+    struct world *w = scripted_world(three_calls(), "do", 0, ANSWER_BUSY, 2);
+    char step[64], at[64];
+    bool seen = false;
+    world_order(w, 1);
+    for (int i = 0; i < 3000; i++) {
+        world_run(w, w->now + 1000);
+        world_text(w, 1, "/error/step", step, sizeof step);
+        world_text(w, 1, "/step", at, sizeof at);
+        seen = seen || step[0];
+        if (step[0])
+            assert_string_equal(step, at);
+    }
+    world_run(w, A_WHILE(w));
+    assert_true(seen);
+    assert_int_equal(w->ledger[1][0].do_calls, 3);
+    assert_member(w, 1, "/status", "fulfilled");
+    assert_member(w, 1, "/error/type", "");
+    world_free(w);
+}
+
 static void an_order_may_come_twice(void **state)
 {
     (void)state;
@@ -656,6 +680,7 @@ int main(void)
         cmocka_unit_test(its_word_says_where_it_is),
         cmocka_unit_test(a_step_may_be_left_out),
         cmocka_unit_test(what_never_arrived_is_tried_again),
+        cmocka_unit_test(an_error_is_what_is_wrong_now),
         cmocka_unit_test(an_order_may_come_twice),
         cmocka_unit_test(an_order_without_an_id_becomes_a_letter),
         cmocka_unit_test(refused_at_once_nothing_has_to_be_undone),
