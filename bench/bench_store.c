@@ -91,7 +91,7 @@ static void lane_run(void *ctx)
 
 static void lanes_start(struct lanes *l, struct belay_err *err)
 {
-    l->port = (struct belay_jobs){ l, submit };
+    l->port = (struct belay_jobs){ .self = l, .submit = submit };
     belay_mutex_init(&l->mutex);
     belay_cond_init(&l->work);
     belay_cond_init(&l->end);

@@ -146,7 +146,7 @@ static void submit_nothing(void *self, struct belay_job *job)
 static int audit_store(const struct options *o, struct belay_disk *disk, struct belay_state_backend *state,
                        struct belay_err *err)
 {
-    static const struct belay_jobs jobs = { NULL, submit_nothing };
+    static const struct belay_jobs jobs = { NULL, submit_nothing, NULL };
     const struct belay_engine_opt opt = { .disk = disk, .jobs = &jobs, .state = state, .look = true };
     struct belay_engine *look = NULL;
     struct belay_buf report;

@@ -231,7 +231,7 @@ static void submit_nothing(void *self, struct belay_job *job)
 static int copy_store(struct belay_disk *from, const struct belay_state_backend *state, struct belay_disk *target,
                       const char *to, uint64_t bytes_per_s, uint64_t *ret_position, struct belay_err *err)
 {
-    static const struct belay_jobs jobs = { NULL, submit_nothing };
+    static const struct belay_jobs jobs = { NULL, submit_nothing, NULL };
     const struct belay_engine_opt opt = { .disk = from, .jobs = &jobs, .state = state, .look = true };
     struct progress progress = { .what = "backup", .bytes_per_s = bytes_per_s,
                                  .began = belay_clock_monotonic(belay_clock_posix()) };
@@ -334,7 +334,7 @@ static void tell_sagas(const belay_json *report)
 
 static int look_at(struct belay_disk *disk, const char *dir, struct belay_buf *report, struct belay_err *err)
 {
-    static const struct belay_jobs jobs = { NULL, submit_nothing };
+    static const struct belay_jobs jobs = { NULL, submit_nothing, NULL };
     struct belay_state_backend state;
     struct belay_engine *look = NULL;
     uint64_t findings = 0;

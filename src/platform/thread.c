@@ -145,3 +145,17 @@ void belay_thread_sleep_ms(uint32_t ms)
     belay_cond_deinit(&nobody);
     belay_mutex_deinit(&mutex);
 }
+
+/* A signal ends it early: so it is no wait for anything. */
+void belay_thread_sleep_us(uint32_t us)
+{
+    struct timespec t = { us / 1000000, (long)(us % 1000000) * 1000 };
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+uint64_t belay_thread_cpu_us(void)
+{
+    struct timespec t;
+    must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t));
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}

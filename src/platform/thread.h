@@ -31,6 +31,10 @@ void belay_thread_join(struct belay_thread *t);
 void belay_thread_wish_turn_us(uint32_t turn_us);
 /* Of the thread that calls, never the engine's: it has a clock of its own. */
 void belay_thread_sleep_ms(uint32_t ms);
+/* The same, for a moment: whoever else waits for the processor gets it. */
+void belay_thread_sleep_us(uint32_t us);
+/* CPU of the thread that calls, since it began. */
+uint64_t belay_thread_cpu_us(void);
 
 struct belay_mutex {
     pthread_mutex_t m;

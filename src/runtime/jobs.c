@@ -6,6 +6,23 @@
 /* So that a commit goes to the disk when it is sealed, and not when who sealed it sleeps (decision 0415). */
 #define COMMIT_TURN_US 100
 
+/* Who runs keeps the processor until a tick of the kernel, some milliseconds; who sleeps does not (decision 0450). */
+#define REST_AFTER_US 500
+#define REST_US 50
+
+static void rest(void *self, const struct belay_job *job)
+{
+    struct jobs *jobs = self;
+    struct jobs_lane *lane = &jobs->lanes[job->lane];
+    uint64_t cpu_us = belay_thread_cpu_us();
+    BELAY_ASSERT(cpu_us >= lane->rested_at_us);
+    if (cpu_us - lane->rested_at_us < REST_AFTER_US)
+        return;
+    belay_thread_sleep_us(REST_US);
+    lane->rested_at_us = cpu_us;
+    lane->rests++;
+}
+
 static void run_lane(void *ctx)
 {
     struct jobs_lane *lane = ctx;
@@ -35,7 +52,7 @@ int jobs_open(struct jobs *jobs, void (*ended)(void *arg, struct belay_job *job)
               struct belay_err *err)
 {
     static const char *const names[BELAY_JOB_LANES] = { "commit", "checkpoint", "background", "fetch", "keep", "backup" };
-    *jobs = (struct jobs){ .port = { jobs, submit }, .ended = ended, .arg = arg };
+    *jobs = (struct jobs){ .port = { jobs, submit, rest }, .ended = ended, .arg = arg };
     int status = BELAY_OK;
     for (int i = 0; i < BELAY_JOB_LANES && status == BELAY_OK; i++) {
         struct jobs_lane *lane = &jobs->lanes[i];

@@ -14,6 +14,7 @@ struct jobs_lane {
     struct jobs *owner;
     struct belay_mailbox *box;
     struct belay_thread thread;
+    uint64_t rested_at_us, rests; /* CPU of its thread when it last rested; how often it did */
 };
 
 struct jobs {

@@ -63,6 +63,13 @@ void store_checkpoint_freeze(struct belay_store *s)
         c->due = false;
 }
 
+void store_checkpoint_rest(void *store)
+{
+    const struct belay_store *s = store;
+    if (s->checkpoint.running) /* else the engine's own thread does it, and nothing waits */
+        belay_job_rest(s->jobs, &s->checkpoint.job);
+}
+
 static void run(struct belay_job *job)
 {
     struct checkpoint *c = BELAY_CONTAINER_OF(job, struct checkpoint, job);

@@ -28,6 +28,15 @@ struct belay_jobs {
     void *self;
     /* Never blocks, never fails: the job is embedded in what it works on. */
     void (*submit)(void *self, struct belay_job *job);
+    /* Within run: between two pieces of what takes long, so that the engine has its turn where it waits for the same
+     * processor. NULL: nobody waits. */
+    void (*rest)(void *self, const struct belay_job *job);
 };
+
+static inline void belay_job_rest(const struct belay_jobs *jobs, const struct belay_job *job)
+{
+    if (jobs->rest)
+        jobs->rest(jobs->self, job);
+}
 
 #endif

@@ -15,6 +15,8 @@
 
 #define RECORD_BYTES (4 + ARCHIVED_ROW_BYTES)
 #define RETRY_MS 500 /* after a full disk said no */
+#define READ_BYTES BELAY_KIB(512) /* between two rests */
+#define REST_MESSAGES 32
 
 /* ---- the job ---- */
 
@@ -78,8 +80,27 @@ static int load_commit(const struct move *m, struct load *l, size_t offset, cons
     return status;
 }
 
+/* In pieces: as one, it would be some milliseconds of CPU. *ret_n: less than the segment where its file is short. */
+static int read_segment(struct move *m, uint8_t *p, size_t *ret_n)
+{
+    struct belay_store *s = BELAY_CONTAINER_OF(m, struct belay_store, move);
+    size_t n = 0, got;
+    int status = BELAY_OK;
+    do {
+        uint64_t left = m->segment->size_bytes - n;
+        size_t wanted = left < READ_BYTES ? (size_t)left : READ_BYTES;
+        got = 0;
+        status = belay_file_read(m->segment->file, n, p + n, wanted, &got, &m->err);
+        n += got;
+        belay_job_rest(s->jobs, &m->job);
+    } while (status == BELAY_OK && got == READ_BYTES && n < m->segment->size_bytes);
+    *ret_n = n;
+    return status;
+}
+
 static int load_segment(struct move *m, struct load *l)
 {
+    struct belay_store *s = BELAY_CONTAINER_OF(m, struct belay_store, move);
     struct segment *seg = m->segment;
     size_t n = 0, at = BELAY_BLOCK_BYTES;
     uint64_t number = seg->first;
@@ -87,7 +108,7 @@ static int load_segment(struct move *m, struct load *l)
     l->chains = belay_calloc(m->topic_count, sizeof *l->chains);
     if (!l->p || !l->chains)
         return BELAY_NOMEM;
-    int status = belay_file_read(seg->file, 0, l->p, seg->size_bytes, &n, &m->err);
+    int status = read_segment(m, l->p, &n);
     while (status == BELAY_OK && number <= seg->last) {
         struct commit c;
         bool there = at + BELAY_BLOCK_BYTES <= n && commit_header(l->p + at, &c) && c.number == number
@@ -98,6 +119,7 @@ static int load_segment(struct move *m, struct load *l)
         status = load_commit(m, l, at, &c);
         at += blocks_up(c.length_bytes);
         number++;
+        belay_job_rest(s->jobs, &m->job);
     }
     return status;
 }
@@ -105,6 +127,7 @@ static int load_segment(struct move *m, struct load *l)
 static int write_topic(struct move *m, const struct load *l, struct belay_disk *disk, uint32_t topic,
                        struct archived *ret_archived)
 {
+    struct belay_store *s = BELAY_CONTAINER_OF(m, struct belay_store, move);
     const struct chain *c = &l->chains[topic];
     struct archive_writer w;
     int status = archive_write_begin(&w, disk, topic, m->from[topic], m->from[topic] + c->count - 1, &m->err);
@@ -116,6 +139,8 @@ static int write_topic(struct move *m, const struct load *l, struct belay_disk *
         bool whole = commit_message_of(belay_str((const char *)l->p + item->offset, item->bytes), &r);
         BELAY_ASSERT(whole);
         status = archive_write(&w, &(struct archive_message){ r.sequence, r.accepted_at, r.encoded }, &m->err);
+        if (r.sequence % REST_MESSAGES == 0)
+            belay_job_rest(s->jobs, &m->job);
     }
     if (status == BELAY_OK)
         status = archive_write_end(&w, ret_archived, &m->err);

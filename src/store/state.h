@@ -155,6 +155,8 @@ bool belay_state_may_freeze(const struct belay_state *s); /* no frozen overlay, 
 size_t belay_state_active_bytes(const struct belay_state *s);
 /* The active overlay becomes the frozen one: state as of `position`. */
 void belay_state_freeze(struct belay_state *s, uint64_t position);
+/* Called now and then by checkpoint_run, on its thread, between two rows. */
+void belay_state_set_rest(struct belay_state *s, void (*rest)(void *arg), void *arg);
 /* Background thread: commits the frozen overlay. */
 int belay_state_checkpoint_run(struct belay_state *s, struct belay_err *err) BELAY_MUST_CHECK;
 /* Engine thread, after run ended well: drops the frozen overlay, refreshes the backend's reader.

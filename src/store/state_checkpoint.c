@@ -17,9 +17,19 @@ void belay_state_freeze(struct belay_state *s, uint64_t position)
     s->refused = false;
 }
 
+#define REST_ROWS 64
+
+void belay_state_set_rest(struct belay_state *s, void (*rest)(void *arg), void *arg)
+{
+    s->rest = rest;
+    s->rest_arg = arg;
+}
+
 /* The frozen overlay's changes in order of table and key. */
 struct feed {
+    const struct belay_state *s;
     struct overlay *o; /* frozen, so seeking in it changes nothing */
+    uint32_t told;
     uint32_t table;
     bool dropped;                 /* the drop of this table was told */
     const struct overlay_node *at; /* told last in this table */
@@ -28,6 +38,8 @@ struct feed {
 static bool feed_next(void *arg, struct belay_state_change *ret)
 {
     struct feed *f = arg;
+    if (f->s->rest && ++f->told % REST_ROWS == 0)
+        f->s->rest(f->s->rest_arg);
     for (; f->table < STATE_TABLES; f->table++, f->dropped = false, f->at = NULL) {
         if (f->o->dropped[f->table] && !f->dropped) {
             f->dropped = true;
@@ -49,7 +61,7 @@ static bool feed_next(void *arg, struct belay_state_change *ret)
 int belay_state_checkpoint_run(struct belay_state *s, struct belay_err *err)
 {
     BELAY_ASSERT(s->frozen);
-    struct feed feed = { .o = s->frozen };
+    struct feed feed = { .s = s, .o = s->frozen };
     int status = s->backend.commit(s->backend.self, s->frozen->position, feed_next, &feed, err);
     return status == BELAY_OK ? BELAY_OK : belay_wrap(err, status, "checkpoint");
 }

@@ -17,6 +17,8 @@ struct belay_state {
     uint64_t position;
     struct belay_err err; /* the first of a read */
     struct state_gaps gaps;
+    void (*rest)(void *arg); /* NULL: none */
+    void *rest_arg;
 };
 
 /* Keeps the first one. */

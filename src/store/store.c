@@ -188,6 +188,8 @@ int belay_store_open(const struct belay_store_opt *opt, struct belay_store **ret
     if (status == BELAY_OK)
         status = belay_state_new(opt->state, s->opt.overlay_bytes_max, &s->state, err);
     if (status == BELAY_OK)
+        belay_state_set_rest(s->state, store_checkpoint_rest, s);
+    if (status == BELAY_OK)
         status = topic_logs_load(&s->topics, s->state, err);
     if (status == BELAY_OK && opt->load)
         status = opt->load(opt->arg, s->state, err);

@@ -145,6 +145,8 @@ void store_checkpoint_start(struct belay_store *s);
 /* Blocking, for recovery: freezes as of position and commits. Errors: the backend's; BELAY_NOSPACE: it stays frozen, and
  * is tried again, here or in life. */
 int store_checkpoint_now(struct belay_store *s, uint64_t position, struct belay_err *err) BELAY_MUST_CHECK;
+/* Of the state, while its job runs. */
+void store_checkpoint_rest(void *store);
 /* Journal behind the last checkpoint. */
 uint64_t store_checkpoint_tail_bytes(const struct belay_store *s);
 

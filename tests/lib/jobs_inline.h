@@ -12,6 +12,6 @@ static inline void jobs_inline_submit(void *self, struct belay_job *job)
     job->done(job);
 }
 
-static const struct belay_jobs jobs_inline = { NULL, jobs_inline_submit };
+static const struct belay_jobs jobs_inline = { NULL, jobs_inline_submit, NULL };
 
 #endif

@@ -31,7 +31,7 @@ static int setup(void **state)
 {
     struct world *w = belay_calloc(1, sizeof *w);
     bench_init(&w->b, flows);
-    w->jobs = (struct belay_jobs){ w, submit };
+    w->jobs = (struct belay_jobs){ .self = w, .submit = submit };
     keeper_init(&w->k, w->b.disk, &w->b.model, &w->jobs, NULL);
     *state = w;
     return 0;

@@ -217,6 +217,36 @@ static void what_outlives_the_journal_moves_to_the_archive(void **state)
     assert_int_equal(stats_of(f).archive_bytes, stats.archive_bytes);
 }
 
+static unsigned rests;
+
+static void count_rest(void *self, const struct belay_job *job)
+{
+    (void)self;
+    rests += job->lane == BELAY_JOB_BACKGROUND;
+}
+
+/* Read in more than one piece, too. */
+static void a_move_rests_between_its_pieces(void **state)
+{
+    static const struct belay_jobs jobs = { NULL, jobs_inline_submit, count_rest };
+    struct fixture *f = fixture_new(true, false);
+    *state = f;
+    f->opt.jobs = &jobs;
+    f->opt.segment_bytes = 2 << 20;
+    f->opt.journal_bytes_max = 4 << 20;
+    f->opt.tail_cache_bytes = 64 * 1024;
+    f->seed = 100;
+    assert_int_equal(fixture_open(f), 0);
+    rests = 0;
+    for (int i = 0; i < 4000 && !stats_of(f).archive_files; i++) {
+        publish(f, 2, 2000);
+        fixture_flush(f);
+    }
+    assert_int_equal(stats_of(f).archive_files, 1);
+    assert_true(rests >= 4 + 2000000 / 4096 / 2); /* of 2 MiB, and a commit each 4 KiB */
+    assert_fetched(f, 2, 1, 100);
+}
+
 static void archive_files_go_when_nobody_needs_them(void **state)
 {
     struct fixture *f = *state;
@@ -359,6 +389,7 @@ int main(void)
         TEST(reading_without_memory_says_so),
         TEST(names_are_recognised),
         TEST_STORE(what_outlives_the_journal_moves_to_the_archive),
+        cmocka_unit_test_teardown(a_move_rests_between_its_pieces, teardown),
         TEST_STORE(archive_files_go_when_nobody_needs_them),
         TEST_STORE(a_file_without_a_row_is_deleted_at_the_start),
         TEST_STORE(a_time_is_found_in_the_archive),

@@ -1,5 +1,7 @@
 /* The rules of the state, over the model: what a view promises, what a reservation holds, what a
  * failed checkpoint leaves, what an error does. The model's own rules as well. */
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/pack.h"
@@ -409,6 +411,29 @@ static void a_checkpoint_without_memory_changes_nothing_and_may_be_tried_again(v
     close_state(s);
 }
 
+static void count_rest(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void a_long_checkpoint_rests_between_its_rows(void **state)
+{
+    (void)state;
+    struct belay_state *s = open_state(BELAY_KIB(64));
+    unsigned rests = 0;
+    char key[8];
+    belay_state_set_rest(s, count_rest, &rests);
+    put(s, T, K("a"), K("1"));
+    checkpoint(s, 1);
+    assert_int_equal(rests, 0);
+    for (unsigned i = 0; i < 200; i++)
+        put(s, T, belay_str(key, (size_t)snprintf(key, sizeof key, "k%03u", i)), K("v"));
+    checkpoint(s, 2);
+    assert_in_range(rests, 2, 200);
+    assert_str(get(s, T, K("k199")), "v");
+    close_state(s);
+}
+
 /* ---- positions, failures ---- */
 
 static void a_commit_counts_from_its_end_and_is_read_from_the_refresh(void **state)
@@ -518,6 +543,7 @@ int main(void)
         cmocka_unit_test(what_was_reserved_needs_no_memory_any_more),
         cmocka_unit_test(without_memory_nothing_is_opened_and_nothing_reserved),
         cmocka_unit_test(a_checkpoint_without_memory_changes_nothing_and_may_be_tried_again),
+        cmocka_unit_test(a_long_checkpoint_rests_between_its_rows),
         cmocka_unit_test(a_commit_counts_from_its_end_and_is_read_from_the_refresh),
         cmocka_unit_test(a_failed_checkpoint_keeps_the_frozen_changes),
         cmocka_unit_test(an_error_of_the_backend_reads_as_absent_and_is_kept),
