@@ -157,7 +157,7 @@ struct belay_value transform_apply(struct run *run, const struct belay_value_fun
                                    struct belay_value input);
 /* functions_regex.c */
 struct belay_value regex_apply(struct run *run, const struct regex *re, struct belay_str text,
-                               size_t from);
+                               size_t from, bool further);
 
 /* ---- text in the arena ---- */
 

@@ -111,7 +111,7 @@ static struct belay_value apply_regex(struct run *run, const struct regex *re,
 {
     if (n < 1 || args[0].type != BELAY_VALUE_STRING)
         return UNDEFINED;
-    return regex_apply(run, re, value_str(args[0]), 0);
+    return regex_apply(run, re, value_str(args[0]), 0, false);
 }
 
 static struct belay_value apply_once(struct run *run, struct belay_value function,
@@ -132,7 +132,7 @@ static struct belay_value apply_once(struct run *run, struct belay_value functio
         return value_failed(v) ? v : apply(run, f->u.chain.second, &v, 1, UNDEFINED, frame);
     case FUNCTION_REGEX: return apply_regex(run, f->u.regex, args, n);
     case FUNCTION_REGEX_NEXT:
-        return regex_apply(run, f->u.next.regex, f->u.next.text, f->u.next.from);
+        return regex_apply(run, f->u.next.regex, f->u.next.text, f->u.next.from, true);
     default: return transform_apply(run, f, n > 0 ? args[0] : UNDEFINED);
     }
 }

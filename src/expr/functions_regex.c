@@ -34,21 +34,24 @@ static uint64_t match_steps(const struct run *run)
     return most < of_steps ? most : of_steps;
 }
 
-/* false: no match, or failed (run->status tells). */
-static bool first_match(struct run *run, const struct regex *re, struct belay_str text, size_t from,
-                        struct regex_match *m)
+/* false: no match, or failed (run->status tells). further: a match went before it, up to `from`. As in the reference the
+ * first may be empty, and none follows at the end of the text. */
+static bool find_match(struct run *run, const struct regex *re, struct belay_str text, size_t from,
+                       bool further, struct regex_match *m)
 {
+    if (further && from >= text.n)
+        return false;
     /* The check that the text is UTF-8 reads all of it, once. */
     if (!run_charge(run, 1 + (from ? 0 : text.n / 256)))
         return false;
     if (from == 0)
         run->match_left += BELAY_EXPR_MATCH_STEPS_PER_CALL + text.n;
     uint64_t most = match_steps(run), left = most;
-    int status = from > text.n ? BELAY_NOTFOUND : regex_match(re, run->arena, text, from, &left, m);
+    int status = regex_match(re, run->arena, text, from, &left, m);
     run->match_left -= most - left;
     if (!run_charge(run, (most - left) / BELAY_EXPR_MATCH_STEPS_PER_STEP))
         return false;
-    if (status == BELAY_OK && m->start == m->end) {
+    if (status == BELAY_OK && m->start == m->end && further) { /* it would never go on */
         run_fail(run, "D1004", NO_POSITION, BELAY_STR_NONE);
         return false;
     }
@@ -82,10 +85,10 @@ static bool put(struct run *run, struct belay_value_object *o, struct belay_str 
 
 /* Offsets are told in characters. */
 struct belay_value regex_apply(struct run *run, const struct regex *re, struct belay_str text,
-                               size_t from)
+                               size_t from, bool further)
 {
     struct regex_match m;
-    if (!first_match(run, re, text, from, &m))
+    if (!find_match(run, re, text, from, further, &m))
         return run->status ? FAILED : UNDEFINED;
     struct belay_value_object *o = value_object_new(run->arena, 5);
     struct belay_value_function *next = BELAY_ARENA_NEW(run->arena, struct belay_value_function);
@@ -116,6 +119,7 @@ struct matches {
     struct belay_value pattern;
     struct belay_value next; /* of a matcher function: what gives the next match */
     size_t from;             /* in the text, for a string or a regex */
+    bool further;            /* one was found */
     struct regex_match match;
     struct belay_str groups[REGEX_GROUPS_MAX];
 };
@@ -142,7 +146,7 @@ static bool from_object(struct matches *m, struct belay_value v, struct found *r
     double s = value_double(start), e = value_double(end);
     ret->start = s > 0 ? char_offset(m->text, s < 1e9 ? (size_t)s : (size_t)1e9) : 0;
     ret->end = e > 0 ? char_offset(m->text, e < 1e9 ? (size_t)e : (size_t)1e9) : 0;
-    if (ret->end <= ret->start || ret->start < m->from)
+    if (ret->end < ret->start || (ret->end == ret->start && m->further) || ret->start < m->from)
         return not_a_match(m->run);
     m->from = ret->end;
     ret->group_count = 0;
@@ -172,7 +176,7 @@ static bool from_string(struct matches *m, struct found *ret)
 static bool from_regex(struct matches *m, struct found *ret)
 {
     const struct regex *re = m->pattern.u.function->u.regex;
-    if (!first_match(m->run, re, m->text, m->from, &m->match))
+    if (!find_match(m->run, re, m->text, m->from, m->further, &m->match))
         return false;
     ret->start = m->match.start;
     ret->end = m->from = m->match.end;
@@ -181,8 +185,7 @@ static bool from_regex(struct matches *m, struct found *ret)
     return true;
 }
 
-/* The next match; false: none, or failed. */
-static bool next_match(struct matches *m, struct found *ret)
+static bool find_next(struct matches *m, struct found *ret)
 {
     ret->text = m->text;
     if (m->pattern.type == BELAY_VALUE_STRING)
@@ -194,6 +197,14 @@ static bool next_match(struct matches *m, struct found *ret)
               ? call_hof(m->run, m->call, m->next, UNDEFINED, UNDEFINED, UNDEFINED)
               : call_hof(m->run, m->call, m->pattern, m->call->args[0], UNDEFINED, UNDEFINED);
     return !value_failed(v) && from_object(m, v, ret);
+}
+
+/* The next match; false: none, or failed. */
+static bool next_match(struct matches *m, struct found *ret)
+{
+    bool found = find_next(m, ret);
+    m->further |= found;
+    return found;
 }
 
 static struct belay_value piece(struct belay_str text, size_t from, size_t to)

@@ -10,6 +10,7 @@
 #define NO_SPACES                                                                                                      \
     "\\x00-\\x08\\x0e-\\x1f\\x21-\\x9f\\xa1-\\u167f\\u1681-\\u1fff\\u200b-\\u2027\\u202a-\\u202e\\u2030-\\u205e"    \
     "\\u2060-\\u2fff\\u3001-\\ufefe\\uff00-\xf4\x8f\xbf\xbf"
+#define NOTHING "[^\\x00-\xf4\x8f\xbf\xbf]"
 
 struct writer {
     const char *p, *end; /* what is read */
@@ -109,6 +110,11 @@ static bool write_one(struct writer *w)
         w->in_class = c != ']';
         put_c(w, c == '[' || (c == '-' && beside_set) ? "\\" : ""); /* - is no range beside a set */
     } else if (c == '[') {
+        if (at(w, ']')) { /* which PCRE2 takes for no item at all, even where it may come no times */
+            put_c(w, NOTHING);
+            w->p++;
+            return true;
+        }
         w->in_class = true;
         put(w, &c, 1);
         if (at(w, '^'))
