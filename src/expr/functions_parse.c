@@ -40,15 +40,13 @@ bool format_scalar(struct run *run, struct belay_value v, char room[VALUE_NUMBER
 static struct belay_value json_read(struct run *run, struct belay_str text, struct belay_value opt)
 {
     const belay_json *root;
-    struct belay_json_place place = { 0 };
     struct belay_err err;
     (void)opt;
-    int status = belay_json_parse(text, NULL, run->arena, &root, &place, &err);
+    int status = belay_json_parse(text, NULL, run->arena, &root, NULL, &err);
     if (status == BELAY_NOMEM)
         return run_nomem(run);
-    if (status)
-        return format_fail(run, "U3003", "line %u, column %u: %s", place.line, place.column,
-                           err.msg);
+    if (status) /* which says line and column */
+        return format_fail(run, "U3003", "%s", err.msg);
     return value_from_tape(root);
 }
 

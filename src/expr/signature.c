@@ -1,5 +1,7 @@
 #include "expr/signature.h"
 
+#include <stdio.h>
+
 #include "expr/eval.h"
 
 /* The types an argument can have, as letters: s n b l f a o, and m for a missing one. */
@@ -218,12 +220,36 @@ static bool fill(const struct signature *s, struct run *run, struct belay_value 
     return true;
 }
 
+static const char *kind_of(char type)
+{
+    switch (type) {
+    case 's': return "a string";
+    case 'n': return "a number";
+    case 'b': return "a boolean";
+    case 'l': return "null";
+    case 'f': return "a function";
+    case 'm': return "nothing";
+    default: return type == 'a' ? "an array" : "an object";
+    }
+}
+
+/* at: of the first argument that does not fit; n: one is missing. */
+static void refuse(struct run *run, const struct belay_value *args, uint32_t n, uint32_t at)
+{
+    if (run->status)
+        return; /* out of steps */
+    run_fail_value(run, "T0410", NO_POSITION, at < n ? args[at] : UNDEFINED);
+    if (at < n)
+        snprintf(run->error.message, sizeof run->error.message, "argument %u, %s, does not match the function's signature",
+                 at + 1, kind_of(type_of(args[at])));
+}
+
 bool signature_apply(const struct signature *s, struct run *run, struct belay_value input,
                      struct belay_value **args, uint32_t *n)
 {
     uint32_t taken[PARAMETERS_MAX] = { 0 }, reach = 0, count = 0;
     if (!share(s, run, *args, *n, 0, 0, taken, &reach)) {
-        run_fail_value(run, "T0410", NO_POSITION, reach < *n ? (*args)[reach] : UNDEFINED);
+        refuse(run, *args, *n, reach);
         return false;
     }
     for (uint32_t i = 0; i < s->n; i++)

@@ -57,6 +57,14 @@ def test_what_the_documentation_shows_loads(yaml, tmp_path):
     assert code == 0, f"{said}\n{yaml}"
 
 
+@pytest.mark.parametrize("yaml", list(all_blocks()))
+def test_what_the_documentation_shows_is_what_an_editor_accepts(yaml, tmp_path):
+    (tmp_path / "belay.schema.json").write_text(belay("schema", "print", check=True)[1])
+    (tmp_path / "shown.yaml").write_text(yaml)
+    code, out, err = belay("schema", "validate", str(tmp_path / "belay.schema.json"), str(tmp_path / "shown.yaml"))
+    assert code == 0, f"{out}{err}\n{yaml}"
+
+
 def test_blocks_are_found_with_what_stands_around_them():
     text = """
 ```yaml

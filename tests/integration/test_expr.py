@@ -41,6 +41,14 @@ def test_json_tells_of_bad_input_too():
         assert status == 1 and json.loads(out)["error"]["code"] == code and err == ""
 
 
+def test_an_error_says_what_and_where():
+    for source, said in (("$substringAfter('x', 1)", "T0410 at 15: argument 2, a number, does not match the function's signature: 1"),
+                         ("$uppercase('x', [1])", "T0410 at 10: argument 2, an array, does not match the function's signature: array"),
+                         ("$parse('{')", "U3003 at 6: the text is not well formed: line 1, column 2: expected a member's name in "
+                                         "double quotes or '}', found the end of the text")):
+        assert expr(source) == (1, "", f"belay expr: {said}\n")
+
+
 def test_the_input_may_be_a_file(tmp_path):
     (tmp_path / "in.json").write_text(DATA)
     assert expr("order_id", str(tmp_path / "in.json")) == (0, '"o-1"\n', "")
