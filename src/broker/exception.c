@@ -279,7 +279,7 @@ void exception_remove(struct belay_broker *b, struct belay_subscription *sub, ui
     count_less(counter(sub, x->state), 1);
     sub->dirty = sub->topic->low_dirty = true;
     if (head)
-        lane_advance(b, sub, x->lane, now);
+        lane_advance(b, sub, x->lane, sequence, now);
 }
 
 /* The first entry and the last ones are kept: the middle of a long history is the least telling. */

@@ -216,25 +216,73 @@ void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane
     row->held++;
 }
 
+/* The sequences of a run that were not taken, into out. Returns how many: one at least, or it cannot be read. */
+static uint32_t run_decode(uint64_t first, struct belay_str run, const struct lane_row *row, uint64_t out[RUN_LONGEST])
+{
+    struct belay_unpack u = belay_unpack_init(belay_str_sub(run, RUN_PREFIX, run.n));
+    uint64_t at = first, after = first == row->run_first ? row->run_taken : 0;
+    uint32_t n = 0;
+    for (;;) {
+        if (at > after)
+            out[n++] = at;
+        if (!belay_unpack_left(&u))
+            return at == run_last(run) ? n : 0;
+        uint64_t step = belay_unpack_varint(&u);
+        if (!step)
+            return 0;
+        at += step;
+    }
+}
+
+/* The next of the first run; 0: it cannot be read. */
+static uint64_t take_next(struct belay_str run, struct lane_row *row)
+{
+    uint64_t sequences[RUN_LONGEST];
+    if (!row->run_taken) {
+        if (!run_decode(row->run_first, run, row, sequences))
+            return 0;
+        row->run_at = RUN_PREFIX;
+        return row->run_taken = row->run_first;
+    }
+    struct belay_unpack u = belay_unpack_init(belay_str_sub(run, row->run_at, run.n));
+    uint64_t step = belay_unpack_varint(&u);
+    if (!step)
+        return 0;
+    row->run_at = (uint32_t)(run.n - belay_unpack_left(&u));
+    return row->run_taken += step;
+}
+
+/* The first run cannot be read: its row stays, and what the others hold is held still. */
+static void pass_over(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row)
+{
+    uint64_t sequences[RUN_LONGEST], first = row->run_first;
+    struct belay_str run;
+    unreadable_found(b, "messages of the key '%.*s', %llu and after it, held: they stay in the store and are not handled",
+                     BELAY_STR_ARG(key_text_str(&row->key)), (unsigned long long)first);
+    row->run_first = run_after(b, sub, lane, first);
+    row->run_taken = row->run_at = 0;
+    row->held = 0;
+    for (first = row->run_first; first; first = run_after(b, sub, lane, first))
+        row->held += run_get(b, sub, lane, first, &run) ? run_decode(first, run, row, sequences) : 0;
+    if (!row->run_first)
+        row->last_first = 0;
+}
+
 uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row)
 {
     struct belay_str run;
-    bool there = run_get(b, sub, lane, row->run_first, &run);
-    BELAY_ASSERT(there && row->held);
-    if (!row->run_taken) {
-        row->run_taken = row->run_first;
-        row->run_at = RUN_PREFIX;
-    } else {
-        struct belay_unpack u = belay_unpack_init(belay_str_sub(run, row->run_at, run.n));
-        row->run_taken += belay_unpack_varint(&u);
-        row->run_at = (uint32_t)(run.n - belay_unpack_left(&u));
-    }
-    uint64_t sequence = row->run_taken;
+    uint64_t sequence = 0;
+    BELAY_ASSERT(row->held && row->run_first);
+    while (row->run_first && !(sequence = run_get(b, sub, lane, row->run_first, &run) ? take_next(run, row) : 0))
+        pass_over(b, sub, lane, row);
+    if (!sequence)
+        return 0;
     row->held--;
     if (row->run_at == run.n) {
         uint64_t first = row->run_first;
         run_del(b, sub, lane, first);
         row->run_first = row->held ? run_after(b, sub, lane, first) : 0;
+        row->held = row->run_first ? row->held : 0; /* of runs that are gone it counted more than there is (else I2) */
         row->run_taken = row->run_at = 0;
         if (row->last_first == first)
             row->last_first = 0;
@@ -263,14 +311,10 @@ void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct
     exception_put(b, sub, sequence, &x);
 }
 
-void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane)
+/* What is in memory of it goes on. */
+static void lane_well(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane)
 {
     struct lane *l = lane_find(sub, lane);
-    count_less(&sub->n.lanes_in_trouble, 1);
-    sub->dirty = true;
-    lane_over(b, sub);
-    if (!sub->n.lanes_in_trouble)
-        lane_filter_well(b);
     if (l) {
         l->trouble = l->hand = false;
         belay_list_unlink(&l->troubled_node);
@@ -278,42 +322,41 @@ void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct 
     }
 }
 
-void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, belay_time now)
+void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane)
+{
+    count_less(&sub->n.lanes_in_trouble, 1);
+    sub->dirty = true;
+    lane_over(b, sub);
+    if (!sub->n.lanes_in_trouble)
+        lane_filter_well(b);
+    lane_well(b, sub, lane);
+}
+
+void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, uint64_t head,
+                  belay_time now)
 {
     struct lane_row row;
     sub->dirty = true;
     if (!lane_row_get(b, sub->id, lane, &row)) {
         unreadable_found(b, "which messages a key of %.*s holds: they stay in the store, and are not handled (belay audit "
                          "names them)", BELAY_STR_ARG(sub->name));
-        lane_healed(b, sub, lane);
-    } else if (row.held) {
-        uint64_t first = held_take(b, sub->id, lane, &row);
-        count_less(&sub->n.held, 1);
+        lane_well(b, sub, lane); /* whether it is counted as one in trouble nobody knows: it stays so */
+        return;
+    }
+    if (row.head != head)
+        return;
+    uint64_t held = row.held, first = held ? held_take(b, sub->id, lane, &row) : 0;
+    count_less(&sub->n.held, held - row.held);
+    if (first) {
         lane_promote(b, sub, lane, &row, first, now);
-    } else if (row.hand) {
+        return;
+    }
+    if (row.hand)
         row.head = 0; /* whatever comes next will be it */
+    if (row.hand || held)
         lane_row_put(b, sub->id, lane, &row);
-    } else {
+    if (!row.hand)
         lane_healed(b, sub, lane);
-    }
-}
-
-/* The sequences of a run that were not taken, into out. Returns how many: one at least, or it cannot be read. */
-static uint32_t run_decode(uint64_t first, struct belay_str run, const struct lane_row *row, uint64_t out[RUN_LONGEST])
-{
-    struct belay_unpack u = belay_unpack_init(belay_str_sub(run, RUN_PREFIX, run.n));
-    uint64_t at = first, after = first == row->run_first ? row->run_taken : 0;
-    uint32_t n = 0;
-    for (;;) {
-        if (at > after)
-            out[n++] = at;
-        if (!belay_unpack_left(&u))
-            return at == run_last(run) ? n : 0;
-        uint64_t step = belay_unpack_varint(&u);
-        if (!step)
-            return 0;
-        at += step;
-    }
 }
 
 void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, const struct lane_row *row,
@@ -323,8 +366,6 @@ void held_each(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, 
     struct belay_str run;
     for (uint64_t first = row->run_first; first; first = run_after(b, sub, lane, first)) {
         uint32_t n = run_get(b, sub, lane, first, &run) ? run_decode(first, run, row, sequences) : 0;
-        if (!n)
-            return;
         for (uint32_t i = 0; i < n; i++)
             if (!fn(arg, sequences[i]))
                 return;
@@ -373,6 +414,22 @@ static void run_replace(struct belay_broker *b, uint32_t sub, struct belay_hash1
         row->last_first = half < n ? sequences[half] : n ? sequences[0] : last_run(b, sub, lane, row);
 }
 
+/* As a run of its own, behind or in front of the run `first`. */
+static void insert_apart(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row,
+                         uint64_t first, uint64_t sequence)
+{
+    if (first == sequence)
+        return; /* there it is held already, as far as one can tell */
+    run_write(b, sub, lane, &sequence, 1);
+    row->held++;
+    if (sequence < row->run_first) {
+        row->run_first = sequence;
+        row->run_taken = row->run_at = 0;
+    }
+    if (row->last_first == first && sequence > first)
+        row->last_first = sequence;
+}
+
 /* Not at the end: a subscription that went back meets earlier messages of a lane in trouble. Slow, rare. */
 static void held_insert(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row,
                         uint64_t sequence)
@@ -384,7 +441,10 @@ static void held_insert(struct belay_broker *b, uint32_t sub, struct belay_hash1
         first = next;
     bool there = run_get(b, sub, lane, first, &run);
     uint32_t n = there ? run_decode(first, run, row, sequences) : 0, at = n;
-    BELAY_ASSERT(n); /* in place of one that cannot be read nothing is written */
+    if (!n) { /* in place of one that cannot be read nothing is written */
+        insert_apart(b, sub, lane, row, first, sequence);
+        return;
+    }
     for (; at && sequences[at - 1] > sequence; at--)
         sequences[at] = sequences[at - 1];
     if (at && sequences[at - 1] == sequence)

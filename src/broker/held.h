@@ -42,10 +42,13 @@ void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct
                   struct lane_row *row, uint64_t sequence, belay_time now);
 /* The trouble is over; row, if there is one, says nothing any more. */
 void lane_healed(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane);
-/* The head is gone: the first held message is the next, due now; or the trouble is over. */
-void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, belay_time now);
+/* The head is gone: the first held message is the next, due now; or the trouble is over. Where the lane has another head
+ * by now (its row could not be read, and began anew) it stays as it is. */
+void lane_advance(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, uint64_t head,
+                  belay_time now);
 void held_append(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row, uint64_t sequence);
-/* Takes the first; row is not put. Returns its sequence. */
+/* Takes the first; row is not put. Returns its sequence. What cannot be read is passed over and held no more: 0, where
+ * nothing is left. */
 uint64_t held_take(struct belay_broker *b, uint32_t sub, struct belay_hash128 lane, struct lane_row *row);
 /* Takes one out of the middle. */
 void held_remove(struct belay_broker *b, struct belay_subscription *sub, struct belay_hash128 lane, uint64_t sequence);

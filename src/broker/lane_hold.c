@@ -12,6 +12,7 @@
 #include "broker/lane_impl.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
+#include "broker/unreadable.h"
 
 /* sub | lane | key | head, 0: has one | its first attempt, progress | count | deltas */
 static void pack_hold(struct belay_buf *r, struct belay_subscription *sub, struct lane *lane, struct entry *head)
@@ -102,6 +103,16 @@ void lane_head_in_flight(struct belay_broker *b, struct belay_subscription *sub,
         sub->pin_low = head;
 }
 
+/* The lane's row cannot be read: what comes now is its head, and since when it is in trouble nobody knows. */
+static void begin_anew(struct belay_broker *b, const struct belay_subscription *sub, struct belay_str key,
+                       struct lane_row *ret_row)
+{
+    unreadable_found(b, "which messages the key '%.*s' of %.*s holds: they stay in the store, and are not handled (belay "
+                     "audit names them)", BELAY_STR_ARG(key), BELAY_STR_ARG(sub->name));
+    *ret_row = (struct lane_row){ .head = 0 };
+    key_text_set(&ret_row->key, key);
+}
+
 int apply_hold(struct belay_broker *b, struct belay_unpack *u)
 {
     struct belay_subscription *sub = unpack_subscription(b, u);
@@ -120,10 +131,11 @@ int apply_hold(struct belay_broker *b, struct belay_unpack *u)
         lane_trouble(b, sub, lane, key, head, first_attempt_at);
         lane_head_in_flight(b, sub, lane, key, head, first_attempt_at, progress);
     }
-    if (!lane_row_get(b, sub->id, lane, &row))
-        return BELAY_CORRUPT;
+    bool there = lane_row_get(b, sub->id, lane, &row);
+    if (!there)
+        begin_anew(b, sub, key, &row);
     uint64_t held_before = row.held;
-    bool wants_head = row.hand && !row.held && !lane_has_head(b, sub->id, lane, &row);
+    bool wants_head = !there || (row.hand && !row.held && !lane_has_head(b, sub->id, lane, &row));
     for (uint64_t i = 0; i < count; i++) {
         sequence += belay_unpack_varint(u);
         if (i == 0 && sequence < sub->pin_low)

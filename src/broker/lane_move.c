@@ -199,11 +199,12 @@ int apply_lane_move(struct belay_broker *b, struct belay_unpack *u)
     struct exception x;
     if (!sub || !belay_unpack_ok(u) || !lane_in_trouble(b, sub->id, hash, &row) || row.held < held)
         return BELAY_CORRUPT;
-    for (uint64_t i = 0; i < held; i++)
-        held_take(b, sub->id, hash, &row);
+    uint64_t before = row.held;
+    for (uint64_t i = 0; i < held && held_take(b, sub->id, hash, &row); i++)
+        continue;
     lane_row_put(b, sub->id, hash, &row);
-    count_less(&sub->n.held, held);
-    count_less(&sub->n.stuck, lane_head_parked(b, sub, &row) ? held : 0);
+    count_less(&sub->n.held, before - row.held);
+    count_less(&sub->n.stuck, lane_head_parked(b, sub, &row) ? before - row.held : 0);
     sub->n.discarded += held + head;
     sub->dirty = sub->topic->low_dirty = true;
     if (!head)

@@ -238,9 +238,9 @@ int apply_lane_release(struct belay_broker *b, struct belay_unpack *u)
         return BELAY_CORRUPT;
     if (t.row.hand && !unmark(b, &t))
         return BELAY_OK;
-    if (!exception_get(b, t.sub->id, t.row.head, &x))
-        return BELAY_CORRUPT;
-    if (x.state == EXCEPTION_HELD) {
+    if (!exception_get(b, t.sub->id, t.row.head, &x)) { /* its row cannot be read: the lane goes on without it */
+        lane_advance(b, t.sub, t.hash, t.row.head, t.now);
+    } else if (x.state == EXCEPTION_HELD) {
         exception_wait(b, t.sub, t.row.head, &x, t.now);
         exception_put(b, t.sub, t.row.head, &x);
     } else if (x.state == EXCEPTION_PARKED) {
@@ -251,7 +251,7 @@ int apply_lane_release(struct belay_broker *b, struct belay_unpack *u)
             held_take(b, t.sub->id, t.hash, &t.row);
             lane_row_put(b, t.sub->id, t.hash, &t.row);
         }
-        lane_advance(b, t.sub, t.hash, t.now);
+        lane_advance(b, t.sub, t.hash, t.row.head, t.now);
     }
     return BELAY_OK;
 }
@@ -434,6 +434,6 @@ int apply_lane_skip(struct belay_broker *b, struct belay_unpack *u)
     exception_put(b, sub, head, &x);
     suspect_forget(sub, head);
     sub->topic->low_dirty = true;
-    lane_advance(b, sub, x.lane, f.created_at);
+    lane_advance(b, sub, x.lane, head, f.created_at);
     return BELAY_OK;
 }

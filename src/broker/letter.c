@@ -191,7 +191,7 @@ int apply_release(struct belay_broker *b, struct belay_unpack *u)
     exception_set_state(b, sub, &x, EXCEPTION_DEAD);
     exception_put(b, sub, sequence, &x);
     sub->topic->low_dirty = true;
-    lane_advance(b, sub, x.lane, now);
+    lane_advance(b, sub, x.lane, sequence, now);
     return BELAY_OK;
 }
 

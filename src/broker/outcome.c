@@ -206,6 +206,6 @@ int apply_letter(struct belay_broker *b, struct belay_unpack *u)
     suspect_forget(h.sub, h.sequence);
     h.sub->topic->low_dirty = true;
     if (!h.is_new && head && !parks)
-        lane_advance(b, h.sub, h.x.lane, f.created_at);
+        lane_advance(b, h.sub, h.x.lane, h.sequence, f.created_at);
     return BELAY_OK;
 }

@@ -13,8 +13,9 @@ int belay_broker_postpone(struct belay_broker *b, struct belay_delivery *d, bela
 {
     struct entry *e = entry_of(d);
     struct belay_subscription *sub = d->sub;
+    struct exception x;
     BELAY_ASSERT(e->where == ENTRY_FLIGHT);
-    if (!e->exception)
+    if (!e->exception || !exception_get(b, sub->id, d->sequence, &x)) /* or its row cannot be read any more */
         return belay_fail(err, BELAY_CONFLICT, "it does not wait for a retry");
     struct belay_buf *r = record_begin(b);
     belay_pack_varint(r, sub->id);

@@ -63,6 +63,35 @@ static int id_of(struct belay_sagas *s, const struct belay_template *id,
     return BELAY_OK;
 }
 
+/* Whom a message is for. */
+struct addressee {
+    struct saga_kind *kind;
+    struct belay_str id; /* in the room's arena */
+    struct saga_key key;
+};
+
+/* *ret_refused: it names none, and was made a letter. Errors: BELAY_BUSY: nothing happened. */
+static int find_addressee(struct belay_sagas *s, const struct belay_saga_def *def, const struct belay_template *id,
+                          struct belay_delivery *d, belay_time now, struct addressee *ret_to, bool *ret_refused,
+                          struct belay_err *err)
+{
+    struct belay_fault fault;
+    struct addressee to;
+    bool ok;
+    int status = id_of(s, id, &d->message, now, &to.id, &fault, &ok, err);
+    if (status != BELAY_OK)
+        return status;
+    *ret_refused = !ok;
+    if (!ok)
+        return refuse(s, def, d, &fault, now, err);
+    status = saga_kind_need(s, def->name, &to.kind, err);
+    if (status != BELAY_OK)
+        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for a message to a saga") : status;
+    saga_key_init(&to.key, to.kind->number, to.id);
+    *ret_to = to;
+    return BELAY_OK;
+}
+
 static bool exists(struct belay_sagas *s, const struct saga_key *key)
 {
     struct belay_str row;
@@ -99,24 +128,14 @@ static int begin(struct belay_sagas *s, const struct belay_saga_def *def, struct
 int belay_sagas_start(struct belay_sagas *s, const struct belay_saga_def *def,
                       struct belay_delivery *d, belay_time now, struct belay_err *err)
 {
-    struct belay_fault fault;
-    struct belay_str id;
-    struct saga_kind *kind;
-    struct saga_key key;
-    bool ok;
+    struct addressee to;
+    bool refused = false;
     s->now = now;
-    int status = id_of(s, def->id, &d->message, now, &id, &fault, &ok, err);
-    if (status != BELAY_OK)
+    int status = find_addressee(s, def, def->id, d, now, &to, &refused, err);
+    if (status != BELAY_OK || refused)
         return status;
-    if (!ok)
-        return refuse(s, def, d, &fault, now, err);
-    status = saga_kind_need(s, def->name, &kind, err);
-    if (status != BELAY_OK)
-        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for a new saga")
-                                     : status;
-    saga_key_init(&key, kind->number, id);
-    if (!exists(s, &key)) {
-        status = begin(s, def, kind, id, &d->message, now, err);
+    if (!exists(s, &to.key)) {
+        status = begin(s, def, to.kind, to.id, &d->message, now, err);
         if (status != BELAY_OK)
             return status;
     }
@@ -325,30 +344,21 @@ static int deliver(struct saga_turn *t, struct belay_delivery *d, struct belay_e
 int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, uint32_t step,
                       struct belay_delivery *d, belay_time now, struct belay_err *err)
 {
-    struct belay_fault fault;
-    struct belay_str id, name = def->steps[step].name;
-    struct saga_kind *kind;
-    struct saga_key key;
+    struct belay_str name = def->steps[step].name;
+    struct addressee to;
     struct saga *i;
-    bool ok;
+    bool refused = false;
     s->now = now;
-    int status = id_of(s, def->steps[step].await->match, &d->message, now, &id, &fault, &ok, err);
-    if (status != BELAY_OK)
+    int status = find_addressee(s, def, def->steps[step].await->match, d, now, &to, &refused, err);
+    if (status != BELAY_OK || refused)
         return status;
-    if (!ok)
-        return refuse(s, def, d, &fault, now, err);
-    status = saga_kind_need(s, def->name, &kind, err);
-    if (status != BELAY_OK)
-        return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event")
-                                     : status;
-    saga_key_init(&key, kind->number, id);
-    status = saga_cache_get(s, &key, &i, err);
+    status = saga_cache_get(s, &to.key, &i, err);
     if (status == BELAY_NOTFOUND) {
         struct saga_kept kept;
-        if (d->attempt > 1 && !saga_kept_find(s, kind, id, name, &kept))
+        if (d->attempt > 1 && !saga_kept_find(s, to.kind, to.id, name, &kept))
             return belay_broker_ack(s->opt.broker, d,
                                     err); /* it waited, and its saga came and went */
-        return keep(s, def, kind, id, name, d, false, now, err);
+        return keep(s, def, to.kind, to.id, name, d, false, now, err);
     }
     if (status != BELAY_OK)
         return status == BELAY_NOMEM ? belay_fail(err, BELAY_BUSY, "no memory for an event")
@@ -358,10 +368,10 @@ int belay_sagas_event(struct belay_sagas *s, const struct belay_saga_def *def, u
     struct saga_turn t = { .room = s,
                            .saga = i,
                            .now = now,
-                           .def = s->opt.definition(s->opt.arg, kind->name, i->definition) };
+                           .def = s->opt.definition(s->opt.arg, to.kind->name, i->definition) };
     switch (arrival_at(&t, name)) {
     case ARRIVES_NOW: return deliver(&t, d, err);
-    case ARRIVES_EARLY: return keep(s, def, kind, id, name, d, true, now, err);
+    case ARRIVES_EARLY: return keep(s, def, to.kind, to.id, name, d, true, now, err);
     default: return belay_broker_ack(s->opt.broker, d, err);
     }
 }
