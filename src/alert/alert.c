@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/planted.h"
 
 const char *belay_alert_state_name(enum belay_alert_state state)
 {
@@ -392,7 +393,7 @@ static void look_for_news(struct belay_alerts *a, belay_time now)
     for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
         struct alert *x = alert_of(n);
         n = n->next;
-        x->due_at = !is_due(x, now) ? 0 : x->due_at ? x->due_at : now;
+        x->due_at = !is_due(x, now) ? 0 : x->due_at && !BELAY_PLANTED(128) ? x->due_at : now;
         if (!is_told(a, x, now)) {
             if (x->state == BELAY_ALERT_OVER)
                 forget(a, x);
@@ -413,7 +414,7 @@ static bool is_ripe(const struct belay_alerts *a, const struct alert *x, belay_t
         return true;
     BELAY_ASSERT(g->due_at[kind]);
     return now >= belay_time_add_ms(g->due_at[kind], (int64_t)x->def->wait_ms)
-           && (!g->told_at[kind] || now >= belay_time_add_ms(g->told_at[kind], (int64_t)x->def->interval_ms));
+           && (!g->told_at[kind] || BELAY_PLANTED(127) || now >= belay_time_add_ms(g->told_at[kind], (int64_t)x->def->interval_ms));
 }
 
 static bool is_of(const struct alert *x, const struct belay_alert_notice *n)

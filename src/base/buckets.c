@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/planted.h"
 
 #define WAYS 8
 #define SPREAD 4 /* places for each caller: chance fills no set while there is room elsewhere */
@@ -75,10 +76,12 @@ struct belay_rate *belay_buckets_of(struct belay_buckets *b, uint64_t who, belay
         if (!room && belay_rate_is_full(&at->rate, now))
             room = at;
     }
+    if (!room && BELAY_PLANTED(126))
+        room = &set->places[who % WAYS];
     *ret_shared = !room;
     if (!room)
         return &set->shared;
     room->who = who;
-    room->rate = set->shared; /* he may have taken of it */
+    room->rate = BELAY_PLANTED(125) ? (struct belay_rate){ 0 } : set->shared; /* he may have taken of it */
     return &room->rate;
 }

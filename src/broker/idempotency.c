@@ -290,10 +290,10 @@ int apply_idem_put(struct belay_broker *b, struct belay_unpack *u)
 }
 
 int belay_broker_idempotency_begin(struct belay_broker *b, struct belay_str scope, struct belay_str key,
-                                   struct belay_hash128 request, uint64_t window_ms, belay_time now,
+                                   struct belay_hash128 request, struct belay_str so_far, uint64_t window_ms, belay_time now,
                                    struct belay_err *err)
 {
-    struct row row = { .state = BELAY_IDEMPOTENCY_RUNNING, .request = request };
+    struct row row = { .state = BELAY_IDEMPOTENCY_RUNNING, .request = request, .answer = so_far };
     broker_advance(b, now);
     return put(b, scope, key, &row, window_ms, err);
 }

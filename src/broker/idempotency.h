@@ -8,14 +8,16 @@ enum belay_idempotency_state { BELAY_IDEMPOTENCY_NONE, BELAY_IDEMPOTENCY_RUNNING
 struct belay_idempotency {
     enum belay_idempotency_state state;
     struct belay_hash128 request;  /* of the payload */
-    struct belay_str answer;       /* DONE: what was stored; view until the next change of state */
+    struct belay_str answer;       /* DONE: what was stored; RUNNING: so_far; view until the next change of state */
     bool interrupted;              /* RUNNING, but by a process that is gone: the same key resumes it */
 };
 /* scope: "api/operation" or a subscription's name; the key is compared in full. */
 void belay_broker_idempotency_get(struct belay_broker *b, struct belay_str scope, struct belay_str key,
                                   struct belay_idempotency *ret_idem);
+/* so_far: kept with it, whatever it means. Begun again: in place of the one before. */
 int belay_broker_idempotency_begin(struct belay_broker *b, struct belay_str scope, struct belay_str key,
-                                   struct belay_hash128 request, uint64_t window_ms, belay_time now, struct belay_err *err) BELAY_MUST_CHECK;
+                                   struct belay_hash128 request, struct belay_str so_far, uint64_t window_ms, belay_time now,
+                                   struct belay_err *err) BELAY_MUST_CHECK;
 /* Also without a begin before (one commit). */
 int belay_broker_idempotency_done(struct belay_broker *b, struct belay_str scope, struct belay_str key,
                                   struct belay_hash128 request, struct belay_str answer, uint64_t window_ms,

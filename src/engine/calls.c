@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "broker/idempotency.h"
 #include "engine/actions.h"
 #include "engine/clock.h"
 #include "engine/connections.h"
 #include "engine/deliveries.h"
+#include "engine/doubt.h"
 #include "engine/flight.h"
 #include "engine/isolate.h"
 #include "engine/requests.h"
@@ -145,14 +145,8 @@ void engine_call_unwant(struct engine_run *r)
 /* What must be durable before the call. */
 static int record_intent(struct belay_engine *e, struct engine_run *r, struct belay_err *err)
 {
-    if (r->kind == RUN_REQUEST) {
-        if (!r->keyed || r->begun)
-            return BELAY_OK;
-        int status = belay_broker_idempotency_begin(e->broker, r->scope, r->key, r->payload,
-                                                    r->def->idempotency.window_ms, e->now, err);
-        r->begun = status == BELAY_OK;
-        return status;
-    }
+    if (r->kind == RUN_REQUEST)
+        return engine_doubt_record(e, r, err);
     struct belay_str progress = belay_flow_progress(r->flow);
     if (progress.n) {
         int status = belay_broker_progress(e->broker, r->delivery, progress, r->def->hash, err);

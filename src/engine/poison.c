@@ -326,7 +326,7 @@ bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r)
         return false;
     if (refuses_killer(e, r))
         return true;
-    if (r->interrupted) /* what was begun is ended */
+    if (r->begun) /* what was begun is ended */
         return false;
     return refuses(e, r, payload_of(e, r->request->body, r->request->body_json), NULL);
 }
@@ -334,7 +334,7 @@ bool engine_poison_refuses(struct belay_engine *e, struct engine_run *r)
 bool engine_poison_refuses_effects(struct belay_engine *e, struct engine_run *r)
 {
     const struct belay_flow_effects *fx = belay_flow_effects(r->flow);
-    if (!belay_poison_any(e->broker) || r->interrupted || r->called)
+    if (!belay_poison_any(e->broker) || r->begun || r->called)
         return false;
     for (uint32_t i = 0; i < fx->publication_count; i++) {
         const struct belay_publication *p = &fx->publications[i];

@@ -2,9 +2,8 @@
  *
  * Idempotency (IETF httpapi draft): the row of a key goes NONE -> RUNNING (before the first outside
  * call; a flow without calls skips it) -> DONE with the answer, in one commit with what the flow
- * publishes.  Errors do not keep their key, but for an unknown outcome: while it is not known what a call
- * did (r->in_doubt) the key stays RUNNING whatever is answered, and whoever asks again resumes it as
- * interrupted. */
+ * publishes.  Errors do not keep their key, but where it is not known what a call did (r->in_doubt), or where one that
+ * nobody may repeat was done (r->achieved): then it stays RUNNING, and whoever asks again goes on from there (doubt.c). */
 #include "engine/requests.h"
 
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "engine/clock.h"
 #include "engine/connections.h"
 #include "engine/door.h"
+#include "engine/doubt.h"
 #include "engine/effects.h"
 #include "engine/flight.h"
 #include "engine/idempotency.h"
@@ -44,18 +44,6 @@ static void answer(struct belay_engine *e, struct engine_run *r)
     r->reply.user = r->request->user;
     engine_run_move(e, r, RUN_ANSWERED);
     engine_hold_reply(e, r);
-}
-
-/* Only what is known to have been done, or not, lets go of the key: else the next one would call a second time. */
-static void forget_key(struct belay_engine *e, struct engine_run *r)
-{
-    struct belay_err err;
-    if (!r->begun || r->in_doubt)
-        return;
-    int status = belay_broker_idempotency_forget(e->broker, r->scope, r->key, &err);
-    if (status != BELAY_OK)
-        engine_no_room(e, status, &err); /* it stays RUNNING: the next one resumes it */
-    r->begun = false;
 }
 
 void engine_request_refuse(struct belay_engine *e, struct engine_run *r, uint32_t status,
@@ -103,7 +91,7 @@ static void refuse_fault(struct belay_engine *e, struct engine_run *r, const str
     struct belay_str type = belay_arena_str(&r->arena, belay_str_c(f->type));
     tell_failed(e, r, f);
     BELAY_ASSERT(f->class_ != BELAY_CLASS_UNKNOWN_OUTCOME || r->in_doubt);
-    forget_key(e, r);
+    engine_doubt_let_go(e, r);
     engine_request_refuse(e, r, status, type.p ? type.p : "error", belay_str_c(f->description),
                           status == 503 ? after : 0);
 }
@@ -188,7 +176,7 @@ static int no_room(struct belay_engine *e, struct engine_run *r, int status)
 {
     if (status != BELAY_NOSPACE)
         return status;
-    forget_key(e, r);
+    engine_doubt_let_go(e, r);
     engine_request_refuse(e, r, 503, "no-space", BELAY_STR("there is no room for it now"),
                           RETRY_AFTER_MS);
     return BELAY_OK;
@@ -309,17 +297,6 @@ static int enact_retry(struct belay_engine *e, struct engine_run *r)
     return BELAY_OK;
 }
 
-/* What passes by itself tells of its own call alone, not of one before it. */
-void engine_request_learn(struct engine_run *r, const struct belay_call_outcome *outcome)
-{
-    const struct belay_fault *fault = belay_flow_fault(r->flow);
-    bool tells = outcome && (outcome->ok || outcome->class_ == BELAY_CLASS_PERMANENT || outcome->class_ == BELAY_CLASS_FATAL);
-    bool unknown = outcome && !outcome->ok && outcome->class_ == BELAY_CLASS_UNKNOWN_OUTCOME;
-    bool failed = r->verdict == BELAY_FLOW_RETRY || r->verdict == BELAY_FLOW_LETTER;
-    r->in_doubt = (r->in_doubt && !tells) || unknown || belay_flow_asks(r->flow)
-                  || (failed && fault->class_ == BELAY_CLASS_UNKNOWN_OUTCOME);
-}
-
 int engine_request_enact(struct belay_engine *e, struct engine_run *r)
 {
     switch ((enum belay_flow_verdict)r->verdict) {
@@ -381,7 +358,7 @@ void engine_request_begin(struct belay_engine *e, struct engine_run *r)
             engine_run_timer(e, r, r->deadline);
     } else {
         bool memory = status == BELAY_NOMEM;
-        forget_key(e, r);
+        engine_doubt_let_go(e, r);
         engine_request_refuse(e, r, memory ? 503 : 500, memory ? "no-memory" : "internal",
                               belay_str_c(err.msg), memory ? RETRY_AFTER_MS : 0);
     }
@@ -398,8 +375,7 @@ void engine_request_block(struct belay_engine *e, struct engine_run *r)
 
 void engine_request_blocked(struct belay_engine *e, struct engine_run *r)
 {
-    if (!r->interrupted)
-        forget_key(e, r);
+    engine_doubt_let_go(e, r);
     engine_request_refuse(e, r, 503, "BROKER:QUEUE_FULL", BELAY_STR("what it is published to is full"), r->full_after_ms);
 }
 
@@ -418,8 +394,15 @@ void engine_request_deadline(struct belay_engine *e, struct engine_run *r)
     }
     if (r->state == RUN_CALLING)
         give_up_call(e, r);
-    forget_key(e, r);
+    engine_doubt_let_go(e, r);
     engine_request_refuse(e, r, 504, "timeout", BELAY_STR("the flow did not end in time"), 0);
+}
+
+void engine_request_leave(struct belay_engine *e, struct engine_run *r)
+{
+    BELAY_ASSERT(e->stopping && r->state != RUN_CALLING);
+    engine_doubt_let_go(e, r);
+    engine_request_refuse(e, r, 503, "stopping", BELAY_STR("the server is stopping"), RETRY_AFTER_MS);
 }
 
 /* The drain is over: where what became of its call is not known its key stays RUNNING, and who asks again with it resumes
@@ -428,20 +411,19 @@ void engine_request_cut(struct belay_engine *e, struct engine_run *r)
 {
     BELAY_ASSERT(e->stopping && r->state == RUN_CALLING);
     give_up_call(e, r);
-    forget_key(e, r);
+    engine_doubt_let_go(e, r);
     engine_request_refuse(e, r, 503, "stopping",
                           r->in_doubt ? BELAY_STR("the server is stopping, and what became of it is not known yet")
                               : BELAY_STR("the server is stopping"),
                           RETRY_AFTER_MS);
 }
 
-/* Nothing was asked for: the key is free, but where it is not known what an earlier call did. */
+/* Nothing was asked for. */
 void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c)
 {
     belay_time left = c->gate.breaker.open_until - e->now;
     struct belay_str detail = belay_arena_printf(&r->arena, "%s fails and is not called for a while", c->name);
-    if (!r->interrupted)
-        forget_key(e, r);
+    engine_doubt_let_go(e, r);
     engine_request_refuse(e, r, 503, "breaker-open", detail.p ? detail : BELAY_STR("breaker open"),
                           left > 0 ? (uint32_t)(left / BELAY_US_PER_MS) + 1 : 1);
 }
@@ -598,8 +580,9 @@ static bool check_key(struct belay_engine *e, struct engine_run *r)
             answer(e, r);
     } else if (engine_key_claim(e, r) != BELAY_OK) {
         engine_request_refuse(e, r, 503, "no-memory", BELAY_STR("out of memory"), RETRY_AFTER_MS);
+    } else if (!engine_doubt_resume(r, &idem)) {
+        engine_request_refuse(e, r, 503, "no-memory", BELAY_STR("out of memory"), RETRY_AFTER_MS);
     } else {
-        r->begun = r->interrupted = r->in_doubt = idem.state == BELAY_IDEMPOTENCY_RUNNING;
         return true;
     }
     return false;

@@ -4,13 +4,10 @@
 
 #include "engine/engine.h"
 
-struct belay_call_outcome;
 struct engine_connection;
 struct engine_run;
 
 int engine_request_enact(struct belay_engine *e, struct engine_run *r);
-/* What an outcome (NULL: none, it began) and the step that took it tell of what its calls did. */
-void engine_request_learn(struct engine_run *r, const struct belay_call_outcome *outcome);
 void engine_request_again(struct belay_engine *e, struct engine_run *r);
 /* What it wants to call is not called now: 503, and when to ask again. */
 void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, const struct engine_connection *c);
@@ -19,6 +16,8 @@ uint64_t engine_request_id(const struct engine_run *r);
 /* Begun, and not answered. */
 bool engine_request_is_open(const struct engine_run *r);
 void engine_request_begin(struct belay_engine *e, struct engine_run *r);
+/* The process ends, and nothing of it is out. */
+void engine_request_leave(struct belay_engine *e, struct engine_run *r);
 /* The process ends before its call does. */
 void engine_request_cut(struct belay_engine *e, struct engine_run *r);
 void engine_request_deadline(struct belay_engine *e, struct engine_run *r);

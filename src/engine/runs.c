@@ -14,6 +14,7 @@
 #include "engine/calls.h"
 #include "engine/deliveries.h"
 #include "engine/door.h"
+#include "engine/doubt.h"
 #include "engine/effects.h"
 #include "engine/flight.h"
 #include "engine/idempotency.h"
@@ -164,7 +165,7 @@ void engine_run_free(struct belay_engine *e, struct engine_run *r)
     e->runs_used--;
     e->requests_open -= r->kind == RUN_REQUEST;
     e->stats.runs_done++;
-    r->map_key = r->scope = r->key = BELAY_STR_NONE;
+    r->map_key = r->scope = r->key = r->stands_at = BELAY_STR_NONE;
     r->flow = NULL;
     r->set = NULL;
     r->delivery = NULL;
@@ -172,7 +173,8 @@ void engine_run_free(struct belay_engine *e, struct engine_run *r)
     r->connection = NULL;
     r->call = NULL;
     r->key_waits = false;
-    r->started = r->begun = r->called = r->interrupted = r->in_doubt = r->cancelled = r->kept = false;
+    r->started = r->begun = r->called = r->interrupted = r->in_doubt = r->once = r->achieved = r->cancelled = r->kept
+        = false;
     r->waits_until = 0;
 }
 
@@ -236,7 +238,7 @@ void engine_run_go(struct belay_engine *e, struct engine_run *r,
     engine_flight_at_work(e, d ? belay_subscription_id(d->sub) : FLIGHT_REQUEST, d ? d->sequence : engine_request_id(r));
     r->verdict = (uint8_t)belay_flow_step(r->flow, e->now, outcome);
     if (r->kind == RUN_REQUEST)
-        engine_request_learn(r, outcome);
+        engine_doubt_learn(r, outcome);
     engine_run_enact(e, r);
     engine_flight_idle(e);
 }
@@ -393,7 +395,7 @@ static void leave(struct belay_engine *e, struct engine_run *r)
 {
     struct belay_err err;
     if (r->kind == RUN_REQUEST) {
-        engine_request_refuse(e, r, 503, "stopping", BELAY_STR("the server is stopping"), 1000);
+        engine_request_leave(e, r);
         return;
     }
     struct belay_str progress = belay_flow_progress(r->flow);

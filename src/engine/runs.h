@@ -56,6 +56,8 @@ struct engine_run {
     bool key_waits;               /* WAITING: for another run with its key */
     bool interrupted;
     bool in_doubt;                /* request: it is not known what a call with its key did, so the key stays RUNNING */
+    bool once;                    /* request: the call that was granted last may not be repeated */
+    bool achieved;                /* request: such a call was done */
     bool cancelled;               /* its deadline passed, the call was told to end */
     bool found_full;              /* what it publishes to, when its verdict was to be made true last */
     bool kept;                    /* BLOCKED: what it achieved is durable */
@@ -84,6 +86,7 @@ struct engine_run {
     struct belay_action_reply reply;
     /* idempotency, of both kinds */
     struct belay_str map_key, scope, key; /* from arena */
+    struct belay_str stands_at;           /* request: the step whose call its row speaks of; the flow's */
     struct belay_hash128 payload;
     struct belay_arena arena;
 };

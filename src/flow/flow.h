@@ -71,6 +71,10 @@ bool belay_flow_repeats(const struct belay_flow_run *run);
 /* CALL: the step's name; it asks whether the step's call was done (`resolve`). */
 struct belay_str belay_flow_step_name(const struct belay_flow_run *run);
 bool belay_flow_asks(const struct belay_flow_run *run);
+/* CALL: what the step does may be done again whatever became of it before. */
+bool belay_flow_repeatable(const struct belay_flow_run *run);
+/* An on_error rule has taken over. */
+bool belay_flow_in_rule(const struct belay_flow_run *run);
 /* Did a run that began with progress make the call of this step, as far as that tells? What it was answered:
  * { status, headers, body }, or UNDEFINED where nobody wanted to know. */
 bool belay_flow_recorded(const struct belay_flow_run *run, struct belay_str step, struct belay_value *ret_answer);

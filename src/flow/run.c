@@ -377,6 +377,17 @@ bool belay_flow_asks(const struct belay_flow_run *run)
     return run->m.at->phase == PHASE_RESOLVE;
 }
 
+bool belay_flow_repeatable(const struct belay_flow_run *run)
+{
+    BELAY_ASSERT(run->m.calling);
+    return run->m.at->phase == PHASE_DO && belay_call_repeatable(&run_step_def(run)->u.call.call, &run->m.request);
+}
+
+bool belay_flow_in_rule(const struct belay_flow_run *run)
+{
+    return run->m.at == &run->m.handler;
+}
+
 /* Steps only lead forwards: a call in front of the one it stands at, whose answer has no name, was made. */
 bool belay_flow_recorded(const struct belay_flow_run *run, struct belay_str step, struct belay_value *ret_answer)
 {

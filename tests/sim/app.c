@@ -16,6 +16,7 @@
  *                             (people pause `echo` and `see`, so that copies and brief fill)
  *  orders         -> flow mail -> mailed (two calls that nobody may repeat blindly)
  *  api quote      -> a synchronous call
+ *  api transfer   -> two calls that nobody may repeat blindly, synchronous
  *  api peek       -> $saga
  *  timer tick     -> ticks */
 static const char app_text[] =
@@ -79,6 +80,22 @@ static const char app_text[] =
     " body: '{% { \"order\": order_id } %}' }\n"
     "        as: quote\n"
     "      - map: '{% { \"order_id\": order_id, \"quote\": $quote.body.n } %}'\n"
+    "    reply: { status: 200 }\n"
+    "  transfer:\n"
+    "    from: { api: front, operation: transfer }\n"
+    "    idempotency: { key: \"{% $headers.'idempotency-key' %}\", window: 24h, concurrent: wait }\n"
+    "    timeout: 10s\n"
+    "    retry: { max_attempts: 3, initial: 100ms, max: 1s }\n"
+    "    steps:\n"
+    "      - call: { connection: post, method: POST, path: /debits,"
+    " body: '{% { \"transfer\": transfer } %}' }\n"
+    "        resolve: { connection: post, method: GET, path: '/debits/{% transfer %}' }\n"
+    "        as: debit\n"
+    "      - call: { connection: post, method: POST, path: /credits,"
+    " body: '{% { \"transfer\": transfer } %}' }\n"
+    "        resolve: { connection: post, method: GET, path: '/credits/{% transfer %}' }\n"
+    "        as: credit\n"
+    "      - map: '{% { \"debit\": $exists($debit), \"credit\": $exists($credit) } %}'\n"
     "    reply: { status: 200 }\n"
     "  peek:\n"
     "    from: { api: front, operation: peek }\n"
@@ -224,6 +241,7 @@ static const char openapi_text[] =
     "\"/orders\":{\"post\":{\"operationId\":\"placeOrder\"}},"
     "\"/events\":{\"post\":{\"operationId\":\"postEvent\"}},"
     "\"/quotes\":{\"post\":{\"operationId\":\"quote\"}},"
+    "\"/transfers\":{\"post\":{\"operationId\":\"transfer\"}},"
     "\"/peek\":{\"post\":{\"operationId\":\"peek\"}}}}";
 
 static int edition_now;

@@ -35,6 +35,7 @@ void sim_check_step(struct sim_world *w)
     sim_crashes_look(w);
     sim_replays_look(w);
     sim_limits_look(w);
+    sim_notices_look(w);
     if (belay_engine_check(w->engine, &err) != BELAY_OK)
         sim_violation(w, "invariant", "%s", err.msg);
 }

@@ -66,6 +66,7 @@ void sim_clients_init(struct sim_world *w)
         snprintf(body, sizeof body, "{\"order_id\":\"%s\"}", q->id);
         wish_init(&q->wish, "quote", key, body);
     }
+    sim_transfers_init(w);
 }
 
 /* ---- asking ---- */
@@ -136,6 +137,8 @@ static bool waits_for_answer(const struct sim_world *w, const struct sim_wish *w
 static void ask(struct sim_world *w, struct sim_wish *wish)
 {
     const char *body = wish->body;
+    if (!sim_edge_lets(w, wish))
+        return;
     wish->other_payload = wish->state == SIM_ANSWERED && sim_chance(w, 200);
     struct sim_request *q = request_new(wish->operation,
                                         wish->other_payload ? "{\"other\":true}" : body, wish->key);
@@ -167,6 +170,9 @@ static struct sim_wish *lane_wish(struct sim_world *w, struct sim_lane *lane)
 
 static struct sim_wish *pick(struct sim_world *w)
 {
+    struct sim_wish *transfer = sim_transfers_wish(w);
+    if (transfer)
+        return transfer;
     if (w->request_killer[0] && sim_chance(w, 300))
         return &w->quotes[0].wish;
     uint64_t n = sim_below(w, 10);
@@ -220,8 +226,10 @@ static void check_other_payload(struct sim_world *w, const struct sim_wish *wish
 static void answered(struct sim_world *w, struct sim_wish *wish, const struct belay_action_reply *r)
 {
     uint64_t hash = hash_of(r);
-    uint32_t good = strcmp(wish->operation, "quote") == 0 ? 200 : 202;
+    bool whole = strcmp(wish->operation, "quote") == 0 || strcmp(wish->operation, "transfer") == 0;
+    uint32_t good = whole ? 200 : 202;
     if (r->status == good) {
+        sim_transfers_told(w, wish);
         if (wish->state == SIM_ANSWERED && wish->answer_hash != hash)
             sim_violation(w, "API", "%s was answered differently the second time", wish->key);
         wish->state = SIM_ANSWERED;
@@ -276,7 +284,7 @@ void sim_clients_cut_off(struct sim_world *w)
 
 bool sim_clients_content(const struct sim_world *w)
 {
-    bool content = belay_list_empty(&w->requests);
+    bool content = belay_list_empty(&w->requests) && sim_transfers_content(w);
     for (uint32_t i = 0; i < w->order_count; i++)
         content &= w->orders[i].wish.state == SIM_ANSWERED;
     for (uint32_t i = 0; i < w->lane_count; i++)

@@ -14,6 +14,7 @@
 #include "broker/stats.h"
 #include "engine/calls.h"
 #include "engine/flight.h"
+#include "engine/isolate.h"
 #include "engine/requests.h"
 #include "engine/room.h"
 #include "engine/runs.h"
@@ -225,6 +226,8 @@ void __wrap_engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t
     if (w->dying)
         return;
     __real_engine_flight_at_work(e, sub, sequence);
+    if (sub == FLIGHT_REQUEST && (engine_is_uncounted(e) || e->crash_position))
+        sim_violation(w, "POISON", "a request is begun before it is durable what the last process died of");
     if (w->calm)
         return;
     bool poison = kills(w, e, sub, sequence);

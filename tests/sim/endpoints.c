@@ -157,7 +157,7 @@ static void work(struct sim_world *w, struct sim_call *c)
     sim_trace(w, "%s does %s %s (%s)", c->connection, c->method, c->path, c->body);
     if (s.event)
         event_effect(c, s.event);
-    else if (s.order)
+    else if (!sim_transfers_effect(w, c) && s.order)
         order_effect(w, c, s.order);
 }
 
@@ -231,10 +231,13 @@ static bool is_there(const struct sim_call *c, const struct sim_order *o)
 static void plan(struct sim_world *w, struct sim_call *c, const struct subject *s)
 {
     uint64_t n = sim_below(w, 100);
+    uint32_t refused = sim_transfers_refuse(w, c);
     c->works = true;
     c->outcome.ok = true;
     c->outcome.status = 200;
-    if (strcmp(c->method, "GET") == 0 && s->order && !is_there(c, s->order)) {
+    if (refused) {
+        set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", refused);
+    } else if (strcmp(c->method, "GET") == 0 && s->order && !is_there(c, s->order)) {
         set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 404);
     } else if (refused_for_good(w, c, s)) {
         if (s->event)
@@ -297,7 +300,7 @@ void sim_endpoint_call(struct sim_world *w, const struct belay_connection_def *c
         check_booking(w, c, s.order);
     plan(w, c, &s);
     shape(w, c);
-    uint64_t latency = sim_chance(w, 50) ? 1500 * SIM_MS : 20 * SIM_MS;
+    uint64_t latency = sim_chance(w, 50) || sim_transfers_concern(c->path) ? 1500 * SIM_MS : 20 * SIM_MS;
     c->due = w->now + 1 + (belay_time)sim_below(w, latency);
     sim_trace(w, "call %llx %s %s %s %s: %s", (unsigned long long)c->id, c->connection, c->method,
               c->path, c->body, c->outcome.ok ? "will do" : c->outcome.type.p);
@@ -316,6 +319,8 @@ void sim_endpoint_cancel(struct sim_world *w, uint64_t id)
         bool works = c->works;
         set(c, BELAY_CLASS_UNKNOWN_OUTCOME, "HTTP:CANCELLED", 0);
         c->works = works && sim_chance(w, 500);
+        if (sim_transfers_concern(c->path))
+            work(w, c); /* now or never: who asks what became of it is told the truth */
         c->outcome.body = BELAY_STR_NONE;
         c->outcome.header_count = 0;
         c->due = w->now;

@@ -79,7 +79,15 @@ set(planted
   "121:an_alert_that_is_told_as_over_after_each_start"
   "122:an_alert_that_a_crash_forgets_was_told"
   "76:a_key_of_an_earlier_run_that_nobody_looks_for"
-  "77:a_request_at_the_door_that_nobody_ever_tells")
+  "77:a_request_at_the_door_that_nobody_ever_tells"
+  "129:a_key_that_an_error_frees_while_its_call_is_in_doubt"
+  "130:a_later_call_of_a_request_that_is_not_written_down_before"
+  "123:a_key_that_an_error_frees_though_a_call_was_done"
+  "124:a_request_that_is_begun_before_the_last_death_is_written_down"
+  "125:a_caller_whose_own_bucket_begins_full"
+  "126:a_caller_who_is_pushed_out_of_his_place"
+  "127:notices_of_a_rule_in_quick_succession"
+  "128:a_notice_that_waits_anew_for_whoever_comes")
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)

@@ -108,6 +108,8 @@ static void die(struct sim_world *w, enum sim_death death)
     sim_endpoints_cut_off(w);
     sim_gates_cut_off(w);
     sim_backups_cut_off(w);
+    sim_edge_cut_off(w);
+    sim_notices_cut_off(w);
     sim_disk_restart(w->disk, death);
     w->model_dead = false;
     w->sync_fault = false;
@@ -180,6 +182,8 @@ static void look_for_end(struct sim_world *w)
         sim_endpoints_cut_off(w);
         sim_gates_cut_off(w);
         sim_backups_cut_off(w);
+        sim_edge_cut_off(w);
+        sim_notices_cut_off(w);
         sim_disk_restart(w->disk, SIM_KILL);
     }
 }
@@ -430,6 +434,8 @@ static void world_deinit(struct sim_world *w)
     sim_clients_cut_off(w);
     sim_endpoints_cut_off(w);
     sim_backups_cut_off(w);
+    sim_edge_cut_off(w);
+    sim_notices_cut_off(w);
     w->model.close(w->model.self);
     belay_disk_close(w->disk);
 }

@@ -19,6 +19,9 @@
  *   seeks.c      people: seeks and pauses, and what must come of them
  *   replays.c    people: replay jobs, and what must come of them
  *   lanes.c      people: lanes that they park, release, retry, skip and move
+ *   transfers.c  requests of two calls that nobody may repeat blindly
+ *   edge.c       a limit by caller in front of the APIs
+ *   notices.c    what is told of the engine's figures, in groups
  *   limits.c     full queues, messages whose time is over, what is in memory
  *   gates.c      what connections let through: rate, budget, attempts
  *   checks.c     G1-G8 against the ledgers
@@ -40,6 +43,7 @@
 #define SIM_LANES_MAX 4
 #define SIM_EVENTS_MAX 24 /* of a lane */
 #define SIM_QUOTES_MAX 6
+#define SIM_TRANSFERS_MAX 6
 #define SIM_TRACE_LINES 400
 
 #define SIM_ACCUSED_MAX 4096
@@ -178,6 +182,47 @@ struct sim_quote {
     char id[16];
 };
 
+/* Money taken here and brought there (transfers.c). */
+struct sim_transfer {
+    struct sim_wish wish;
+    char id[16];
+    uint32_t debits, credits; /* that the bank made */
+    bool bad;                 /* the credit is refused for good, while faults are on */
+};
+
+#define SIM_CALLERS 16
+#define SIM_CALLERS_FEW 6
+#define SIM_PASSES 16 /* a ring */
+
+struct sim_caller {
+    belay_time passes[SIM_PASSES];
+    uint64_t count;
+    double tokens; /* a naive bucket */
+    belay_time counted_at;
+};
+struct sim_edge { /* edge.c */
+    struct belay_buckets *buckets;
+    bool crowded; /* somebody had no place of his own */
+    struct sim_caller callers[SIM_CALLERS];
+};
+
+#define SIM_RULES 2
+#define SIM_SUBJECTS 32
+
+struct sim_news { /* of a rule and a subject */
+    bool wrong, told;
+    belay_time since, told_at;
+    double value, told_value;
+};
+struct sim_notices { /* notices.c */
+    struct belay_alerts *alerts;
+    struct belay_random random;
+    belay_time again_at, last_at[SIM_RULES][2]; /* firing, over */
+    uint32_t subject_count;
+    char subjects[SIM_SUBJECTS][32];
+    struct sim_news news[SIM_RULES][SIM_SUBJECTS];
+};
+
 /* ---- what is under way ---- */
 
 struct sim_request {
@@ -245,6 +290,10 @@ struct sim_world {
     struct sim_order orders[SIM_ORDERS_MAX];
     struct sim_lane lanes[SIM_LANES_MAX];
     struct sim_quote quotes[SIM_QUOTES_MAX];
+    struct sim_transfer transfers[SIM_TRANSFERS_MAX];
+    uint32_t transfer_count;
+    struct sim_edge edge;
+    struct sim_notices notices;
     uint32_t order_count, lane_count, quote_count;
     uint32_t quotes_made;
     struct sim_seeks seeks;
@@ -344,6 +393,26 @@ bool sim_mails_effect(struct sim_world *w, const char *method, const char *path,
 bool sim_mails_act(struct sim_world *w);
 /* What `mailed` says of an order. */
 void sim_mails_told(struct sim_world *w, const struct sim_order *o, const struct belay_message *m);
+
+/* ---- transfers.c ---- */
+void sim_transfers_init(struct sim_world *w);
+/* One that somebody wants now and then; NULL: not now. */
+struct sim_wish *sim_transfers_wish(struct sim_world *w);
+bool sim_transfers_content(const struct sim_world *w);
+bool sim_transfers_concern(const char *path);
+/* False: the call is none of theirs. */
+bool sim_transfers_effect(struct sim_world *w, const struct sim_call *c);
+/* The status with which it is refused; 0: it is not. */
+uint32_t sim_transfers_refuse(struct sim_world *w, const struct sim_call *c);
+/* Somebody is told that it is done. */
+void sim_transfers_told(struct sim_world *w, const struct sim_wish *wish);
+/* ---- edge.c ---- */
+/* May it pass? */
+bool sim_edge_lets(struct sim_world *w, const struct sim_wish *wish);
+void sim_edge_cut_off(struct sim_world *w);
+/* ---- notices.c ---- */
+void sim_notices_look(struct sim_world *w);
+void sim_notices_cut_off(struct sim_world *w);
 
 /* ---- imports.c ---- */
 void sim_imports_act(struct sim_world *w);

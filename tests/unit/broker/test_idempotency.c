@@ -17,8 +17,8 @@ static struct belay_idempotency look(struct world *w, const char *scope, const c
 
 static void begin(struct world *w, const char *key, uint64_t window_ms)
 {
-    world_ok(w, belay_broker_idempotency_begin(w->b, BELAY_STR("api/place"), belay_str_c(key), request, window_ms, w->now,
-                                               &w->err));
+    world_ok(w, belay_broker_idempotency_begin(w->b, BELAY_STR("api/place"), belay_str_c(key), request, BELAY_STR(""), window_ms,
+                                               w->now, &w->err));
 }
 
 static void done(struct world *w, const char *key, const char *answer, uint64_t window_ms)
