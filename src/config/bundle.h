@@ -15,8 +15,8 @@ struct part {
 
 struct name {
     struct belay_str text;    /* of an $id: resolved */
-    struct belay_str pointer; /* of an anchor: its place in the file, as in a fragment; p NULL: an $id */
-    bool dynamic;
+    struct belay_str pointer; /* its place in the file, as in a fragment */
+    bool anchor, dynamic;     /* neither: an $id */
     struct name *next;
 };
 

@@ -96,9 +96,10 @@ void bundle_see_name(struct bundle *b, uint32_t at, const struct config_link *m,
     if (!name)
         return;
     name->text = value->text;
+    name->pointer = pointer_of(b, way);
     if (belay_str_starts(value->text, BELAY_STR("#")) || anchor) {
         name->text = belay_str_sub(value->text, !anchor, value->text.n);
-        name->pointer = pointer_of(b, way);
+        name->anchor = true;
         name->dynamic = belay_str_eq(m->key->text, BELAY_STR("$dynamicAnchor"));
     } else {
         struct belay_str uri = bundle_uri(b->c, part->id, value->text);
@@ -112,7 +113,7 @@ void bundle_see_name(struct bundle *b, uint32_t at, const struct config_link *m,
 const struct name *bundle_find_name(const struct part *part, struct belay_str text, bool anchor)
 {
     const struct name *name = part->names;
-    while (name && (!belay_str_eq(name->text, text) || anchor != (name->pointer.p != NULL)))
+    while (name && (!belay_str_eq(name->text, text) || anchor != name->anchor))
         name = name->next;
     return name;
 }

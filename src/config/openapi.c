@@ -145,6 +145,20 @@ static void lead_into(struct bundle *b, const struct config_node *node, const st
         config_no_memory(b->c);
 }
 
+/* To an $id in the same file: a schema's compiler finds it, that of a contract sees schemas one by one. */
+static void lead_within(struct bundle *b, const struct config_node *node, uint32_t at, struct belay_str uri, const struct name *within,
+                        struct belay_str fragment)
+{
+    bool anchor = fragment.n && fragment.p[0] != '/';
+    struct belay_str pointer = belay_arena_join(&b->c->scratch, within->pointer, fragment, BELAY_STR(""));
+    if (!pointer.p)
+        config_no_memory(b->c);
+    else if (!b->schema && !anchor)
+        lead_into(b, node, &b->parts[at], pointer);
+    else if (at && uri.p)
+        lead(b, node, uri, fragment);
+}
+
 /* An anchor's name becomes the pointer to its place: in the bundle others may be called the same. */
 static void rewrite(struct bundle *b, uint32_t at, const struct config_node *node)
 {
@@ -154,9 +168,9 @@ static void rewrite(struct bundle *b, uint32_t at, const struct config_node *nod
     struct belay_str uri = file.n ? bundle_uri(b->c, part->id, file) : BELAY_STR_NONE;
     if (node->led)
         return; /* an alias shares its anchor's node */
-    if (file.n && bundle_find_name(part, uri.p ? uri : file, false)) { /* a resource within */
-        if (at && uri.p)
-            lead(b, node, uri, fragment);
+    const struct name *within = file.n ? bundle_find_name(part, uri.p ? uri : file, false) : NULL;
+    if (within) {
+        lead_within(b, node, at, uri, within, fragment);
         return;
     }
     part = file.n ? part_of_reference(b, part, file, uri, node) : part;

@@ -300,6 +300,27 @@ static void a_contract_takes_schemas_with_ids(void **state)
     belay_buf_deinit(&out);
 }
 
+static void a_contract_finds_the_ids_of_its_components(void **state)
+{
+    static const struct mem_file files[] = {
+        { "belay.yaml", "belay: 1\nname: a\napis: { w: { listen: ':80', openapi: api.yaml } }\n"
+                        "flows: { f: { from: { api: w, operation: o }, reply: { status: 200 } } }\n" },
+        { "api.yaml", "openapi: 3.1.0\npaths:\n  /o:\n    post:\n      operationId: o\n      requestBody:\n        content:\n"
+                      "          application/json: { schema: { $ref: 'https://x.test/order' } }\n"
+                      "          text/plain: { schema: { $ref: 'https://x.test/order#/properties/id' } }\n"
+                      "components: { schemas: { Order: { $id: 'https://x.test/order', properties: { id: { type: string }, sub: { $ref: order } } } } }\n" },
+        { 0 },
+    };
+    struct mem_config m;
+    (void)state;
+    mem_load(&m, files);
+    assert_ok(m.status);
+    const belay_json *content = belay_json_pointer(m.d->apis[0].openapi, BELAY_STR("/paths/~1o/post/requestBody/content"));
+    assert_str(belay_json_str(belay_json_pointer(content, BELAY_STR("/application~1json/schema/$ref"))), "#/components/schemas/Order");
+    assert_str(belay_json_str(belay_json_pointer(content, BELAY_STR("/text~1plain/schema/$ref"))), "#/components/schemas/Order/properties/id");
+    mem_free(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +336,7 @@ int main(void)
         cmocka_unit_test(what_leads_nowhere_is_told_where_it_was_written),
         cmocka_unit_test(a_contract_with_a_missing_file_is_told_of_the_rest),
         cmocka_unit_test(a_contract_takes_schemas_with_ids),
+        cmocka_unit_test(a_contract_finds_the_ids_of_its_components),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
