@@ -28,6 +28,7 @@ const char *belay_alert_on_name(enum belay_alert_on on)
         [BELAY_ALERT_WAITING] = "waiting",
         [BELAY_ALERT_STALLED] = "stalled_key",
         [BELAY_ALERT_PAUSED] = "paused",
+        [BELAY_ALERT_EVENT_WAITS] = "event_waits",
         [BELAY_ALERT_SAGA_PARKED] = "sagas_parked",
         [BELAY_ALERT_SAGA_IDLE] = "saga_idle",
         [BELAY_ALERT_BREAKER] = "breaker",

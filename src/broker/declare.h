@@ -28,6 +28,7 @@ struct belay_subscription_opt {
     enum belay_exhausted on_exhausted;
     struct belay_letters_opt letters;
     bool ordered;               /* false: lanes are ignored, every message is alone */
+    bool awaits;                /* its messages wait until somebody comes for them: that is no trouble, and told apart */
     /* Lane key of a message, fixed when it is first read. NULL: the message's key. Text from arena.
      * An error makes the message a letter at once (fault set). */
     int (*lane_key)(void *arg, const struct belay_message *m, struct belay_arena *arena,

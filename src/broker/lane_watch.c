@@ -5,7 +5,7 @@
  * work has no row: it is in memory, and looked at each time.  What was found is looked up again before it is told: a lane
  * that got well meanwhile is not.
  *
- * A parked lane stands until somebody acts: it counts only where no other stands.  Parked by hand: it does not count.
+ * A message that waits until somebody comes for it (awaits) stands as it should. A parked lane stands until somebody acts: it counts only where no other stands.  Parked by hand: it does not count.
  */
 #include "base/planted.h"
 #include "broker/head.h"
@@ -34,6 +34,8 @@ static bool stands(struct belay_broker *b, const struct belay_subscription *sub,
 {
     struct exception x;
     if (row->hand || !lane_has_head(b, sub->id, lane, row) || !exception_get(b, sub->id, row->head, &x))
+        return false;
+    if (sub->opt.awaits && x.state == EXCEPTION_WAITING) /* somebody will come for it */
         return false;
     *ret_stand = (struct stand){ .lane = lane, .since = row->head_since, .parked = x.state == EXCEPTION_PARKED };
     return true;

@@ -25,15 +25,19 @@ static struct flight count_flight(const struct belay_subscription *sub)
     return n;
 }
 
-static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub, uint64_t next)
+/* *ret_early: of those that wait until somebody comes for them. */
+static belay_time oldest(struct belay_broker *b, struct belay_subscription *sub, uint64_t next, belay_time *ret_early)
 {
-    belay_time at = BELAY_TIME_NEVER;
+    belay_time at = BELAY_TIME_NEVER, early = BELAY_TIME_NEVER;
     struct exception x;
     struct belay_fetched item;
     uint64_t sequence = sub->pin_low < sub->cursor ? sub->pin_low : 0;
     for (uint32_t n = 0; n < OLDEST_BITE && exception_next(b, sub->id, &sequence, &x); n++, sequence++)
-        if (x.state != EXCEPTION_DEAD && x.state != EXCEPTION_OVER && x.accepted_at && x.accepted_at < at)
-            at = x.accepted_at;
+        if (x.state != EXCEPTION_DEAD && x.state != EXCEPTION_OVER && x.accepted_at) {
+            belay_time *which = sub->opt.awaits && x.state == EXCEPTION_WAITING ? &early : &at;
+            *which = x.accepted_at < *which ? x.accepted_at : *which;
+        }
+    *ret_early = early;
     if (sub->cursor >= next)
         return at;
     struct entry *e = entry_find(sub, sub->cursor);
@@ -90,7 +94,7 @@ bool belay_broker_subscription_stats(struct belay_broker *b, uint32_t index,
         .lanes_by_hand = sub->n.lanes_by_hand,
     };
     s.backlog = next > sub->cursor ? next - sub->cursor - ranges_size(&sub->covered) - flight.fresh : 0;
-    s.oldest_at = oldest(b, sub, next);
+    s.oldest_at = oldest(b, sub, next, &s.early_at);
     s.oldest_letter_at = oldest_letter(b, sub);
     s.new_groups = groups_new(b, sub);
     s.letters = sub->opt.letters;

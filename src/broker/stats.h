@@ -26,6 +26,8 @@ struct belay_subscription_stats {
     uint64_t stuck;                       /* of held: behind a parked letter */
     uint64_t lost;                        /* given to the subscription and in no state (I4): 0, or a bug */
     belay_time oldest_at;                 /* accepted_at of the oldest unfinished; NEVER: none */
+    belay_time early_at;                  /* where messages wait until somebody comes for them: of the oldest that does; it is
+                                             not in oldest_at then. NEVER: none */
     belay_time oldest_letter_at;          /* it became one; NEVER: there is none */
     struct belay_letters_opt letters;     /* as configured */
     uint32_t new_groups;                  /* kinds of failure with letters that made their first within BELAY_GROUP_NEW_MS */

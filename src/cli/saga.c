@@ -18,6 +18,7 @@ static const char help[] =
     "  settle   you found out: it was done (--result is then $steps.NAME.body), or it was not\n"
     "  skip     go on without the step; of a compensation: leave its step as it is and undo the rest\n"
     "  abort    give up and undo, also of one that runs; not past the pivot\n\n"
+    "EVENTS of `ls` are events that wait for a saga of their id to come to a step: belay lane ls --flow SAGA/STEP.\n\n"
     "Who said what and why is in the saga's history and in the log. SAGA ID may be two words.\n\n"
     "  --data DIR   the data directory (belay-data)\n"
     "  --json       the answer as JSON\n\n"

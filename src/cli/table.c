@@ -86,6 +86,7 @@ void table_of_sagas(const belay_json *sagas)
         { "COMPLETED", "completed", true },
         { "COMPENSATED", "compensated", true },
         { "FAILED", "failed", true },
+        { "EVENTS", "events_waiting", true },
     };
     table_of(sagas, columns, sizeof columns / sizeof columns[0]);
 }

@@ -29,6 +29,7 @@ static const struct config_word on_words[] = {
     { "sagas_parked", BELAY_ALERT_SAGA_PARKED }, { "disk_free", BELAY_ALERT_DISK_FREE },
     { "breaker", BELAY_ALERT_BREAKER },     { "store_full", BELAY_ALERT_STORE_FULL },
     { "lost", BELAY_ALERT_LOST },           { "stalled_key", BELAY_ALERT_STALLED },
+    { "event_waits", BELAY_ALERT_EVENT_WAITS },
     { 0 },
 };
 static const struct config_word level_words[] = { { "warn", false }, { "error", true }, { 0 } };
@@ -49,7 +50,7 @@ static const struct config_key rule_keys[] = {
     { "of", CONFIG_STRING, "Of this flow, saga or connection only; \"pay-*\" for those that begin so.",
       CONFIG_FIELD(struct rule_raw, of) },
     { "above", CONFIG_TEXT_NODE, .shape = "number, duration or size",
-      .help = "It fires while the figure is above this (0): a number; of oldest, stalled_key, letters_age, saga_idle and "
+      .help = "It fires while the figure is above this (0): a number; of oldest, stalled_key, event_waits, letters_age, saga_idle and "
               "certificate a duration, of disk_free a size, of letters_limit percent.",
       .one_of = 2, CONFIG_FIELD(struct rule_raw, above) },
     { "below", CONFIG_TEXT_NODE, .shape = "number, duration or size", .help = "Or while it is below this.",
@@ -126,6 +127,9 @@ static const struct {
     { "saga-stuck", "saga_idle", NULL, "24h", NULL, "0s", NULL, "warn",
       "a saga that is under way has not moved for long: an event that does not come, or a partner that never answers",
       "belay saga ls {subject}" },
+    { "event-waits", "event_waits", NULL, "24h", NULL, "0s", NULL, "warn",
+      "an event has waited for its saga for long: there is none of its id, or it does not come to that step",
+      "belay lane ls --flow {subject} --state stalled" },
     { "queue-full", "queue_full", NULL, "0", NULL, "1m", NULL, "warn",
       "a queue is as full as it may be: who publishes waits or is refused", "belay status" },
     { "certificate-expiring", "certificate", NULL, NULL, "21d", "0s", NULL, "error",
@@ -718,7 +722,7 @@ static void take_built_in(struct rules *r)
         def.within_ms = 600000;
         if (built_in[i].within)
             config_duration(belay_str_c(built_in[i].within), &def.within_ms);
-        def.repeat_ms = 4 * 3600000;
+        def.repeat_ms = def.on == BELAY_ALERT_EVENT_WAITS /* nothing is wrong yet */ ? 0 : 4 * 3600000;
         def.regroup_ms = 5 * 60000;
         take_group(r, NULL, NULL, &def);
         def.urgent = strcmp(built_in[i].level, "error") == 0;

@@ -19,6 +19,7 @@ static unsigned about_of(enum belay_alert_on on)
     switch (on) {
     case BELAY_ALERT_SAGA_PARKED:
     case BELAY_ALERT_SAGA_IDLE: return SAGAS;
+    case BELAY_ALERT_EVENT_WAITS: return SAGAS;
     case BELAY_ALERT_BREAKER: return CONNECTIONS;
     case BELAY_ALERT_QUEUE_FULL: return TOPICS;
     case BELAY_ALERT_CERTIFICATE: return CERTIFICATES;

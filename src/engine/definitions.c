@@ -245,12 +245,28 @@ static int lane_key(void *arg, const struct belay_message *m, struct belay_arena
     return ok ? BELAY_OK : BELAY_INVALID;
 }
 
+/* An event is of its saga: one that waits for a saga holds back no other's. Where the id cannot be told the saga room says why. */
+static int event_key(void *arg, const struct belay_message *m, struct belay_arena *arena,
+                     struct belay_str *ret_key, struct belay_fault *ret_fault)
+{
+    const struct belay_saga_step_def *step = arg;
+    struct belay_str id;
+    bool ok = belay_flow_key(step->await->match, m, NULL, m->accepted_at, arena, &id, ret_fault);
+    if (ok && id.n && id.n <= BELAY_KEY_BYTES_MAX)
+        *ret_key = id;
+    return BELAY_OK;
+}
+
 struct belay_str belay_engine_lane_key(struct belay_engine *e, const struct belay_subscription *sub, const struct belay_message *m,
                                        struct belay_arena *arena)
 {
     const struct engine_consumer *consumer = engine_consumer_of(e, sub);
-    struct belay_str key = BELAY_STR_NONE;
+    struct belay_str key = m->key;
     struct belay_fault fault;
+    if (consumer && consumer->kind == CONSUMER_AWAIT) {
+        (void)event_key((void *)&consumer->saga->steps[consumer->step], m, arena, &key, &fault);
+        return key;
+    }
     if (!consumer || consumer->kind != CONSUMER_FLOW || !consumer->flow->lanes.key)
         return m->key;
     return lane_key((void *)consumer->flow, m, arena, &key, &fault) == BELAY_OK ? key : BELAY_STR_NONE;
@@ -315,6 +331,9 @@ static int subscribe_saga(struct belay_engine *e, struct consumers *list,
                          BELAY_STR_ARG(s->steps[i].name));
         opt.name = belay_str(name, (size_t)n);
         opt.topic = s->steps[i].await->topic;
+        opt.awaits = true;
+        opt.lane_key = event_key;
+        opt.arg = (void *)(uintptr_t)&s->steps[i];
         opt.start = BELAY_START_LATEST; /* what came before this saga existed is not for it */
         consumer = (struct engine_consumer){ .kind = CONSUMER_AWAIT, .saga = s, .step = i };
         status = subscribe(e, list, &opt, consumer, err);

@@ -63,7 +63,9 @@ static void why_waiting(struct belay_engine *e, const struct belay_lane *lane, c
     const struct engine_connection *c = open_breaker(e, lane);
     char at[BELAY_TIME_TEXT_BYTES];
     belay_time_text(c ? c->gate.breaker.open_until : lane->due, at);
-    if (c)
+    if (lane->failed && belay_str_eq(belay_str_c(lane->last.type), BELAY_STR("SAGA:NOT_THERE_YET")))
+        snprintf(to, n, "waits for its saga to come to this step; where there is none, it is a letter at %s", at);
+    else if (c)
         snprintf(to, n, "the breaker of %s is open until %s; try %u then", c->name, at, lane->attempts + 1);
     else
         snprintf(to, n, "waits for try %u until %s%s%s", lane->attempts + 1, at, lane->failed ? ", after " : "",

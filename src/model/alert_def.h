@@ -20,6 +20,7 @@ enum belay_alert_on {
     BELAY_ALERT_WAITING,     /* of a flow: messages waiting for a retry */
     BELAY_ALERT_STALLED,     /* of a flow: ms since a key that is not parked has had the same head */
     BELAY_ALERT_PAUSED,      /* of a flow: 1 while it is paused */
+    BELAY_ALERT_EVENT_WAITS, /* of "saga/step": ms since the oldest event was accepted that waits for its saga to come to the step */
     BELAY_ALERT_SAGA_PARKED, /* of a saga: instances that wait for a person; grows are told again */
     BELAY_ALERT_SAGA_IDLE,   /* of a saga: ms since the instance under way that has not moved for longest moved */
     BELAY_ALERT_BREAKER,     /* of a connection: 1 while its breaker is not closed */

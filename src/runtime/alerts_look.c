@@ -47,6 +47,7 @@ static void subscription(const struct looking *l, const struct belay_subscriptio
     figure(l, BELAY_ALERT_PARKED, s->name, (double)s->parked);
     figure(l, BELAY_ALERT_OLDEST, s->name, moving ? since(l, s->oldest_at) : 0);
     figure(l, BELAY_ALERT_STALLED, s->name, since(l, s->stalled_since));
+    figure(l, BELAY_ALERT_EVENT_WAITS, s->name, since(l, s->early_at));
     figure(l, BELAY_ALERT_QUEUED, s->name, (double)s->backlog);
     figure(l, BELAY_ALERT_WAITING, s->name, (double)s->waiting);
     figure(l, BELAY_ALERT_PAUSED, s->name, s->paused.n > 0);

@@ -161,3 +161,50 @@ def test_a_saga_that_was_alone_at_two_deaths_is_parked_with_its_story_and_the_re
         until(lambda: any(e["event"] == "done" and e["step"] == "ship" for e in w.state("deadly")["history"]))
     finally:
         w.stop()
+
+
+WAITS = """
+topics: {{ facts: {{}} }}
+sagas:
+  pay:
+    from: {{ queue: work }}
+    id: "{{% id %}}"
+    steps:
+      - name: paid
+        await: {{ topic: facts, match: "{{% id %}}", timeout: 1h }}
+"""
+
+
+class Waiting(Small):
+    """POST /work with the key "start" starts a saga; with any other key it is an event."""
+
+    def write(self, version, more=""):
+        head, _, _ = FLOW.partition("  work:\n    from:")
+        publish = '      - publish: {{ queue: work, key: "{{% key %}}" }}\n'
+        assert publish in head
+        choose = ('      - choose:\n          - when: "{{% key = \'start\' %}}"\n            steps: [ {{ publish: {{ queue: work }} }} ]\n'
+                  '          - otherwise: [ {{ publish: {{ topic: facts, key: "{{% key %}}" }} }} ]\n')
+        with open(os.path.join(self.config, "belay.yaml"), "w") as f:
+            f.write((head.replace(publish, choose) + WAITS).format(warehouse=self.warehouse, api=self.api, version=version))
+
+
+def test_an_event_of_no_saga_is_seen_holds_back_no_other_and_is_set_aside(tmp_path):
+    world = Waiting(str(tmp_path))
+    try:
+        world.start()
+        world.put("nobody", "customer-7")
+        counted = lambda: belay_json("saga", "ls", data=world.data)["sagas"][0]
+        until(lambda: counted()["events_waiting"] == 1)
+        assert "EVENTS" in belay("saga", "ls", data=world.data, check=True)[1]
+        world.put("x", "start")
+        until(lambda: counted()["running"] == 1)
+        world.put("x", "customer-7")  # the same key: it is not held back
+        until(lambda: counted()["completed"] == 1)
+        [lane] = belay_json("lane", "ls", "--flow", "pay/paid", data=world.data)["lanes"]
+        assert lane["key"] == "nobody" and "waits for its saga" in lane["why"], lane
+        belay("lane", "skip", "pay/paid", "nobody", "--reason", "no such order", data=world.data, check=True)
+        [letter] = until(lambda: belay_json("dlq", "ls", "--flow", "pay/paid", data=world.data)["letters"])
+        belay("dlq", "discard", "pay/paid", str(letter["sequence"]), "--reason", "no such order", data=world.data, check=True)
+        until(lambda: belay("audit", data=world.data, check=True)[1].count("lost 0"))
+    finally:
+        world.stop()

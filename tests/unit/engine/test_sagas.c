@@ -153,6 +153,75 @@ static void what_an_operator_wants_to_know_of_a_saga_is_told(void **state)
     bench_deinit(&b);
 }
 
+static const char waits[] =
+    "belay: 1\n"
+    "name: t\n"
+    "topics: { orders: { retain: 1d }, facts: { retain: 1d } }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  start: { from: { api: api, operation: a }, steps: [ publish: { topic: orders, key: '{% id %}' } ], reply: { status: 202 } }\n"
+    "  event: { from: { api: api, operation: b }, steps: [ publish: { topic: facts, key: '{% customer %}' } ], reply: { status: 202 } }\n"
+    "sagas:\n"
+    "  pay:\n"
+    "    from: { topic: orders, start: earliest }\n"
+    "    id: '{% id %}'\n"
+    "    steps:\n"
+    "      - name: paid\n"
+    "        await: { topic: facts, match: '{% id %}', timeout: 1h }\n";
+
+static void event(struct bench *b, const char *body)
+{
+    struct bench_request r;
+    assert_ok(bench_ask(b, &r, "b", NULL, body));
+    bench_go(b);
+    bench_request_free(&r);
+}
+
+static struct belay_subscription_stats events_of_pay(struct bench *b)
+{
+    struct belay_subscription_stats s;
+    belay_engine_watch(b->engine, b->now);
+    for (uint32_t i = 0; belay_broker_subscription_stats(belay_engine_broker(b->engine), i, &s); i++)
+        if (belay_str_eq(s.name, BELAY_STR("pay/paid")))
+            return s;
+    fail_msg("no subscription");
+    return s;
+}
+
+static struct belay_saga_stats sagas_of_pay(struct bench *b)
+{
+    struct belay_str name;
+    struct belay_saga_stats s;
+    assert_true(belay_sagas_stats(belay_engine_sagas(b->engine), 0, &name, &s));
+    return s;
+}
+
+/* One of a saga that never comes, with the key of others: it waits beside them, and is no message in trouble. */
+static void an_event_that_waits_for_its_saga_holds_back_no_other_and_is_no_trouble(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_init(&b, waits);
+    event(&b, "{\"id\":\"nobody\",\"customer\":\"c\"}");
+    belay_time came = b.now;
+    post(&b, "{\"id\":\"x\"}");
+    bench_pass_ms(&b, 120000);
+    struct belay_subscription_stats s = events_of_pay(&b);
+    assert_true(s.waiting == 1 && s.oldest_at == BELAY_TIME_NEVER && s.stalled_since == BELAY_TIME_NEVER);
+    assert_true(s.early_at <= came && s.early_at > came - BELAY_US_PER_S);
+    assert_false(bench_saw_event(&b, "lane.stalled"));
+    assert_int_equal(sagas_of_pay(&b).running, 1);
+    event(&b, "{\"id\":\"x\",\"customer\":\"c\"}");
+    assert_int_equal(sagas_of_pay(&b).running, 0); /* it has got its event */
+    assert_int_equal(events_of_pay(&b).waiting, 1);
+    post(&b, "{\"id\":\"nobody\"}"); /* and the other comes after all */
+    bench_pass_ms(&b, 1000);
+    s = events_of_pay(&b);
+    assert_true(s.waiting == 0 && s.early_at == BELAY_TIME_NEVER);
+    assert_int_equal(sagas_of_pay(&b).running, 0);
+    bench_deinit(&b);
+}
+
 /* Every allocation fails in turn: nothing crashes, nothing leaks, and what was accepted is there. */
 static void without_memory_nothing_is_lost(void **state)
 {
@@ -201,6 +270,7 @@ int main(void)
         cmocka_unit_test(runs_and_sagas_take_turns_for_the_slots_of_a_connection),
         cmocka_unit_test(a_refused_call_of_a_saga_is_made_again),
         cmocka_unit_test(what_an_operator_wants_to_know_of_a_saga_is_told),
+        cmocka_unit_test(an_event_that_waits_for_its_saga_holds_back_no_other_and_is_no_trouble),
         cmocka_unit_test(without_memory_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
