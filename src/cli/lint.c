@@ -1,5 +1,8 @@
 /* lint.c - belay lint: what is wrong with a configuration, all of it at once. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "config/config.h"
@@ -28,6 +31,11 @@ static void say(const struct belay_problems *problems, bool json)
     belay_buf_deinit(&text);
 }
 
+static const char *cannot_run(const char *path)
+{
+    return access(path, X_OK) ? strerrordesc_np(errno) : NULL;
+}
+
 static const char *plural(uint32_t n)
 {
     return n == 1 ? "" : "s";
@@ -43,7 +51,7 @@ static int run(int argc, char **argv)
         return EXIT_USAGE_;
     if (count == 0)
         return usage_error("lint", "which files?");
-    struct belay_config_opt opt = { .paths = (const char *const *)paths, .path_count = (uint32_t)count };
+    struct belay_config_opt opt = { .paths = (const char *const *)paths, .path_count = (uint32_t)count, .cannot_run = cannot_run };
     struct belay_problems problems;
     struct belay_definitions *d;
     struct belay_err err;

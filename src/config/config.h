@@ -56,6 +56,9 @@ struct belay_config_opt {
      * path is a file) - for tests, fuzzers and configurations that come from elsewhere. */
     int (*read)(void *arg, const char *path, struct belay_buf *out, struct belay_err *err);
     void *read_arg;
+    /* Why a program cannot be executed here; NULL: it can. Not given: nobody asks, as the configuration may be for another
+     * machine. */
+    const char *(*cannot_run)(const char *path);
 };
 
 /* Loads, checks and compiles. problems is initialised; what is found is added to it, errors and

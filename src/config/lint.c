@@ -1,6 +1,7 @@
 /* The warnings, by the name of their rule:
  *   unread                      a topic or queue that no flow and no saga reads
  *   unused-connection           a connection that nothing calls
+ *   cannot-run                  a program of a connection that is not there, where somebody can look (lint)
  *   storm                       a connection with neither a retry budget nor a breaker
  *   does-nothing                a flow without steps
  *   unanswered-operation        an operation of an API that no flow answers
@@ -13,6 +14,8 @@
  *   never-fires                 a rule of alerts whose `of` fits nothing (lint_alerts.c)
  * unreachable and unknown-error come from the readers of steps and rules. */
 #include "config/lint.h"
+
+#include <string.h>
 
 #include "belay/connector.h"
 #include "config/parts.h"
@@ -115,6 +118,23 @@ static void lint_storm(struct config *c, const struct belay_connection_def *def)
     config_suggest(c->problems, p, "leave 'retry_budget' or 'breaker' as it is without being said");
 }
 
+/* run refuses it; lint knows the line. */
+static void lint_program(struct lint *l, const struct belay_connection_def *connection)
+{
+    const struct belay_connection_config *config = connection->config;
+    if (!l->c->opt->cannot_run || !config || !belay_str_eq(connection->connector, BELAY_STR("command")))
+        return;
+    const struct belay_option_value *run = NULL;
+    for (uint32_t i = 0; i < config->option_count; i++)
+        if (strcmp(config->options[i].option->name, "run") == 0)
+            run = &config->options[i];
+    struct belay_str path = run && run->field_count ? belay_arena_str(&l->c->scratch, run->fields[0].value) : BELAY_STR_NONE;
+    const char *why = path.p ? l->c->opt->cannot_run(path.p) : NULL;
+    if (why)
+        config_warning(l->c->problems, connection->place, "cannot-run", "%.*s: '%.*s' cannot be executed here: %s",
+                       BELAY_STR_ARG(connection->name), BELAY_STR_ARG(path), why);
+}
+
 static void lint_connections(struct lint *l)
 {
     struct config_visitor v = { .arg = l, .call = mark_call };
@@ -124,8 +144,10 @@ static void lint_connections(struct lint *l)
             config_warning(l->c->problems, l->d->connections[i].place, "unused-connection",
                            "nothing calls the connection '%.*s'",
                            BELAY_STR_ARG(l->d->connections[i].name));
-    for (uint32_t i = 0; i < l->d->connection_count; i++)
+    for (uint32_t i = 0; i < l->d->connection_count; i++) {
         lint_storm(l->c, &l->d->connections[i]);
+        lint_program(l, &l->d->connections[i]);
+    }
 }
 
 /* ---- flows ---- */

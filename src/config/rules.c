@@ -70,6 +70,7 @@ const struct config_rule config_rules[] = {
     { "does-nothing", true, "A flow without steps: its messages are read and gone." },
     { "unread", true, "A topic or queue that nothing reads." },
     { "unused-connection", true, "A connection that nothing calls." },
+    { "cannot-run", true, "A program that is not there, or cannot be executed: belay run refuses it." },
     { "callers-unknown", true, "A rate limit by caller, and nobody has to prove who he is." },
     { "storm", true, "A connection with neither a retry budget nor a breaker." },
     { "unanswered-operation", true, "An operation of an API that no flow answers." },

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const char *const paths[] = { "belay.yaml" };
     struct input input = { belay_str((const char *)data, n) };
-    struct belay_config_opt opt = { paths, 1, env, NULL, read_file, &input };
+    struct belay_config_opt opt = { .paths = paths, .path_count = 1, .env = env, .read = read_file, .read_arg = &input };
     struct belay_definitions *d = NULL;
     struct belay_problems problems;
     struct belay_err err;

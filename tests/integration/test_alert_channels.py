@@ -244,3 +244,13 @@ def test_mistakes_are_found_by_lint(small, chat):
         small.write("1", "alerts:\n  channels:\n    c:\n      " + channel.replace("{", "{{").replace("}", "}}").format() + "\n")
         code, out, err = belay("lint", small.config)
         assert code != 0 and said in out + err, (channel, out + err)
+
+
+def test_lint_names_the_program_that_is_not_there(tmp_path):
+    missing = os.path.join(tmp_path, "horn")
+    with open(os.path.join(tmp_path, "belay.yaml"), "w") as f:
+        f.write(f"belay: 1\nname: a\nalerts: {{ to: horn, channels: {{ horn: {{ command: [{missing}, --loud] }} }} }}\n")
+    code, out, err = belay("lint", str(tmp_path))
+    assert code == 0 and f"alerts.horn: '{missing}' cannot be executed here: No such file or directory" in out, out + err
+    code, _, err = belay("run", str(tmp_path), "--data", os.path.join(tmp_path, "data"))
+    assert code != 0 and f"{missing} cannot be executed" in err, err

@@ -54,6 +54,34 @@ static const char *lint(struct mem_config *m, const char *yaml)
     return problems(m);
 }
 
+static const char *nothing_runs_but_sh(const char *path)
+{
+    return strcmp(path, "/bin/sh") == 0 ? NULL : "No such file or directory";
+}
+
+/* Asked only where somebody can look: it may be for another machine. */
+static void a_program_that_is_not_there_is_named(void **state)
+{
+    struct mem_config m;
+    const struct mem_file files[] = {
+        { "belay.yaml", HEAD "alerts:\n  channels:\n    horn: { command: [/bin/horn, --loud] }\n    ok: { command: /bin/sh }\n" }, { 0 },
+    };
+    (void)state;
+    mem_load(&m, files);
+    assert_string_equal(problems(&m), "");
+    mem_free(&m);
+    struct belay_definitions *d;
+    mem_load(&m, files);
+    belay_problems_deinit(&m.problems);
+    belay_problems_init(&m.problems);
+    m.opt.cannot_run = nothing_runs_but_sh;
+    assert_ok(belay_config_load(&m.opt, &d, &m.problems, &m.err));
+    assert_non_null(strstr(problems(&m), ": warning: alerts.horn: '/bin/horn' cannot be executed here: No such file or directory"));
+    assert_int_equal(m.problems.count, 1);
+    belay_definitions_unref(d);
+    mem_free(&m);
+}
+
 static void a_command_may_be_a_list(void **state)
 {
     struct mem_config m;
@@ -271,6 +299,7 @@ static void without_memory_it_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_program_that_is_not_there_is_named),
         cmocka_unit_test(a_command_may_be_a_list),
         cmocka_unit_test(a_program_without_its_path_is_named_with_its_channel),
         cmocka_unit_test(a_rule_that_can_never_fire_is_named),
