@@ -25,6 +25,16 @@ static int check(struct belay_broker *b, struct belay_subscription *sub, uint64_
     return BELAY_OK;
 }
 
+/* A person's own words are a message like others; what came larger may be put back as it came. */
+static size_t bytes_max(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)
+{
+    struct row_key first = key_letter(sub->id, sequence, LETTER_ORIGINAL), as_is = key_letter(sub->id, sequence, LETTER_MESSAGE);
+    struct belay_str came = BELAY_STR_NONE;
+    if (!belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&first), &came))
+        (void)belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&as_is), &came);
+    return came.n > BELAY_MESSAGE_BYTES_DEFAULT ? came.n : BELAY_MESSAGE_BYTES_DEFAULT;
+}
+
 int belay_broker_letter_edit(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, uint32_t version,
                              const struct belay_message *m, belay_time now, struct belay_err *err)
 {
@@ -34,8 +44,9 @@ int belay_broker_letter_edit(struct belay_broker *b, struct belay_subscription *
     int status = check(b, sub, sequence, version, err);
     if (status != BELAY_OK)
         return status;
-    if (m->body.n > BELAY_MESSAGE_BYTES_DEFAULT)
-        return belay_fail(err, BELAY_LIMIT, "a message of %zu bytes: at most %zu", m->body.n, BELAY_MESSAGE_BYTES_DEFAULT);
+    size_t most = bytes_max(b, sub, sequence);
+    if (m->body.n > most)
+        return belay_fail(err, BELAY_LIMIT, "a message of %zu bytes: at most %zu", m->body.n, most);
     belay_buf_clear(&b->message);
     belay_message_encode(&b->message, m);
     status = belay_buf_status(&b->message);

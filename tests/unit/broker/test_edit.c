@@ -108,12 +108,129 @@ static void what_is_too_large_or_finds_no_memory_changes_nothing(void **state)
     belay_arena_deinit(&arena);
 }
 
+static void open_again(struct world *w, uint64_t segment_bytes, size_t overlay_bytes)
+{
+    world_settle(w);
+    w->opt.segment_bytes = segment_bytes;
+    w->opt.overlay_bytes_max = overlay_bytes;
+    world_reopen(w, SIM_KILL);
+    publish(w, "k0", "{}"); /* until a segment of the new size is in use */
+    world_settle(w);
+    world_ok(w, belay_broker_ack(w->b, take_one(w, 1), &w->err));
+    world_settle(w);
+}
+
+/* What a person writes is no larger than other messages; what came larger goes back as it came. */
+static void what_came_larger_than_a_person_may_write_is_put_back_as_it_came(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    static char large[BELAY_MESSAGE_BYTES_DEFAULT + BELAY_KIB(512)];
+    belay_arena_init(&arena, 0, BELAY_MIB(16));
+    memset(large, 'x', sizeof large - 1);
+    open_again(w, BELAY_MIB(4), 0);
+    publish(w, "k1", large);
+    letter(w, take_one(w, 2), true);
+    world_settle(w);
+    struct belay_letter l;
+    world_ok(w, belay_broker_letter_get(w->b, w->sub, 2, &arena, &l, &w->err));
+    l.message.body = BELAY_STR("{\"a\":2}");
+    world_ok(w, belay_broker_letter_edit(w->b, w->sub, 2, 0, &l.message, w->now, &w->err));
+    world_settle(w);
+    struct belay_message m;
+    world_ok(w, belay_broker_letter_original(w->b, w->sub, 2, &arena, &m, &w->err));
+    world_ok(w, belay_broker_letter_edit(w->b, w->sub, 2, 1, &m, w->now, &w->err));
+    world_settle(w);
+    world_ok(w, belay_broker_letter_get(w->b, w->sub, 2, &arena, &l, &w->err));
+    assert_str(l.message.body, large);
+    belay_arena_deinit(&arena);
+}
+
+#define LARGE_BYTES BELAY_KIB(100) /* its edit keeps the original too: more than the overlay of this world */
+#define PAGE 4
+
+static int try_publish(struct world *w, const char *key, const char *body)
+{
+    const struct belay_message m = { .id = BELAY_STR("m"), .source = BELAY_STR("/test"), .type = BELAY_STR("order"),
+                                     .key = belay_str_c(key), .body = belay_str_c(body) };
+    uint64_t sequence;
+    return belay_broker_publish(w->b, BELAY_STR("orders"), &m, w->now, &sequence, &w->err);
+}
+
+/* Takes it and makes a letter of it, each as soon as there is room. */
+static void make_letter_of(struct world *w, const char *key, const char *body, uint64_t sequence)
+{
+    int status = BELAY_BUSY;
+    for (int tries = 0; status == BELAY_BUSY && tries < 20; tries++) {
+        status = try_publish(w, key, body);
+        world_settle(w);
+    }
+    world_ok(w, status);
+    struct belay_delivery *d = take_one(w, sequence);
+    status = BELAY_BUSY;
+    for (int tries = 0; status == BELAY_BUSY && tries < 20; tries++) {
+        status = belay_broker_letter(w->b, d, &w->fault, true, BELAY_STR_NONE, (struct belay_hash128){ 0 }, w->now, &w->err);
+        world_settle(w);
+    }
+    world_ok(w, status);
+}
+
+static void make_page(struct world *w)
+{
+    static char large[LARGE_BYTES];
+    char key[16];
+    memset(large, 'x', sizeof large - 1);
+    for (uint64_t n = 2; n < 2 + PAGE; n++) {
+        snprintf(key, sizeof key, "k%llu", (unsigned long long)n);
+        make_letter_of(w, key, large, n);
+    }
+}
+
+/* Asked again each time after a commit, while others publish: it is granted, after a checkpoint or two. */
+static void edit_until_granted(struct world *w, uint64_t sequence, struct belay_arena *arena)
+{
+    int status = BELAY_BUSY;
+    for (int tries = 0; status == BELAY_BUSY && tries < 20; tries++) {
+        struct belay_letter l;
+        belay_arena_reset(arena);
+        world_ok(w, belay_broker_letter_get(w->b, w->sub, sequence, arena, &l, &w->err));
+        l.message.body = BELAY_STR("{\"b\":1}");
+        status = belay_broker_letter_edit(w->b, w->sub, sequence, 0, &l.message, w->now, &w->err);
+        (void)try_publish(w, "other", "{}"); /* there may be no room for it either */
+        world_settle(w);
+    }
+    world_ok(w, status);
+}
+
+static void a_page_of_letters_as_large_as_the_overlay_is_edited_and_replayed_while_others_publish(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_MIB(16));
+    open_again(w, BELAY_KIB(256), BELAY_KIB(96));
+    make_page(w);
+    for (uint64_t n = 2; n < 2 + PAGE; n++)
+        edit_until_granted(w, n, &arena);
+    for (uint64_t n = 2; n < 2 + PAGE; n++) {
+        world_ok(w, belay_broker_letter_replay(w->b, w->sub, n, true, w->now, &w->err));
+        world_settle(w);
+    }
+    world_reopen(w, SIM_POWER);
+    for (uint64_t n = 2; n < 2 + PAGE; n++) {
+        struct belay_letter l;
+        assert_int_equal(belay_broker_letter_get(w->b, w->sub, n, &arena, &l, &w->err), BELAY_NOTFOUND); /* under way */
+    }
+    belay_arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(the_edited_message_is_delivered_and_the_original_kept),
         WORLD_TEST(the_second_of_two_editors_is_told),
         WORLD_TEST(what_is_too_large_or_finds_no_memory_changes_nothing),
+        WORLD_TEST(what_came_larger_than_a_person_may_write_is_put_back_as_it_came),
+        WORLD_TEST(a_page_of_letters_as_large_as_the_overlay_is_edited_and_replayed_while_others_publish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
