@@ -135,6 +135,11 @@ static bool compile(struct config *c, struct belay_str text, enum config_templat
                     const struct config_node *node, const struct belay_template **ret_template)
 {
     struct belay_template_opt opt = { .path = use == CONFIG_USE_PATH, .data = c->scope->expr_data };
+    if (!c->stored) { /* a stored definition is written nowhere */
+        struct belay_place place = config_keep_place(c, node);
+        opt.file = place.file;
+        opt.line = place.line;
+    }
     struct belay_expr_error error = { .code = "" };
     struct belay_err err = { 0 };
     struct config_owned *owned = CONFIG_NEW(c, struct config_owned);

@@ -54,6 +54,8 @@ struct belay_expr_error {
     uint32_t position; /* byte offset in the source (compile and run time) */
     char token[64];
     char message[256];
+    struct belay_str file; /* of a template that was evaluated: as its options say; else unspecified */
+    uint32_t line;
 };
 
 /* Compiles source (copied). Errors: BELAY_SYNTAX with *ret_error (may be NULL) and err,
@@ -182,12 +184,16 @@ struct belay_template;
 struct belay_template_opt {
     bool path; /* percent-encode interpolated values (RFC 3986 unreserved stay) */
     const struct belay_expr_data *data; /* for $env and $lookupTable; outlives the template */
+    struct belay_str file; /* where it is written, for errors when it is evaluated: outlives the template; empty: nowhere */
+    uint32_t line;
 };
 /* Errors as belay_expr_compile; positions, here and when evaluating, count from the start of text. */
 int belay_template_compile(struct belay_str text, struct belay_template_opt opt,
                            struct belay_template **ret_template, struct belay_expr_error *ret_error,
                            struct belay_err *err) BELAY_MUST_CHECK;
 void belay_template_free(struct belay_template *t);
+/* As its options say. */
+struct belay_str belay_template_place(const struct belay_template *t, uint32_t *ret_line);
 bool belay_template_is_literal(const struct belay_template *t);
 /* It yields a string whatever its expressions do: it is literal, or has text beside them. */
 bool belay_template_is_text(const struct belay_template *t);

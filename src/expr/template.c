@@ -247,10 +247,9 @@ static int interpolate(const struct belay_template *t, struct belay_value input,
     return BELAY_OK;
 }
 
-int belay_template_eval(const struct belay_template *t, struct belay_value input,
-                        const struct belay_expr_env *env, struct belay_arena *arena,
-                        struct belay_value *ret_value, struct belay_expr_error *ret_error,
-                        struct belay_err *err)
+static int yield(const struct belay_template *t, struct belay_value input, const struct belay_expr_env *env,
+                 struct belay_arena *arena, struct belay_value *ret_value, struct belay_expr_error *ret_error,
+                 struct belay_err *err)
 {
     const struct part *part = t->first;
     if (part->next || (part->expr && t->opt.path))
@@ -261,14 +260,38 @@ int belay_template_eval(const struct belay_template *t, struct belay_value input
     return BELAY_OK;
 }
 
+/* An error says where somebody finds what is wrong. */
+static int placed(const struct belay_template *t, int status, struct belay_expr_error *error)
+{
+    if (status != BELAY_OK && error) {
+        error->file = t->opt.file;
+        error->line = t->opt.line;
+    }
+    return status;
+}
+
+int belay_template_eval(const struct belay_template *t, struct belay_value input,
+                        const struct belay_expr_env *env, struct belay_arena *arena,
+                        struct belay_value *ret_value, struct belay_expr_error *ret_error,
+                        struct belay_err *err)
+{
+    return placed(t, yield(t, input, env, arena, ret_value, ret_error, err), ret_error);
+}
+
 int belay_template_text(const struct belay_template *t, struct belay_value input,
                         const struct belay_expr_env *env, struct belay_arena *arena,
                         struct belay_str *ret_text, struct belay_expr_error *ret_error,
                         struct belay_err *err)
 {
     struct belay_value v;
-    int status = belay_template_eval(t, input, env, arena, &v, ret_error, err);
-    if (status)
-        return status;
-    return belay_value_text(v, arena, ret_text) ? BELAY_OK : not_scalar(ret_error, err);
+    int status = yield(t, input, env, arena, &v, ret_error, err);
+    if (status == BELAY_OK && !belay_value_text(v, arena, ret_text))
+        status = not_scalar(ret_error, err);
+    return placed(t, status, ret_error);
+}
+
+struct belay_str belay_template_place(const struct belay_template *t, uint32_t *ret_line)
+{
+    *ret_line = t->opt.line;
+    return t->opt.file;
 }

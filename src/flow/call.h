@@ -24,6 +24,7 @@ struct belay_scope {
     struct belay_str body_type; /* their media type; may be empty */
     struct belay_str source;    /* of what is published: "/flows/accept-order" */
     struct belay_buf *scratch;  /* where texts are made, kept between calls; NULL: a buffer each */
+    bool outside;               /* what fails is told to an API's caller: not where it is written */
 };
 
 struct belay_call_origin {
@@ -85,8 +86,11 @@ bool belay_call_repeatable(const struct belay_call_def *def,
                            const struct belay_call_request *request);
 
 /* An expression's failure as a fault: EXPRESSION:UNDEFINED (U2001), EXPRESSION:LIMIT (U1001,
- * BELAY_LIMIT), EXPRESSION:D3030 by its code, EXPRESSION:ERROR without one; always permanent. */
+ * BELAY_LIMIT), EXPRESSION:D3030 by its code, EXPRESSION:ERROR without one; always permanent. e: of a template. */
 void belay_fault_of_expr(struct belay_fault *f, int status, const struct belay_expr_error *e,
                          struct belay_str step);
+/* " of orders.yaml:31": where it is written, for the end of a sentence; "" where that is not known (a stored definition). */
+#define FAULT_PLACE_BYTES 96
+void belay_fault_place(struct belay_str file, uint32_t line, char ret_text[FAULT_PLACE_BYTES]);
 
 #endif

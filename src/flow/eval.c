@@ -44,10 +44,12 @@ static struct belay_expr_env env_of(const struct belay_scope *scope)
     };
 }
 
-static bool expr_failed(const struct eval *e, int status, const struct belay_expr_error *error)
+static bool expr_failed(const struct eval *e, int status, struct belay_expr_error *error)
 {
     if (status == BELAY_NOMEM)
         return eval_no_memory(e);
+    if (e->scope->outside)
+        error->file = BELAY_STR_NONE;
     belay_fault_of_expr(e->fault, status, error, e->step);
     e->fault->at = e->scope->now;
     return false;
@@ -135,11 +137,21 @@ bool eval_json(const struct eval *e, struct belay_value v, struct belay_str *ret
     return ok;
 }
 
-static bool write_body(const struct eval *e, struct belay_value v, struct belay_str type,
+bool eval_undefined(const struct eval *e, const struct belay_template *t, const char *what)
+{
+    char place[FAULT_PLACE_BYTES];
+    uint32_t line = 0;
+    struct belay_str file = t && !e->scope->outside ? belay_template_place(t, &line) : BELAY_STR_NONE;
+    belay_fault_place(file, line, place);
+    return eval_fail(e, "EXPRESSION:UNDEFINED", "%s is undefined%s%s", what, *place ? ", by the text" : "", place);
+}
+
+/* t: what made v; NULL: it came so. */
+static bool write_body(const struct eval *e, const struct belay_template *t, struct belay_value v, struct belay_str type,
                        struct belay_str *ret_text)
 {
     if (v.type == BELAY_VALUE_UNDEFINED)
-        return eval_fail(e, "EXPRESSION:UNDEFINED", "the body is undefined");
+        return eval_undefined(e, t, "the body");
     if (v.type == BELAY_VALUE_STRING && type.n && !body_is_json(type)) {
         *ret_text = belay_str(v.u.s, v.n);
         return true;
@@ -158,7 +170,7 @@ bool eval_body(const struct eval *e, const struct belay_template *t, struct bela
         *ret_type = type.n ? type : scope->body_type;
         return true;
     }
-    if ((t && !eval_value(e, t, &v)) || !write_body(e, v, type, ret_text))
+    if ((t && !eval_value(e, t, &v)) || !write_body(e, t, v, type, ret_text))
         return false;
     *ret_type = type.n ? type : json;
     return true;

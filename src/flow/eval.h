@@ -30,6 +30,8 @@ bool eval_body(const struct eval *e, const struct belay_template *t, struct bela
 bool eval_json(const struct eval *e, struct belay_value v, struct belay_str *ret_text);
 /* FLOW:MEMORY: transient while the arena is not near its limit. Returns false. */
 bool eval_no_memory(const struct eval *e);
+/* EXPRESSION:UNDEFINED of what t made (NULL: it came so). Returns false. */
+bool eval_undefined(const struct eval *e, const struct belay_template *t, const char *what);
 bool eval_fail(const struct eval *e, const char *type, const char *fmt, ...) BELAY_PRINTF(3, 4);
 
 /* Is it JSON by its media type? No type is none. */

@@ -186,6 +186,7 @@ static void start_state(struct belay_flow_run *run, const struct belay_flow_inpu
         .function_count = in->function_count,
         .scratch = &run->scratch,
         .random = &run->m.expression_random,
+        .outside = in->def->from.kind == BELAY_SOURCE_API,
     };
     belay_buf_clear(&run->progress);
 }

@@ -61,7 +61,7 @@ static enum move run_map(struct belay_flow_run *run, const struct belay_step_def
     if (!value_of(run, step->u.map.value, &v))
         return MOVE_FAILED;
     if (v.type == BELAY_VALUE_UNDEFINED) { /* a mistyped name, most likely */
-        eval_fail(&e, "EXPRESSION:UNDEFINED", "what map made is undefined");
+        eval_undefined(&e, step->u.map.value, "what map made");
         return MOVE_FAILED;
     }
     run->m.at->body = (struct flow_body){ .value = v, .known = true, .mapped = true };

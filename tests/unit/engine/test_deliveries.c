@@ -34,6 +34,18 @@ static const char calling_other[] = HEAD
     "    steps:\n"
     "      - call: { connection: out, method: POST, path: /new, body: '{% { \"id\": id } %}' }\n";
 
+static const char mistyped[] = HEAD
+    "  handle:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    steps:\n"
+    "      - choose:\n"
+    "          - when: \"{% id = 'number' %}\"\n"
+    "            steps: [ { map: '{% $number(id) %}' } ]\n"
+    "          - when: \"{% id = 'name' %}\"\n"
+    "            steps:\n"
+    "              - map: '{% totl %}'\n"
+    "          - otherwise: [ { publish: { topic: copies, key: '{% items %}' } } ]\n";
+
 static const char piping[] = HEAD
     "  pipe:\n"
     "    from: { topic: things, start: earliest }\n"
@@ -369,9 +381,56 @@ static void an_engine_that_may_not_deliver_sleeps_until_something_ends(void **st
     bench_deinit(&b);
 }
 
+/* A letter is read by somebody who looks for the mistake in a file. */
+static void an_expression_that_fails_says_in_which_file_and_line_it_is(void **state)
+{
+    static const struct {
+        const char *body, *type, *end;
+    } cases[] = { { "{\"id\":\"number\"}", "EXPRESSION:D3030", " of t.belay.yaml:18)" },
+                  { "{\"id\":\"name\"}", "EXPRESSION:UNDEFINED", "what map made is undefined, by the text of t.belay.yaml:21" },
+                  { "{\"id\":\"x\",\"items\":[1]}", "EXPRESSION:UNDEFINED", " of t.belay.yaml:22)" } };
+    struct bench b;
+    (void)state;
+    bench_init(&b, mistyped);
+    struct belay_broker *broker = belay_engine_broker(b.engine);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench_request r;
+        struct belay_arena arena;
+        struct belay_letter l;
+        assert_ok(bench_ask(&b, &r, "a", NULL, cases[i].body));
+        bench_go(&b);
+        bench_request_free(&r);
+        belay_arena_init(&arena, 0, BELAY_MIB(1));
+        assert_ok(belay_broker_letter_get(broker, belay_broker_find(broker, BELAY_STR("handle")), i + 1, &arena, &l, &b.err));
+        const struct belay_fault *f = &l.history[l.history_count - 1].fault;
+        assert_string_equal(f->type, cases[i].type);
+        if (!belay_str_ends(belay_str_c(f->description), belay_str_c(cases[i].end)))
+            fail_msg("%s", f->description);
+        belay_arena_deinit(&arena);
+    }
+    bench_deinit(&b);
+}
+
+static void a_caller_is_not_told_where_an_expression_is_written(void **state)
+{
+    struct bench b;
+    struct bench_request r;
+    (void)state;
+    bench_init(&b, mistyped);
+    assert_ok(bench_ask(&b, &r, "a", NULL, "{\"id\":[1]}")); /* no key */
+    bench_go(&b);
+    assert_int_equal(bench_reply_last(&b)->status, 500);
+    assert_string_equal(bench_reply_last(&b)->type, "EXPRESSION:UNDEFINED");
+    assert_null(strstr(bench_reply_last(&b)->body, "yaml"));
+    bench_request_free(&r);
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_expression_that_fails_says_in_which_file_and_line_it_is),
+        cmocka_unit_test(a_caller_is_not_told_where_an_expression_is_written),
         cmocka_unit_test(what_a_flow_publishes_appears_with_its_acknowledgement),
         cmocka_unit_test(a_message_with_a_known_key_is_done_and_published_once),
         cmocka_unit_test(a_call_waits_until_its_start_is_durable),

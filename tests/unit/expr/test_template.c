@@ -89,6 +89,33 @@ static void a_template_knows_its_variables(void **state)
     belay_template_free(t);
 }
 
+/* Whoever reads of the error looks for it there. */
+static void an_error_says_where_its_text_is_written(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "{% $number(id) %}", "/orders/{% $number(id) %}", "/orders/{% { 'no': 'scalar' } %}" };
+    const belay_json *root;
+    struct belay_arena arena;
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    assert_ok(belay_json_parse(BELAY_STR("{\"id\":\"x\"}"), NULL, &arena, &root, NULL, NULL));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const struct belay_template_opt opt = { .path = i == 2, .file = BELAY_STR("orders.yaml"), .line = 31 };
+        const struct belay_expr_env env = { 0 };
+        struct belay_expr_error error;
+        struct belay_template *t;
+        struct belay_str text;
+        uint32_t line;
+        assert_ok(belay_template_compile(belay_str_c(texts[i]), opt, &t, NULL, NULL));
+        assert_int_equal(belay_template_text(t, belay_value_tape(root), &env, &arena, &text, &error, NULL), BELAY_INVALID);
+        assert_str(error.file, "orders.yaml");
+        assert_int_equal(error.line, 31);
+        assert_str(belay_template_place(t, &line), "orders.yaml");
+        assert_int_equal(line, 31);
+        belay_template_free(t);
+    }
+    belay_arena_deinit(&arena);
+}
+
 static void what_reads_no_variable_uses_none_of_any_name(void **state)
 {
     (void)state;
@@ -131,6 +158,7 @@ int main(void)
         cmocka_unit_test(what_has_no_text_is_an_error_never_empty),
         cmocka_unit_test(mistakes_are_told_with_their_place_in_the_text),
         cmocka_unit_test(a_template_knows_its_variables),
+        cmocka_unit_test(an_error_says_where_its_text_is_written),
         cmocka_unit_test(what_reads_no_variable_uses_none_of_any_name),
         cmocka_unit_test(a_template_names_what_the_host_must_know),
     };
