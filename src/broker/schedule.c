@@ -135,7 +135,8 @@ void schedule_recovered(struct belay_broker *b)
     b->scheduled_due = b->scheduled_count ? 0 : BELAY_TIME_NEVER;
 }
 
-/* The message anew, accepted now, into b->message. */
+/* The message anew, accepted now, into b->message.  CORRUPT: never, however long it waits: it does not decode, whatever the
+ * reason, or is more than a message may be (damage, or the time to live that its topic gives it now). */
 static int restamp(struct belay_broker *b, const struct topic *t, struct belay_str encoded)
 {
     struct belay_arena arena;
@@ -146,10 +147,10 @@ static int restamp(struct belay_broker *b, const struct topic *t, struct belay_s
     if (status == BELAY_OK)
         status = broker_encode(b, t, &m, &err);
     belay_arena_deinit(&arena);
-    return status;
+    return status == BELAY_OK || status == BELAY_NOMEM ? status : BELAY_CORRUPT;
 }
 
-/* Errors: BELAY_CORRUPT: its message cannot be read; others: not now. */
+/* Errors: BELAY_CORRUPT: it cannot be published; others: not now. */
 static int publish(struct belay_broker *b, const struct scheduled *s)
 {
     struct belay_err err;

@@ -171,7 +171,7 @@ static void damage(struct world *w, uint32_t table, uint64_t due, uint64_t numbe
     uint8_t key[16];
     belay_store_be64(key, due);
     belay_store_be64(key + 8, number);
-    world_ok(w, belay_state_reserve(w->b->state, 256, 1, &w->err));
+    world_ok(w, belay_state_reserve(w->b->state, value.n + 64, 1, &w->err));
     belay_state_put(w->b->state, table, belay_str((const char *)key, sizeof key), value);
 }
 
@@ -186,24 +186,41 @@ static bool is_told(struct world *w, const char *text, uint64_t more)
     return true;
 }
 
+/* Of a key that nobody could have published: it reads, and cannot be written again. */
+static void damage_key(struct world *w, uint64_t due, uint64_t number)
+{
+    static const char key[BELAY_KEY_BYTES_MAX + 1] = "k";
+    const struct belay_message m = { .id = BELAY_STR_INIT("s"), .key = { key, sizeof key }, .body = BELAY_STR_INIT("later") };
+    struct belay_buf value;
+    belay_buf_init(&value, BELAY_KIB(8));
+    belay_buf_put_str(&value, BELAY_STR("\x01\x01"));
+    belay_message_encode(&value, &m);
+    assert_ok(belay_buf_status(&value));
+    damage(w, BELAY_TABLE_SCHEDULED, due, number, belay_buf_view(&value));
+    belay_buf_deinit(&value);
+}
+
 static void a_scheduled_message_that_cannot_be_read_is_told_and_holds_up_no_other(void **state)
 {
     struct world *w = *state;
-    uint64_t numbers[4];
+    uint64_t numbers[6];
     belay_time due = w->now + 3000 * MS;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         struct belay_message m = { .id = BELAY_STR_INIT("s"), .body = BELAY_STR_INIT("later"), .time = w->now };
         world_ok(w, belay_broker_schedule(w->b, BELAY_STR("orders"), &m, due + i, &numbers[i], &w->err));
     }
     damage(w, BELAY_TABLE_SCHEDULED, (uint64_t)due, numbers[0], BELAY_STR("\x7f of a later version"));
     damage(w, BELAY_TABLE_SCHEDULED, (uint64_t)due + 1, numbers[1], BELAY_STR("\x01\x01nonsense"));
     damage(w, BELAY_TABLE_SCHEDULED, (uint64_t)due + 2, numbers[2], BELAY_STR("\x01\x63 of a topic that there is not"));
+    damage(w, BELAY_TABLE_SCHEDULED, (uint64_t)due + 3, numbers[3], BELAY_STR("\x01\x01\x7f is no encoding of a message"));
+    damage_key(w, (uint64_t)due + 4, numbers[4]);
     pass_ms(w, 2000);
     assert_false(is_told(w, "", 0)); /* it is not looked at before it is due */
     pass_ms(w, 2000);
     ack(w, take_one(w, 1));
     assert_null(take(w));
-    assert_true(is_told(w, "scheduled message 1 of an unknown topic, due at 2023-11-14T22:13:23.000Z", 2));
+    assert_true(is_told(w, "scheduled message 1 of an unknown topic, due at 2023-11-14T22:13:23.000Z", 4));
+    assert_true(belay_broker_wake_at(w->b) > w->now); /* nobody looks again and again */
     pass_ms(w, 2000);
     assert_null(take(w));
     assert_false(is_told(w, "", 0));
