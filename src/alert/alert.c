@@ -114,6 +114,42 @@ static void regroup(struct belay_alerts *a, const struct belay_alert_def *defs, 
     a->groups = groups;
 }
 
+static int64_t slice_us(const struct belay_alert_def *def)
+{
+    int64_t us = (int64_t)def->within_ms * BELAY_US_PER_MS / (int64_t)WINDOW_SLICES;
+    return us > 0 ? us : 1;
+}
+
+static uint64_t counted(const struct alert *x)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < WINDOW_SLICES; i++)
+        sum += x->slices[i];
+    return sum;
+}
+
+/* All of them at once, at that time. */
+static void count_anew(struct alert *x, uint64_t times, belay_time at)
+{
+    x->slice = at / slice_us(x->def);
+    memset(x->slices, 0, sizeof x->slices);
+    x->slices[(uint64_t)x->slice % WINDOW_SLICES] = times < UINT32_MAX ? (uint32_t)times : UINT32_MAX;
+}
+
+void alert_count_from(struct alert *x, double times, belay_time at)
+{
+    count_anew(x, times >= UINT32_MAX ? UINT32_MAX : times > 1 ? (uint64_t)times : 1, at);
+}
+
+/* A window's slices are as long as its rule says: under another rule, what is in it came when the last of it did. */
+static void define(struct alert *x, const struct belay_alert_def *def)
+{
+    int64_t old_us = slice_us(x->def);
+    x->def = def;
+    if (def->on == BELAY_ALERT_EVENT && slice_us(def) != old_us)
+        count_anew(x, counted(x), x->slice * old_us);
+}
+
 void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def *defs, uint32_t count)
 {
     for (struct belay_list *n = a->alerts.next; n != &a->alerts;) {
@@ -121,7 +157,7 @@ void belay_alerts_configure(struct belay_alerts *a, const struct belay_alert_def
         const struct belay_alert_def *def = alert_rule(defs, count, x->def->name);
         n = n->next;
         if (def && def->on == x->def->on)
-            x->def = def;
+            define(x, def);
         else
             forget(a, x);
     }
@@ -244,34 +280,18 @@ void belay_alerts_sample(struct belay_alerts *a, enum belay_alert_on on, struct 
 
 /* ---- events ---- */
 
-static int64_t slice_us(const struct belay_alert_def *def)
-{
-    int64_t us = (int64_t)def->within_ms * BELAY_US_PER_MS / (int64_t)WINDOW_SLICES;
-    return us > 0 ? us : 1;
-}
-
 /* Lets the window slide to now; what is left in it. */
 static uint64_t slide(struct alert *x, belay_time now)
 {
     int64_t newest = now / slice_us(x->def);
     BELAY_ASSERT(x->def->on == BELAY_ALERT_EVENT);
-    uint64_t sum = 0;
     if (newest - x->slice >= (int64_t)WINDOW_SLICES)
         memset(x->slices, 0, sizeof x->slices);
     else
         for (int64_t s = x->slice + 1; s <= newest; s++)
             x->slices[(uint64_t)s % WINDOW_SLICES] = 0;
     x->slice = newest > x->slice ? newest : x->slice;
-    for (uint32_t i = 0; i < WINDOW_SLICES; i++)
-        sum += x->slices[i];
-    return sum;
-}
-
-void alert_count_from(struct alert *x, double times, belay_time at)
-{
-    x->slice = at / slice_us(x->def);
-    memset(x->slices, 0, sizeof x->slices);
-    x->slices[(uint64_t)x->slice % WINDOW_SLICES] = times >= UINT32_MAX ? UINT32_MAX : times > 1 ? (uint32_t)times : 1;
+    return counted(x);
 }
 
 static void count_event(struct belay_alerts *a, const struct belay_alert_def *def, struct belay_str owner, belay_time now)

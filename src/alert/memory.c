@@ -1,7 +1,7 @@
 /* memory.c - what was told, as rows that outlive the process.
  *
  * An alert gets a row, with a number, when it is told for the first time; each notice changes it, and it goes when the alert
- * does.  Rows that are not as they should be stand in a list until somebody has written them; an alert that is gone stays
+ * does. One that is gone before its row was ever written leaves nothing: a full disk must not collect them.  Rows that are not as they should be stand in a list until somebody has written them; an alert that is gone stays
  * there, as a number, until its row is. So rows and alerts agree in the end whatever fails meanwhile. */
 #include <string.h>
 
@@ -45,7 +45,7 @@ static void condemn(struct belay_alerts *a, struct alert *x)
 
 void alert_drop(struct belay_alerts *a, struct alert *x)
 {
-    if (x->row && !BELAY_PLANTED(121)) {
+    if (x->written && !BELAY_PLANTED(131)) {
         condemn(a, x);
         return;
     }
@@ -124,6 +124,7 @@ void belay_alerts_saved(struct belay_alerts *a, uint64_t number)
     struct alert *x = row_of(a->unsaved.next);
     BELAY_ASSERT(x->row == number);
     belay_list_unlink(&x->unsaved);
+    x->written = true;
     if (x->gone)
         belay_free(x);
 }
@@ -157,6 +158,7 @@ static void take(struct alert *x, const struct row *r, uint64_t number, belay_ti
     x->value = x->told_value = r->value;
     x->trusted_until = trusted_until(x->def, now);
     x->row = number;
+    x->written = true;
     char *text = (char *)(x + 1) + KEY_BYTES_MAX;
     if (r->channel.n)
         memcpy(text, r->channel.p, r->channel.n);

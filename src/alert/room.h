@@ -31,6 +31,7 @@ struct alert {
     struct belay_list unsaved; /* node: the row is not as it should be */
     struct belay_str told_to;  /* channel; behind the struct */
     belay_time trusted_until;  /* told by a process before this one: until then silence of its figure does not mean that it is over */
+    bool written;              /* the row is in the store, as it should be or older */
     bool gone;                 /* the row is all that is left, and it goes */
     /* EVENT */
     uint32_t slices[WINDOW_SLICES];

@@ -76,7 +76,7 @@ set(planted
   "117:a_log_step_that_tells_what_is_redacted"
   "118:a_letter_that_tells_what_is_redacted"
   "119:an_answer_that_tells_what_is_redacted"
-  "121:an_alert_that_is_told_as_over_after_each_start"
+  "131:an_alert_that_is_told_as_over_after_each_start"
   "122:an_alert_that_a_crash_forgets_was_told"
   "76:a_key_of_an_earlier_run_that_nobody_looks_for"
   "77:a_request_at_the_door_that_nobody_ever_tells"
@@ -88,10 +88,15 @@ set(planted
   "126:a_caller_who_is_pushed_out_of_his_place"
   "127:notices_of_a_rule_in_quick_succession"
   "128:a_notice_that_waits_anew_for_whoever_comes")
+set(numbers)
 foreach(bug IN LISTS planted)
   string(REPLACE ":" ";" parts ${bug})
   list(GET parts 0 number)
   list(GET parts 1 name)
+  if(number IN_LIST numbers)
+    message(FATAL_ERROR "two planted bugs are called ${number}: both would be planted at once, and neither proven")
+  endif()
+  list(APPEND numbers ${number})
   add_test(NAME planted.${number}.${name} COMMAND sim --seeds 2000 --bug ${number})
   set_tests_properties(planted.${number}.${name} PROPERTIES LABELS planted TIMEOUT 600
                        RUN_SERIAL ON)

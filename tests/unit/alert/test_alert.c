@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -166,6 +167,46 @@ static void events_are_counted_within_their_window(void **state)
     assert_string_equal(told(6 * MINUTE), "resolved");
 }
 
+/* The rules with a window of so many seconds for crashes; what was counted stays. */
+static void reload(uint32_t window_s)
+{
+    static struct belay_alert_def edited[2][COUNT]; /* the rules in force are borrowed */
+    static uint32_t turn;
+    struct belay_alert_def *now = edited[turn++ % 2];
+    memcpy(now, rules, sizeof rules);
+    now[4].within_ms = window_s * 1000;
+    belay_alerts_configure(a, now, COUNT);
+}
+
+static void a_window_that_a_reload_makes_longer_still_ends(void **state)
+{
+    (void)state;
+    crash(10 * MINUTE);
+    crash(10 * MINUTE + SECOND);
+    assert_string_equal(told(10 * MINUTE + SECOND), "firing");
+    reload(600);
+    belay_alerts_sampled(a, 15 * MINUTE);
+    assert_string_equal(told(15 * MINUTE), "");
+    belay_alerts_sampled(a, 22 * MINUTE);
+    assert_string_equal(told(22 * MINUTE), "resolved");
+    crash(40 * MINUTE); /* one alone is none too many */
+    assert_string_equal(told(40 * MINUTE), "");
+}
+
+static void a_window_that_a_reload_makes_shorter_keeps_what_is_in_it(void **state)
+{
+    (void)state;
+    reload(600);
+    crash(10 * MINUTE);
+    crash(10 * MINUTE + SECOND);
+    assert_string_equal(told(10 * MINUTE + SECOND), "firing");
+    reload(60);
+    belay_alerts_sampled(a, 10 * MINUTE + 2 * SECOND);
+    assert_string_equal(told(10 * MINUTE + 2 * SECOND), "");
+    belay_alerts_sampled(a, 12 * MINUTE);
+    assert_string_equal(told(12 * MINUTE), "resolved");
+}
+
 static void an_event_known_to_be_over_need_not_wait_for_its_window(void **state)
 {
     (void)state;
@@ -295,6 +336,8 @@ int main(void)
         T(a_subject_that_is_gone_is_fine),
         T(below_a_bound_counts_where_the_rule_says_so),
         T(events_are_counted_within_their_window),
+        T(a_window_that_a_reload_makes_longer_still_ends),
+        T(a_window_that_a_reload_makes_shorter_keeps_what_is_in_it),
         T(an_event_known_to_be_over_need_not_wait_for_its_window),
         T(a_rule_is_about_the_subjects_it_names),
         T(a_silenced_alert_is_known_and_not_told),

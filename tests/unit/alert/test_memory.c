@@ -283,6 +283,16 @@ static void a_rule_that_a_reload_takes_away_leaves_no_row(void **state)
     assert_int_equal(save(ROWS) + rows(), 1);
 }
 
+static void what_comes_and_goes_while_nothing_can_be_written_leaves_nothing(void **state)
+{
+    (void)state;
+    for (belay_time now = 1; now < 100; now += 2) {
+        assert_string_equal(round_of("a", now * SECOND), "firing lag: a");
+        round_of("", (now + 1) * SECOND);
+    }
+    assert_int_equal(save(ROWS), 0);
+}
+
 static void what_is_over_in_silence_leaves_no_row(void **state)
 {
     (void)state;
@@ -370,6 +380,7 @@ int main(void)
         T(a_row_without_its_rule_and_one_that_makes_no_sense_go),
         T(every_row_that_is_cut_is_refused),
         T(a_rule_that_a_reload_takes_away_leaves_no_row),
+        T(what_comes_and_goes_while_nothing_can_be_written_leaves_nothing),
         T(what_is_over_in_silence_leaves_no_row),
         T(a_clock_that_was_set_back_keeps_nobody_waiting),
         T(without_memory_it_is_forgotten_and_its_row_stays_for_the_next_start),
