@@ -7,10 +7,12 @@ SEED     ?=
 CYCLES   ?= 50
 SECONDS_EACH ?= 60
 FUZZERS  ?=
+BUGS     ?=
+TIMES    ?= 10
 EXAMPLE  ?= examples/order-fulfilment
 DATA     ?= belay-data
 
-.PHONY: all check test sim fuzz crash bench run demo install deps clean help
+.PHONY: all check test sim planted fuzz crash bench run demo install deps clean help
 
 all:
 	@tools/install-deps build
@@ -23,6 +25,7 @@ help:
 #: make check           debug build, unit tests and style checks: about a minute
 #: make test            everything; what CI runs
 #: make sim             the simulation: SEEDS=2000, or one failing SEED=n again
+#: make planted         TIMES=10 of 2,000 seeds find each planted bug; BUGS="7 45" picks some
 #: make fuzz            each fuzzer for SECONDS_EACH=60; FUZZERS="json pack" picks some
 #: make crash           kill -9 on the real binary: CYCLES=50
 #: make bench           the figures, as ratios taken in one run
@@ -48,6 +51,12 @@ sim:
 	@tools/install-deps build
 	@tools/build release sim
 	@build/release/tests/sim/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+planted:
+	@tools/need tests/sim/planted.cmake "planted bug"
+	@tools/install-deps build
+	@tools/build planted sim
+	@tools/planted $(TIMES) $(BUGS)
 
 fuzz:
 	@tools/need tests/fuzz/CMakeLists.txt "fuzzer"

@@ -23,7 +23,7 @@ static void order_init(struct sim_world *w, uint32_t i)
     snprintf(o->id, sizeof o->id, "o%u", i);
     snprintf(key, sizeof key, "key-o%u", i);
     o->declined = sim_chance(w, 150);
-    o->unshippable = !o->declined && sim_chance(w, 200);
+    o->unshippable = !o->declined && sim_chance(w, w->kind == SIM_UNDOING ? 700 : 200);
     o->unbookable = sim_chance(w, 100);
     o->stuck = sim_chance(w, 100);
     o->unmailable = sim_chance(w, 100);
@@ -41,7 +41,7 @@ static void lane_init(struct sim_world *w, uint32_t i)
         snprintf(key, sizeof key, "key-%s-%u", lane->name, n);
         snprintf(body, sizeof body, "{\"lane\":\"%s\",\"n\":%u}", lane->name, n);
         wish_init(&lane->events[n].wish, "postEvent", key, body);
-        lane->events[n].bad = sim_chance(w, 100);
+        lane->events[n].bad = sim_chance(w, w->kind == SIM_LETTERS ? 300 : 100);
     }
 }
 

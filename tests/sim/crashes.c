@@ -343,7 +343,7 @@ void sim_crashes_init(struct sim_world *w)
         snprintf(w->saga_killer, sizeof w->saga_killer, sim_chance(w, 500) ? "/bookings/o%u" : "{\"order\":\"o%u\",\"amount\":",
                  (unsigned)sim_below(w, 4));
     w->power_fails = sim_chance(w, 700);
-    if (w->seed % 8 == 5)
+    if (w->kind == SIM_KILLING)
         snprintf(w->request_killer, sizeof w->request_killer, "{\"order\":\"q0\"}");
 }
 

@@ -227,6 +227,11 @@ static bool is_there(const struct sim_call *c, const struct sim_order *o)
     return strncmp(c->path, "/texts/", 7) == 0 ? o->texts > 0 : o->charged;
 }
 
+static bool is_backwards(const struct sim_call *c)
+{
+    return strcmp(c->method, "DELETE") == 0 || strstr(c->path, "/refund");
+}
+
 /* Decides what will become of the call. */
 static void plan(struct sim_world *w, struct sim_call *c, const struct subject *s)
 {
@@ -245,6 +250,8 @@ static void plan(struct sim_world *w, struct sim_call *c, const struct subject *
         set(c, BELAY_CLASS_PERMANENT, "HTTP:CLIENT_ERROR", 422);
     } else if (s->order && s->order->stuck && strncmp(c->path, "/bookings/", 10) == 0) {
         set(c, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503);
+    } else if (w->kind == SIM_UNDOING && !w->calm && is_backwards(c) && sim_chance(w, 700)) {
+        set(c, BELAY_CLASS_TRANSIENT, "HTTP:SERVER_ERROR", 503); /* until a person is asked */
     } else if (n < w->faults * 4 / 10) {
         bool silent = sim_chance(w, 500);
         set(c, silent ? BELAY_CLASS_UNKNOWN_OUTCOME : BELAY_CLASS_TRANSIENT,

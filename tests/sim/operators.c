@@ -169,7 +169,7 @@ void sim_operators_act(struct sim_world *w)
         sim_persons_act(w);
     } else if (n <= 4) {
         sim_seeks_act(w);
-    } else if (n >= 18) {
+    } else if (n >= (w->hoards ? 14 : 18)) {
         sim_replays_act(w);
     } else if (n <= 8) {
         sim_lanes_act(w);

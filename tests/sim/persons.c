@@ -88,7 +88,7 @@ static enum belay_saga_settle choose(struct sim_world *w, struct sim_order *o, c
         return BELAY_SAGA_SETTLE_DONE;
     if (book && o->unbookable && (w->calm || sim_chance(w, 300)))
         return BELAY_SAGA_SETTLE_SKIP;
-    if (p->backwards && !w->calm && sim_chance(w, 250))
+    if (p->backwards && !w->calm && sim_chance(w, w->kind == SIM_UNDOING ? 600 : 250))
         return BELAY_SAGA_SETTLE_SKIP;
     return !was_done(o, p) && sim_chance(w, 300) ? BELAY_SAGA_SETTLE_NOT_DONE : BELAY_SAGA_SETTLE_RETRY;
 }

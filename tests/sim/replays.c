@@ -23,7 +23,8 @@ static struct sim_replay *known(struct sim_world *w, uint32_t id)
     return k;
 }
 
-static void begin(struct sim_world *w)
+/* Its number; 0: there is none. */
+static uint32_t begin_one(struct sim_world *w)
 {
     static const char *const flows[] = { "handle", "pipe" };
     static const char *const errors[] = { "", "", "HTTP", "class:transient" };
@@ -42,11 +43,12 @@ static void begin(struct sim_world *w)
     if (!sim_may_fail(w, status) && status != BELAY_LIMIT)
         sim_violation(w, "REPLAY", "begin: %s", err.msg);
     if (status != BELAY_OK)
-        return;
+        return 0;
     known(w, id)->sure = false; /* the number of one that was lost, perhaps */
     known(w, id)->surely = 0;
     if (sim_chance(w, 300) && sim_make_sure(w))
         known(w, id)->sure = true;
+    return id;
 }
 
 static bool some_open(struct sim_world *w, struct belay_replay *ret)
@@ -78,8 +80,19 @@ static void change(struct sim_world *w, const struct belay_replay *r, bool end)
     k->surely = 0;
     if (running && !end)
         k->taken = taken;
-    if (sim_chance(w, 300) && sim_make_sure(w))
+    if (sim_chance(w, 600) && sim_make_sure(w))
         k->surely = end ? BELAY_REPLAY_CANCELLED : running ? BELAY_REPLAY_PAUSED : 0;
+}
+
+/* Some want to look at it first, before it takes anything. */
+static void begin(struct sim_world *w)
+{
+    struct belay_replay r;
+    struct belay_err err;
+    uint32_t id = begin_one(w);
+    if (id && w->life == SIM_ALIVE && sim_chance(w, 300) && belay_replay_get(broker_of(w), id, &r, &err) == BELAY_OK
+        && r.state == BELAY_REPLAY_RUNNING)
+        change(w, &r, false);
 }
 
 void sim_replays_act(struct sim_world *w)

@@ -22,10 +22,12 @@ bool sim_make_sure(struct sim_world *w)
     struct belay_err err;
     sim_settle(w);
     sim_settle(w);
-    return w->life == SIM_ALIVE && !sim_disk_stopped(w->disk)
-           && belay_engine_failed(w->engine, &err) == BELAY_OK
-           && belay_store_durable(belay_engine_store(w->engine))
-                  >= belay_store_position(belay_engine_store(w->engine));
+    bool sure = w->life == SIM_ALIVE && !sim_disk_stopped(w->disk)
+                && belay_engine_failed(w->engine, &err) == BELAY_OK
+                && belay_store_durable(belay_engine_store(w->engine))
+                       >= belay_store_position(belay_engine_store(w->engine));
+    w->dies_soon |= sure && sim_chance(w, 150);
+    return sure;
 }
 
 /* ---- seeks ---- */

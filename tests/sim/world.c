@@ -310,6 +310,17 @@ static void fill_or_empty_the_disk(struct sim_world *w)
     sim_disk_set_capacity(w->disk, fill ? stats.used_bytes + sim_below(w, BELAY_KIB(64)) : 0);
 }
 
+/* full: what comes back meanwhile finds no room, and nobody waits for it. */
+static void stop(struct sim_world *w, bool full)
+{
+    if (full)
+        sim_disk_set_capacity(w->disk, 1);
+    sim_trace(w, full ? "stop, at once, on a full disk" : "stop");
+    belay_engine_stop(w->engine);
+    w->life = SIM_STOPPING;
+    w->cut = full;
+}
+
 static void something_bad(struct sim_world *w)
 {
     uint64_t n = sim_below(w, 100);
@@ -324,13 +335,7 @@ static void something_bad(struct sim_world *w)
     } else if (n < 90) {
         set_the_clock(w);
     } else if (w->life == SIM_ALIVE) {
-        bool full = n >= 96; /* what comes back meanwhile finds no room */
-        if (full)
-            sim_disk_set_capacity(w->disk, 1);
-        sim_trace(w, full ? "stop, at once, on a full disk" : "stop");
-        belay_engine_stop(w->engine);
-        w->life = SIM_STOPPING;
-        w->cut = full;
+        stop(w, n >= 96);
     } else if (w->life == SIM_STOPPING) {
         sim_trace(w, "the drain is over");
         w->cut = true;
@@ -354,6 +359,20 @@ static void hurry_a_stop(struct sim_world *w)
         sim_violation(w, "stop", "its drain is over, and it goes on");
 }
 
+/* What somebody knows for sure is asked of rows after that, not of records. */
+static void die_behind_a_checkpoint(struct sim_world *w)
+{
+    w->dies_soon = false;
+    if (w->life != SIM_ALIVE || w->calm || sim_disk_stopped(w->disk))
+        return;
+    sim_trace(w, "a checkpoint, and the end");
+    belay_store_checkpoint_soon(belay_engine_store(w->engine));
+    sim_settle(w);
+    sim_settle(w);
+    if (w->life == SIM_ALIVE)
+        die(w, some_death(w));
+}
+
 static void tick(struct sim_world *w)
 {
     uint64_t n = sim_below(w, 1000);
@@ -361,6 +380,12 @@ static void tick(struct sim_world *w)
     w->ticks++;
     if (w->short_keys && w->life == SIM_ALIVE && !w->calm && sim_chance(w, 50))
         sim_keys_act(w);
+    if (w->kind == SIM_LETTERS && w->life == SIM_ALIVE && !w->calm && sim_chance(w, 20))
+        sim_operators_act(w);
+    if (w->kind == SIM_UNDOING && w->life == SIM_ALIVE && !w->calm && sim_chance(w, 20))
+        sim_persons_act(w);
+    if (w->kind == SIM_FULL_STOPS && w->life == SIM_ALIVE && !w->calm && !belay_list_empty(&w->calls) && sim_chance(w, 8))
+        stop(w, true);
     if (w->life == SIM_DEAD)
         start(w);
     else if (n < 250)
@@ -386,6 +411,8 @@ static void tick(struct sim_world *w)
     if (!done)
         pass_time(w);
     hurry_a_stop(w);
+    if (w->dies_soon)
+        die_behind_a_checkpoint(w);
     if (w->life != SIM_DEAD)
         look_for_end(w);
     sim_check_step(w);
@@ -416,7 +443,8 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
     w->segment_bytes = BELAY_KIB(64) << sim_below(w, 3);
     w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
     w->faults = (uint32_t)sim_below(w, 61);
-    w->hoards = sim_chance(w, 400);
+    w->kind = (enum sim_kind)(seed % SIM_KINDS);
+    w->hoards = sim_chance(w, 400) || w->kind == SIM_LETTERS;
     w->short_keys = sim_chance(w, 300);
     sim_crashes_init(w);
     sim_clients_init(w);

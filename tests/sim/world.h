@@ -262,10 +262,20 @@ struct sim_accused {
     uint64_t sequence;
 };
 
+/* Of some worlds, by their seeds: what is rare elsewhere happens all the time. */
+enum sim_kind {
+    SIM_FULL_STOPS = 1, /* stops on a full disk, with calls that come back */
+    SIM_LETTERS = 3,    /* letters that lie there, and people who replay them by jobs */
+    SIM_KILLING = 5,    /* a request that kills */
+    SIM_UNDOING = 7,    /* orders that are undone, with people who leave some of it as it is */
+    SIM_KINDS = 8
+};
+
 enum sim_life { SIM_DEAD, SIM_ALIVE, SIM_STOPPING };
 
 struct sim_world {
     uint64_t seed;
+    enum sim_kind kind;
     struct belay_random random;
     belay_time now;
     int64_t skew_us;           /* of the clock that the engine is told */
@@ -282,6 +292,7 @@ struct sim_world {
     int edition;
     uint32_t faults;           /* percent of what can go wrong */
     uint64_t ticks, crashes;
+    uint64_t records_checked;  /* applied when the invariants were asked last */
     uint64_t segment_bytes, journal_bytes_max;
     size_t overlay_bytes_max;
 
@@ -305,6 +316,7 @@ struct sim_world {
     bool hoards;               /* people let letters lie, and replay many at once */
     struct sim_limits limits;
     bool dying;                /* inside of a step: dead when it returns */
+    bool dies_soon;            /* behind a checkpoint, before anything else happens */
     uint64_t poison;           /* message of events that kills `pipe`; 0: none */
     bool poison_durable;
     uint64_t poison_deaths, pipe_replays, stumbles;
@@ -481,7 +493,7 @@ void sim_crashes_refused(struct sim_world *w, struct belay_str detail);
 void sim_crashes_saga_parked(struct sim_world *w, struct belay_str id, struct belay_str why);
 /* A person says something about it: then it may kill again. */
 void sim_crashes_word(struct sim_world *w, const char *id);
-/* Everything is durable that was done so far; false: the disk is about to end it. */
+/* Everything is durable that was done so far, and sometimes the process dies of it; false: the disk is about to end it. */
 bool sim_make_sure(struct sim_world *w);
 /* How often each event is in a topic, and where it is first at or behind `from`. */
 struct sim_count {
