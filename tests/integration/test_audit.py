@@ -13,7 +13,7 @@ def store(world):
 
 def send(world, count, prefix="a"):
     for i in range(count):
-        assert demo.place(world, f"{prefix}-{i}", i, time.monotonic() + 20)
+        assert demo.place(world, f"{prefix}-{i}", i, time.monotonic() + demo.PATIENCE)
 
 
 def balances(report):

@@ -48,7 +48,7 @@ class Senders:
         n = 0
         while not self.over:
             order_id = f"{prefix}-{n}"
-            if demo.place(world, order_id, n, time.monotonic() + 20):
+            if demo.place(world, order_id, n, time.monotonic() + demo.PATIENCE):
                 self.accepted.append(order_id)
             n += 1
 
@@ -120,7 +120,7 @@ def test_it_starts_paused_until_a_person_has_looked(world, backup, tmp_path):
         assert belay_json("status", data=there)["engine"]["held"].startswith("restored from a backup")
         assert belay("resume", "--reason", "seen", data=there)[0] == 0
         assert belay("resume", data=there)[0] == 1
-        assert demo.place(restored, "new", 1, time.monotonic() + 20)
+        assert demo.place(restored, "new", 1, time.monotonic() + demo.PATIENCE)
         assert until(lambda: demo.ask(restored.health, "GET", "/ready")[0] == 200)
         restored.kill()
         restored.start()
@@ -199,7 +199,7 @@ def begin_backup(world, folder, *more):
 
 def test_a_backup_is_cancelled_and_the_next_goes_into_the_same_folder(world, tmp_path):
     for i in range(30):
-        assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)
+        assert demo.place(world, f"o-{i}", i, time.monotonic() + demo.PATIENCE)
     folder = str(tmp_path / "backup")
     for by in ("ctrl-c", "route"):
         running = begin_backup(world, folder, "--data", store(world))
@@ -349,7 +349,7 @@ def test_a_second_ctrl_c_ends_the_backup_of_a_directory_whatever_its_disk_does(w
 
 def test_an_audit_does_not_wait_for_a_backup(world, tmp_path):
     for i in range(10):
-        assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)
+        assert demo.place(world, f"o-{i}", i, time.monotonic() + demo.PATIENCE)
     running = begin_backup(world, str(tmp_path / "backup"), "--data", store(world))
     assert belay_json("audit", data=store(world))["lost"] == 0
     assert running.poll() is None
@@ -374,7 +374,7 @@ def test_no_backup_goes_into_the_store_itself(world, tmp_path):
 
 def test_a_kill_during_a_backup_leaves_none_and_the_store_as_it_was(world, tmp_path):
     for i in range(30):
-        assert demo.place(world, f"o-{i}", i, time.monotonic() + 20)
+        assert demo.place(world, f"o-{i}", i, time.monotonic() + demo.PATIENCE)
     folder = str(tmp_path / "backup")
     running = subprocess.Popen([BELAY, "store", "backup", folder, "--data", store(world), "--rate", "200000"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -399,7 +399,7 @@ def test_a_kill_during_a_restore_is_refused_until_it_is_begun_again(world, backu
         shutil.rmtree(there, ignore_errors=True)
         running = subprocess.Popen([BELAY, "store", "restore", folder, there], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + demo.PATIENCE
         while not os.path.exists(os.path.join(there, "RESTORING")) and running.poll() is None:
             assert time.monotonic() < deadline
         time.sleep(delay)

@@ -195,8 +195,9 @@ def test_an_audit_of_a_flow_that_is_not_there_says_so(small):
 
 def test_how_long_the_oldest_of_a_paused_flow_waits_is_known_after_a_restart_too(small):
     belay("flow", "pause", "work", "--reason", "a test", data=small.data, check=True)
+    before = time.time()
     small.put("o-1", "a")
-    began = time.time()
+    after = time.time()
     small.kill()
     small.start()
 
@@ -204,7 +205,9 @@ def test_how_long_the_oldest_of_a_paused_flow_waits_is_known_after_a_restart_too
         subscriptions = belay_json("status", data=small.data)["subscriptions"]
         return next(s["oldest_ms"] for s in subscriptions if s["name"] == "work")
     until(lambda: oldest() > 0)
-    assert abs(oldest() - (time.time() - began) * 1000) < 2000
+    least = (time.time() - after) * 1000
+    told = oldest()
+    assert least - 1000 <= told <= (time.time() - before) * 1000 + 1000
 
 
 def test_a_backup_of_a_directory_keeps_the_rate_that_was_asked_for(small):
@@ -213,10 +216,8 @@ def test_a_backup_of_a_directory_keeps_the_rate_that_was_asked_for(small):
     small.stop()
     code, _, err = belay("store", "backup", small.data + "-none", "--rate", "0", data=small.data)
     assert code == 64 and "--rate" in err
-    began = time.time()
     belay("store", "backup", small.data + "-fast", data=small.data, check=True)
-    fast = time.time() - began
     size = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(small.data + "-fast") for f in fs)
     began = time.time()
     belay("store", "backup", small.data + "-slow", "--rate", str(int(size / 2)), data=small.data, check=True)
-    assert time.time() - began > fast + 0.5
+    assert time.time() - began > 1  # two seconds' worth, and a bucket that is full at first

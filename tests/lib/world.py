@@ -21,6 +21,7 @@ def _load_demo():
 demo = _load_demo()
 BIN = demo.BIN
 BELAY = os.path.join(BIN, "belay")
+PATIENCE = demo.PATIENCE
 
 
 def order(order_id, total=100.0, **more):
@@ -31,7 +32,7 @@ def order(order_id, total=100.0, **more):
 def belay(*args, data=None, check=False, stdin=None, env=None):
     """One command to its end: (exit code, standard output, standard error)."""
     extra = ["--data", data] if data else []
-    done = subprocess.run([BELAY, *args, *extra], capture_output=True, text=True, timeout=60, input=stdin, env=env)
+    done = subprocess.run([BELAY, *args, *extra], capture_output=True, text=True, timeout=PATIENCE, input=stdin, env=env)
     if check:
         assert done.returncode == 0, (args, done.returncode, done.stderr)
     return done.returncode, done.stdout, done.stderr
@@ -39,9 +40,6 @@ def belay(*args, data=None, check=False, stdin=None, env=None):
 
 def belay_json(*args, data=None):
     return json.loads(belay(*args, "--json", data=data, check=True)[1])
-
-
-PATIENCE = 120  # seconds: what a test waits for comes at once, but not on a machine where all others work too
 
 
 def until(condition, seconds=PATIENCE, every=0.05):
