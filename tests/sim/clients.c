@@ -41,7 +41,7 @@ static void lane_init(struct sim_world *w, uint32_t i)
         snprintf(key, sizeof key, "key-%s-%u", lane->name, n);
         snprintf(body, sizeof body, "{\"lane\":\"%s\",\"n\":%u}", lane->name, n);
         wish_init(&lane->events[n].wish, "postEvent", key, body);
-        lane->events[n].bad = sim_chance(w, w->kind == SIM_LETTERS ? 300 : 100);
+        lane->events[n].bad = sim_chance(w, w->kind == SIM_LETTERS || w->kind == SIM_DEATHLESS ? 300 : 100);
     }
 }
 

@@ -228,7 +228,7 @@ void __wrap_engine_flight_at_work(struct belay_engine *e, uint32_t sub, uint64_t
     __real_engine_flight_at_work(e, sub, sequence);
     if (sub == FLIGHT_REQUEST && (engine_is_uncounted(e) || e->crash_position))
         sim_violation(w, "POISON", "a request is begun before it is durable what the last process died of");
-    if (w->calm)
+    if (!sim_may_die(w))
         return;
     bool poison = kills(w, e, sub, sequence);
     w->poison_deaths += poison;
@@ -343,6 +343,10 @@ void sim_crashes_init(struct sim_world *w)
         snprintf(w->saga_killer, sizeof w->saga_killer, sim_chance(w, 500) ? "/bookings/o%u" : "{\"order\":\"o%u\",\"amount\":",
                  (unsigned)sim_below(w, 4));
     w->power_fails = sim_chance(w, 700);
+    if (w->kind == SIM_DEATHLESS) {
+        w->poison = 0;
+        w->killer[0] = w->saga_killer[0] = 0;
+    }
     if (w->kind == SIM_KILLING)
         snprintf(w->request_killer, sizeof w->request_killer, "{\"order\":\"q0\"}");
 }

@@ -194,7 +194,7 @@ static void take_actions(struct sim_world *w)
 {
     struct belay_action a;
     while (w->life != SIM_DEAD && belay_engine_action(w->engine, &a)) {
-        if (!w->calm && sim_chance(w, 1)) { /* between two effects of one step */
+        if (sim_may_die(w) && sim_chance(w, 1)) { /* between two effects of one step */
             die(w, some_death(w));
             return;
         }
@@ -252,7 +252,7 @@ static bool run_some_job(struct sim_world *w)
         enum belay_job_lane lane = (enum belay_job_lane)((from + i) % BELAY_JOB_LANES);
         if (!sim_jobs_can_run(&w->jobs, lane))
             continue;
-        if (!w->calm && sim_chance(w, 8))
+        if (sim_may_die(w) && sim_chance(w, 8))
             sim_disk_stop_after(w->disk, sim_below(w, 4)); /* the power goes while it writes */
         sim_trace(w, "job %d runs", (int)lane);
         sim_jobs_run(&w->jobs, lane);
@@ -323,10 +323,11 @@ static void stop(struct sim_world *w, bool full)
 
 static void something_bad(struct sim_world *w)
 {
-    uint64_t n = sim_below(w, 100);
+    enum { DEATHS = 55 };
+    uint64_t n = w->kind == SIM_DEATHLESS ? DEATHS + sim_below(w, 100 - DEATHS) : sim_below(w, 100);
     if (n < 40) {
         die(w, some_death(w));
-    } else if (n < 55) {
+    } else if (n < DEATHS) {
         w->sync_fault = true;
         sim_disk_fail_sync_after(w->disk, sim_below(w, 3));
         sim_trace(w, "a sync will fail");
@@ -363,7 +364,7 @@ static void hurry_a_stop(struct sim_world *w)
 static void die_behind_a_checkpoint(struct sim_world *w)
 {
     w->dies_soon = false;
-    if (w->life != SIM_ALIVE || w->calm || sim_disk_stopped(w->disk))
+    if (w->life != SIM_ALIVE || !sim_may_die(w) || sim_disk_stopped(w->disk))
         return;
     sim_trace(w, "a checkpoint, and the end");
     belay_store_checkpoint_soon(belay_engine_store(w->engine));
@@ -442,8 +443,8 @@ static void world_init(struct sim_world *w, uint64_t seed, bool print)
     w->overlay_bytes_max = sim_chance(w, 300) ? BELAY_MIB(4) : BELAY_KIB(256);
     w->segment_bytes = BELAY_KIB(64) << sim_below(w, 3);
     w->journal_bytes_max = w->segment_bytes * (sim_chance(w, 500) ? 4 : 400); /* archiving or not */
-    w->faults = (uint32_t)sim_below(w, 61);
     w->kind = (enum sim_kind)(seed % SIM_KINDS);
+    w->faults = w->kind == SIM_DEATHLESS ? 60 : (uint32_t)sim_below(w, 61);
     w->hoards = sim_chance(w, 400) || w->kind == SIM_LETTERS;
     w->short_keys = sim_chance(w, 300);
     sim_crashes_init(w);

@@ -265,6 +265,7 @@ struct sim_accused {
 /* Of some worlds, by their seeds: what is rare elsewhere happens all the time. */
 enum sim_kind {
     SIM_FULL_STOPS = 1, /* stops on a full disk, with calls that come back */
+    SIM_DEATHLESS = 2,  /* nothing dies, and partners fail: each attempt is one that was made */
     SIM_LETTERS = 3,    /* letters that lie there, and people who replay them by jobs */
     SIM_KILLING = 5,    /* a request that kills */
     SIM_UNDOING = 7,    /* orders that are undone, with people who leave some of it as it is */
@@ -357,6 +358,12 @@ static inline uint64_t sim_below(struct sim_world *w, uint64_t n)
 static inline belay_time sim_clock(const struct sim_world *w)
 {
     return w->now + w->skew_us;
+}
+
+/* Of its own accord. */
+static inline bool sim_may_die(const struct sim_world *w)
+{
+    return !w->calm && w->kind != SIM_DEATHLESS;
 }
 
 /* Of what somebody asks the engine: no room, or the disk is about to end it. */
