@@ -14,6 +14,7 @@
 #include "broker/cursor.h"
 #include "broker/head.h"
 #include "broker/held.h"
+#include "broker/unreadable.h"
 
 #define LOOK_EVERY 4096 /* rows between two looks whether it is to go on */
 #define OVER_MAX 16     /* rows of messages that waited, without a time: of what is done, or of what is lost */
@@ -72,7 +73,8 @@ static void look_at_over(struct audit *a, uint64_t sequence)
         a->over[a->over_count++] = sequence;
 }
 
-static void look_at_exception(struct audit *a, uint64_t sequence, const struct exception *x)
+/* inside: its message, where that lies in its row. */
+static void look_at_exception(struct audit *a, uint64_t sequence, const struct exception *x, struct belay_str inside)
 {
     uint32_t id = a->sub->id;
     struct lane_row row;
@@ -82,14 +84,19 @@ static void look_at_exception(struct audit *a, uint64_t sequence, const struct e
         a->sum.in_flight++;
     else
         ++*(waiting ? &a->sum.waiting : by_hand ? &a->sum.held : x->state == EXCEPTION_PARKED ? &a->sum.parked : &a->sum.dead);
+    if (exception_has_inside(x, INSIDE_MESSAGE) && unreadable_message(inside) == BELAY_CORRUPT)
+        find(a, sequence, "its message cannot be read");
     if (!cursor_covers(a->sub, sequence))
         find(a, sequence, "in two states: queued, and an exception as well");
     if (by_hand && !lane_by_hand(a->b, a->sub, x->lane))
         find(a, sequence, "it is held by hand, and nobody parked its lane");
     if (x->letter && !facts_get(a->b, id, sequence, &facts))
         find(a, sequence, "what is known of its letter cannot be read");
-    if (!waiting && !by_hand && !(x->letter && has(a, BELAY_TABLE_LETTER, key_letter(id, sequence, LETTER_MESSAGE))))
+    bool has_letter = x->letter && has(a, BELAY_TABLE_LETTER, key_letter(id, sequence, LETTER_MESSAGE));
+    if (!waiting && !by_hand && !has_letter)
         find(a, sequence, "it is dead, and its letter is not there");
+    if (waiting && x->letter && !has_letter)
+        find(a, sequence, "it is replayed, and the message of its letter is not there");
     if ((waiting || by_hand) && !x->letter && !exception_has_inside(x, INSIDE_MESSAGE) && sequence < a->first)
         find(a, sequence, "it waits, and its topic's log has forgotten it");
     if (x->state != EXCEPTION_DEAD && x->keyed && !x->loner
@@ -112,7 +119,7 @@ static void walk_exceptions(struct audit *a)
         else if (part == PART_META && over)
             look_at_over(a, sequence);
         else if (part == PART_META)
-            look_at_exception(a, sequence, &x);
+            look_at_exception(a, sequence, &x, inside);
         else if (part == PART_HISTORY && (!there || over) && key.n == 17 && belay_load_be32(key.bytes + 13) <= 1)
             find(a, sequence, "its failed attempts are there, and it is in no state");
     }
@@ -147,6 +154,8 @@ static void walk_letters(struct audit *a)
             find(a, sequence, "its letter is there, and it is in no state");
         else if (!x.letter)
             find(a, sequence, "a letter is there, and it is none");
+        else if (unreadable_message(value) == BELAY_CORRUPT)
+            find(a, sequence, "the message of its letter cannot be read");
     }
 }
 

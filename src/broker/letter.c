@@ -15,6 +15,7 @@
 #include "broker/outcome.h"
 #include "broker/record.h"
 #include "broker/subscription.h"
+#include "broker/unreadable.h"
 
 /* Somebody else was quicker, or there never was one. */
 static int no_letter(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct belay_err *err)
@@ -41,6 +42,12 @@ int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t
     return no_letter(b, sub, sequence, err);
 }
 
+static int is_damaged(const struct belay_subscription *sub, uint64_t sequence, struct belay_err *err)
+{
+    return belay_fail(err, BELAY_CORRUPT, "letter %llu of %.*s is damaged, in the store: belay audit says more; it can be "
+                      "discarded", (unsigned long long)sequence, BELAY_STR_ARG(sub->name));
+}
+
 int letter_find_whole(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
                       struct letter_facts *ret_facts, struct belay_err *err)
 {
@@ -49,9 +56,32 @@ int letter_find_whole(struct belay_broker *b, struct belay_subscription *sub, ui
     int status = letter_find(b, sub, sequence, ret_x, err);
     if (status == BELAY_OK
         && (!belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &message) || !facts_get(b, sub->id, sequence, ret_facts)))
-        status = belay_fail(err, BELAY_CORRUPT, "letter %llu of %.*s is damaged, in the store: belay audit says more; it can be "
-                            "discarded", (unsigned long long)sequence, BELAY_STR_ARG(sub->name));
+        status = is_damaged(sub, sequence, err);
     return status;
+}
+
+int letter_readable(struct belay_broker *b, uint32_t sub, uint64_t sequence)
+{
+    struct row_key key = key_letter(sub, sequence, LETTER_MESSAGE);
+    struct belay_str message;
+    if (!belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &message))
+        return BELAY_CORRUPT;
+    return unreadable_message(message);
+}
+
+/* One that goes on: nobody would ever see it again if it could not be read then. */
+static int find_readable(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
+                         struct belay_err *err)
+{
+    struct letter_facts facts;
+    int status = letter_find_whole(b, sub, sequence, ret_x, &facts, err);
+    if (status != BELAY_OK)
+        return status;
+    status = letter_readable(b, sub->id, sequence);
+    if (status == BELAY_CORRUPT)
+        return is_damaged(sub, sequence, err);
+    return status == BELAY_OK ? status : belay_fail(err, status, "letter %llu: %s", (unsigned long long)sequence,
+                                                    belay_status_text(status));
 }
 
 int belay_broker_letter_get(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
@@ -81,9 +111,8 @@ int belay_broker_letter_replay(struct belay_broker *b, struct belay_subscription
                                bool from_start, belay_time now, struct belay_err *err)
 {
     struct exception x;
-    struct letter_facts facts;
     broker_advance(b, now);
-    int status = letter_find_whole(b, sub, sequence, &x, &facts, err);
+    int status = find_readable(b, sub, sequence, &x, err);
     if (status != BELAY_OK)
         return status;
     pack_letter(b, sub, sequence);
@@ -135,9 +164,8 @@ int belay_broker_letter_resume(struct belay_broker *b, struct belay_subscription
                                struct belay_str progress, belay_time now, struct belay_err *err)
 {
     struct exception x;
-    struct letter_facts facts;
     broker_advance(b, now);
-    int status = letter_find_whole(b, sub, sequence, &x, &facts, err);
+    int status = find_readable(b, sub, sequence, &x, err);
     if (status != BELAY_OK)
         return status;
     pack_letter(b, sub, sequence);

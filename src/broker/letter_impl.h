@@ -77,6 +77,8 @@ int letter_find(struct belay_broker *b, struct belay_subscription *sub, uint64_t
  * *ret_facts: views of the state. Besides: BELAY_CORRUPT. */
 int letter_find_whole(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence, struct exception *ret_x,
                       struct letter_facts *ret_facts, struct belay_err *err) BELAY_MUST_CHECK;
+/* Its message can be read. Errors: BELAY_CORRUPT: never; BELAY_NOMEM: nobody knows. */
+int letter_readable(struct belay_broker *b, uint32_t sub, uint64_t sequence) BELAY_MUST_CHECK;
 
 /* What its last attempt failed of; false: it is not known. */
 bool exception_last_fault(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,

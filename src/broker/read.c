@@ -51,14 +51,10 @@ static void tell_lane(struct entry *e, struct belay_arena *arena)
 }
 
 /* Views of the message in encoded, headers in arena. */
-static int message_take(struct entry *e, struct belay_str encoded, struct belay_arena *arena)
+static int message_take(struct entry *e, struct belay_str encoded, struct belay_arena *arena, struct belay_err *err)
 {
-    struct belay_err err;
     e->encoded = encoded;
-    int status = belay_message_decode(encoded, arena, &e->d.message, &err);
-    if (status != BELAY_OK && status != BELAY_NOMEM)
-        stop_broken(e->d.sub, &err);
-    return status;
+    return belay_message_decode(encoded, arena, &e->d.message, err);
 }
 
 /* An attempt of it was recorded before a crash: what it achieved is in a row. */
@@ -77,6 +73,7 @@ static int admit(struct belay_broker *b, struct belay_subscription *sub, struct 
                  uint64_t sequence, struct belay_str encoded)
 {
     struct entry *e = entry_new(b, sub, sequence);
+    struct belay_err err;
     if (!e)
         return BELAY_NOMEM;
     sub->fresh++;
@@ -85,7 +82,9 @@ static int admit(struct belay_broker *b, struct belay_subscription *sub, struct 
     page_ref(page);
     e->d.attempt = 1;
     e->read_at = b->now;
-    int status = message_take(e, encoded, &page->fetch.arena);
+    int status = message_take(e, encoded, &page->fetch.arena, &err);
+    if (status != BELAY_OK && status != BELAY_NOMEM)
+        stop_broken(sub, &err);
     if (status == BELAY_OK && sub->started.count && ranges_contains(&sub->started, sequence))
         status = take_up(b, e, &page->fetch.arena);
     if (status == BELAY_OK) {
@@ -238,6 +237,16 @@ bool read_fresh(struct belay_broker *b, struct belay_subscription *sub)
 
 /* ---- exceptions ---- */
 
+/* What waits is out of the order: that one row of it is damaged holds up its lane, and nobody else. */
+static int pass_over(struct belay_broker *b, const struct belay_subscription *sub, uint64_t sequence, const char *what)
+{
+    if (belay_state_error(b->state, NULL) != BELAY_OK)
+        return BELAY_IO; /* nothing is damaged: nothing can be read */
+    unreadable_found(b, "%s message %llu of %.*s, which waits for its retry: it stays in the store and is not tried again", what,
+                     (unsigned long long)sequence, BELAY_STR_ARG(sub->name));
+    return BELAY_OK;
+}
+
 static int exception_progress(struct belay_broker *b, struct entry *e)
 {
     struct belay_str progress;
@@ -256,7 +265,12 @@ static int exception_progress(struct belay_broker *b, struct entry *e)
 static void loaded(struct belay_broker *b, struct entry *e, struct belay_str encoded)
 {
     struct belay_subscription *sub = e->d.sub;
-    int status = message_take(e, encoded, &e->page->fetch.arena);
+    struct belay_err err;
+    int status = message_take(e, encoded, &e->page->fetch.arena, &err);
+    if (status != BELAY_OK && status != BELAY_NOMEM && pass_over(b, sub, e->d.sequence, "the body of") == BELAY_OK) {
+        entry_drop(b, e); /* the reader is past it, and does not come back for it */
+        return;
+    }
     if (status == BELAY_OK)
         status = exception_progress(b, e);
     if (status == BELAY_OK) {
@@ -333,16 +347,6 @@ static int load_bytes(struct belay_broker *b, struct entry *e, struct belay_str 
         return BELAY_NOMEM;
     e->at_once = true;
     loaded(b, e, encoded);
-    return BELAY_OK;
-}
-
-/* What waits is out of the order: that one row of it is damaged holds up its lane, and nobody else. */
-static int pass_over(struct belay_broker *b, const struct belay_subscription *sub, uint64_t sequence, const char *what)
-{
-    if (belay_state_error(b->state, NULL) != BELAY_OK)
-        return BELAY_IO; /* nothing is damaged: nothing can be read */
-    unreadable_found(b, "%s message %llu of %.*s, which waits for its retry: it stays in the store and is not tried again", what,
-                     (unsigned long long)sequence, BELAY_STR_ARG(sub->name));
     return BELAY_OK;
 }
 

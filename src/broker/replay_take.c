@@ -105,7 +105,7 @@ static bool passes_edit_by(const struct bite *t, uint64_t sequence, const struct
 static bool wanted(struct bite *t, uint64_t sequence, const struct letter_facts *facts, const struct exception *x)
 {
     return exception_is_letter(x) && facts_fit(t->j, facts) && error_fits(t, sequence, x) && where_fits(t, sequence, x)
-           && !passes_edit_by(t, sequence, x);
+           && !passes_edit_by(t, sequence, x) && letter_readable(t->b, t->sub, sequence) != BELAY_CORRUPT;
 }
 
 /* ---- one after the other of a key ---- */

@@ -12,4 +12,7 @@
 /* What the row stands for, and what becomes of that: "a scheduled message ...: it stays where it is". Cut to fit. */
 void unreadable_found(struct belay_broker *b, const char *fmt, ...) BELAY_PRINTF(2, 3);
 
+/* Can the message be read? Errors: BELAY_CORRUPT: never, whatever the reason; BELAY_NOMEM: nobody knows. */
+int unreadable_message(struct belay_str encoded) BELAY_MUST_CHECK;
+
 #endif

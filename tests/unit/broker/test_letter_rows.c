@@ -331,6 +331,166 @@ static void a_replayed_letter_without_its_message_is_named_and_the_others_go_on(
     ack(w, take_one(w, publish(w, "b", "{}")));
 }
 
+struct named {
+    uint64_t sequence;
+    char what[200];
+};
+
+static void on_balance(void *arg, const struct belay_audit_balance *balance)
+{
+    (void)arg;
+    assert_int_equal(balance->lost, 0);
+}
+
+static void on_finding(void *arg, struct belay_str owner, uint64_t sequence, struct belay_str what)
+{
+    struct named *n = arg;
+    (void)owner;
+    n->sequence = sequence;
+    snprintf(n->what, sizeof n->what, "%.*s", BELAY_STR_ARG(what));
+}
+
+static void is_named_by_the_audit(struct world *w, const char *what)
+{
+    struct named named = { 0 };
+    struct belay_auditor to = { on_balance, on_finding, NULL, &named };
+    world_ok(w, belay_broker_audit(w->b, &to, &w->err));
+    assert_int_equal(named.sequence, 1);
+    if (!strstr(named.what, what))
+        fail_msg("'%s' does not say '%s'", named.what, what);
+}
+
+static void put_body(struct at *at, struct belay_str bytes)
+{
+    struct row_key key = key_of(at, ROW_MESSAGE);
+    world_ok(at->w, belay_state_reserve(at->w->b->state, bytes.n + 100, 1, &at->w->err));
+    belay_state_put(at->w->b->state, BELAY_TABLE_LETTER, row_key_str(&key), bytes);
+}
+
+/* The first waits, and was due; its body is in its letter's row, or in its own. */
+static void is_passed_over(struct world *w, const char *what)
+{
+    bool stopped;
+    ack(w, take_one(w, publish(w, "b", "{}")));
+    assert_null(take(w));
+    is_told(w, "body of message 1 of billing");
+    assert_state(w, 1, BELAY_MESSAGE_WAITING); /* it counts as what it is */
+    assert_int_equal(stats_of(w).waiting, 1);
+    assert_int_equal(belay_subscription_stopped_by(w->sub, &stopped).n, 0);
+    assert_true(belay_broker_wake_at(w->b) > w->now); /* nobody looks again and again */
+    ack(w, take_one(w, publish(w, "c", "{}")));
+    is_named_by_the_audit(w, what);
+}
+
+static void a_replayed_letter_whose_message_is_damaged_is_named_and_the_others_go_on(void **state)
+{
+    (void)state;
+    for (enum damage how = DAMAGE_GONE; how < DAMAGES; how++) {
+        struct world *w = world_new(false);
+        struct at at = { .w = w, .sequence = 1 };
+        declare(w, BELAY_STR("orders"), false);
+        subscribe(w, BELAY_STR("billing"), BELAY_STR("orders"));
+        publish(w, "a", "{}");
+        letter(w, take_one(w, 1), false);
+        w->sub->opt.concurrency = 0; /* it is replayed, and not yet read */
+        world_ok(w, belay_broker_letter_replay(w->b, w->sub, 1, false, w->now, &w->err));
+        assert_true(damage(&at, ROW_MESSAGE, how));
+        w->sub->opt.concurrency = 16;
+        is_passed_over(w, how == DAMAGE_GONE ? "message of its letter is not there" : "message of its letter cannot be read");
+        world_free(w);
+    }
+}
+
+static void a_message_that_waits_and_whose_body_is_damaged_is_named_and_the_others_go_on(void **state)
+{
+    struct world *w = *state;
+    struct at at = { .w = w, .sequence = 1 };
+    struct row_key key = key_of(&at, ROW_EXCEPTION);
+    struct belay_str row, body;
+    char bytes[INSIDE_BYTES_MAX + 1024];
+    publish(w, "a", "{}");
+    retry(w, take_one(w, 1), 10);
+    assert_true(belay_state_get(w->b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &row) && row.n <= sizeof bytes);
+    body = exception_inside(w->b, w->sub->id, 1, INSIDE_MESSAGE);
+    assert_true(body.p > row.p && body.p < row.p + row.n);
+    memcpy(bytes, row.p, row.n);
+    bytes[body.p - row.p] += 64; /* the version of its encoding */
+    world_ok(w, belay_state_reserve(w->b->state, sizeof bytes, 1, &w->err));
+    belay_state_put(w->b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), belay_str(bytes, row.n));
+    pass_ms(w, 20);
+    is_passed_over(w, "its message cannot be read");
+}
+
+/* Once its row is mended (here by the test) the next process takes it. */
+static void what_was_passed_over_is_there_when_it_can_be_read_again(void **state)
+{
+    struct world *w = *state;
+    struct at at = { .w = w, .sequence = 1 };
+    struct row_key key = key_of(&at, ROW_MESSAGE);
+    struct belay_str whole;
+    char bytes[512];
+    publish(w, "a", "{}");
+    letter(w, take_one(w, 1), false);
+    world_ok(w, belay_broker_letter_replay(w->b, w->sub, 1, false, w->now, &w->err));
+    assert_true(belay_state_get(w->b->state, BELAY_TABLE_LETTER, row_key_str(&key), &whole) && whole.n <= sizeof bytes);
+    memcpy(bytes, whole.p, whole.n);
+    whole.p = bytes;
+    assert_true(damage(&at, ROW_MESSAGE, DAMAGE_CUT));
+    is_passed_over(w, "cannot be read");
+    put_body(&at, whole);
+    checkpoint(w);
+    world_reopen(w, SIM_KILL);
+    ack(w, take_one(w, 1));
+    world_settle(w);
+}
+
+static void a_letter_whose_message_is_damaged_is_not_replayed_and_can_be_discarded(void **state)
+{
+    static int (*const deeds_refused[])(const struct at *) = { do_replay, do_replay_anew, do_resume };
+    struct at at = three_letters();
+    (void)state;
+    at.sequence = 8;
+    assert_true(damage(&at, ROW_MESSAGE, DAMAGE_CUT));
+    for (size_t i = 0; i < sizeof deeds_refused / sizeof deeds_refused[0]; i++) {
+        assert_int_equal(deeds_refused[i](&at), BELAY_CORRUPT);
+        assert_non_null(strstr(at.w->err.msg, "it can be discarded"));
+        assert_state(at.w, 8, BELAY_MESSAGE_DEAD);
+    }
+    assert_ok(do_edit(&at)); /* whoever knows what it was may write it anew */
+    assert_ok(do_replay(&at));
+    ack(at.w, take_one(at.w, 8));
+    at.sequence = 9;
+    assert_true(damage(&at, ROW_MESSAGE, DAMAGE_VERSION));
+    assert_int_equal(do_replay(&at), BELAY_CORRUPT);
+    assert_ok(do_discard(&at));
+    world_free(at.w);
+}
+
+static void a_job_passes_by_what_it_cannot_read_counts_it_and_ends(void **state)
+{
+    const struct belay_replay_opt all = { .who = WHO };
+    struct at at = three_letters();
+    struct world *w = at.w;
+    struct belay_replay job;
+    uint32_t id;
+    (void)state;
+    at.sequence = 8;
+    assert_true(damage(&at, ROW_MESSAGE, DAMAGE_CUT));
+    world_ok(w, belay_replay_start(w->b, &all, w->now, &id, &w->err));
+    for (int i = 0; i < 40; i++) {
+        pass_ms(w, 10);
+        struct belay_delivery *d = take(w);
+        if (d)
+            ack(w, d);
+    }
+    assert_ok(belay_replay_get(w->b, id, &job, &w->err));
+    assert_int_equal(job.state, BELAY_REPLAY_DONE);
+    assert_int_equal(job.skipped, 1);
+    assert_int_equal(job.done, 2);
+    assert_state(w, 8, BELAY_MESSAGE_DEAD);
+    world_free(w);
+}
+
 static void a_group_whose_row_could_not_be_read_counts_anew(void **state)
 {
     struct at at = three_letters();
@@ -364,36 +524,19 @@ static void what_a_key_holds_and_cannot_be_read_is_named_when_its_turn_comes(voi
     world_free(at.w);
 }
 
-struct named {
-    uint64_t sequence;
-    char what[200];
-};
-
-static void on_balance(void *arg, const struct belay_audit_balance *balance)
-{
-    (void)arg;
-    assert_int_equal(balance->lost, 0);
-}
-
-static void on_finding(void *arg, struct belay_str owner, uint64_t sequence, struct belay_str what)
-{
-    struct named *n = arg;
-    (void)owner;
-    n->sequence = sequence;
-    snprintf(n->what, sizeof n->what, "%.*s", BELAY_STR_ARG(what));
-}
-
 static void the_audit_names_a_letter_that_cannot_be_read(void **state)
 {
-    struct at at = three_letters();
+    static const struct {
+        enum row row;
+        const char *what;
+    } rows[] = { { ROW_FACTS, "known of its letter cannot be read" }, { ROW_MESSAGE, "message of its letter cannot be read" } };
     (void)state;
-    assert_true(damage(&at, ROW_FACTS, DAMAGE_CUT));
-    struct named named = { 0 };
-    struct belay_auditor to = { on_balance, on_finding, NULL, &named };
-    world_ok(at.w, belay_broker_audit(at.w->b, &to, &at.w->err));
-    assert_int_equal(named.sequence, 1);
-    assert_non_null(strstr(named.what, "cannot be read"));
-    world_free(at.w);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct at at = three_letters();
+        assert_true(damage(&at, rows[i].row, DAMAGE_CUT));
+        is_named_by_the_audit(at.w, rows[i].what);
+        world_free(at.w);
+    }
 }
 
 int main(void)
@@ -402,6 +545,11 @@ int main(void)
         cmocka_unit_test(whatever_is_done_to_a_letter_with_a_bad_row_is_told_and_lived_with),
         WORLD_TEST(a_message_that_waits_and_cannot_be_read_is_named_and_the_others_go_on),
         WORLD_TEST(a_replayed_letter_without_its_message_is_named_and_the_others_go_on),
+        cmocka_unit_test(a_replayed_letter_whose_message_is_damaged_is_named_and_the_others_go_on),
+        WORLD_TEST(a_message_that_waits_and_whose_body_is_damaged_is_named_and_the_others_go_on),
+        WORLD_TEST(what_was_passed_over_is_there_when_it_can_be_read_again),
+        cmocka_unit_test(a_letter_whose_message_is_damaged_is_not_replayed_and_can_be_discarded),
+        cmocka_unit_test(a_job_passes_by_what_it_cannot_read_counts_it_and_ends),
         cmocka_unit_test(a_group_whose_row_could_not_be_read_counts_anew),
         cmocka_unit_test(what_a_key_holds_and_cannot_be_read_is_named_when_its_turn_comes),
         cmocka_unit_test(the_audit_names_a_letter_that_cannot_be_read),
