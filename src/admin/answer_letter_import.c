@@ -54,6 +54,7 @@ void letter_show_exactly(struct belay_json_out *o, const struct belay_letter *l,
     if (l->progress.n) {
         show_hex(o, "progress", l->progress, arena);
         show_hash(o, "definition", l->definition);
+        show_hash(o, "made_of", l->made_of);
     }
     if (!is_shown_exactly(l->message.body, arena))
         show_hex(o, "body_hex", l->message.body, arena);
@@ -213,12 +214,13 @@ static int read_history(struct question *q, const belay_json *letter, struct bel
     return status;
 }
 
-static int read_definition(struct question *q, const belay_json *letter, struct belay_letter *l)
+/* As belay_hash128_hex writes it: the high half first. Absent: *ret stays. */
+static int read_hash(struct question *q, const belay_json *letter, const char *name, struct belay_hash128 *ret)
 {
     struct belay_str bytes = BELAY_STR_NONE;
-    int status = read_hex(q, letter, "definition", &bytes);
-    if (status == BELAY_OK && bytes.n == 16) /* as belay_hash128_hex writes it: the high half first */
-        l->definition = (struct belay_hash128){ belay_load_be64(bytes.p), belay_load_be64(bytes.p + 8) };
+    int status = read_hex(q, letter, name, &bytes);
+    if (status == BELAY_OK && bytes.n == 16)
+        *ret = (struct belay_hash128){ belay_load_be64(bytes.p), belay_load_be64(bytes.p + 8) };
     return status;
 }
 
@@ -235,7 +237,9 @@ static int read_letter(struct question *q, const belay_json *letter, struct bela
         status = read_history(q, letter, l);
     if (status == BELAY_OK)
         status = read_hex(q, letter, "progress", &l->progress);
-    return status == BELAY_OK ? read_definition(q, letter, l) : status;
+    if (status == BELAY_OK)
+        status = read_hash(q, letter, "definition", &l->definition);
+    return status == BELAY_OK ? read_hash(q, letter, "made_of", &l->made_of) : status;
 }
 
 /* ---- importing ---- */

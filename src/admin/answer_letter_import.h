@@ -6,8 +6,8 @@
 #include "admin/question.h"
 #include "broker/letter.h"
 
-/* What an import needs beside what a person reads: "progress", "definition", and "body_hex" where the body as it is shown is not
- * the body byte for byte. */
+/* What an import needs beside what a person reads: "progress", its "definition" and which message it was "made_of" (a hash),
+ * and "body_hex" where the body as it is shown is not the body byte for byte. */
 void letter_show_exactly(struct belay_json_out *o, const struct belay_letter *l, struct belay_arena *arena);
 
 #endif

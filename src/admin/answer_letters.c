@@ -231,9 +231,9 @@ static int refuse_unseen(struct question *q, struct belay_broker *b, struct bela
 {
     if (question_member(q, "from_start") || !belay_broker_letter_unseen(b, sub, l->sequence))
         return BELAY_OK;
-    return belay_fail(&q->err, BELAY_CONFLICT, "it was edited, and at its failed step the flow goes on with what it had made of "
-                      "the message before: belay dlq replay %.*s %llu --from-start begins anew with the edited one, --from-step "
-                      "goes on without it", BELAY_STR_ARG(belay_subscription_name(sub)), (unsigned long long)l->sequence);
+    return belay_fail(&q->err, BELAY_CONFLICT, "at its failed step the flow goes on with what it had made of another message, from "
+                      "before an edit of it: belay dlq replay %.*s %llu --from-start begins anew with the one it has now, "
+                      "--from-step goes on with that other one", BELAY_STR_ARG(belay_subscription_name(sub)), (unsigned long long)l->sequence);
 }
 
 static int refuse_to_go_on(struct question *q, struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)

@@ -33,7 +33,8 @@ int belay_broker_progress(struct belay_broker *b, struct belay_delivery *d, stru
     struct belay_buf *r = record_begin(b);
     belay_pack_varint(r, d->sub->id);
     belay_pack_varint(r, d->sequence);
-    progress_pack(r, definition, d->first_attempt_at, progress);
+    const struct progress p = head_progress(e, definition, progress);
+    progress_pack(r, &p);
     struct cost cost = { r->n + 2048 + BELAY_KEY_BYTES_MAX + INSIDE_BYTES_MAX, 6 };
     status = record_commit(b, RECORD_PROGRESS, cost, true, err);
     if (status == BELAY_OK) {
@@ -49,7 +50,7 @@ int apply_progress(struct belay_broker *b, struct belay_unpack *u)
     uint64_t sequence = belay_unpack_varint(u);
     struct belay_str packed = belay_unpack_str(u);
     struct exception x;
-    if (!sub || !belay_unpack_ok(u) || packed.n < PROGRESS_PREFIX_BYTES)
+    if (!sub || !belay_unpack_ok(u) || !progress_is_sound(packed))
         return BELAY_CORRUPT;
     if (ranges_reserve(&sub->started, 2) != BELAY_OK)
         return BELAY_NOMEM;

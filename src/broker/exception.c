@@ -329,34 +329,41 @@ void exception_put_progress(struct belay_broker *b, struct belay_subscription *s
         progress_put(b, sub->id, sequence, BELAY_STR_NONE);
 }
 
-void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay_time first_attempt_at,
-                   struct belay_str progress)
+void progress_pack(struct belay_buf *out, const struct progress *p)
 {
-    belay_pack_varint(out, PROGRESS_PREFIX_BYTES + progress.n);
-    belay_pack_u8(out, ROW_VERSION);
-    pack_hash(out, definition);
-    belay_pack_u64(out, (uint64_t)first_attempt_at);
-    belay_buf_put_str(out, progress);
+    belay_pack_varint(out, PROGRESS_PREFIX_BYTES + p->bytes.n);
+    belay_pack_u8(out, PROGRESS_VERSION);
+    pack_hash(out, p->definition);
+    pack_hash(out, p->made_of);
+    belay_pack_u64(out, (uint64_t)p->first_attempt_at);
+    belay_buf_put_str(out, p->bytes);
 }
 
-bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool exception,
-                  struct belay_hash128 *ret_definition, belay_time *ret_first_attempt_at,
-                  struct belay_str *ret_progress)
+bool progress_is_sound(struct belay_str packed)
+{
+    return packed.n >= PROGRESS_PREFIX_BYTES && packed.p[0] == PROGRESS_VERSION;
+}
+
+bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool exception, struct progress *ret)
 {
     struct row_key key = key_exception(sub, sequence, PART_PROGRESS);
     struct belay_str value = exception ? exception_inside(b, sub, sequence, INSIDE_PROGRESS) : BELAY_STR_NONE;
     if (!value.p && !belay_state_get(b->state, BELAY_TABLE_EXCEPTION, row_key_str(&key), &value))
         return false;
-    struct belay_unpack u = belay_unpack_init(value);
-    bool known = belay_unpack_u8(&u) == ROW_VERSION;
-    struct belay_hash128 definition = unpack_hash(&u);
-    belay_time first = (belay_time)belay_unpack_u64(&u);
-    if (!known || !belay_unpack_ok(&u))
+    if (!progress_is_sound(value))
         return false;
-    *ret_definition = definition;
-    *ret_first_attempt_at = first;
-    *ret_progress = belay_str_sub(value, PROGRESS_PREFIX_BYTES, value.n);
+    struct belay_unpack u = belay_unpack_init(belay_str(value.p + 1, PROGRESS_PREFIX_BYTES - 1));
+    *ret = (struct progress){ .definition = unpack_hash(&u) };
+    ret->made_of = unpack_hash(&u);
+    ret->first_attempt_at = (belay_time)belay_unpack_u64(&u);
+    ret->bytes = belay_str_sub(value, PROGRESS_PREFIX_BYTES, value.n);
+    BELAY_ASSERT(belay_unpack_done(&u));
     return true;
+}
+
+bool progress_carries(const struct belay_broker *b, struct belay_str progress)
+{
+    return b->carries && b->carries(progress);
 }
 
 bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x)

@@ -72,14 +72,22 @@ enum progress_now { PROGRESS_NEW, PROGRESS_SAME, PROGRESS_NONE, PROGRESS_GONE };
 /* exception_put, with its progress: inside where it fits. packed: of a new one. */
 void exception_put_progress(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                             struct exception *x, enum progress_now now, struct belay_str packed);
-#define PROGRESS_PREFIX_BYTES 25 /* version, definition, first attempt */
-/* As a string of a record: definition | first_attempt_at | progress. */
-void progress_pack(struct belay_buf *out, struct belay_hash128 definition, belay_time first_attempt_at,
-                   struct belay_str progress);
-/* False: there is none. Views of the state. */
-bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool exception,
-                  struct belay_hash128 *ret_definition, belay_time *ret_first_attempt_at,
-                  struct belay_str *ret_progress);
+#define PROGRESS_VERSION 2
+#define PROGRESS_PREFIX_BYTES 41 /* version, definition, message, first attempt */
+struct progress {
+    struct belay_hash128 definition;
+    struct belay_hash128 made_of; /* content of the message its run began from (belay_message_content_hash) */
+    belay_time first_attempt_at;
+    struct belay_str bytes;
+};
+/* As a string of a record: the row of it. */
+void progress_pack(struct belay_buf *out, const struct progress *p);
+/* Is it what progress_pack wrote, without its length? */
+bool progress_is_sound(struct belay_str packed);
+/* False: there is none. bytes: a view of the state. */
+bool progress_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, bool exception, struct progress *ret);
+/* Would a run that begins with it go on with what was made of the message of made_of, whatever the message is by now? */
+bool progress_carries(const struct belay_broker *b, struct belay_str progress);
 /* May the exception need its topic's log? */
 bool exception_pins(struct belay_broker *b, const struct belay_subscription *sub, const struct exception *x);
 /* Bytes that removing or moving an exception may put (its lane's next head). */

@@ -93,28 +93,38 @@ void became_exception(struct entry *e)
 
 /* ---- progress and failure ---- */
 
-void head_pack_first_progress(struct belay_buf *r, struct belay_hash128 definition, belay_time first_attempt_at,
-                              struct belay_str progress)
+void head_pack_first_progress(struct belay_buf *r, const struct progress *p)
 {
-    belay_pack_u8(r, progress.n ? PROGRESS_NEW : PROGRESS_NONE);
-    if (progress.n)
-        progress_pack(r, definition, first_attempt_at, progress);
+    belay_pack_u8(r, p->bytes.n ? PROGRESS_NEW : PROGRESS_NONE);
+    if (p->bytes.n)
+        progress_pack(r, p);
+}
+
+struct progress head_progress(const struct entry *e, struct belay_hash128 definition, struct belay_str progress)
+{
+    struct progress p = { .definition = definition, .made_of = e->made_of, .first_attempt_at = e->d.first_attempt_at,
+                          .bytes = progress };
+    if (!e->goes_on) {
+        bool whole = belay_message_content_hash(e->encoded, &p.made_of);
+        BELAY_ASSERT(whole); /* it was decoded when it came in */
+    }
+    return p;
 }
 
 void head_pack_progress(struct belay_broker *b, struct belay_buf *r, struct entry *e, struct belay_hash128 definition,
                         struct belay_str progress)
 {
-    struct belay_hash128 old_definition;
-    belay_time old_first;
-    struct belay_str old;
-    bool same = e->progress && progress_get(b, e->d.sub->id, e->d.sequence, e->exception, &old_definition, &old_first, &old)
-                && belay_str_eq(old, progress) && belay_hash128_eq(old_definition, definition);
+    const struct progress now = progress.n ? head_progress(e, definition, progress) : (struct progress){ .definition = definition };
+    struct progress old;
+    bool same = e->progress && progress_get(b, e->d.sub->id, e->d.sequence, e->exception, &old)
+                && belay_str_eq(old.bytes, progress) && belay_hash128_eq(old.definition, definition)
+                && (!progress.n || belay_hash128_eq(old.made_of, now.made_of));
     if (same)
         belay_pack_u8(r, PROGRESS_SAME);
     else if (e->progress && !progress.n)
         belay_pack_u8(r, PROGRESS_GONE);
     else
-        head_pack_first_progress(r, definition, e->d.first_attempt_at, progress);
+        head_pack_first_progress(r, &now);
 }
 
 struct told_progress head_unpack_progress(struct belay_unpack *u)

@@ -44,8 +44,10 @@ void head_enter(struct head *h);
 void head_pack_progress(struct belay_broker *b, struct belay_buf *r, struct entry *e, struct belay_hash128 definition,
                         struct belay_str progress);
 /* The same of a message that has none yet. */
-void head_pack_first_progress(struct belay_buf *r, struct belay_hash128 definition, belay_time first_attempt_at,
-                              struct belay_str progress);
+void head_pack_first_progress(struct belay_buf *r, const struct progress *p);
+/* What the run of a message in flight achieved, and the content of the message it began from: the one it has, but where it
+ * goes on with what an earlier run had made of another. */
+struct progress head_progress(const struct entry *e, struct belay_hash128 definition, struct belay_str progress);
 struct told_progress {
     enum progress_now now;
     struct belay_str packed; /* of a new one: a view of the record */

@@ -300,13 +300,16 @@ void lane_promote(struct belay_broker *b, struct belay_subscription *sub, struct
                   struct lane_row *row, uint64_t sequence, belay_time now)
 {
     struct exception x = { .keyed = true, .lane = lane, .key = row->key };
-    struct belay_str progress;
+    struct progress p;
     BELAY_ASSERT(sequence);
     row->head = sequence;
     row->head_since = now;
     lane_row_put(b, sub->id, lane, row);
-    if (row->kept)
-        x.begun = x.progress = progress_get(b, sub->id, sequence, false, &x.definition, &x.first_attempt_at, &progress);
+    if (row->kept && progress_get(b, sub->id, sequence, false, &p)) {
+        x.begun = x.progress = true;
+        x.definition = p.definition;
+        x.first_attempt_at = p.first_attempt_at;
+    }
     exception_wait(b, sub, sequence, &x, now);
     exception_put(b, sub, sequence, &x);
 }

@@ -78,7 +78,7 @@ bool lanes_hold(struct belay_broker *b, struct belay_subscription *sub)
  * was being parked by hand: that it was begun is kept in its progress row. */
 static void keep_attempt(struct belay_broker *b, struct belay_subscription *sub, struct lane_row *row, uint64_t sequence)
 {
-    static const char nothing[PROGRESS_PREFIX_BYTES] = { ROW_VERSION };
+    static const char nothing[PROGRESS_PREFIX_BYTES] = { PROGRESS_VERSION };
     struct row_key key = key_exception(sub->id, sequence, PART_PROGRESS);
     struct belay_str value;
     if (!sub->started.count || !ranges_contains(&sub->started, sequence))

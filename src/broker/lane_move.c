@@ -33,11 +33,9 @@ struct bite {
 static bool add(void *arg, uint64_t sequence)
 {
     struct bite *bite = arg;
-    struct belay_hash128 definition;
-    belay_time first;
-    struct belay_str progress;
+    struct progress progress;
     if (bite->count == bite->count_max || (bite->sub->suspect_count && suspect_find(bite->sub, sequence))
-        || (bite->kept && progress_get(bite->b, bite->sub->id, sequence, false, &definition, &first, &progress)))
+        || (bite->kept && progress_get(bite->b, bite->sub->id, sequence, false, &progress)))
         return false;
     bite->sequences[bite->count++] = sequence;
     return true;

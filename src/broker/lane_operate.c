@@ -287,9 +287,9 @@ int belay_broker_lane_retry(struct belay_broker *b, struct belay_subscription *s
         return belay_fail(err, BELAY_CONFLICT, "the key '%.*s' is parked by hand (%.*s): release it first",
                           BELAY_STR_ARG(key), row.reason.n, row.reason.bytes);
     if (x.state == EXCEPTION_PARKED && letter_unseen(b, sub->id, row.head, &x))
-        return belay_fail(err, BELAY_CONFLICT, "message %llu of the key '%.*s' was edited, and at its failed step the flow goes on "
-                          "with what it had made of it before: belay dlq replay %.*s %llu --from-start", (unsigned long long)row.head,
-                          BELAY_STR_ARG(key), BELAY_STR_ARG(sub->name), (unsigned long long)row.head);
+        return belay_fail(err, BELAY_CONFLICT, "message %llu of the key '%.*s' is not the one that its run began from, and at its "
+                          "failed step the flow goes on with what it had made of that one: belay dlq replay %.*s %llu --from-start",
+                          (unsigned long long)row.head, BELAY_STR_ARG(key), BELAY_STR_ARG(sub->name), (unsigned long long)row.head);
     if (x.state == EXCEPTION_PARKED)
         return belay_broker_letter_replay(b, sub, row.head, false, now, err);
     lane_pack(b, sub, key);

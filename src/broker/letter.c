@@ -169,7 +169,13 @@ int belay_broker_letter_resume(struct belay_broker *b, struct belay_subscription
     if (status != BELAY_OK)
         return status;
     pack_letter(b, sub, sequence);
-    progress_pack(&b->record, x.definition, 0, progress);
+    struct progress p = { 0 };
+    if (x.progress)
+        (void)progress_get(b, sub->id, sequence, true, &p); /* a person's word makes nothing of the message: made_of stays */
+    p.definition = x.definition;
+    p.first_attempt_at = 0;
+    p.bytes = progress;
+    progress_pack(&b->record, &p);
     struct cost cost = EXCEPTION_COST;
     cost.state_bytes += b->record.n;
     status = record_commit(b, RECORD_RESUME, cost, true, err);
@@ -185,7 +191,7 @@ int apply_resume(struct belay_broker *b, struct belay_unpack *u)
     belay_time now = belay_unpack_svarint(u);
     struct belay_str packed = belay_unpack_str(u);
     struct exception x;
-    if (!sub || !belay_unpack_ok(u) || packed.n < PROGRESS_PREFIX_BYTES || !exception_get(b, sub->id, sequence, &x)
+    if (!sub || !belay_unpack_ok(u) || !progress_is_sound(packed) || !exception_get(b, sub->id, sequence, &x)
         || !exception_is_letter(&x))
         return BELAY_CORRUPT;
     letter_replayed(b, sub, sequence, &x, false, 0, now);

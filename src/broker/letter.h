@@ -28,6 +28,7 @@ struct belay_letter {
     struct belay_str index_key;  /* what it is found by: lane_key, else the message's key */
     struct belay_hash128 payload_hash;
     struct belay_str progress;
+    struct belay_hash128 made_of;/* of progress: content of the message its run began from; zero: nobody knows */
     struct belay_hash128 definition;
 };
 
@@ -61,7 +62,7 @@ enum belay_letter_found belay_broker_letter_find(struct belay_broker *b, const s
                                                  struct belay_letter *ret_letter);
 
 /* A letter that is told (subscription, topic, message, lane_key, first_attempt_at, attempts, history of 1 to
- * BELAY_LETTER_ATTEMPTS_MAX, progress, definition) is one of sub from now on: a dead one, created now, under a new sequence of
+ * BELAY_LETTER_ATTEMPTS_MAX, progress, made_of, definition) is one of sub from now on: a dead one, created now, under a new sequence of
  * its topic; other subscriptions discard that message.  Who wants it once only keeps that in mind (idempotency, same commit).
  * Errors: BELAY_INVALID, BELAY_LIMIT, BELAY_CONFLICT (sub reads another topic), BELAY_BUSY, BELAY_NOSPACE, BELAY_NOMEM. */
 int belay_broker_letter_import(struct belay_broker *b, struct belay_subscription *sub, const struct belay_letter *l, belay_time now,
@@ -116,8 +117,8 @@ int belay_broker_letter_edit(struct belay_broker *b, struct belay_subscription *
 int belay_broker_letter_original(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence,
                                  struct belay_arena *arena, struct belay_message *ret_message,
                                  struct belay_err *err) BELAY_MUST_CHECK;
-/* Was its message edited, and would its flow, going on at its failed step, never see that: because it goes on with what it
- * had made of the message before? */
+/* Is its message another one than its run began from, and would its flow, going on at its failed step, never see that:
+ * because it goes on with what it had made of that one? */
 bool belay_broker_letter_unseen(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence);
 /* Who can tell whether a run that begins with this progress goes on with what was made of the message before, whatever the
  * message says by now. Until it is set none does. */

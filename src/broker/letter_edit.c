@@ -104,17 +104,14 @@ int apply_edit(struct belay_broker *b, struct belay_unpack *u)
 
 bool letter_unseen(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x)
 {
-    struct row_key now = key_letter(sub, sequence, LETTER_MESSAGE), before = key_letter(sub, sequence, LETTER_ORIGINAL);
-    struct belay_str message, original, progress;
-    struct belay_hash128 definition;
-    struct letter_facts f;
-    belay_time first;
-    if (!b->carries || !x->progress || !facts_get(b, sub, sequence, &f) || !f.edits)
+    struct row_key key = key_letter(sub, sequence, LETTER_MESSAGE);
+    struct belay_hash128 content;
+    struct belay_str message;
+    struct progress p;
+    if (!x->progress || !progress_get(b, sub, sequence, true, &p) || !progress_carries(b, p.bytes))
         return false;
-    if (belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&now), &message)
-        && belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&before), &original) && belay_str_eq(message, original))
-        return false; /* it was put back */
-    return progress_get(b, sub, sequence, true, &definition, &first, &progress) && b->carries(progress);
+    return belay_state_get(b->state, BELAY_TABLE_LETTER, row_key_str(&key), &message)
+           && belay_message_content_hash(message, &content) && !belay_hash128_eq(content, p.made_of);
 }
 
 bool belay_broker_letter_unseen(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence)

@@ -19,7 +19,7 @@
 struct letter_facts {
     belay_time created_at;
     uint64_t fingerprint;
-    struct belay_hash128 payload_hash; /* of the message as it came */
+    struct belay_hash128 payload_hash; /* of the body as it is now */
     uint32_t edits;                    /* how often a person changed the message */
     struct belay_str key;              /* of its lane, else of its message */
 };
@@ -31,8 +31,8 @@ bool facts_unpack(struct belay_str value, struct letter_facts *ret_f);
 bool facts_get(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct letter_facts *ret_f);
 /* With the rows of the index, in the place of those of the facts before; facts: packed and valid. */
 void facts_put(struct belay_broker *b, uint32_t sub, uint64_t sequence, struct belay_str facts);
-/* Would the flow, going on where x failed, never see what a person wrote: because it goes on with what it had made of the
- * message before? */
+/* Would the flow, going on where x failed, never see what its message says now: because it goes on with what it had made of
+ * another one, before an edit, or before an edit was taken back? */
 bool letter_unseen(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x);
 /* All rows of a letter. */
 void letter_rows_del(struct belay_broker *b, struct belay_subscription *sub, uint64_t sequence);

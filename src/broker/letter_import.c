@@ -62,7 +62,8 @@ static void pack(struct belay_broker *b, const struct belay_subscription *sub, u
                                     .definition = l->definition, .lane = belay_hash128(l->lane_key), .key = l->lane_key };
     struct belay_buf *r = head_pack(b, &told);
     belay_pack_varint(r, l->attempts);
-    head_pack_first_progress(r, l->definition, l->first_attempt_at, l->progress);
+    const struct progress p = { l->definition, l->made_of, l->first_attempt_at, l->progress };
+    head_pack_first_progress(r, &p);
     belay_pack_varint(r, l->history_count);
     for (uint32_t i = 0; i < l->history_count; i++)
         head_pack_failure(b, r, l->history[i].attempt, &l->history[i].fault);

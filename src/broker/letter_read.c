@@ -71,13 +71,12 @@ static int take_message(struct belay_broker *b, uint32_t sub, uint64_t sequence,
 static int take_progress(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x,
                          struct belay_arena *arena, struct belay_letter *letter)
 {
-    struct belay_hash128 definition;
-    belay_time first;
-    struct belay_str progress;
+    struct progress p;
     letter->definition = x->definition;
-    if (!x->progress || !progress_get(b, sub, sequence, true, &definition, &first, &progress) || !progress.n)
+    if (!x->progress || !progress_get(b, sub, sequence, true, &p) || !p.bytes.n)
         return BELAY_OK;
-    letter->progress = belay_arena_str(arena, progress);
+    letter->made_of = p.made_of;
+    letter->progress = belay_arena_str(arena, p.bytes);
     return letter->progress.p ? BELAY_OK : BELAY_NOMEM;
 }
 

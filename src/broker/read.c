@@ -57,16 +57,27 @@ static int message_take(struct entry *e, struct belay_str encoded, struct belay_
     return belay_message_decode(encoded, arena, &e->d.message, err);
 }
 
+/* With what an earlier run achieved. */
+static int go_on(const struct belay_broker *b, struct entry *e, const struct progress *p, struct belay_arena *arena)
+{
+    e->unchanged = true;
+    e->goes_on = progress_carries(b, p->bytes);
+    e->made_of = p->made_of;
+    e->d.progress = belay_arena_str(arena, p->bytes);
+    return p->bytes.n && !e->d.progress.p ? BELAY_NOMEM : BELAY_OK;
+}
+
 /* An attempt of it was recorded before a crash: what it achieved is in a row. */
 static int take_up(struct belay_broker *b, struct entry *e, struct belay_arena *arena)
 {
-    struct belay_str progress;
+    struct progress p;
     e->d.interrupted = true;
-    if (!progress_get(b, e->d.sub->id, e->d.sequence, false, &e->d.definition, &e->d.first_attempt_at, &progress))
+    if (!progress_get(b, e->d.sub->id, e->d.sequence, false, &p))
         return BELAY_OK;
-    e->progress = e->unchanged = true;
-    e->d.progress = belay_arena_str(arena, progress);
-    return progress.n && !e->d.progress.p ? BELAY_NOMEM : BELAY_OK;
+    e->progress = true;
+    e->d.definition = p.definition;
+    e->d.first_attempt_at = p.first_attempt_at;
+    return go_on(b, e, &p, arena);
 }
 
 static int admit(struct belay_broker *b, struct belay_subscription *sub, struct page *page,
@@ -249,16 +260,12 @@ static int pass_over(struct belay_broker *b, const struct belay_subscription *su
 
 static int exception_progress(struct belay_broker *b, struct entry *e)
 {
-    struct belay_str progress;
-    struct belay_hash128 definition;
-    belay_time first;
-    if (!e->progress || !progress_get(b, e->d.sub->id, e->d.sequence, true, &definition, &first, &progress))
+    struct progress p;
+    if (!e->progress || !progress_get(b, e->d.sub->id, e->d.sequence, true, &p))
         return BELAY_OK;
-    e->unchanged = true;
     if (hash_none(e->d.definition) && !e->letter) /* a replayed letter takes the current one */
-        e->d.definition = definition;
-    e->d.progress = belay_arena_str(&e->page->fetch.arena, progress);
-    return progress.n && !e->d.progress.p ? BELAY_NOMEM : BELAY_OK;
+        e->d.definition = p.definition;
+    return go_on(b, e, &p, &e->page->fetch.arena);
 }
 
 /* Its message is there (in its page): into its lane. */

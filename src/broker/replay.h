@@ -22,8 +22,8 @@
  *   J2 the messages that wait and say that they were taken by the job are those under way; at most `concurrency`.
  *   J3 each of them was a letter before the job began; none of them waits in front of the job's cursor.
  *   J4 in key order: at most one of a key is under way, and what is put aside of that key comes after it.
- *   J5 what a person edited is taken only where its flow sees that: from the start, or where the flow had made nothing of
- *      the message yet.  (Else it is skipped, and stays a letter.)
+ *   J5 what has another message than its run began from is taken only where its flow sees that: from the start, or where
+ *      the flow had made nothing of a message yet.  (Else it is skipped, and stays a letter.)
  */
 #ifndef BELAY_BROKER_REPLAY_H
 #define BELAY_BROKER_REPLAY_H

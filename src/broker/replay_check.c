@@ -29,10 +29,10 @@ static bool is_behind(const struct replay_job *j, uint32_t sub, uint64_t sequenc
     return sub < j->at_sub || (sub == j->at_sub && sequence <= j->at_sequence);
 }
 
-/* J5, as long as its run has not begun: what it makes of the message from then on it makes of the edited one. */
+/* J5, also when its run has begun: what it makes of the message from then on it makes of the one it has. */
 static bool goes_on_unseen(struct belay_broker *b, uint32_t sub, uint64_t sequence, const struct exception *x, const struct replay_job *j)
 {
-    return !j->from_start && !exception_begun(belay_broker_find_id(b, sub), sequence, x) && letter_unseen(b, sub, sequence, x);
+    return !j->from_start && letter_unseen(b, sub, sequence, x);
 }
 
 /* J2, J3, J5, and J4 of what is under way. */

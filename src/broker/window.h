@@ -22,7 +22,7 @@ struct entry {
     struct belay_str encoded;
     struct page *page;
     struct lane *lane;
-    struct belay_hash128 hash;
+    struct belay_hash128 hash, made_of;
     enum where where;
     bool taken;      /* was delivered: a seek leaves it alone, also where it was deferred */
     bool keyed;      /* has a lane */
@@ -33,6 +33,7 @@ struct entry {
     bool inside;     /* an exception whose row has the message */
     bool at_once;    /* enters the window in the call that read its row */
     bool unchanged;  /* d.progress is what is recorded */
+    bool goes_on;    /* with what its progress had made of a message, whose content is made_of */
     bool begun;      /* that its attempt began is recorded: once, as an exception counts what it is told */
     belay_time read_at;  /* fresh: into the window */
     belay_time taken_at; /* delivered, the last time */

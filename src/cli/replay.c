@@ -106,7 +106,13 @@ static void say_edited(const char *data, const char *flow)
     belay_buf_init(&p.name, BELAY_KIB(4));
     struct letters_walk w = { .data = data, .filter = { .flow = flow, .where = "edits > 0" }, .count_max = EDITED_LOOKS_MAX,
                               .each = each_edited, .arg = &p };
-    if (letters_walk(&w) == EXIT_OK && p.name.n)
+    int code = letters_walk(&w);
+    if (code == EXIT_OK && !p.name.n) { /* or an imported one, which nobody edited here */
+        w = (struct letters_walk){ .data = data, .filter = { .flow = flow }, .count_max = EDITED_LOOKS_MAX, .each = each_edited,
+                                   .arg = &p };
+        code = letters_walk(&w);
+    }
+    if (code == EXIT_OK && p.name.n)
         printf("passed by are edited ones that go on with what their flow had made of the message before (%.*s is one): begin them anew\n"
                "  belay dlq replay %.*s --from-start   (all: belay dlq replay --all --where 'edits > 0' --from-start)\n", (int)p.name.n,
                p.name.p, (int)p.name.n, p.name.p);

@@ -183,10 +183,10 @@ static void print_letter_advice(const belay_json *letter, const char *data)
     bool permanent = belay_str_eq(class_, BELAY_STR("permanent"));
     printf("\nwhat helps:\n");
     if (unseen && unseen->type == BELAY_JSON_TRUE && unknown) {
-        command(&a, "replay", "--from-start", "with the edited message, its calls too: ask the other system first whether the last one was done");
-        command(&a, "edit", "--restore", "takes the edit back: then it can be settled");
+        command(&a, "replay", "--from-start", "with the message it has now, its calls too: ask the other system first whether the last one was done");
+        command(&a, "edit", "", "back to the message that its calls were made with (--restore: as it came): then it can be settled");
     } else if (unseen && unseen->type == BELAY_JSON_TRUE) {
-        command(&a, "replay", "--from-start", "with the edited message: at the failed step the flow goes on with what it had made before");
+        command(&a, "replay", "--from-start", "with the message it has now: at the failed step the flow goes on with what it had made of another, before an edit");
     } else if (unknown) {
         command(&a, "settle", "--done [--result JSON]", "ask the other system first: it was done, go on at the next step");
         command(&a, "settle", "--not-done", "it was not: as if it had been refused");

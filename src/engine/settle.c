@@ -17,9 +17,9 @@ static int refuse_unseen(struct belay_engine *e, struct belay_subscription *sub,
 {
     if (!belay_broker_letter_unseen(e->broker, sub, l->sequence))
         return BELAY_OK;
-    return belay_fail(err, BELAY_CONFLICT, "it was edited, and after its call the flow goes on with what it had made of the message "
-                      "before: belay dlq replay %.*s %llu --from-start begins anew with the edited one, its calls too; or take the "
-                      "edit back (dlq edit --restore) and settle it", BELAY_STR_ARG(l->subscription), (unsigned long long)l->sequence);
+    return belay_fail(err, BELAY_CONFLICT, "after its call the flow goes on with what it had made of another message, from before an edit "
+                      "of it: belay dlq replay %.*s %llu --from-start begins anew with the one it has now, its calls too; or edit it "
+                      "back to that one (dlq edit, --restore for the first) and settle it", BELAY_STR_ARG(l->subscription), (unsigned long long)l->sequence);
 }
 
 static int settle(struct belay_engine *e, struct belay_subscription *sub, const struct belay_letter *l,

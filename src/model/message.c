@@ -243,6 +243,43 @@ int belay_message_decode(struct belay_str bytes, struct belay_arena *arena,
 
 /* ---- the rest ---- */
 
+static bool skip_to_content(struct cursor *c)
+{
+    if (c->end - c->p < FIXED_BYTES || (c->p[0] != VERSION && c->p[0] != VERSION_EXPIRES))
+        return false;
+    unsigned flags = belay_load_u16(c->p + 1);
+    (void)take(c, FIXED_BYTES + (flags & FLAG_TIME ? 8 : 0) + (flags & FLAG_EXPIRES ? 8 : 0));
+    for (size_t i = 0; i < TEXTS; i++)
+        if (flags & (1u << i))
+            (void)take_text(c);
+    return true;
+}
+
+/* Its headers as they are encoded: without any, empty. */
+static struct belay_str take_headers_whole(struct cursor *c, bool any)
+{
+    const char *from = c->p;
+    uint64_t count = any ? take_varint(c) : 0;
+    if (count > BELAY_HEADERS_MAX)
+        take(c, UINT64_MAX);
+    for (uint64_t i = 0; i < 2 * count && !c->failed; i++)
+        (void)take_text(c);
+    return belay_str(from, (size_t)(c->p - from));
+}
+
+bool belay_message_content_hash(struct belay_str bytes, struct belay_hash128 *ret_hash)
+{
+    struct cursor c = { bytes.p, bytes.p + bytes.n, false };
+    if (!skip_to_content(&c))
+        return false;
+    struct belay_str parts[2] = { take_headers_whole(&c, belay_load_u16(bytes.p + 1) & FLAG_HEADERS) };
+    parts[1] = take_text(&c);
+    if (c.failed || c.p != c.end)
+        return false;
+    *ret_hash = belay_hash128_parts(parts, 2);
+    return true;
+}
+
 void belay_message_derive_id(struct belay_str parent, struct belay_str step, uint64_t index,
                              char ret_id[33])
 {

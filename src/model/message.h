@@ -34,6 +34,8 @@ void belay_message_encode(struct belay_buf *out, const struct belay_message *m);
 /* Views into bytes; the header array comes from arena. Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. */
 int belay_message_decode(struct belay_str bytes, struct belay_arena *arena, struct belay_message *ret_m,
                          struct belay_err *err) BELAY_MUST_CHECK;
+/* Hash of what a person may change in an encoded message: its headers and its body. False: it does not decode. */
+bool belay_message_content_hash(struct belay_str bytes, struct belay_hash128 *ret_hash) BELAY_MUST_CHECK;
 /* 32 hex digits: hash of (parent id, step name, index), so that receivers recognise a repetition. */
 void belay_message_derive_id(struct belay_str parent, struct belay_str step, uint64_t index,
                              char ret_id[33]);

@@ -6,13 +6,17 @@
 #include "base/limits.h"
 #include "model/fault.h"
 
-/* What decodes, encodes again to bytes that decode to the same; so does a fault. */
+/* What decodes has a content, and encodes again to bytes that decode to the same; so does a fault. */
 static void message(struct belay_str bytes, struct belay_arena *arena)
 {
     struct belay_message a, b;
+    struct belay_hash128 content;
     struct belay_buf out, again;
+    bool has_content = belay_message_content_hash(bytes, &content);
     if (belay_message_decode(bytes, arena, &a, NULL))
         return;
+    if (!has_content)
+        abort();
     belay_buf_init(&out, BELAY_MESSAGE_BYTES_MAX);
     belay_buf_init(&again, BELAY_MESSAGE_BYTES_MAX);
     belay_message_encode(&out, &a);

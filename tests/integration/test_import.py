@@ -2,7 +2,7 @@
 import json
 import urllib.request
 
-from test_letters import SETTLE, api, charges, many  # noqa: F401 (fixtures)
+from test_letters import SETTLE, api, charges, many, mapped  # noqa: F401 (fixtures)
 from test_operations import Small, shipped
 from world import belay, belay_json, until
 
@@ -84,6 +84,31 @@ def test_a_replay_of_an_imported_letter_goes_on_at_the_failed_step(charges, tmp_
     belay("dlq", "replay", "charge", str(letter["sequence"]), data=charges.data, check=True)
     until(lambda: shipped(charges, "p-1"))
     assert [x for x in charges.letters() if x["key"] == "p1"] == []
+
+
+def test_an_import_goes_on_only_with_what_was_made_of_its_message(mapped, tmp_path):
+    mapped.put("unshippable-1", "k1")
+    mapped.put("unshippable-2", "k2")
+    letters = {x["key"]: x["sequence"] for x in until(lambda: len(mapped.letters()) == 2 and mapped.letters())}
+    belay("dlq", "edit", "work", str(letters["k1"]), "--transform", "$merge([$, { 'id': 'mended-1' }])", data=mapped.data, check=True)
+    file = tmp_path / "letters.ndjson"
+    lines = {x["key"]: x for x in export(mapped, file)}
+    assert lines["k1"]["made_of"] != lines["k2"]["made_of"]
+    lines["k2"]["message"]["body"]["id"] = "mended-2"  # in the file
+    lines["k2"].pop("body_hex", None)
+    file.write_text("".join(json.dumps(x) + "\n" for x in lines.values()))
+    belay("dlq", "discard", "--all", "--yes", "--reason", "x", data=mapped.data, check=True)
+    assert counts(imported(mapped, file)[1]) == (2, 0, 0)
+    letters = {x["key"]: str(x["sequence"]) for x in mapped.letters()}
+    out = belay("dlq", "replay", "--all", "--flow", "work", data=mapped.data, check=True)[1]
+    assert "2 passed by" in out and "belay dlq replay work " in out and "--from-start" in out, out
+    for key, sequence in letters.items():
+        assert belay_json("dlq", "show", "work", sequence, data=mapped.data)["unseen"] is True
+        code, _, err = belay("dlq", "replay", "work", sequence, data=mapped.data)
+        assert code == 1 and f"belay dlq replay work {sequence} --from-start" in err, err
+        belay("dlq", "replay", "work", sequence, "--from-start", data=mapped.data, check=True)
+        until(lambda: shipped(mapped, key.replace("k", "mended-")))
+    until(lambda: mapped.letters() == [])
 
 
 class Two(Small):

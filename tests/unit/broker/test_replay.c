@@ -394,6 +394,71 @@ static void an_edit_that_its_flow_would_not_see_is_passed_by_but_from_the_start(
     assert_job(w, id, BELAY_REPLAY_DONE, 1, 0);
 }
 
+static uint64_t import(struct world *w, const struct belay_letter *l)
+{
+    uint64_t sequence = 0;
+    world_ok(w, belay_broker_letter_import(w->b, w->sub, l, w->now, &sequence, &w->err));
+    return sequence;
+}
+
+/* Edited before the export, or in the file; and one that is as its run had it, in the edited words. */
+static void an_imported_letter_of_another_message_is_passed_by_too(void **state)
+{
+    struct world *w = *state;
+    struct belay_arena arena;
+    struct belay_letter l;
+    belay_broker_set_carries(w->b, says_made);
+    belay_arena_init(&arena, 0, BELAY_MIB(1));
+    uint64_t was = make_letter_with(w, "a", "made");
+    edit(w, was, false);
+    world_ok(w, belay_broker_letter_get(w->b, w->sub, was, &arena, &l, &w->err));
+    world_ok(w, belay_broker_letter_discard(w->b, w->sub, was, BELAY_STR("exported"), BELAY_STR("ann"), w->now, &w->err));
+    uint64_t edited = import(w, &l);
+    l.message.body = BELAY_STR("{}");
+    uint64_t as_it_was = import(w, &l);
+    l.message.headers = &(struct belay_field){ BELAY_STR("x"), BELAY_STR("1") };
+    l.message.header_count = 1;
+    uint64_t other_headers = import(w, &l);
+    world_settle(w);
+    world_reopen(w, SIM_KILL);
+    belay_broker_set_carries(w->b, says_made);
+    assert_true(belay_broker_letter_unseen(w->b, w->sub, edited));
+    assert_true(belay_broker_letter_unseen(w->b, w->sub, other_headers));
+    assert_false(belay_broker_letter_unseen(w->b, w->sub, as_it_was));
+    uint32_t id = start(w, ALL);
+    ack(w, take_one(w, as_it_was));
+    assert_null(take(w));
+    world_settle(w);
+    assert_job(w, id, BELAY_REPLAY_DONE, 1, 2);
+    belay_arena_deinit(&arena);
+}
+
+/* What goes on with the progress it had keeps its word of which message that was; what had made nothing of any takes the one
+ * it has. */
+static void progress_is_of_the_message_that_its_run_began_from(void **state)
+{
+    struct world *w = *state;
+    belay_broker_set_carries(w->b, says_made);
+    static const char *const had[] = { "made", "answers" };
+    for (int i = 0; i < 2; i++) {
+        uint64_t s = make_letter_with(w, "", had[i]);
+        edit(w, s, false);
+        world_ok(w, belay_broker_letter_replay(w->b, w->sub, s, false, w->now, &w->err));
+        struct belay_delivery *d = take_one(w, s);
+        world_ok(w, belay_broker_progress(w->b, d, BELAY_STR("more"), (struct belay_hash128){ 1, 2 }, &w->err));
+        world_ok(w, belay_broker_letter(w->b, d, &w->fault, true, BELAY_STR("made"), (struct belay_hash128){ 1, 2 }, w->now,
+                                        &w->err));
+        world_settle(w);
+        assert_int_equal(belay_broker_letter_unseen(w->b, w->sub, s), i == 0);
+        world_ok(w, belay_broker_letter_replay(w->b, w->sub, s, true, w->now, &w->err));
+        world_ok(w, belay_broker_letter(w->b, take_one(w, s), &w->fault, true, BELAY_STR("made"), (struct belay_hash128){ 1, 2 },
+                                        w->now, &w->err));
+        assert_false(belay_broker_letter_unseen(w->b, w->sub, s));
+        edit(w, s, true);
+        assert_true(belay_broker_letter_unseen(w->b, w->sub, s));
+    }
+}
+
 static void one_that_is_edited_while_it_waits_for_its_turn_is_passed_by_too(void **state)
 {
     struct world *w = *state;
@@ -476,6 +541,8 @@ int main(void)
         WORLD_TEST(what_was_put_aside_may_be_gone_when_its_turn_comes),
         WORLD_TEST(an_edit_that_its_flow_would_not_see_is_passed_by_but_from_the_start),
         WORLD_TEST(one_that_is_edited_while_it_waits_for_its_turn_is_passed_by_too),
+        WORLD_TEST(an_imported_letter_of_another_message_is_passed_by_too),
+        WORLD_TEST(progress_is_of_the_message_that_its_run_began_from),
         WORLD_TEST(jobs_are_few_and_the_oldest_are_forgotten),
         WORLD_TEST(without_memory_no_job_begins),
     };

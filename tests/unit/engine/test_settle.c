@@ -95,11 +95,74 @@ static void from_the_start_the_edited_one_goes(void **state)
     bench_deinit(&b);
 }
 
+/* Its calls are made with the edited one, and nobody knows whether that one's charge was made. */
+static void make_letter_of_the_edited_one(struct bench *b)
+{
+    make_letter(b);
+    edit(b, false);
+    assert_ok(belay_broker_letter_replay(belay_engine_broker(b->engine), charge(b), 1, true, b->now, &b->err));
+    bench_go(b);
+    bench_answer(b, bench_call_last(b)->id, "{}");
+    assert_string_equal(bench_call_last(b)->body, "{\"order\":\"y\"}");
+    bench_answer_bad(b, bench_call_last(b)->id, BELAY_CLASS_UNKNOWN_OUTCOME, "HTTP:TIMEOUT", 0);
+    assert_int_equal(bench_stats(b, "charge").dead + bench_stats(b, "charge").parked, 1);
+}
+
+static void what_the_edited_one_made_is_settled(void **state)
+{
+    struct bench b;
+    (void)state;
+    make_letter_of_the_edited_one(&b);
+    assert_false(belay_broker_letter_unseen(belay_engine_broker(b.engine), charge(&b), 1));
+    assert_ok(settle(&b, BELAY_FLOW_SETTLE_DONE));
+    assert_string_equal(bench_call_last(&b)->path, "/receipts");
+    assert_string_equal(bench_call_last(&b)->body, "{\"order\":\"y\"}");
+    bench_deinit(&b);
+}
+
+static void an_edit_that_was_taken_back_after_its_calls_is_not_settled_past_that(void **state)
+{
+    struct bench b;
+    (void)state;
+    make_letter_of_the_edited_one(&b);
+    edit(&b, true);
+    assert_true(belay_broker_letter_unseen(belay_engine_broker(b.engine), charge(&b), 1));
+    assert_int_equal(settle(&b, BELAY_FLOW_SETTLE_DONE), BELAY_CONFLICT);
+    assert_non_null(strstr(b.err.msg, "belay dlq replay charge 1 --from-start"));
+    assert_int_equal(b.call_count, 4);
+    edit(&b, false);
+    assert_ok(settle(&b, BELAY_FLOW_SETTLE_DONE));
+    assert_string_equal(bench_call_last(&b)->body, "{\"order\":\"y\"}");
+    bench_deinit(&b);
+}
+
+/* A word is no other message: what was settled and fails again is of the message it was of before. */
+static void what_was_settled_stays_of_its_message(void **state)
+{
+    struct bench b;
+    (void)state;
+    make_letter(&b);
+    assert_ok(settle(&b, BELAY_FLOW_SETTLE_DONE));
+    assert_string_equal(bench_call_last(&b)->path, "/receipts");
+    bench_answer_bad(&b, bench_call_last(&b)->id, BELAY_CLASS_UNKNOWN_OUTCOME, "HTTP:TIMEOUT", 0);
+    assert_false(belay_broker_letter_unseen(belay_engine_broker(b.engine), charge(&b), 1));
+    edit(&b, false);
+    assert_int_equal(settle(&b, BELAY_FLOW_SETTLE_DONE), BELAY_CONFLICT);
+    edit(&b, true);
+    assert_ok(settle(&b, BELAY_FLOW_SETTLE_RETRY));
+    assert_string_equal(bench_call_last(&b)->path, "/receipts");
+    assert_string_equal(bench_call_last(&b)->body, "{\"order\":\"x\"}");
+    bench_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_edited_is_not_settled_past_the_edit),
         cmocka_unit_test(from_the_start_the_edited_one_goes),
+        cmocka_unit_test(what_the_edited_one_made_is_settled),
+        cmocka_unit_test(an_edit_that_was_taken_back_after_its_calls_is_not_settled_past_that),
+        cmocka_unit_test(what_was_settled_stays_of_its_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

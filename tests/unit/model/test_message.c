@@ -230,6 +230,50 @@ static void derived_ids_differ_by_each_part_and_repeat(void **state)
         a, "67d0de3519d7e730d82039dd49b8b0b8"); /* pinned: receivers and retries rely on it */
 }
 
+static struct belay_hash128 content_of(const struct belay_message *m)
+{
+    struct belay_hash128 hash;
+    struct belay_buf out;
+    belay_buf_init(&out, 4096);
+    belay_message_encode(&out, m);
+    assert_true(belay_message_content_hash(belay_buf_view(&out), &hash));
+    for (size_t n = 0; n < out.n; n++)
+        assert_false(belay_message_content_hash(belay_str(out.p, n), &hash)); /* cut */
+    belay_buf_put_c(&out, 'x');
+    assert_false(belay_message_content_hash(belay_buf_view(&out), &hash));
+    belay_buf_deinit(&out);
+    return hash;
+}
+
+static bool same_content(const struct belay_message *a, const struct belay_message *b)
+{
+    return belay_hash128_eq(content_of(a), content_of(b));
+}
+
+static void the_content_is_headers_and_body_and_nothing_else(void **state)
+{
+    static const struct belay_field other[] = { { BELAY_STR_INIT("x"), BELAY_STR_INIT("1") } };
+    struct belay_message a = full(), b = full();
+    (void)state;
+    b.id = BELAY_STR_NONE;
+    b.accepted_at = b.time = 7;
+    b.expires_at = 9;
+    b.datacontenttype = BELAY_STR("application/json");
+    assert_true(same_content(&a, &b));
+    b.body = BELAY_STR("{\"order_id\":\"o-18\"}");
+    assert_false(same_content(&a, &b));
+    b.body = a.body;
+    b.headers = other;
+    b.header_count = 1;
+    assert_false(same_content(&a, &b));
+    b.header_count = 0;
+    assert_false(same_content(&a, &b));
+    a.header_count = 0;
+    assert_true(same_content(&a, &b));
+    b.body = BELAY_STR_NONE;
+    assert_false(same_content(&a, &b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +286,7 @@ int main(void)
         cmocka_unit_test(more_headers_than_allowed_stick_to_the_buffer),
         cmocka_unit_test(the_count_of_headers_is_bounded_before_memory_is_taken),
         cmocka_unit_test(without_memory_nothing_is_returned),
+        cmocka_unit_test(the_content_is_headers_and_body_and_nothing_else),
         cmocka_unit_test(derived_ids_differ_by_each_part_and_repeat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
