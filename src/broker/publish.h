@@ -13,8 +13,9 @@ int belay_broker_publish(struct belay_broker *b, struct belay_str topic, const s
 /* Appears in the topic at `due`. *ret_number names it for cancel. */
 int belay_broker_schedule(struct belay_broker *b, struct belay_str topic, const struct belay_message *m,
                           belay_time due, uint64_t *ret_number, struct belay_err *err) BELAY_MUST_CHECK;
-/* True when it still waited (compensation of a delayed publish). */
-bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number);
+/* It will not appear (compensation of a delayed publish). Errors: BELAY_NOTFOUND: it has appeared, or was cancelled before;
+ * BELAY_NOSPACE, BELAY_BUSY, BELAY_NOMEM: nothing happened, and it still waits. */
+int belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number, struct belay_err *err) BELAY_MUST_CHECK;
 /* Room for changes that belong together: publications and other records of `bytes` in `records`, and the
  * outcome of d (NULL: none; letter: it may be one). After it, until the flush, publish, schedule,
  * idempotency calls within those bytes and the outcome do not fail for lack of room. Errors: BELAY_NOSPACE,

@@ -106,15 +106,14 @@ static void pack_unschedule(struct belay_broker *b, belay_time due, uint64_t num
     belay_pack_svarint(r, due);
 }
 
-bool belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number)
+int belay_broker_schedule_cancel(struct belay_broker *b, belay_time due, uint64_t number, struct belay_err *err)
 {
     struct row_key key = key_scheduled(due, number);
     struct belay_str value;
-    struct belay_err err;
     if (!belay_state_get(b->state, BELAY_TABLE_SCHEDULED, row_key_str(&key), &value))
-        return false;
+        return belay_fail(err, BELAY_NOTFOUND, "no message %llu waits for its time any more", (unsigned long long)number);
     pack_unschedule(b, due, number);
-    return record_commit(b, RECORD_UNSCHEDULE, (struct cost){ 64, 2 }, true, &err) == BELAY_OK;
+    return record_commit(b, RECORD_UNSCHEDULE, (struct cost){ 64, 2 }, true, err);
 }
 
 int apply_unschedule(struct belay_broker *b, struct belay_unpack *u)

@@ -97,6 +97,13 @@ static enum withdrawal withdraw(struct saga_turn *t, struct belay_str topic, uin
     return result;
 }
 
+/* One that was to appear later: no room to write that down is no sign that it has. */
+static enum withdrawal unschedule(struct saga_turn *t, const struct saga_step *step)
+{
+    int status = belay_broker_schedule_cancel(t->room->opt.broker, step->due, step->sequence, NULL);
+    return status == BELAY_OK ? WITHDRAWN : status == BELAY_NOTFOUND ? HAPPENED : BUSY;
+}
+
 static enum saga_act take_back(struct saga_turn *t, const struct saga_step *step)
 {
     struct saga_move m;
@@ -106,13 +113,8 @@ static enum saga_act take_back(struct saga_turn *t, const struct saga_step *step
     m.text = BELAY_STR("too late, somebody had begun to handle it: what it did is undone next");
     if (saga_move_reserve(t->room, t->saga, &m, 4096, NULL) != BELAY_OK)
         return ACT_NO_ROOM;
-    enum withdrawal result;
-    if (step->flags & STEP_DELAYED)
-        result = belay_broker_schedule_cancel(t->room->opt.broker, step->due, step->sequence)
-                     ? WITHDRAWN
-                     : HAPPENED;
-    else
-        result = withdraw(t, saga_range(t->saga, step->topic), step->sequence);
+    enum withdrawal result = step->flags & STEP_DELAYED ? unschedule(t, step)
+                                                        : withdraw(t, saga_range(t->saga, step->topic), step->sequence);
     if (result == BUSY)
         return ACT_WAIT;
     if (saga_move_reserve(t->room, t->saga, &m, 0, NULL)

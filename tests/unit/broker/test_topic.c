@@ -1,4 +1,5 @@
 /* Topics, queues, subscriptions, retention, schedule, seek, cancel. */
+#include "base/alloc.h"
 #include "unit/broker/broker_fixture.h"
 
 static void a_queue_has_one_subscription_and_stays_a_queue(void **state)
@@ -134,6 +135,29 @@ static void a_topic_full_of_unsettled_messages_refuses_producers(void **state)
     world_settle(w);
 }
 
+/* Whoever undoes a publish has to know whether it happened. */
+static void a_scheduled_message_that_cannot_be_cancelled_now_still_waits(void **state)
+{
+    struct world *w = *state;
+    struct belay_message m = { .id = BELAY_STR_INIT("s1"), .body = BELAY_STR_INIT("later"), .time = w->now };
+    belay_time due = w->now + 3000 * MS;
+    uint64_t number;
+    int status = BELAY_NOMEM;
+    world_ok(w, belay_broker_schedule(w->b, BELAY_STR("orders"), &m, due, &number, &w->err));
+    world_settle(w);
+    for (uint64_t n = 0; status != BELAY_OK && n < 200; n++) {
+        belay_alloc_fail_after(n);
+        status = belay_broker_schedule_cancel(w->b, due, number, &w->err);
+        belay_alloc_fail_after(UINT64_MAX);
+        assert_true(status == BELAY_OK || status == BELAY_NOMEM || status == BELAY_BUSY);
+    }
+    assert_int_equal(status, BELAY_OK);
+    assert_int_equal(belay_broker_schedule_cancel(w->b, due, number, &w->err), BELAY_NOTFOUND);
+    pass_ms(w, 3000);
+    assert_null(take(w));
+    world_settle(w);
+}
+
 static void a_scheduled_message_appears_once_when_it_is_due(void **state)
 {
     struct world *w = *state;
@@ -149,11 +173,11 @@ static void a_scheduled_message_appears_once_when_it_is_due(void **state)
     world_reopen(w, SIM_POWER);
     assert_null(take(w));
     assert_int_equal(belay_broker_wake_at(w->b), due);
-    assert_true(belay_broker_schedule_cancel(w->b, due + MS, other));
-    assert_false(belay_broker_schedule_cancel(w->b, due + MS, other));
+    world_ok(w, belay_broker_schedule_cancel(w->b, due + MS, other, &w->err));
+    assert_int_equal(belay_broker_schedule_cancel(w->b, due + MS, other, &w->err), BELAY_NOTFOUND);
     pass_ms(w, 3000);
     world_settle(w);
-    assert_false(belay_broker_schedule_cancel(w->b, due, number));
+    assert_int_equal(belay_broker_schedule_cancel(w->b, due, number, &w->err), BELAY_NOTFOUND);
     world_reopen(w, SIM_POWER);
     struct belay_delivery *d = take_one(w, 1);
     assert_str(d->message.body, "later");
@@ -310,6 +334,7 @@ int main(void)
         WORLD_TEST(retention_never_takes_what_a_subscription_has_not_finished),
         WORLD_TEST(a_topic_full_of_unsettled_messages_refuses_producers),
         WORLD_TEST(a_scheduled_message_appears_once_when_it_is_due),
+        WORLD_TEST(a_scheduled_message_that_cannot_be_cancelled_now_still_waits),
         WORLD_TEST(a_scheduled_message_that_cannot_be_read_is_told_and_holds_up_no_other),
         WORLD_TEST(seeking_forward_discards_what_is_queued_and_back_requeues_what_is_done),
         WORLD_TEST(a_message_that_is_not_in_flight_can_be_cancelled),
