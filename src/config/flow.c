@@ -116,8 +116,8 @@ static const struct config_key flow_keys[] = {
     { "poison", CONFIG_SUB, "What is done about messages that fail again and again.",
       CONFIG_FIELD(struct flow_raw, def.poison), .kind = &config_kind_poison },
     { "timeout", CONFIG_DURATION,
-      "How long one run may take, waits between attempts not counted; without it an API's caller "
-      "waits 30s, and a message has no bound.",
+      "How long one run may take, waits between attempts not counted, nor a message's wait for a slot "
+      "for its first call; without it an API's caller waits 30s, and a message has no bound.",
       CONFIG_FIELD(struct flow_raw, def.timeout_ms) },
     { "steps", CONFIG_LIST_NODE, "What is done with a message.",
       CONFIG_FIELD(struct flow_raw, steps), .kind = &config_kind_step },

@@ -158,10 +158,22 @@ static int record_intent(struct belay_engine *e, struct engine_run *r, struct be
     return status;
 }
 
+/* The wait for its first slot is not counted, as the waits between its attempts are not: an outage that lasts longer than
+ * the run may take would use up attempts in which nothing was tried. */
+static void time_begins(struct belay_engine *e, struct engine_run *r)
+{
+    if (!r->def->timeout_ms)
+        return;
+    r->deadline = belay_time_add_ms(e->now, r->def->timeout_ms);
+    engine_run_timer(e, r, r->deadline);
+    belay_flow_time_begins(r->flow, e->now);
+}
+
 static bool grant(struct belay_engine *e, struct engine_connection *connection, struct engine_run *r, bool retry)
 {
     struct belay_err err;
     BELAY_ASSERT(r->state == RUN_QUEUED && r->connection == connection && !r->call);
+    bool first = r->kind == RUN_DELIVERY && !r->started;
     struct engine_call *c = call_new(e, connection, retry);
     int status = c ? record_intent(e, r, &err) : BELAY_BUSY;
     if (status != BELAY_OK) {
@@ -182,6 +194,8 @@ static bool grant(struct belay_engine *e, struct engine_connection *connection, 
     c->run = r;
     if (r->kind == RUN_REQUEST)
         note(e, c);
+    if (first)
+        time_begins(e, r);
     engine_isolate_granted(e, r);
     c->request = *belay_flow_request(r->flow);
     c->request.id = call_id(c);
@@ -257,6 +271,22 @@ void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orpha
         c->request = (struct belay_call_request){ .id = call_id(c), .timeout_ms = 1 };
     }
     engine_hold_call(e, c, true);
+}
+
+void engine_call_late(struct belay_engine *e, struct engine_run *r)
+{
+    BELAY_ASSERT(r->kind == RUN_DELIVERY && r->verdict == BELAY_FLOW_CALL && e->now >= r->deadline);
+    const struct belay_call_outcome outcome = {
+        .class_ = BELAY_CLASS_TRANSIENT, .type = BELAY_STR("FLOW:TIMEOUT"),
+        .description = BELAY_STR("the run's time was over before its call was made"),
+        .endpoint = belay_flow_connection(r->flow)->name,
+    };
+    if (r->call) {
+        BELAY_ASSERT(!r->call->out);
+        call_undo(e, r->call);
+        r->call = NULL;
+    }
+    engine_run_go(e, r, &outcome);
 }
 
 /* ---- sagas ---- */

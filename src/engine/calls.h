@@ -39,6 +39,8 @@ int engine_call_want(struct belay_engine *e, struct engine_run *r);
 void engine_call_unwant(struct engine_run *r);
 /* Ends the call of a run early. `orphan`: the run does not wait for the outcome. */
 void engine_call_cancel(struct belay_engine *e, struct engine_run *r, bool orphan);
+/* The time of a message's run is over, and nobody saw the call it wants: it is not made, and the flow is told. */
+void engine_call_late(struct belay_engine *e, struct engine_run *r);
 /* Calls of sagas, then of runs, as slots are free; false: nothing more now. */
 bool engine_calls_grant(struct belay_engine *e, uint32_t count_max);
 /* Outcomes that sagas have no room for are left to recovery. */

@@ -356,11 +356,22 @@ void engine_runs_unblock(struct belay_engine *e)
                                                    : belay_time_add_ms(e->now, BLOCKED_AGAIN_MS);
 }
 
+/* A message's call that nobody saw. One that did nothing yet has its time from its first slot on. */
+static bool is_late(const struct belay_engine *e, const struct engine_run *r)
+{
+    bool wants = r->state == RUN_QUEUED || r->state == RUN_STALLED;
+    bool unseen = r->state == RUN_CALLING && !r->call->out;
+    return r->kind == RUN_DELIVERY && r->started && r->verdict == BELAY_FLOW_CALL && e->now >= r->deadline
+           && (wants || unseen);
+}
+
 static void run_due(struct belay_engine *e, struct engine_run *r)
 {
     engine_run_timer(e, r, BELAY_TIME_NEVER);
     if (r->kind == RUN_REQUEST && e->now >= r->deadline) {
         engine_request_deadline(e, r);
+    } else if (is_late(e, r)) {
+        engine_call_late(e, r);
     } else if (r->state == RUN_AT_DOOR) {
         engine_door_waited(e, r);
     } else if (r->state == RUN_ADMITTING) {

@@ -66,6 +66,8 @@ enum belay_flow_verdict belay_flow_step(struct belay_flow_run *run, belay_time n
 /* CALL: the request (views of the run; id is the engine's to set) and where it goes. */
 const struct belay_call_request *belay_flow_request(const struct belay_flow_run *run);
 const struct belay_connection_def *belay_flow_connection(const struct belay_flow_run *run);
+/* CALL, the first one: the run's time (`timeout`) begins only now; until then it waited for a slot. */
+void belay_flow_time_begins(struct belay_flow_run *run, belay_time now);
 /* CALL: its step was tried before, in this attempt or an earlier one. */
 bool belay_flow_repeats(const struct belay_flow_run *run);
 /* CALL: the step's name; it asks whether the step's call was done (`resolve`). */

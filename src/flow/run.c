@@ -373,6 +373,12 @@ struct belay_str belay_flow_step_name(const struct belay_flow_run *run)
     return run->m.at->step < run->m.in.def->step_count ? run_step_def(run)->name : BELAY_STR_NONE;
 }
 
+void belay_flow_time_begins(struct belay_flow_run *run, belay_time now)
+{
+    BELAY_ASSERT(run->m.started && run->m.calling && now >= run->m.now);
+    run->m.run_began_at = now;
+}
+
 bool belay_flow_asks(const struct belay_flow_run *run)
 {
     return run->m.at->phase == PHASE_RESOLVE;

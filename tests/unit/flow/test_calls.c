@@ -240,6 +240,12 @@ static void a_run_has_a_time_of_its_own(void **state)
                      BELAY_FLOW_RETRY);
     assert_string_equal(belay_flow_fault(run)->type, "FLOW:TIMEOUT");
     belay_flow_free(run);
+    run = drive_begin(f, &d);
+    assert_int_equal(belay_flow_step(run, f->now, NULL), BELAY_FLOW_CALL);
+    belay_flow_time_begins(run, f->now + 9000 * BELAY_US_PER_MS); /* so long it waited for its slot */
+    assert_int_equal(belay_flow_step(run, f->now + 10000 * BELAY_US_PER_MS, &outcome), BELAY_FLOW_CALL);
+    assert_int_equal(belay_flow_request(run)->timeout_ms, 500);
+    belay_flow_free(run);
     drive_deinit(&d);
 }
 
