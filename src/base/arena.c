@@ -49,6 +49,7 @@ void belay_arena_reset(struct belay_arena *a)
     while (a->chunk && (a->chunk->older || a->chunk->size > a->chunk_bytes * 2))
         drop_newest(a);
     use_newest(a, a->chunk ? a->chunk->bytes : NULL);
+    a->full = a->starved = false;
 }
 
 struct belay_arena_mark belay_arena_mark(const struct belay_arena *a)
@@ -68,17 +69,23 @@ void belay_arena_rewind(struct belay_arena *a, struct belay_arena_mark mark)
 void *belay_arena_alloc_slow(struct belay_arena *a, size_t n, size_t align)
 {
     size_t head = sizeof(struct belay_arena_chunk);
-    if (n > a->size_bytes_max || a->used_bytes > a->size_bytes_max)
+    if (n > a->size_bytes_max || a->used_bytes > a->size_bytes_max) {
+        a->full = true;
         return NULL;
+    }
     size_t room = a->size_bytes_max - a->used_bytes;
     size_t size = a->chunk_bytes > head + n ? a->chunk_bytes : head + n;
     if (size > room)
         size = head + n; /* the last, smaller chunk */
-    if (size > room)
+    if (size > room) {
+        a->full = true;
         return NULL;
+    }
     struct belay_arena_chunk *chunk = belay_malloc(size);
-    if (!chunk)
+    if (!chunk) {
+        a->starved = true;
         return NULL;
+    }
     chunk->older = a->chunk;
     chunk->size = size;
     a->chunk = chunk;

@@ -5,6 +5,7 @@
 #ifndef BELAY_BASE_ARENA_H
 #define BELAY_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct belay_arena {
     size_t used_bytes;               /* sum of chunk sizes */
     size_t size_bytes_max;
     size_t chunk_bytes;
+    bool full, starved;              /* its limit, the heap, refused something since it was reset last */
 };
 
 struct belay_arena_mark {
@@ -37,7 +39,7 @@ void belay_arena_rewind(struct belay_arena *a, struct belay_arena_mark mark);
 
 void *belay_arena_alloc_slow(struct belay_arena *a, size_t n, size_t align);
 
-/* 16-aligned, not zeroed. NULL at the limit or without memory. */
+/* 16-aligned, not zeroed. NULL at the limit (full) or without memory (starved). */
 static inline void *belay_arena_alloc(struct belay_arena *a, size_t n)
 {
     uintptr_t at = ((uintptr_t)a->at + 15) & ~(uintptr_t)15;

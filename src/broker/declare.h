@@ -30,7 +30,7 @@ struct belay_subscription_opt {
     bool ordered;               /* false: lanes are ignored, every message is alone */
     bool awaits;                /* its messages wait until somebody comes for them: that is no trouble, and told apart */
     /* Lane key of a message, fixed when it is first read. NULL: the message's key. Text from arena.
-     * An error makes the message a letter at once (fault set). */
+     * An error makes the message a letter at once (fault set); but BELAY_NOMEM: it is read again later, and waits. */
     int (*lane_key)(void *arg, const struct belay_message *m, struct belay_arena *arena,
                     struct belay_str *ret_key, struct belay_fault *ret_fault);
     void *arg;

@@ -100,16 +100,18 @@ bool deliver_refused(struct belay_broker *b, struct entry *e, bool *ret_stop)
     struct belay_fault fault;
     struct belay_err err;
     struct belay_str key;
+    int status = BELAY_OK;
     if (!e->lane_fault)
         return false;
     belay_fault_init(&fault, "EXPRESSION:LIMIT", BELAY_CLASS_PERMANENT, "the lane key is too long");
     if (sub->opt.lane_key)
-        (void)sub->opt.lane_key(sub->opt.arg, &e->d.message, &e->page->fetch.arena, &key, &fault);
+        status = sub->opt.lane_key(sub->opt.arg, &e->d.message, &e->page->fetch.arena, &key, &fault);
     fault.at = b->now;
     bool park = e->keyed && !e->loner && sub->opt.on_exhausted == BELAY_EXHAUSTED_PARK_KEY;
     e->where = ENTRY_FLIGHT;
     sub->in_flight++;
-    *ret_stop = letter_now(b, e, &fault, park, true, e->d.progress, e->d.definition, &err) != BELAY_OK;
+    *ret_stop = status == BELAY_NOMEM /* what is wrong with it can be told later */
+                || letter_now(b, e, &fault, park, true, e->d.progress, e->d.definition, &err) != BELAY_OK;
     if (*ret_stop) {
         sub->in_flight--;
         entry_ready(e);

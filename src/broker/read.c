@@ -31,16 +31,20 @@ static void look_again(struct belay_broker *b, struct belay_subscription *sub)
 
 /* ---- fresh messages ---- */
 
-static void tell_lane(struct entry *e, struct belay_arena *arena)
+/* Errors: BELAY_NOMEM: nobody knows yet which lane it is of, and beside it a later message of its key could overtake it. */
+static int tell_lane(struct entry *e, struct belay_arena *arena)
 {
     struct belay_subscription *sub = e->d.sub;
     struct belay_fault fault;
     struct belay_str key = e->d.message.key;
     if (!sub->opt.ordered)
-        return;
-    if (sub->opt.lane_key && sub->opt.lane_key(sub->opt.arg, &e->d.message, arena, &key, &fault) != BELAY_OK) {
+        return BELAY_OK;
+    int status = sub->opt.lane_key ? sub->opt.lane_key(sub->opt.arg, &e->d.message, arena, &key, &fault) : BELAY_OK;
+    if (status == BELAY_NOMEM)
+        return status;
+    if (status != BELAY_OK) {
         e->lane_fault = true;
-        return;
+        return BELAY_OK;
     }
     e->lane_fault = key.n > BELAY_KEY_BYTES_MAX;
     e->keyed = key.n && !e->lane_fault;
@@ -48,6 +52,7 @@ static void tell_lane(struct entry *e, struct belay_arena *arena)
         e->d.lane_key = key;
         e->hash = belay_hash128(key);
     }
+    return BELAY_OK;
 }
 
 /* Views of the message in encoded, headers in arena. */
@@ -98,10 +103,10 @@ static int admit(struct belay_broker *b, struct belay_subscription *sub, struct 
         stop_broken(sub, &err);
     if (status == BELAY_OK && sub->started.count && ranges_contains(&sub->started, sequence))
         status = take_up(b, e, &page->fetch.arena);
-    if (status == BELAY_OK) {
-        tell_lane(e, &page->fetch.arena);
+    if (status == BELAY_OK)
+        status = tell_lane(e, &page->fetch.arena);
+    if (status == BELAY_OK)
         status = entry_enter(b, e);
-    }
     if (status != BELAY_OK)
         entry_drop(b, e);
     return status;

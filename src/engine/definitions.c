@@ -241,8 +241,7 @@ static int lane_key(void *arg, const struct belay_message *m, struct belay_arena
                     struct belay_str *ret_key, struct belay_fault *ret_fault)
 {
     const struct belay_flow_def *def = arg;
-    bool ok = belay_flow_key(def->lanes.key, m, NULL, m->accepted_at, arena, ret_key, ret_fault);
-    return ok ? BELAY_OK : BELAY_INVALID;
+    return belay_flow_key(def->lanes.key, m, NULL, m->accepted_at, arena, ret_key, ret_fault);
 }
 
 /* An event is of its saga: one that waits for a saga holds back no other's. Where the id cannot be told the saga room says why. */
@@ -251,10 +250,10 @@ static int event_key(void *arg, const struct belay_message *m, struct belay_aren
 {
     const struct belay_saga_step_def *step = arg;
     struct belay_str id;
-    bool ok = belay_flow_key(step->await->match, m, NULL, m->accepted_at, arena, &id, ret_fault);
-    if (ok && id.n && id.n <= BELAY_KEY_BYTES_MAX)
+    int status = belay_flow_key(step->await->match, m, NULL, m->accepted_at, arena, &id, ret_fault);
+    if (status == BELAY_OK && id.n && id.n <= BELAY_KEY_BYTES_MAX)
         *ret_key = id;
-    return BELAY_OK;
+    return status == BELAY_NOMEM ? status : BELAY_OK;
 }
 
 struct belay_str belay_engine_lane_key(struct belay_engine *e, const struct belay_subscription *sub, const struct belay_message *m,

@@ -101,18 +101,23 @@ static enum key_verdict key_check(struct belay_engine *e, struct engine_run *r)
     struct belay_str key;
     if (!def->key)
         return KEY_GO;
-    if (!belay_flow_key(def->key, &d->message, NULL, e->now, &r->arena, &key, &fault)) {
+    int status = belay_flow_key(def->key, &d->message, NULL, e->now, &r->arena, &key, &fault);
+    if (status == BELAY_NOMEM)
+        return KEY_WAIT; /* without its key it might be done twice */
+    if (status != BELAY_OK) {
         if (!def->required)
             return KEY_GO;
         letter(e, d, r->def, &fault);
         return KEY_ENDED;
     }
-    if (key.n > BELAY_KEY_BYTES_MAX || !engine_key_set(e, r, r->def->name, key)) {
+    if (key.n > BELAY_KEY_BYTES_MAX) {
         belay_fault_init(&fault, "VALIDATION:IDEMPOTENCY_KEY", BELAY_CLASS_PERMANENT,
                          "an idempotency key of %zu bytes", key.n);
         letter(e, d, r->def, &fault);
         return KEY_ENDED;
     }
+    if (!engine_key_set(e, r, r->def->name, key))
+        return KEY_WAIT;
     return engine_key_holder(e, r) ? KEY_WAIT : key_is_known(e, r);
 }
 

@@ -431,27 +431,27 @@ void engine_request_breaker_open(struct belay_engine *e, struct engine_run *r, c
 /* ---- arriving ---- */
 
 /* The Idempotency-Key header is a structured header's string (RFC 9651), so "a1" with its quotes; a1 without them is
- * taken for the same key. False: it is neither. */
-static bool header_key(struct belay_str s, struct belay_arena *arena, struct belay_str *ret_key)
+ * taken for the same key. Errors: BELAY_SYNTAX (it is neither), BELAY_NOMEM. */
+static int header_key(struct belay_str s, struct belay_arena *arena, struct belay_str *ret_key)
 {
     s = belay_str_trim(s);
     bool quoted = s.n && s.p[0] == '"';
     char *to = belay_arena_bytes(arena, s.n + 1);
     size_t n = 0, i = quoted;
     if (!to)
-        return false;
+        return BELAY_NOMEM;
     for (; i < s.n && !(quoted && s.p[i] == '"'); i++) {
         if (quoted && s.p[i] == '\\' && ++i < s.n && s.p[i] != '"' && s.p[i] != '\\')
-            return false;
+            return BELAY_SYNTAX;
         if (i == s.n || s.p[i] < 0x20 || s.p[i] > 0x7e)
-            return false;
+            return BELAY_SYNTAX;
         to[n++] = s.p[i];
     }
     /* Behind the quote there may be parameters. */
     if (quoted && (i == s.n || (i + 1 < s.n && s.p[i + 1] != ';')))
-        return false;
+        return BELAY_SYNTAX;
     *ret_key = belay_str(to, n);
-    return true;
+    return BELAY_OK;
 }
 
 static struct belay_str key_header(const struct belay_engine_request *q)
@@ -510,6 +510,13 @@ static void refuse_key(struct belay_engine *e, struct engine_run *r, const char 
     engine_request_refuse(e, r, 400, "idempotency-key", belay_str_c(detail), 0);
 }
 
+/* Not "it has none": without its key it might be done twice. */
+static bool refuse_no_memory(struct belay_engine *e, struct engine_run *r)
+{
+    engine_request_refuse(e, r, 503, "no-memory", BELAY_STR("out of memory"), RETRY_AFTER_MS);
+    return false;
+}
+
 /* Finds the request's key. False: it was answered. */
 static bool find_key(struct belay_engine *e, struct engine_run *r)
 {
@@ -518,14 +525,21 @@ static bool find_key(struct belay_engine *e, struct engine_run *r)
     struct belay_str key;
     if (!def->key)
         return true;
-    bool found = belay_flow_key(def->key, &r->message, r->request->body_json, e->now, &r->arena,
+    int status = belay_flow_key(def->key, &r->message, r->request->body_json, e->now, &r->arena,
                                 &key, &fault);
+    if (status == BELAY_NOMEM)
+        return refuse_no_memory(e, r);
+    bool found = status == BELAY_OK;
     if (!found && strcmp(fault.type, "FLOW:LIMIT") == 0) {
         refuse_key(e, r, fault.description);
         return false;
     }
     key = found ? key : BELAY_STR_NONE;
-    if (key.n && belay_str_eq(key, key_header(r->request)) && !header_key(key, &r->arena, &key)) {
+    if (key.n && belay_str_eq(key, key_header(r->request)))
+        status = header_key(key, &r->arena, &key);
+    if (status == BELAY_NOMEM)
+        return refuse_no_memory(e, r);
+    if (found && status != BELAY_OK) {
         refuse_key(e, r, "the Idempotency-Key is no string of printable ASCII, such as \"8e03978e\"");
         return false;
     }
@@ -536,11 +550,11 @@ static bool find_key(struct belay_engine *e, struct engine_run *r)
     }
     struct belay_str scope = belay_arena_join(&r->arena, r->request->api, BELAY_STR("/"),
                                               r->request->operation);
-    if (key.n > BELAY_KEY_BYTES_MAX || !scope.p || !engine_key_set(e, r, scope, key)) {
+    if (key.n > BELAY_KEY_BYTES_MAX) {
         refuse_key(e, r, "the Idempotency-Key is too long");
         return false;
     }
-    return true;
+    return (scope.p && engine_key_set(e, r, scope, key)) || refuse_no_memory(e, r);
 }
 
 static void refuse_reuse(struct belay_engine *e, struct engine_run *r)

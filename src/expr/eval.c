@@ -19,10 +19,10 @@ struct belay_value run_fail(struct run *run, const char *code, uint32_t position
 
 struct belay_value run_nomem(struct run *run)
 {
-    /* The arena does not say whether its limit or the heap was in the way: a small block does. */
+    /* What is not the arena's does not say whether its limit or the heap was in the way: a small block does. */
     void *probe = belay_malloc(64);
     belay_free(probe);
-    if (run->status == BELAY_OK && !probe) {
+    if (run->status == BELAY_OK && (!probe || run->arena->starved)) {
         run->status = BELAY_NOMEM;
         error_set(&run->error, "U1004", NO_POSITION, BELAY_STR_NONE);
     }

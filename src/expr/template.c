@@ -181,10 +181,22 @@ static int not_scalar(struct belay_expr_error *ret_error, struct belay_err *err)
     return belay_fail(err, BELAY_INVALID, "EXPRESSION:UNDEFINED: %s", error->message);
 }
 
-static int no_room(struct belay_expr_error *ret_error, struct belay_err *err)
+static int no_room(const struct belay_arena *arena, struct belay_expr_error *ret_error, struct belay_err *err)
 {
-    error_set(ret_error, "U1004", 0, BELAY_STR_NONE);
+    if (arena->starved)
+        return belay_fail(err, BELAY_NOMEM, "no memory for a text");
+    struct belay_expr_error own, *error = ret_error ? ret_error : &own;
+    error_set(error, "U1004", 0, BELAY_STR_NONE);
     return belay_fail(err, BELAY_LIMIT, "U1004: %s", error_text("U1004"));
+}
+
+static int as_text(struct belay_value v, struct belay_arena *arena, struct belay_str *ret_text,
+                   struct belay_expr_error *ret_error, struct belay_err *err)
+{
+    if (belay_value_text(v, arena, ret_text))
+        return BELAY_OK;
+    bool scalar = v.type == BELAY_VALUE_BOOL || value_is_number(v);
+    return scalar ? no_room(arena, ret_error, err) : not_scalar(ret_error, err);
 }
 
 /* RFC 3986: all but the unreserved characters are percent-encoded. */
@@ -235,13 +247,13 @@ static int interpolate(const struct belay_template *t, struct belay_value input,
         piece = part->text;
         if (part->expr) {
             int status = belay_expr_eval(part->expr, input, env, arena, &v, ret_error, err);
-            if (status)
+            if (status == BELAY_OK)
+                status = as_text(v, arena, &piece, ret_error, err);
+            if (status != BELAY_OK)
                 return status;
-            if (!belay_value_text(v, arena, &piece))
-                return not_scalar(ret_error, err);
         }
         if (!put(arena, &text, piece, t->opt.path && part->expr))
-            return no_room(ret_error, err);
+            return no_room(arena, ret_error, err);
     }
     *ret_value = belay_value_str(text);
     return BELAY_OK;
@@ -285,8 +297,8 @@ int belay_template_text(const struct belay_template *t, struct belay_value input
 {
     struct belay_value v;
     int status = yield(t, input, env, arena, &v, ret_error, err);
-    if (status == BELAY_OK && !belay_value_text(v, arena, ret_text))
-        status = not_scalar(ret_error, err);
+    if (status == BELAY_OK)
+        status = as_text(v, arena, ret_text, ret_error, err);
     return placed(t, status, ret_error);
 }
 

@@ -18,16 +18,21 @@ bool eval_fail(const struct eval *e, const char *type, const char *fmt, ...)
     return false;
 }
 
-/* A run that fills its arena will fill it again; a machine that has no memory now may have some
+/* A run that fills its arena will fill it again, so that is for good; a machine that has no memory now may have some
  * later. */
 bool eval_no_memory(const struct eval *e)
 {
-    bool full = e->arena->used_bytes > e->arena->size_bytes_max / 2;
+    bool full = e->arena->full;
     eval_fail(e, "FLOW:MEMORY",
               full ? "the message needs more memory than a run may take" : "out of memory");
     if (!full)
         e->fault->class_ = BELAY_CLASS_TRANSIENT;
     return false;
+}
+
+bool eval_passes(const struct belay_fault *fault)
+{
+    return fault->class_ == BELAY_CLASS_TRANSIENT && strcmp(fault->type, "FLOW:MEMORY") == 0;
 }
 
 /* ---- templates ---- */

@@ -28,7 +28,9 @@ bool eval_body(const struct eval *e, const struct belay_template *t, struct bela
 
 /* JSON of v in the arena. */
 bool eval_json(const struct eval *e, struct belay_value v, struct belay_str *ret_text);
-/* FLOW:MEMORY: transient while the arena is not near its limit. Returns false. */
+/* There was no memory, and there may be some later. */
+bool eval_passes(const struct belay_fault *fault);
+/* FLOW:MEMORY: transient, unless the arena is at its limit. Returns false. */
 bool eval_no_memory(const struct eval *e);
 /* EXPRESSION:UNDEFINED of what t made (NULL: it came so). Returns false. */
 bool eval_undefined(const struct eval *e, const struct belay_template *t, const char *what);

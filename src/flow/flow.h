@@ -127,9 +127,10 @@ const struct belay_fault *belay_flow_fault(const struct belay_flow_run *run);
 uint64_t belay_flow_delay_ms(const struct belay_flow_run *run); /* RETRY */
 bool belay_flow_skips(const struct belay_flow_run *run);        /* LETTER: does not park its key */
 
-/* Lane key and idempotency key of a message, before a run exists. False: *ret_fault. */
-bool belay_flow_key(const struct belay_template *key, const struct belay_message *m,
-                    const belay_json *body, belay_time now, struct belay_arena *arena,
-                    struct belay_str *ret_key, struct belay_fault *ret_fault);
+/* Lane key and idempotency key of a message, before a run exists. Errors: BELAY_INVALID (*ret_fault says why: it has none),
+ * BELAY_NOMEM (not now: whoever takes that for no key does things twice, or out of order). */
+int belay_flow_key(const struct belay_template *key, const struct belay_message *m,
+                   const belay_json *body, belay_time now, struct belay_arena *arena,
+                   struct belay_str *ret_key, struct belay_fault *ret_fault) BELAY_MUST_CHECK;
 
 #endif

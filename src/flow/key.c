@@ -3,9 +3,9 @@
 #include "flow/eval.h"
 #include "flow/flow.h"
 
-bool belay_flow_key(const struct belay_template *key, const struct belay_message *m,
-                    const belay_json *body, belay_time now, struct belay_arena *arena,
-                    struct belay_str *ret_key, struct belay_fault *ret_fault)
+/* False: ret_fault says why. */
+static bool find(const struct belay_template *key, const struct belay_message *m, const belay_json *body, belay_time now,
+                 struct belay_arena *arena, struct belay_str *ret_key, struct belay_fault *ret_fault)
 {
     struct belay_binding bindings[2];
     struct belay_scope scope
@@ -36,4 +36,13 @@ bool belay_flow_key(const struct belay_template *key, const struct belay_message
                          BELAY_KEY_BYTES_MAX);
     *ret_key = text;
     return true;
+}
+
+int belay_flow_key(const struct belay_template *key, const struct belay_message *m,
+                   const belay_json *body, belay_time now, struct belay_arena *arena,
+                   struct belay_str *ret_key, struct belay_fault *ret_fault)
+{
+    if (find(key, m, body, now, arena, ret_key, ret_fault))
+        return BELAY_OK;
+    return eval_passes(ret_fault) ? BELAY_NOMEM : BELAY_INVALID;
 }

@@ -1,3 +1,4 @@
+#include "base/alloc.h"
 #include "base/arena.h"
 #include "unit/test.h"
 
@@ -7,10 +8,19 @@ static void a_limit_is_never_passed(void **state)
     struct belay_arena a;
     belay_arena_init(&a, 1024, 4096);
     assert_null(belay_arena_alloc(&a, 5000));
+    assert_true(a.full && !a.starved);
     size_t got = 0;
     while (belay_arena_alloc(&a, 100))
         got++;
-    assert_true(got >= 30 && a.used_bytes <= 4096);
+    assert_true(got >= 30 && a.used_bytes <= 4096 && a.full);
+    belay_arena_reset(&a);
+    assert_false(a.full);
+    belay_alloc_fail_after(0);
+    assert_null(belay_arena_alloc(&a, 2000));
+    belay_alloc_fail_after(UINT64_MAX);
+    assert_true(a.starved && !a.full);
+    belay_arena_reset(&a);
+    assert_false(a.starved);
     belay_arena_deinit(&a);
 }
 

@@ -277,6 +277,44 @@ static int no_key(void *arg, const struct belay_message *m, struct belay_arena *
     return BELAY_OK;
 }
 
+static int memory_later(void *arg, const struct belay_message *m, struct belay_arena *arena, struct belay_str *ret_key,
+                        struct belay_fault *ret_fault)
+{
+    unsigned *refusals = arg;
+    (void)arena;
+    (void)ret_fault;
+    if (*refusals && belay_str_eq(m->body, BELAY_STR("first"))) {
+        --*refusals;
+        return BELAY_NOMEM;
+    }
+    *ret_key = BELAY_STR("same");
+    return BELAY_OK;
+}
+
+static void a_message_whose_lane_there_is_no_memory_for_is_read_again_and_not_overtaken(void **state)
+{
+    struct world *w = *state;
+    unsigned refusals = 3;
+    w->sub_opt.lane_key = memory_later;
+    w->sub_opt.arg = &refusals;
+    world_ok(w, belay_broker_subscribe(w->b, &w->sub_opt, &w->sub, &w->err));
+    publish(w, "", "first");
+    publish(w, "", "second");
+    for (int i = 0; i < 3; i++) {
+        assert_null(take(w));
+        belay_time at = belay_broker_wake_at(w->b);
+        assert_true(at > w->now && at < w->now + 100 * MS); /* soon again, and not in a circle */
+        w->now = at;
+    }
+    struct belay_delivery *d = take_one(w, 1);
+    assert_str(d->lane_key, "same");
+    assert_null(take(w));
+    ack(w, d);
+    ack(w, take_one(w, 2));
+    assert_int_equal(stats_of(w).dead, 0);
+    world_settle(w);
+}
+
 static void a_message_whose_lane_cannot_be_told_is_a_letter_at_once(void **state)
 {
     struct world *w = *state;
@@ -307,6 +345,7 @@ int main(void)
         WORLD_TEST(a_dead_letter_outlives_the_log_of_its_topic),
         WORLD_TEST(letters_are_listed_in_order),
         WORLD_TEST(stop_pauses_the_subscription_durably),
+        WORLD_TEST(a_message_whose_lane_there_is_no_memory_for_is_read_again_and_not_overtaken),
         WORLD_TEST(a_message_whose_lane_cannot_be_told_is_a_letter_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

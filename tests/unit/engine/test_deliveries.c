@@ -55,6 +55,21 @@ static const char piping[] = HEAD
     "      - map: '{% { \"copy\": id } %}'\n"
     "      - publish: { topic: copies }\n";
 
+/* Keys that need more memory than a run has at hand. */
+static const char piping_dear[] = HEAD
+    "  pipe:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    idempotency: { key: \"{% $length($pad('', 5000, 'x')) & dedupe %}\", window: 1h, required: false }\n"
+    "    steps:\n"
+    "      - publish: { topic: copies }\n";
+
+static const char laning_dear[] = HEAD
+    "  pipe:\n"
+    "    from: { topic: things, start: earliest }\n"
+    "    lanes: { key: \"{% $length($pad('', 5000, 'x')) & id %}\" }\n"
+    "    steps:\n"
+    "      - publish: { topic: copies }\n";
+
 static const char ticking[] = HEAD
     "  tick:\n"
     "    from: { timer: 10s }\n"
@@ -138,6 +153,62 @@ static void a_message_with_a_known_key_is_done_and_published_once(void **state)
     assert_int_equal(bench_stats(&b, "pipe").done, 3);
     assert_true(bench_saw_event(&b, "message.duplicate"));
     bench_deinit(&b);
+}
+
+/* A message comes while the nth allocation from now on fails, and all later ones. False: none did. */
+static bool comes_without_memory(struct bench *b, uint64_t n, const char *body)
+{
+    const struct belay_message m = { .id = BELAY_STR("1"), .source = BELAY_STR("/test"), .time = b->now, .body = belay_str_c(body),
+                                     .datacontenttype = BELAY_STR("application/json") };
+    assert_ok(belay_broker_publish(belay_engine_broker(b->engine), BELAY_STR("things"), &m, b->now, NULL, &b->err));
+    belay_alloc_fail_after(n);
+    for (int i = 0; i < 5; i++) {
+        belay_engine_step(b->engine, b->now);
+        sim_jobs_finish(&b->jobs);
+        bench_take(b);
+    }
+    bool failed = belay_alloc_count() > n;
+    belay_alloc_fail_after(UINT64_MAX);
+    if (belay_engine_failed(b->engine, &b->err) != BELAY_OK)
+        bench_crash(b);
+    for (int i = 0; i < 10; i++)
+        bench_pass_ms(b, 500);
+    return failed;
+}
+
+static void without_memory_a_key_is_waited_for_and_a_duplicate_stays_one(void **state)
+{
+    bool failed = true;
+    (void)state;
+    for (uint64_t n = 0; failed && n < 300; n++) {
+        struct bench b;
+        bench_init(&b, piping_dear);
+        post(&b, "{\"id\":\"x\",\"dedupe\":\"1\"}");
+        failed = comes_without_memory(&b, n, "{\"id\":\"y\",\"dedupe\":\"1\"}");
+        if (messages(&b, "copies") != 1)
+            fail_msg("it was done again: allocation %llu failed", (unsigned long long)n);
+        assert_int_equal(bench_stats(&b, "pipe").done, 2);
+        bench_deinit(&b);
+    }
+    assert_false(failed);
+}
+
+static void without_memory_a_lane_is_waited_for_and_nothing_overtakes(void **state)
+{
+    bool failed = true;
+    (void)state;
+    for (uint64_t n = 0; failed && n < 300; n++) {
+        struct bench b;
+        bench_init(&b, laning_dear);
+        failed = comes_without_memory(&b, n, "{\"id\":\"x\",\"dedupe\":\"1\"}");
+        (void)comes_without_memory(&b, UINT64_MAX, "{\"id\":\"x\",\"dedupe\":\"2\"}");
+        struct belay_subscription_stats s = bench_stats(&b, "pipe");
+        if (s.dead || s.parked || s.done != 2)
+            fail_msg("a letter of it: allocation %llu failed", (unsigned long long)n);
+        assert_int_equal(messages(&b, "copies"), 2);
+        bench_deinit(&b);
+    }
+    assert_false(failed);
 }
 
 static void a_call_waits_until_its_start_is_durable(void **state)
@@ -433,6 +504,8 @@ int main(void)
         cmocka_unit_test(a_caller_is_not_told_where_an_expression_is_written),
         cmocka_unit_test(what_a_flow_publishes_appears_with_its_acknowledgement),
         cmocka_unit_test(a_message_with_a_known_key_is_done_and_published_once),
+        cmocka_unit_test(without_memory_a_key_is_waited_for_and_a_duplicate_stays_one),
+        cmocka_unit_test(without_memory_a_lane_is_waited_for_and_nothing_overtakes),
         cmocka_unit_test(a_call_waits_until_its_start_is_durable),
         cmocka_unit_test(a_retry_goes_on_after_the_last_success),
         cmocka_unit_test(a_crash_between_calls_repeats_only_what_is_not_known),

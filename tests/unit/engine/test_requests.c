@@ -25,6 +25,23 @@ static const char app[] =
     "      - map: '{% { \"n\": $got.body.n } %}'\n"
     "    reply: { status: 200 }\n";
 
+/* Its key needs more memory than a run has at hand. */
+static const char dear[] =
+    "belay: 1\n"
+    "name: t\n"
+    "connections:\n"
+    "  out: { http: { base_url: 'http://127.0.0.1:1' }, idempotency: { header: Idempotency-Key }, concurrency: 2 }\n"
+    "apis: { api: { listen: '127.0.0.1:0', openapi: a.json } }\n"
+    "flows:\n"
+    "  ask:\n"
+    "    from: { api: api, operation: b }\n"
+    "    idempotency: { key: \"{% $length($pad('', 5000, 'x')) & $headers.'idempotency-key' %}\", window: 1h }\n"
+    "    timeout: 5s\n"
+    "    retry: { max_attempts: 3, initial: 100ms, jitter: none }\n"
+    "    steps:\n"
+    "      - call: { connection: out, method: POST, path: /x }\n"
+    "    reply: { status: 200 }\n";
+
 static const char waiting[] =
     "belay: 1\n"
     "name: t\n"
@@ -265,6 +282,47 @@ static void who_waited_tries_himself_when_the_first_one_failed(void **state)
     bench_request_free(&second);
     bench_request_free(&late);
     bench_deinit(&b);
+}
+
+/* The same request under another key; `from` keeps what it points to. */
+static int ask_as(struct bench *b, const struct bench_request *from, const char *key, struct bench_request *r)
+{
+    *r = *from;
+    r->headers[1].value = belay_str_c(key);
+    r->q.headers = r->headers;
+    r->q.user = r;
+    return belay_engine_request(b->engine, &r->q, b->now, &b->err);
+}
+
+static void without_memory_a_key_is_neither_ignored_nor_too_long(void **state)
+{
+    bool failed = true;
+    (void)state;
+    for (uint64_t n = 0; failed && n < 100; n++) {
+        struct bench b;
+        struct bench_request first, second, again;
+        bench_init(&b, dear);
+        assert_ok(bench_ask(&b, &first, "b", "k0", "{\"id\":1}"));
+        bench_go(&b);
+        bench_answer(&b, bench_call_last(&b)->id, "{}"); /* what it leaves at hand is enough for the rest of a run */
+        belay_alloc_fail_after(n);
+        int status = ask_as(&b, &first, "k1", &second);
+        failed = belay_alloc_count() > n;
+        belay_alloc_fail_after(UINT64_MAX);
+        bench_pass_ms(&b, 500); /* a run that began without memory is tried again */
+        bool called = b.call_count == 2;
+        assert_true(status == BELAY_OK || status == BELAY_BUSY);
+        assert_int_equal(b.reply_count, 1 + (status == BELAY_OK && !called));
+        if (b.reply_count == 2 && bench_reply_last(&b)->status != 503)
+            fail_msg("answered %u: allocation %llu failed", bench_reply_last(&b)->status, (unsigned long long)n);
+        assert_ok(ask_as(&b, &first, "k1", &again));
+        bench_go(&b);
+        if (b.call_count != 2)
+            fail_msg("%u calls under two keys: allocation %llu failed", b.call_count, (unsigned long long)n);
+        bench_request_free(&first);
+        bench_deinit(&b);
+    }
+    assert_false(failed);
 }
 
 /* The IETF draft: the result of the operation, success or an error. What may go well next time is none. */
@@ -509,6 +567,7 @@ int main(void)
         T(a_key_is_forgotten_after_its_window),
         T(a_missing_key_is_400_and_another_payload_422),
         T(a_key_that_is_too_long_is_told_and_not_left_out),
+        cmocka_unit_test(without_memory_a_key_is_neither_ignored_nor_too_long),
         T(a_synchronous_flow_calls_and_replies),
         T(a_call_that_fails_is_tried_again_then_the_error_frees_the_key),
         T(a_crash_while_calling_is_resumed_by_the_same_key),

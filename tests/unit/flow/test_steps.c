@@ -1,3 +1,4 @@
+#include "base/alloc.h"
 #include "unit/flow/fixture.h"
 
 static void a_flow_without_steps_is_done(void **state)
@@ -328,21 +329,46 @@ static void a_lane_key_is_the_messages_or_an_expressions(void **state)
         = { { BELAY_STR_INIT("idempotency-key"), BELAY_STR_INIT("a1") } };
     f->message.headers = headers;
     f->message.header_count = 1;
-    assert_true(belay_flow_key(NULL, &f->message, NULL, f->now, &f->arena, &key, &fault));
+    assert_ok(belay_flow_key(NULL, &f->message, NULL, f->now, &f->arena, &key, &fault));
     assert_str(key, "k");
-    assert_true(belay_flow_key(T(f, "{% order_id %}-{% $message.id %}"), &f->message, NULL, f->now,
+    assert_ok(belay_flow_key(T(f, "{% order_id %}-{% $message.id %}"), &f->message, NULL, f->now,
                                &f->arena, &key, &fault));
     assert_str(key, "o-1-m-1");
-    assert_true(belay_flow_key(T(f, "{% $headers.'idempotency-key' %}"), &f->message, NULL, f->now,
+    assert_ok(belay_flow_key(T(f, "{% $headers.'idempotency-key' %}"), &f->message, NULL, f->now,
                                &f->arena, &key, &fault));
     assert_str(key, "a1");
-    assert_false(
-        belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault));
+    assert_int_equal(belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault), BELAY_INVALID);
     assert_string_equal(fault.type, "EXPRESSION:UNDEFINED");
     f->message.body = BELAY_STR("{");
-    assert_false(
-        belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault));
+    assert_int_equal(belay_flow_key(T(f, "{% nothing %}"), &f->message, NULL, f->now, &f->arena, &key, &fault), BELAY_INVALID);
     assert_string_equal(fault.type, "VALIDATION:JSON");
+}
+
+/* A key that would fill any arena is none, for good; one that there is no memory for now is one later. */
+static void no_memory_for_a_key_is_not_no_key(void **state)
+{
+    struct fixture *f = *state;
+    const struct belay_template *dear = T(f, "{% $length($pad('', 5000, 'x')) & order_id %}");
+    struct belay_fault fault;
+    struct belay_str key;
+    struct belay_arena small, fresh;
+    belay_arena_init(&small, 256, 4096);
+    assert_int_equal(belay_flow_key(dear, &f->message, NULL, f->now, &small, &key, &fault), BELAY_INVALID);
+    assert_string_equal(fault.type, "EXPRESSION:LIMIT");
+    assert_int_equal(fault.class_, BELAY_CLASS_PERMANENT);
+    belay_arena_deinit(&small);
+    int status = BELAY_NOMEM;
+    for (uint64_t n = 0; status != BELAY_OK && n < 100; n++) {
+        belay_arena_init(&fresh, 256, BELAY_MIB(1));
+        belay_alloc_fail_after(n);
+        status = belay_flow_key(dear, &f->message, NULL, f->now, &fresh, &key, &fault);
+        belay_alloc_fail_after(UINT64_MAX);
+        assert_true(n == 0 ? status == BELAY_NOMEM : status == BELAY_NOMEM || status == BELAY_OK);
+        if (status == BELAY_OK)
+            assert_str(key, "5000o-1");
+        belay_arena_deinit(&fresh);
+    }
+    assert_ok(status);
 }
 
 int main(void)
@@ -370,6 +396,7 @@ int main(void)
         TEST(limits_are_errors_of_the_flow),
         TEST(the_same_run_draws_the_same_numbers),
         TEST(a_lane_key_is_the_messages_or_an_expressions),
+        TEST(no_memory_for_a_key_is_not_no_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
