@@ -11,6 +11,19 @@
  * BELAY_CONFLICT (a queue became a topic or the reverse). */
 int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_def *def, struct belay_err *err) BELAY_MUST_CHECK;
 
+/* What declaring and subscribing will write, where it is not so already. */
+struct belay_declare_need {
+    size_t bytes;
+    uint32_t records;
+    uint32_t topics, subscriptions; /* new ones */
+    bool grows;                     /* it may not use what is kept for a full disk */
+};
+/* Would belay_broker_declare_topic do? Changes nothing; adds to *need. Errors: its, but for those of room and memory. */
+int belay_broker_declare_check(struct belay_broker *b, const struct belay_topic_def *def, struct belay_declare_need *need,
+                               struct belay_err *err) BELAY_MUST_CHECK;
+/* Room, on disk and in memory, for all that: what was checked and exists cannot fail in this step. Errors: the store's. */
+int belay_broker_declare_room(struct belay_broker *b, const struct belay_declare_need *need, struct belay_err *err) BELAY_MUST_CHECK;
+
 /* When its letters go by themselves; 0, 0: never. */
 struct belay_letters_opt {
     uint64_t expire_ms;         /* a letter for longer than this */
@@ -40,6 +53,16 @@ struct belay_subscription_opt {
  * BELAY_CONFLICT (a queue has one subscription; the name subscribes another topic), BELAY_NOSPACE. */
 int belay_broker_subscribe(struct belay_broker *b, const struct belay_subscription_opt *opt,
                            struct belay_subscription **ret_sub, struct belay_err *err) BELAY_MUST_CHECK;
+/* Would it do? As belay_broker_declare_check; a topic that is not there is one that is to be declared before. */
+int belay_broker_subscribe_check(struct belay_broker *b, const struct belay_subscription_opt *opt,
+                                 struct belay_declare_need *need, struct belay_err *err) BELAY_MUST_CHECK;
+/* Only creates it where it is not there; nothing is delivered, and of opt nothing is kept. */
+int belay_broker_subscription_make(struct belay_broker *b, const struct belay_subscription_opt *opt,
+                                   struct belay_subscription **ret_sub, struct belay_err *err) BELAY_MUST_CHECK;
+/* Its flow is gone: nothing is delivered, and its lane_key is asked no more; what was read ahead will be read again. */
+void belay_broker_unsubscribe(struct belay_broker *b, struct belay_subscription *sub);
+/* What a pause or its end writes is added to *need. */
+void belay_broker_pause_need(struct belay_str reason, struct belay_declare_need *need);
 /* Stops delivering (flow removed, stopped, by hand); durable by `reason` when not empty. */
 int belay_broker_pause(struct belay_broker *b, struct belay_subscription *sub, struct belay_str reason, struct belay_err *err) BELAY_MUST_CHECK;
 int belay_broker_resume(struct belay_broker *b, struct belay_subscription *sub, struct belay_err *err) BELAY_MUST_CHECK;

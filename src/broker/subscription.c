@@ -10,6 +10,11 @@
 #include "broker/record.h"
 #include "broker/suspect.h"
 #include "broker/topic.h"
+#include "broker/window.h"
+
+/* Beside name and reason. */
+#define SUBSCRIPTION_RECORD_BYTES (3 * BELAY_VARINT_MAX)
+#define PAUSE_RECORD_BYTES (2 * BELAY_VARINT_MAX)
 
 static struct belay_subscription *subscription_new(struct belay_str name)
 {
@@ -157,17 +162,49 @@ static int first_cursor(struct belay_broker *b, const struct belay_subscription_
     return BELAY_OK;
 }
 
+/* t: NULL where it is to be declared before. */
+static int check_new(struct belay_broker *b, const struct belay_subscription_opt *opt, struct topic *t, uint32_t others,
+                     uint64_t *ret_cursor, struct belay_err *err)
+{
+    if (t && t->queue && t->subscription_count)
+        return belay_fail(err, BELAY_CONFLICT, "queue %.*s has a subscription already: only one may take its messages",
+                          BELAY_STR_ARG(t->name));
+    if (opt->name.n == 0 || opt->name.n > BELAY_NAME_BYTES_MAX || b->sub_count + others >= BELAY_SUBSCRIPTIONS_MAX)
+        return belay_fail(err, BELAY_LIMIT, "a subscription's name has 1 to %d bytes, and there are at most %d",
+                          BELAY_NAME_BYTES_MAX, BELAY_SUBSCRIPTIONS_MAX);
+    return t ? first_cursor(b, opt, t, ret_cursor, err) : BELAY_OK;
+}
+
+static int check_place(const struct belay_subscription *sub, const struct belay_subscription_opt *opt, struct belay_err *err)
+{
+    if (belay_str_eq(sub->topic->name, opt->topic))
+        return BELAY_OK;
+    return belay_fail(err, BELAY_CONFLICT, "%.*s has its place in %.*s, not in %.*s: give the flow another name",
+                      BELAY_STR_ARG(opt->name), BELAY_STR_ARG(sub->topic->name), BELAY_STR_ARG(opt->topic));
+}
+
+int belay_broker_subscribe_check(struct belay_broker *b, const struct belay_subscription_opt *opt,
+                                 struct belay_declare_need *need, struct belay_err *err)
+{
+    const struct belay_subscription *sub = belay_broker_find(b, opt->name);
+    uint64_t cursor;
+    if (sub)
+        return check_place(sub, opt, err);
+    int status = check_new(b, opt, topic_find(b, opt->topic), need->subscriptions, &cursor, err);
+    if (status != BELAY_OK)
+        return status;
+    need->bytes += opt->name.n + SUBSCRIPTION_RECORD_BYTES;
+    need->records++;
+    need->subscriptions++;
+    need->grows = true;
+    return BELAY_OK;
+}
+
 static int create(struct belay_broker *b, const struct belay_subscription_opt *opt, struct topic *t,
                   struct belay_err *err)
 {
     uint64_t cursor = 0;
-    if (t->queue && t->subscription_count)
-        return belay_fail(err, BELAY_CONFLICT, "queue %.*s has a subscription already: only one may take its messages",
-                          BELAY_STR_ARG(t->name));
-    if (opt->name.n == 0 || opt->name.n > BELAY_NAME_BYTES_MAX || b->sub_count >= BELAY_SUBSCRIPTIONS_MAX)
-        return belay_fail(err, BELAY_LIMIT, "a subscription's name has 1 to %d bytes, and there are at most %d",
-                          BELAY_NAME_BYTES_MAX, BELAY_SUBSCRIPTIONS_MAX);
-    int status = first_cursor(b, opt, t, &cursor, err);
+    int status = check_new(b, opt, t, 0, &cursor, err);
     if (status != BELAY_OK)
         return status;
     if (make_spare(b, opt->name) != BELAY_OK)
@@ -202,25 +239,29 @@ int apply_subscription(struct belay_broker *b, struct belay_unpack *u)
     return BELAY_OK;
 }
 
+int belay_broker_subscription_make(struct belay_broker *b, const struct belay_subscription_opt *opt,
+                                   struct belay_subscription **ret_sub, struct belay_err *err)
+{
+    struct topic *t = topic_find(b, opt->topic);
+    const struct belay_subscription *sub = belay_broker_find(b, opt->name);
+    if (!t)
+        return belay_fail(err, BELAY_NOTFOUND, "no topic or queue %.*s", BELAY_STR_ARG(opt->topic));
+    int status = sub ? check_place(sub, opt, err) : create(b, opt, t, err);
+    if (status == BELAY_OK)
+        *ret_sub = belay_broker_find(b, opt->name);
+    return status;
+}
+
 int belay_broker_subscribe(struct belay_broker *b, const struct belay_subscription_opt *opt,
                            struct belay_subscription **ret_sub, struct belay_err *err)
 {
-    struct topic *t = topic_find(b, opt->topic);
-    struct belay_subscription *sub = belay_broker_find(b, opt->name);
-    if (!t)
-        return belay_fail(err, BELAY_NOTFOUND, "no topic or queue %.*s", BELAY_STR_ARG(opt->topic));
-    if (sub && sub->topic != t)
-        return belay_fail(err, BELAY_CONFLICT, "%.*s has its place in %.*s, not in %.*s: give the flow another name",
-                          BELAY_STR_ARG(opt->name), BELAY_STR_ARG(sub->topic->name), BELAY_STR_ARG(t->name));
-    if (!sub) {
-        int status = create(b, opt, t, err);
-        if (status != BELAY_OK)
-            return status;
-        sub = belay_broker_find(b, opt->name);
-    }
+    struct belay_subscription *sub;
+    int status = belay_broker_subscription_make(b, opt, &sub, err);
+    if (status != BELAY_OK)
+        return status;
     sub->opt = *opt;
     sub->opt.name = sub->name;
-    sub->opt.topic = t->name;
+    sub->opt.topic = sub->topic->name;
     snprintf(sub->letters_reason, sizeof sub->letters_reason, "%.*s", BELAY_STR_ARG(opt->letters.reason));
     sub->opt.letters.reason = belay_str_c(sub->letters_reason);
     if (opt->letters.expire_ms || opt->letters.count_max || BELAY_PLANTED(55)) {
@@ -231,6 +272,19 @@ int belay_broker_subscribe(struct belay_broker *b, const struct belay_subscripti
     subscription_kick(b, sub);
     *ret_sub = sub;
     return BELAY_OK;
+}
+
+void belay_broker_unsubscribe(struct belay_broker *b, struct belay_subscription *sub)
+{
+    bool broken = sub->broken;
+    if (!sub->active)
+        return;
+    window_reset(b, sub); /* also what is being read: it would ask for its lanes */
+    sub->broken = broken;
+    sub->active = false;
+    sub->opt.lane_key = NULL;
+    sub->opt.arg = NULL;
+    subscription_rearm(b, sub);
 }
 
 /* ---- pausing ---- */
@@ -247,6 +301,12 @@ void subscription_pause_append(struct belay_broker *b, struct belay_subscription
     BELAY_ASSERT(reason.n); /* without one it would be resumed */
     pack_pause(b, sub, reason);
     record_append(b, RECORD_PAUSE);
+}
+
+void belay_broker_pause_need(struct belay_str reason, struct belay_declare_need *need)
+{
+    need->bytes += reason.n + PAUSE_RECORD_BYTES;
+    need->records++;
 }
 
 int belay_broker_pause(struct belay_broker *b, struct belay_subscription *sub, struct belay_str reason,

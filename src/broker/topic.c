@@ -74,20 +74,58 @@ static int place(struct belay_broker *b, struct topic *t)
 
 /* ---- declaring ---- */
 
-int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_def *def, struct belay_err *err)
+#define TOPIC_RECORD_BYTES (1 + 4 * BELAY_VARINT_MAX) /* beside the name */
+#define DECLARE_RECORD_BYTES_MAX (3 * BELAY_NAME_BYTES_MAX + BELAY_KIB(1)) /* a topic's, a subscription's, a pause's */
+
+static int check(struct belay_broker *b, const struct belay_topic_def *def, const struct topic *t, uint32_t others,
+                 struct belay_err *err)
 {
-    struct topic *t = topic_find(b, def->name);
     if (def->name.n == 0 || def->name.n > BELAY_NAME_BYTES_MAX)
         return belay_fail(err, BELAY_LIMIT, "a topic's name has 1 to %d bytes", BELAY_NAME_BYTES_MAX);
     if (t && t->queue != def->queue)
         return belay_fail(err, BELAY_CONFLICT, "%.*s is a %s in the store and cannot become a %s",
                           BELAY_STR_ARG(def->name), t->queue ? "queue" : "topic", def->queue ? "queue" : "topic");
+    if (!t && b->topic_count + others >= BELAY_TOPICS_MAX)
+        return belay_fail(err, BELAY_LIMIT, "more than %d topics", BELAY_TOPICS_MAX);
+    return BELAY_OK;
+}
+
+static bool kept_alike(const struct topic *t, const struct belay_topic_def *def)
+{
+    return t->retain_ms == def->retain_ms && t->retain_bytes == def->retain_bytes;
+}
+
+int belay_broker_declare_check(struct belay_broker *b, const struct belay_topic_def *def, struct belay_declare_need *need,
+                               struct belay_err *err)
+{
+    const struct topic *t = topic_find(b, def->name);
+    int status = check(b, def, t, need->topics, err);
+    if (status != BELAY_OK || (t && kept_alike(t, def)))
+        return status;
+    need->bytes += def->name.n + TOPIC_RECORD_BYTES;
+    need->records++;
+    need->topics += !t;
+    need->grows = true;
+    return BELAY_OK;
+}
+
+int belay_broker_declare_room(struct belay_broker *b, const struct belay_declare_need *need, struct belay_err *err)
+{
+    if (!belay_buf_reserve(record_begin(b), DECLARE_RECORD_BYTES_MAX))
+        return belay_fail(err, BELAY_NOMEM, "no memory for a record");
+    return need->records ? belay_store_reserve(b->store, need->bytes, need->records, !need->grows, err) : BELAY_OK;
+}
+
+int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_def *def, struct belay_err *err)
+{
+    struct topic *t = topic_find(b, def->name);
+    int status = check(b, def, t, 0, err);
+    if (status != BELAY_OK)
+        return status;
     if (t)
         topic_limit(t, def);
-    if (t && t->retain_ms == def->retain_ms && t->retain_bytes == def->retain_bytes)
+    if (t && kept_alike(t, def))
         return BELAY_OK;
-    if (!t && b->topic_count >= BELAY_TOPICS_MAX)
-        return belay_fail(err, BELAY_LIMIT, "more than %d topics", BELAY_TOPICS_MAX);
     if (!t && (make_place(b) != BELAY_OK || !(b->spare_topic = topic_new(def->name))
                || belay_map_put(&b->topics_by_name, b->spare_topic->name, b->spare_topic, NULL) != BELAY_OK)) {
         topic_free(b->spare_topic);
@@ -100,7 +138,7 @@ int belay_broker_declare_topic(struct belay_broker *b, const struct belay_topic_
     belay_pack_varint(r, def->retain_ms);
     belay_pack_varint(r, def->retain_bytes);
     belay_pack_str(r, def->name);
-    int status = record_commit(b, RECORD_TOPIC, (struct cost){ 0 }, false, err);
+    status = record_commit(b, RECORD_TOPIC, (struct cost){ 0 }, false, err);
     if (status != BELAY_OK && b->spare_topic) {
         belay_map_del(&b->topics_by_name, def->name);
         topic_free(b->spare_topic);

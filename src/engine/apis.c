@@ -35,22 +35,29 @@ static struct engine_api *add(struct belay_engine *e, struct belay_str name)
         return NULL;
     BELAY_ASSERT(name.n && name.n < sizeof api->name);
     memcpy(api->name, name.p, name.n);
+    api->max = api->allowed = UINT32_MAX;
     belay_list_init(&api->waiting);
     return e->apis[e->api_count++] = api;
 }
 
-int engine_apis_configure(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err)
+int engine_apis_make(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err)
+{
+    for (uint32_t i = 0; i < d->api_count; i++)
+        if (!engine_api_of(e, d->apis[i].name) && !add(e, d->apis[i].name))
+            return belay_fail(err, BELAY_NOMEM, "no memory for an api");
+    return BELAY_OK;
+}
+
+void engine_apis_configure(struct belay_engine *e, const struct belay_definitions *d)
 {
     for (uint32_t i = 0; i < d->api_count; i++) {
         const struct belay_api_def *def = &d->apis[i];
         struct engine_api *api = engine_api_of(e, def->name);
-        if (!api && !(api = add(e, def->name)))
-            return belay_fail(err, BELAY_NOMEM, "no memory for an api");
+        BELAY_ASSERT(api);
         api->max = def->max_concurrent ? def->max_concurrent : UINT32_MAX;
         api->allowed = api->running > api->max ? api->running : api->max; /* those at work may end */
         api->max_wait_ms = def->max_wait_ms;
     }
-    return BELAY_OK;
 }
 
 void engine_apis_free(struct belay_engine *e)

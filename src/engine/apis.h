@@ -22,7 +22,9 @@ struct engine_api {
 
 /* NULL: there is none. */
 struct engine_api *engine_api_of(const struct belay_engine *e, struct belay_str name);
-int engine_apis_configure(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err);
+/* A place for each; then they can be configured. Errors: BELAY_NOMEM. */
+int engine_apis_make(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err) BELAY_MUST_CHECK;
+void engine_apis_configure(struct belay_engine *e, const struct belay_definitions *d);
 void engine_apis_free(struct belay_engine *e);
 /* False: not now: it waits for its turn, or was refused. */
 bool engine_api_admit(struct belay_engine *e, struct engine_run *r);

@@ -59,18 +59,22 @@ struct engine_connection *engine_connection_need(struct belay_engine *e,
 }
 
 /* One that left the configuration stays: what calls it began under an old definition. */
-int engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d,
-                                 struct belay_err *err)
+int engine_connections_make(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err)
+{
+    for (uint32_t i = 0; i < d->connection_count; i++)
+        if (!engine_connection_need(e, &d->connections[i]))
+            return belay_fail(err, BELAY_NOMEM, "connection %.*s", BELAY_STR_ARG(d->connections[i].name));
+    return BELAY_OK;
+}
+
+void engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d)
 {
     for (uint32_t i = 0; i < d->connection_count; i++) {
-        const struct belay_connection_def *def = &d->connections[i];
-        struct engine_connection *c = engine_connection_need(e, def);
-        if (!c)
-            return belay_fail(err, BELAY_NOMEM, "connection %.*s", BELAY_STR_ARG(def->name));
-        c->def = def->gate;
+        struct engine_connection *c = find(e, d->connections[i].name);
+        BELAY_ASSERT(c);
+        c->def = d->connections[i].gate;
         c->wake_at = e->now; /* what waits may go now */
     }
-    return BELAY_OK;
 }
 
 void engine_connections_free(struct belay_engine *e)

@@ -38,8 +38,9 @@ static inline struct belay_str engine_name(const struct engine_connection *c)
     return belay_str_c(c->name);
 }
 
-int engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d,
-                                 struct belay_err *err);
+/* A place for each; then they can be configured. Errors: BELAY_NOMEM. */
+int engine_connections_make(struct belay_engine *e, const struct belay_definitions *d, struct belay_err *err) BELAY_MUST_CHECK;
+void engine_connections_configure(struct belay_engine *e, const struct belay_definitions *d);
 /* Also one of a definition older than the process. NULL: no memory. */
 struct engine_connection *engine_connection_need(struct belay_engine *e,
                                                  const struct belay_connection_def *def);

@@ -65,8 +65,8 @@ void belay_engine_close(struct belay_engine *e);
 
 /* Makes definitions the current ones (a reference is taken): declares topics, subscribes flows, sagas and
  * their awaits ("saga/step"), pauses subscriptions whose flow is gone, resumes those that came back.  Work in
- * flight ends on its old definition. All or nothing as far as it can be checked beforehand: on failure the
- * old ones stay. First call before the first step. Errors: BELAY_INVALID, BELAY_CONFLICT, BELAY_NOSPACE. */
+ * flight ends on its old definition. All or nothing (configure.c): on failure the old ones stay, whole, and nothing
+ * of these is asked any more. First call before the first step. Errors: BELAY_INVALID, BELAY_CONFLICT, BELAY_NOSPACE. */
 int belay_engine_configure(struct belay_engine *e, struct belay_definitions *definitions, belay_time now,
                            struct belay_err *err) BELAY_MUST_CHECK;
 const struct belay_definitions *belay_engine_definitions(const struct belay_engine *e);

@@ -67,6 +67,26 @@ static belay_time stored_next(struct belay_engine *e, const struct belay_flow_de
     return next < every_end ? next : every_end; /* it was made shorter */
 }
 
+static bool is_timer(const struct belay_flow_def *flow)
+{
+    return flow->from.kind == BELAY_SOURCE_TIMER && flow->from.every_ms;
+}
+
+int engine_timers_check(struct belay_engine *e, const struct belay_definitions *d, struct belay_declare_need *need,
+                        struct belay_err *err)
+{
+    char topic[BELAY_NAME_BYTES_MAX + 8];
+    int status = BELAY_OK;
+    for (uint32_t i = 0; i < d->flow_count && status == BELAY_OK; i++) {
+        if (!is_timer(&d->flows[i]))
+            continue;
+        engine_timer_topic(&d->flows[i], topic, sizeof topic);
+        const struct belay_topic_def def = { .name = belay_str_c(topic), .queue = true };
+        status = belay_broker_declare_check(e->broker, &def, need, err);
+    }
+    return status;
+}
+
 static int timer_add(struct belay_engine *e, struct engine_timer *t,
                      const struct belay_flow_def *flow, struct belay_err *err)
 {
@@ -77,25 +97,28 @@ static int timer_add(struct belay_engine *e, struct engine_timer *t,
     return belay_broker_declare_topic(e->broker, &def, err);
 }
 
-int engine_timers_configure(struct belay_engine *e, const struct belay_definitions *d,
-                            struct belay_err *err)
+int engine_timers_make(struct belay_engine *e, const struct belay_definitions *d, struct engine_timers *ret_timers,
+                       struct belay_err *err)
 {
-    uint32_t count = 0;
+    struct engine_timers timers = { .items = belay_calloc(d->flow_count + 1, sizeof *timers.items) };
     int status = BELAY_OK;
-    struct engine_timer *timers = belay_calloc(d->flow_count + 1, sizeof *timers);
-    if (!timers)
+    if (!timers.items)
         return belay_fail(err, BELAY_NOMEM, "timers");
     for (uint32_t i = 0; i < d->flow_count && status == BELAY_OK; i++)
-        if (d->flows[i].from.kind == BELAY_SOURCE_TIMER && d->flows[i].from.every_ms)
-            status = timer_add(e, &timers[count++], &d->flows[i], err);
-    if (status != BELAY_OK) {
-        belay_free(timers);
-        return status;
-    }
+        if (is_timer(&d->flows[i]))
+            status = timer_add(e, &timers.items[timers.count++], &d->flows[i], err);
+    if (status == BELAY_OK)
+        *ret_timers = timers;
+    else
+        belay_free(timers.items);
+    return status;
+}
+
+void engine_timers_configure(struct belay_engine *e, struct engine_timers timers)
+{
     belay_free(e->timers);
-    e->timers = timers;
-    e->timer_count = count;
-    return BELAY_OK;
+    e->timers = timers.items;
+    e->timer_count = timers.count;
 }
 
 void engine_timers_free(struct belay_engine *e)
