@@ -99,7 +99,7 @@ static bool where_fits(struct bite *t, uint64_t sequence, const struct exception
 /* What somebody edited goes on only where that counts: else it waits for a person who says from where (dlq replay). */
 static bool passes_edit_by(const struct bite *t, uint64_t sequence, const struct exception *x)
 {
-    return !t->j->from_start && !BELAY_PLANTED(121) && letter_unseen(t->b, t->sub, sequence, x);
+    return !t->j->from_start && letter_unseen(t->b, t->sub, sequence, x);
 }
 
 static bool wanted(struct bite *t, uint64_t sequence, const struct letter_facts *facts, const struct exception *x)

@@ -46,7 +46,6 @@ set(planted
   "43:a_replay_job_that_lets_the_letters_of_a_key_overtake"
   "44:a_replay_job_that_forgets_how_far_it_was"
   "45:a_replay_job_that_forgets_that_it_was_paused"
-  "121:a_replay_job_that_goes_on_without_what_a_person_wrote"
   "37:a_newest_segment_that_nobody_witnesses"
   "86:a_part_of_keys_in_a_table_that_is_to_be_dropped"
   "38:a_letter_that_leaves_its_message_behind"
