@@ -409,7 +409,7 @@ static void leave(struct belay_engine *e, struct engine_run *r)
         engine_request_leave(e, r);
         return;
     }
-    struct belay_str progress = belay_flow_progress(r->flow);
+    struct belay_str progress = belay_flow_progress_at_rest(r->flow);
     int status = BELAY_OK;
     if (progress.n)
         status = belay_broker_progress(e->broker, r->delivery, progress, r->def->hash, &err);

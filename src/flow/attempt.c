@@ -247,6 +247,7 @@ enum move call_ended(struct belay_flow_run *run, const struct belay_call_outcome
     enum move move;
     struct belay_call_outcome misread;
     BELAY_ASSERT(step->kind == BELAY_STEP_CALL);
+    run->m.in.interrupted = false; /* what was in doubt is answered */
     if (step->as.n && belay_call_misread(answerer(run, step), outcome, &run->arena, &misread))
         outcome = &misread;
     if (outcome->ok) {

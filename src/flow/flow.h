@@ -86,6 +86,9 @@ bool belay_flow_recorded(const struct belay_flow_run *run, struct belay_str step
  * committed. "" when nothing is worth keeping (first call, no results yet). More than
  * BELAY_PROGRESS_BYTES_MAX: the verdict is a LETTER (FLOW:PROGRESS_TOO_LARGE). */
 struct belay_str belay_flow_progress(struct belay_flow_run *run);
+/* Of a run that is left before the call it wants was made: whoever goes on makes that call, where an attempt that was
+ * recorded as begun would otherwise leave its outcome in doubt. Durable before the call: belay_flow_progress, which differs. */
+struct belay_str belay_flow_progress_at_rest(struct belay_flow_run *run);
 
 /* Does a run that begins with it go on with what was made of the message before - a mapped body, variables, publications -
  * whatever the message says by now? */

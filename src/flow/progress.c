@@ -162,6 +162,13 @@ void progress_encode_lost(struct belay_buf *out)
     belay_pack_u8(out, PROGRESS_LOST);
 }
 
+void progress_mark_at_rest(struct belay_buf *progress)
+{
+    BELAY_ASSERT(progress->n >= 2);
+    if (!(progress->p[1] & PROGRESS_LOST))
+        progress->p[1] |= PROGRESS_AT_REST;
+}
+
 /* ---- reading ---- */
 
 /* A cursor over the arena's copy; memory that ran out is told apart from bytes that make no sense.
@@ -370,9 +377,11 @@ int progress_decode(struct belay_flow_run *run, struct belay_str bytes, enum res
         *ret_rest = REST_LOST;
         return BELAY_OK;
     }
-    if (flags & ~(unsigned)(PROGRESS_HANDLER | PROGRESS_SETTLED | PROGRESS_NOTHING)
+    if (flags & ~(unsigned)(PROGRESS_HANDLER | PROGRESS_SETTLED | PROGRESS_NOTHING | PROGRESS_AT_REST)
         || ((flags & PROGRESS_NOTHING) && flags != (PROGRESS_NOTHING | PROGRESS_SETTLED)))
         fail(&r);
+    if (flags & PROGRESS_AT_REST)
+        run->m.interrupted = run->m.in.interrupted = false;
     if (flags & PROGRESS_SETTLED)
         take_settled(&r);
     if (!(flags & PROGRESS_NOTHING)) {

@@ -430,6 +430,14 @@ struct belay_str belay_flow_progress(struct belay_flow_run *run)
     return run->progress.n ? belay_buf_view(&run->progress) : BELAY_STR_NONE;
 }
 
+struct belay_str belay_flow_progress_at_rest(struct belay_flow_run *run)
+{
+    struct belay_str progress = belay_flow_progress(run);
+    if (progress.n && run->m.calling && !run->m.in.interrupted)
+        progress_mark_at_rest(&run->progress);
+    return progress;
+}
+
 const struct belay_flow_effects *belay_flow_effects(const struct belay_flow_run *run)
 {
     return &run->m.effects;

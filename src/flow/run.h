@@ -186,7 +186,7 @@ enum move settled_move(struct belay_flow_run *run, const struct belay_step_def *
 
 /* progress.c */
 #define PROGRESS_VERSION 1
-enum { PROGRESS_HANDLER = 1, PROGRESS_LOST = 2, PROGRESS_SETTLED = 4, PROGRESS_NOTHING = 8 };
+enum { PROGRESS_HANDLER = 1, PROGRESS_LOST = 2, PROGRESS_SETTLED = 4, PROGRESS_NOTHING = 8, PROGRESS_AT_REST = 16 };
 enum keep {
     KEEP_ALL,    /* to go on exactly here */
     KEEP_FAILED, /* the main path at the step that failed, its attempts begin anew: a letter */
@@ -195,6 +195,8 @@ enum keep {
 int progress_encode(struct belay_flow_run *run, struct belay_buf *out, enum keep what);
 /* In place of what was too large: that there was something. */
 void progress_encode_lost(struct belay_buf *out);
+/* The call it stands at is not made before the process ends. */
+void progress_mark_at_rest(struct belay_buf *progress);
 /* Errors: BELAY_CORRUPT, BELAY_VERSION, BELAY_NOMEM. *ret_rest STEP_GONE: its step is no
  * longer in the flow. */
 int progress_decode(struct belay_flow_run *run, struct belay_str bytes, enum rest *ret_rest,
