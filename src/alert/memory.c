@@ -139,6 +139,7 @@ static belay_time trusted_until(const struct belay_alert_def *def, belay_time no
         double ms = def->bound + (double)def->for_ms;
         return now + BACK_US + (ms < (double)(LATEST_US / BELAY_US_PER_MS) ? (int64_t)ms * BELAY_US_PER_MS : LATEST_US);
     }
+    case BELAY_ALERT_NEW_GROUPS: /* counted by a walk over the groups */
     case BELAY_ALERT_BREAKER:
     case BELAY_ALERT_QUEUE_FULL:
     case BELAY_ALERT_CERTIFICATE:

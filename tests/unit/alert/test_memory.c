@@ -15,6 +15,7 @@ static struct belay_alert_def rules[] = {
     { .name = BELAY_STR_INIT("lag"), .on = BELAY_ALERT_QUEUED, .bound = 10, .repeat_ms = 3600000, .to = to_ops, .to_count = 1 },
     { .name = BELAY_STR_INIT("crashed"), .on = BELAY_ALERT_EVENT, .event = BELAY_STR_INIT("message.crashed"), .within_ms = 600000 },
     { .name = BELAY_STR_INIT("stalled-key"), .on = BELAY_ALERT_STALLED, .bound = 300000 },
+    { .name = BELAY_STR_INIT("new-group"), .on = BELAY_ALERT_NEW_GROUPS },
 };
 
 static struct belay_alerts *a;
@@ -245,6 +246,23 @@ static void a_figure_that_begins_anew_with_the_process_has_time_to_come_back(voi
     assert_string_equal(round_of("", 810 * SECOND), "resolved stalled-key: ship");
 }
 
+/* The first looks come before the walk over the groups is at its end, and find none. */
+static void a_new_group_is_neither_over_nor_new_because_of_a_restart(void **state)
+{
+    (void)state;
+    restart(4, 1 * SECOND);
+    belay_alerts_sample(a, BELAY_ALERT_NEW_GROUPS, BELAY_STR("ship"), 1, SECOND);
+    assert_string_equal(round_of("", 1 * SECOND), "firing new-group: ship");
+    save(ROWS);
+    assert_ok(restart(4, 10 * SECOND));
+    belay_alerts_sample(a, BELAY_ALERT_NEW_GROUPS, BELAY_STR("ship"), 0, 10 * SECOND);
+    assert_string_equal(round_of("", 10 * SECOND), "");
+    belay_alerts_sample(a, BELAY_ALERT_NEW_GROUPS, BELAY_STR("ship"), 1, 12 * SECOND);
+    assert_string_equal(round_of("", 12 * SECOND), "");
+    belay_alerts_sample(a, BELAY_ALERT_NEW_GROUPS, BELAY_STR("ship"), 0, 3700 * SECOND);
+    assert_string_equal(round_of("", 3700 * SECOND), "resolved new-group: ship");
+}
+
 static void a_row_without_its_rule_and_one_that_makes_no_sense_go(void **state)
 {
     (void)state;
@@ -377,6 +395,7 @@ int main(void)
         T(a_new_first_channel_is_told_what_it_does_not_know),
         T(an_event_is_over_when_its_window_is_quiet_since_it_was_told),
         T(a_figure_that_begins_anew_with_the_process_has_time_to_come_back),
+        T(a_new_group_is_neither_over_nor_new_because_of_a_restart),
         T(a_row_without_its_rule_and_one_that_makes_no_sense_go),
         T(every_row_that_is_cut_is_refused),
         T(a_rule_that_a_reload_takes_away_leaves_no_row),
